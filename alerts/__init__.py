@@ -1,0 +1,1 @@
+"""From suspected violations to alerts, and from alerts to messages that arrive."""

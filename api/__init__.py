@@ -1,0 +1,1 @@
+"""HTTP, command line, settings, transactions and workers: the only place that wires things."""

@@ -1,0 +1,1 @@
+"""Geometry that knows metres, datum and doubt. Pure but for ``geo.postgis``."""

@@ -1,0 +1,1 @@
+"""Pictures of the domain that work on an isolated network."""

@@ -1,0 +1,1 @@
+"""From orders and fixes to presence, episodes and suspected violations."""

@@ -1,0 +1,1 @@
+"""Places that may not admit minors, and places that the law protects."""
