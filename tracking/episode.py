@@ -1,0 +1,81 @@
+"""Episodes and violations: what evaluation gives, with everything needed to say why."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tracking.order import ConditionKind
+
+
+class Tier(StrEnum):
+    """How strong the evidence is. POSSIBLE is never told to a guardian."""
+
+    POSSIBLE = "possible"
+    PROBABLE = "probable"
+
+
+class Ending(StrEnum):
+    """How an episode ended."""
+
+    EXIT = "exit"  # the subject was seen to have left
+    SILENCE = "silence"  # no fix came: where the subject went is unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One continuous presence of a subject in breach of a condition at a zone. Times are aware, UTC, event time."""
+
+    episode_id: UUID
+    subject_no: int
+    condition_no: int
+    zone_no: int
+    tier: Tier
+    started_at: datetime
+    ended_at: datetime | None
+    ended_by: Ending | None
+    last_inside_at: datetime
+    possible_at: datetime
+    decided_at: datetime | None
+    """Event time at which PROBABLE was reached."""
+    peak_probability: float
+    fix_count: int
+    is_entry: bool
+    """False when nothing was known before: presence, but not an "enter" (design.md, invariant 4)."""
+    is_undecidable: bool
+    """True when no fix was good enough to decide: ask for a check-in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A suspected breach. Only a named officer confirms or dismisses it (design.md, invariant 9)."""
+
+    violation_id: UUID
+    episode_id: UUID
+    subject_no: int
+    order_no: int
+    condition_no: int
+    zone_no: int
+    kind: ConditionKind
+    started_at: datetime
+    decided_at: datetime
+    known_at: datetime
+    """When the last fix needed for the decision was received: much later than ``decided_at`` for late data."""
+    probability: float
+    engine_version: str
+    policy_version: str
+
+
+def derived_id(kind: str, at_microseconds: int, *parts: int | str) -> UUID:
+    """A UUIDv7 that depends only on its arguments: the same finding has the same id on every run (RFC 9562, 5.7).
+
+    ``at_microseconds``: time part, microseconds since the Unix epoch. Negative times are taken as 0.
+    """
+    text = "/".join([kind, str(at_microseconds), *map(str, parts)])
+    digest = hashlib.sha256(text.encode()).digest()
+    milliseconds = max(at_microseconds, 0) // 1000
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | int.from_bytes(digest[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)

@@ -1,0 +1,209 @@
+"""Hop 4: (states, fixes, rules, zones) → states, episodes, violations. Pure and columnar."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracking.episode import Ending, Episode, Tier, Violation, derived_id
+from tracking.fix import FixBatch
+from tracking.observation import observe
+from tracking.policy import ENGINE_VERSION, PresencePolicy
+from tracking.presence import ENDED_BY_SILENCE, PRESENCE, PROBABLE, run_filter
+from tracking.rules import RuleBook, ZoneBook
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceStates:
+    """All that the engine remembers between batches.
+
+    ``subject_no``: int64 ``[s]`` ascending; ``last_fixed_at``: int64 ``[s]``, time of each subject's last fix.
+    ``open_rows``: ``PRESENCE`` ``[k]``, sorted by subject. A subject that is absent is UNKNOWN.
+    """
+
+    subject_no: NDArray[np.int64]
+    last_fixed_at: NDArray[np.int64]
+    open_rows: NDArray[Any]
+
+    @classmethod
+    def empty(cls) -> "PresenceStates":
+        """Nothing is known about anyone."""
+        none = np.zeros(0, dtype=np.int64)
+        return cls(subject_no=none, last_fixed_at=none, open_rows=np.zeros(0, dtype=PRESENCE))
+
+    def last_for(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time of the last fix of each subject, 0 where unknown."""
+        if len(self.subject_no) == 0:
+            return np.zeros(len(subjects), dtype=np.int64)
+        rows = np.minimum(np.searchsorted(self.subject_no, subjects), len(self.subject_no) - 1)
+        return np.where(self.subject_no[rows] == subjects, self.last_fixed_at[rows], 0)
+
+    def without(self, subjects: NDArray[np.int64]) -> "PresenceStates":
+        """The same with these subjects forgotten: UNKNOWN again."""
+        keep = ~np.isin(self.subject_no, subjects)
+        return PresenceStates(
+            subject_no=self.subject_no[keep],
+            last_fixed_at=self.last_fixed_at[keep],
+            open_rows=self.open_rows[~np.isin(self.open_rows["subject_no"], subjects)],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A fix that cannot be evaluated, with the reason; the rest go on."""
+
+    row: int
+    """Row in the batch as given."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What a batch changed. ``episodes`` hold every episode it opened, carried on or ended."""
+
+    states: PresenceStates
+    episodes: tuple[Episode, ...]
+    violations: tuple[Violation, ...]
+    late_rows: NDArray[np.intp]
+    """Rows not evaluated because their subject has a newer fix already: evaluate that subject again from its log."""
+    set_aside: tuple[SetAside, ...]
+
+
+def evaluate(
+    *,
+    states: PresenceStates,
+    fixes: FixBatch,
+    rules: RuleBook,
+    zones: ZoneBook,
+    policy: PresencePolicy,
+) -> Evaluation:
+    """Find what the fixes prove about every rule of their subjects.
+
+    The answer does not depend on how fixes are cut into batches, as long as each subject's come in time order; older
+    ones are named in ``late_rows``. Event time only: the wall clock has no part in it.
+    """
+    set_aside = tuple(_find_poison(fixes))
+    rows = np.setdiff1d(np.arange(len(fixes)), np.array([item.row for item in set_aside], dtype=np.intp))
+    rows = rows[np.lexsort((fixes.fix_key[rows], fixes.fixed_at[rows], fixes.subject_no[rows]))]
+    late = fixes.fixed_at[rows] <= states.last_for(fixes.subject_no[rows])
+    batch = fixes.take(_without_repeats(fixes, rows[~late]))
+    presences = _presences(states, batch, rules, zones, policy)
+    return Evaluation(
+        states=_advance_states(states, batch, presences),
+        episodes=tuple(_episode(row) for row in presences),
+        violations=tuple(_violation(row, rules, policy) for row in presences if row["decided_now"]),
+        late_rows=rows[late],
+        set_aside=set_aside,
+    )
+
+
+def _find_poison(fixes: FixBatch) -> list[SetAside]:
+    """Rows that no rule can weigh. The edge refuses such input; a row that got past it must not stop the rest."""
+    finite = np.isfinite(fixes.longitude) & np.isfinite(fixes.latitude) & np.isfinite(fixes.accuracy_m)
+    with np.errstate(invalid="ignore"):
+        placed = (np.abs(fixes.longitude) <= 180.0) & (np.abs(fixes.latitude) <= 90.0) & (fixes.accuracy_m > 0.0)
+    return [
+        SetAside(row=int(row), reason="longitude, latitude or accuracy_m is not a number in range")
+        for row in np.flatnonzero(~(finite & placed))
+    ]
+
+
+def _without_repeats(fixes: FixBatch, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    if len(rows) == 0:
+        return rows
+    same = np.zeros(len(rows), dtype=bool)
+    columns = (fixes.subject_no, fixes.fixed_at, fixes.fix_key)
+    same[1:] = np.logical_and.reduce([column[rows][1:] == column[rows][:-1] for column in columns])
+    return rows[~same]
+
+
+def _presences(
+    states: PresenceStates, batch: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy
+) -> NDArray[Any]:
+    seen = observe(batch, rules, zones, policy)
+    in_batch = np.isin(states.open_rows["subject_no"], np.unique(batch.subject_no))
+    return run_filter(
+        fix_subject=batch.subject_no,
+        fix_time=batch.fixed_at,
+        fix_received=batch.received_at,
+        fix_last=states.last_for(batch.subject_no),
+        obs_start=seen.start,
+        obs_condition=seen.condition_no,
+        obs_zone=seen.zone_no,
+        obs_probability=seen.probability,
+        obs_best=seen.best_probability,
+        open_rows=states.open_rows[in_batch],
+        policy=policy,
+    )
+
+
+def _advance_states(states: PresenceStates, batch: FixBatch, presences: NDArray[Any]) -> PresenceStates:
+    if len(batch) == 0:
+        return states
+    is_last = np.append(batch.subject_no[1:] != batch.subject_no[:-1], True)
+    rest = states.without(batch.subject_no[is_last])
+    subject_no = np.concatenate([rest.subject_no, batch.subject_no[is_last]])
+    last_fixed_at = np.concatenate([rest.last_fixed_at, batch.fixed_at[is_last]])
+    order = np.argsort(subject_no, kind="stable")
+    open_rows = np.concatenate([rest.open_rows, presences[presences["ended_at"] == 0]])
+    return PresenceStates(
+        subject_no=subject_no[order],
+        last_fixed_at=last_fixed_at[order],
+        open_rows=open_rows[np.argsort(open_rows["subject_no"], kind="stable")],
+    )
+
+
+def to_instant(microseconds: int) -> datetime:
+    """Microseconds since the Unix epoch as an aware UTC instant."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def _episode_id(row: Any) -> Any:
+    return derived_id(
+        "episode", int(row["started_at"]), int(row["subject_no"]), int(row["condition_no"]), int(row["zone_no"])
+    )
+
+
+def _episode(row: Any) -> Episode:
+    ended = to_instant(row["ended_at"]) if row["ended_at"] else None
+    return Episode(
+        episode_id=_episode_id(row),
+        subject_no=int(row["subject_no"]),
+        condition_no=int(row["condition_no"]),
+        zone_no=int(row["zone_no"]),
+        tier=Tier.PROBABLE if row["tier"] == PROBABLE else Tier.POSSIBLE,
+        started_at=to_instant(row["started_at"]),
+        ended_at=ended,
+        ended_by=None if ended is None else (Ending.SILENCE if row["ended_by"] == ENDED_BY_SILENCE else Ending.EXIT),
+        last_inside_at=to_instant(row["last_inside_at"]),
+        possible_at=to_instant(row["possible_at"]),
+        decided_at=to_instant(row["decided_at"]) if row["decided_at"] else None,
+        peak_probability=float(row["peak"]),
+        fix_count=int(row["fix_count"]),
+        is_entry=bool(row["is_entry"]),
+        is_undecidable=bool(row["undecidable"]),
+    )
+
+
+def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
+    rule = int(np.flatnonzero(rules.condition_no == row["condition_no"])[0])
+    episode_id = _episode_id(row)
+    return Violation(
+        violation_id=derived_id("violation", int(row["decided_at"]), str(episode_id)),
+        episode_id=episode_id,
+        subject_no=int(row["subject_no"]),
+        order_no=rules.orders[rule].order_no,
+        condition_no=int(row["condition_no"]),
+        zone_no=int(row["zone_no"]),
+        kind=rules.conditions[rule].kind,
+        started_at=to_instant(row["started_at"]),
+        decided_at=to_instant(row["decided_at"]),
+        known_at=to_instant(row["known_at"]),
+        probability=float(row["mean"]),
+        engine_version=ENGINE_VERSION,
+        policy_version=policy.version,
+    )

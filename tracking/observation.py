@@ -1,0 +1,136 @@
+"""From fixes to P(breach): every fix weighed against every zone that a rule of its subject cares about."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.probability import centre_probability, inside_probability
+from tracking.fix import FixBatch
+from tracking.policy import PresencePolicy
+from tracking.rules import EXCLUSION, INCLUSION, RuleBook, ZoneBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """``k`` observations grouped by fix: those of fix ``i`` are rows ``start[i]:start[i+1]``.
+
+    ``condition_no``, ``zone_no``: int64 ``[k]``. ``probability``: P(breach), float64 ``[k]``.
+    ``best_probability``: the most that a fix of this accuracy could have given at this zone, float64 ``[k]``.
+    """
+
+    start: NDArray[np.int64]
+    condition_no: NDArray[np.int64]
+    zone_no: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    best_probability: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    fix_row: NDArray[np.int64]
+    rule_row: NDArray[np.int64]
+    zone_row: NDArray[np.int64]
+    signed_distance_m: NDArray[np.float64]
+
+
+def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy) -> Observations:
+    """P(breach) of each (fix, rule, zone) that matters. Fixes must be sorted by (subject, time).
+
+    Fixes outside the validity of a rule's order give no observation of it (design.md, invariant 8).
+    """
+    reach_m = np.minimum(2.0 * fixes.accuracy_m + float(np.max(rules.tolerance_m, initial=0.0)), policy.reach_limit_m)
+    pairs = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m)
+    exclusion = _exclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m)
+    inclusion = _inclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m, reach_m)
+    fix_row = np.concatenate([exclusion.fix_row, inclusion.fix_row])
+    rule_row = np.concatenate([exclusion.rule_row, inclusion.rule_row])
+    zone_row = np.concatenate([exclusion.zone_row, inclusion.zone_row])
+    distance_m = np.concatenate([exclusion.signed_distance_m, inclusion.signed_distance_m])
+    order = np.lexsort((zone_row, rule_row, fix_row))
+    fix_row, rule_row, zone_row, distance_m = fix_row[order], rule_row[order], zone_row[order], distance_m[order]
+    inside, best = _probabilities(fixes, zones, fix_row, zone_row, distance_m)
+    is_inclusion = rules.breach[rule_row] == INCLUSION
+    return Observations(
+        start=np.searchsorted(fix_row, np.arange(len(fixes) + 1)).astype(np.int64),
+        condition_no=rules.condition_no[rule_row],
+        zone_no=zones.zone_no[zone_row],
+        probability=np.where(is_inclusion, 1.0 - inside, inside),
+        best_probability=np.where(is_inclusion, 1.0, best),
+    )
+
+
+def _probabilities(
+    fixes: FixBatch,
+    zones: ZoneBook,
+    fix_row: NDArray[np.int64],
+    zone_row: NDArray[np.int64],
+    distance_m: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    accuracy_m = fixes.accuracy_m[fix_row]
+    radius_m = zones.equivalent_radius_m[zone_row]
+    inside = inside_probability(signed_distance_m=distance_m, accuracy_m=accuracy_m, equivalent_radius_m=radius_m)
+    return inside, centre_probability(accuracy_m=accuracy_m, equivalent_radius_m=radius_m)
+
+
+def _rules_of_fixes(fixes: FixBatch, rules: RuleBook, fix_row: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """Every (position in ``fix_row``, rule row) where the rule binds the fix's subject at its time."""
+    subjects = fixes.subject_no[fix_row]
+    first = np.searchsorted(rules.subject_no, subjects, side="left")
+    counts = np.searchsorted(rules.subject_no, subjects, side="right") - first
+    position = np.repeat(np.arange(len(fix_row)), counts)
+    ends = np.cumsum(counts)
+    rule_row = np.arange(len(position)) - np.repeat(ends - counts, counts) + np.repeat(first, counts)
+    time = fixes.fixed_at[fix_row[position]]
+    bound = (rules.valid_from[rule_row] <= time) & (time < rules.valid_to[rule_row])
+    return position[bound], rule_row[bound]
+
+
+def _exclusion(
+    fixes: FixBatch,
+    rules: RuleBook,
+    zones: ZoneBook,
+    fix_row: NDArray[np.int64],
+    zone_row: NDArray[np.int64],
+    distance_m: NDArray[np.float64],
+) -> _Weighed:
+    position, rule_row = _rules_of_fixes(fixes, rules, fix_row)
+    named = rules.zone_row[rule_row] == zone_row[position]
+    by_category = (rules.category_mask[rule_row] & zones.category_bit[zone_row[position]]) != 0
+    keep = (rules.breach[rule_row] == EXCLUSION) & (named | by_category)
+    position, rule_row = position[keep], rule_row[keep]
+    return _Weighed(
+        fix_row=fix_row[position],
+        rule_row=rule_row,
+        zone_row=zone_row[position],
+        signed_distance_m=distance_m[position],
+    )
+
+
+def _inclusion(
+    fixes: FixBatch,
+    rules: RuleBook,
+    zones: ZoneBook,
+    fix_row: NDArray[np.int64],
+    zone_row: NDArray[np.int64],
+    distance_m: NDArray[np.float64],
+    reach_m: NDArray[np.float64],
+) -> _Weighed:
+    """A fix with no pair is at least ``reach_m`` outside: absence of a pair is evidence here."""
+    all_fixes = np.arange(len(fixes), dtype=np.int64)
+    position, rule_row = _rules_of_fixes(fixes, rules, all_fixes)
+    keep = rules.breach[rule_row] == INCLUSION
+    position, rule_row = position[keep], rule_row[keep]
+    area_row = rules.zone_row[rule_row]
+    zone_count = max(len(zones.zones), 1)
+    pair_key = fix_row * zone_count + zone_row
+    wanted = position * zone_count + area_row
+    found = np.minimum(np.searchsorted(pair_key, wanted), max(len(pair_key) - 1, 0))
+    is_near = pair_key[found] == wanted if len(pair_key) else np.zeros(len(wanted), dtype=bool)
+    near_m = distance_m[found] if len(pair_key) else np.zeros(len(wanted))
+    return _Weighed(
+        fix_row=position,
+        rule_row=rule_row,
+        zone_row=area_row,
+        signed_distance_m=np.where(is_near, near_m, reach_m[position]) - rules.tolerance_m[rule_row],
+    )

@@ -1,0 +1,128 @@
+"""Orders and zones compiled into columns: which rule applies to which subject at which zone and time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.index import ZoneIndex
+from geo.shapes import area_m2
+from tracking.order import Condition, ConditionKind, SupervisionOrder
+from tracking.zone import Zone
+from venues.category import SiteCategory, VenueCategory
+
+CATEGORY_BITS: dict[str, int] = {
+    str(category): 1 << position for position, category in enumerate([*VenueCategory, *SiteCategory])
+}
+"""One bit per category, so that "may not enter bars and KTV" is one mask."""
+
+EXCLUSION, INCLUSION = 0, 1
+"""Values of ``RuleBook.breach``: being inside, or being outside, is the breach."""
+
+
+def to_microseconds(instant: datetime) -> int:
+    """An aware instant as microseconds since the Unix epoch, UTC."""
+    seconds = int(instant.replace(microsecond=0).timestamp())
+    return seconds * 1_000_000 + instant.microsecond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneBook:
+    """``m`` zones with their index. Row ``i`` of every array is ``zones[i]`` and zone row ``i`` of ``index``.
+
+    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 if none.
+    """
+
+    zones: tuple[Zone, ...]
+    index: ZoneIndex
+    zone_no: NDArray[np.int64]
+    equivalent_radius_m: NDArray[np.float64]
+    category_bit: NDArray[np.int64]
+
+    @classmethod
+    def build(cls, zones: Sequence[Zone]) -> "ZoneBook":
+        """Compile zones once; ``zone_no`` ascending, so that it can be searched."""
+        ordered = tuple(sorted(zones, key=lambda zone: zone.zone_no))
+        areas = np.array([area_m2(zone.shape) for zone in ordered], dtype=np.float64)
+        bits = [CATEGORY_BITS[zone.category] if zone.category is not None else 0 for zone in ordered]
+        return cls(
+            zones=ordered,
+            index=ZoneIndex.build([zone.shape for zone in ordered]),
+            zone_no=np.array([zone.zone_no for zone in ordered], dtype=np.int64),
+            equivalent_radius_m=np.sqrt(areas / np.pi),
+            category_bit=np.array(bits, dtype=np.int64),
+        )
+
+    def row_of(self, zone_no: int) -> int:
+        """The row of a zone number, or -1 if the book does not hold it."""
+        row = int(np.searchsorted(self.zone_no, zone_no))
+        return row if row < len(self.zones) and self.zone_no[row] == zone_no else -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    """``r`` rules in columns, sorted by (``subject_no``, ``condition_no``); ``conditions[i]`` made rule ``i``.
+
+    ``valid_from``, ``valid_to``: int64 microseconds UTC, half open. ``breach``: ``EXCLUSION`` or ``INCLUSION``.
+    ``zone_row``: row in the zone book, or -1 for a rule by category. ``category_mask``: int64 bits.
+    """
+
+    orders: tuple[SupervisionOrder, ...]
+    conditions: tuple[Condition, ...]
+    subject_no: NDArray[np.int64]
+    condition_no: NDArray[np.int64]
+    valid_from: NDArray[np.int64]
+    valid_to: NDArray[np.int64]
+    breach: NDArray[np.int8]
+    zone_row: NDArray[np.int64]
+    category_mask: NDArray[np.int64]
+    tolerance_m: NDArray[np.float64]
+
+    @classmethod
+    def build(cls, orders: Sequence[SupervisionOrder], zones: ZoneBook) -> "RuleBook":
+        """Compile the conditions of all orders. A zone condition whose zone is missing raises ``ValueError``."""
+        rules = sorted(
+            ((order, condition) for order in orders for condition in order.conditions),
+            key=lambda rule: (rule[0].subject_no, rule[1].condition_no),
+        )
+        return cls(
+            orders=tuple(order for order, _ in rules),
+            conditions=tuple(condition for _, condition in rules),
+            subject_no=np.array([order.subject_no for order, _ in rules], dtype=np.int64),
+            condition_no=np.array([condition.condition_no for _, condition in rules], dtype=np.int64),
+            valid_from=np.array([to_microseconds(order.valid_from) for order, _ in rules], dtype=np.int64),
+            valid_to=np.array([to_microseconds(order.valid_to) for order, _ in rules], dtype=np.int64),
+            breach=np.array([_breach(condition.kind) for _, condition in rules], dtype=np.int8),
+            zone_row=np.array([_zone_row(condition, zones) for _, condition in rules], dtype=np.int64),
+            category_mask=np.array([category_mask(condition.categories) for _, condition in rules], dtype=np.int64),
+            tolerance_m=np.array([condition.tolerance_m for _, condition in rules], dtype=np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+
+def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
+    """The bits of a set of categories."""
+    mask = 0
+    for category in categories:
+        mask |= CATEGORY_BITS[category]
+    return mask
+
+
+def _breach(kind: ConditionKind) -> int:
+    return INCLUSION if kind is ConditionKind.STAY_WITHIN_AREA else EXCLUSION
+
+
+def _zone_row(condition: Condition, zones: ZoneBook) -> int:
+    if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
+        return -1
+    row = -1 if condition.zone_no is None else zones.row_of(condition.zone_no)
+    if row < 0:
+        raise ValueError(
+            f"condition {condition.condition_id} of kind {condition.kind} names zone_no {condition.zone_no}, "
+            "which is not among the zones: import or draw the zone before the order is activated"
+        )
+    return row

@@ -1,0 +1,39 @@
+"""A zone: a shape that a condition, a venue, a site or a supervisor gives a meaning to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from geo.shapes import Shape
+from venues.category import SiteCategory, VenueCategory
+
+
+class ZoneKind(StrEnum):
+    """Whether being inside or being outside is the breach."""
+
+    EXCLUSION = "exclusion"
+    INCLUSION = "inclusion"
+
+
+class ZoneOrigin(StrEnum):
+    """What made the zone; orders the rules where several apply to one place."""
+
+    CONDITION = "condition"  # drawn for one order
+    SUPERVISOR = "supervisor"
+    BOUNDARY = "boundary"  # an administrative division
+    SITE = "site"
+    VENUE = "venue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """One version of a zone. A changed shape is a new ``zone_no`` with the next ``version`` of the same ``zone_id``."""
+
+    zone_no: int
+    zone_id: UUID
+    version: int
+    kind: ZoneKind
+    origin: ZoneOrigin
+    name: str
+    shape: Shape
+    category: VenueCategory | SiteCategory | None = None
