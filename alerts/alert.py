@@ -1,0 +1,104 @@
+"""An alert, a recipient and a notification, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from tracking.episode import Violation
+from tracking.order import ConditionKind, Subject
+
+
+class AlertState(StrEnum):
+    """The life of an alert."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+class Role(StrEnum):
+    """Who a recipient is to the subject."""
+
+    GUARDIAN = "guardian"
+    PROSECUTOR = "prosecutor"
+    POLICE = "police"
+
+
+class NotificationState(StrEnum):
+    """The life of a notification. Only ``DELIVERED`` means that the provider says it arrived."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One person who may be told about a subject. ``rank`` orders guardians; a blocked one is never told."""
+
+    recipient_id: UUID
+    subject_no: int
+    role: Role
+    phone: str
+    rank: int = 1
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Work for a person. One event is one alert: violations of one kind close in time share it."""
+
+    alert_id: UUID
+    subject_no: int
+    kind: ConditionKind
+    opened_at: datetime
+    """Event time of its first violation, aware."""
+    last_event_at: datetime
+    is_late: bool
+    """True when the first violation was known only long after it happened."""
+    state: AlertState = AlertState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A violation belongs to an alert."""
+
+    alert_id: UUID
+    violation_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One message to one recipient on one channel. Its id is the idempotency key towards the provider."""
+
+    notification_id: UUID
+    alert_id: UUID
+    recipient_id: UUID
+    role: Role
+    phone: str
+    template: str
+    text: str
+    decided_at: datetime
+    """Event time, aware."""
+    known_at: datetime
+    """When the last fix needed was received, aware."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A violation together with the subject that it is about."""
+
+    violation: Violation
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What hop 5 decided: alerts opened or carried on, what they hold, who is told."""
+
+    alerts: tuple[Alert, ...]
+    attachments: tuple[Attachment, ...]
+    notifications: tuple[Notification, ...]

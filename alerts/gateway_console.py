@@ -1,0 +1,40 @@
+"""The embedded default: print each message and append it to a file, once per idempotency key."""
+
+import fcntl
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from alerts.gateway import GatewayError, Message, Receipt
+
+
+class ConsoleGateway:
+    """Writes messages as JSON lines to ``path`` (mode 0600: they hold phone numbers) and shows each through ``show``."""
+
+    def __init__(self, path: Path, show: Callable[[Message], None]) -> None:
+        self._path = path
+        self._show = show
+
+    def send(self, message: Message) -> Receipt:
+        """Append the message unless its key is already in the file. Raises :class:`GatewayError` if it cannot write."""
+        key = str(message.idempotency_key)
+        try:
+            is_new = self._append_once(key, message)
+        except OSError as error:
+            raise GatewayError(f"cannot write the message file: {error.strerror}") from error
+        if is_new:
+            self._show(message)
+        return Receipt(provider="console", reference=key)
+
+    def _append_once(self, key: str, message: Message) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a+", encoding="utf-8") as file:
+            self._path.chmod(0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            if any(json.loads(line)["key"] == key for line in file):
+                return False
+            line = {"key": key, "phone": message.phone, "template": message.template, "text": message.text}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+        return True

@@ -1,0 +1,185 @@
+"""Recipients, alerts and the outbox of notifications in PostGIS."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role
+from alerts.delivery import Claim
+from alerts.gateway import Message, Receipt
+from geo.postgis import insert_columns
+from tracking.order import ConditionKind
+
+
+def add_recipient(connection: Connection, recipient: Recipient, *, name: str) -> None:
+    """Add a recipient, or update a known one."""
+    connection.execute(
+        text(
+            "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, rank, is_blocked)"
+            " VALUES (:recipient_id, :subject_no, :role, :name, :phone, :rank, :is_blocked)"
+            " ON CONFLICT (recipient_id) DO UPDATE SET role = excluded.role, name = excluded.name,"
+            " phone = excluded.phone, rank = excluded.rank, is_blocked = excluded.is_blocked"
+        ),
+        {
+            "recipient_id": recipient.recipient_id,
+            "subject_no": recipient.subject_no,
+            "role": str(recipient.role),
+            "name": name,
+            "phone": recipient.phone,
+            "rank": recipient.rank,
+            "is_blocked": recipient.is_blocked,
+        },
+    )
+
+
+def recipients_of(connection: Connection, subject_nos: Collection[int]) -> dict[int, list[Recipient]]:
+    """Everyone who may be told about these subjects, the blocked ones marked."""
+    rows = connection.execute(
+        text("SELECT * FROM recipient WHERE subject_no = ANY(:subject_nos) ORDER BY rank, recipient_id"),
+        {"subject_nos": list(subject_nos)},
+    )
+    found: dict[int, list[Recipient]] = {}
+    for row in rows:
+        found.setdefault(row.subject_no, []).append(
+            Recipient(
+                recipient_id=row.recipient_id,
+                subject_no=row.subject_no,
+                role=Role(row.role),
+                phone=row.phone,
+                rank=row.rank,
+                is_blocked=row.is_blocked,
+            )
+        )
+    return found
+
+
+def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, since: datetime) -> list[Alert]:
+    """The alerts of these subjects that are not closed and had an event at or after ``since``."""
+    rows = connection.execute(
+        text(
+            "SELECT * FROM alert WHERE subject_no = ANY(:subject_nos) AND state <> 'closed' AND last_event_at >= :since"
+            " ORDER BY opened_at, alert_id"
+        ),
+        {"subject_nos": list(subject_nos), "since": since},
+    )
+    return [
+        Alert(
+            alert_id=row.alert_id,
+            subject_no=row.subject_no,
+            kind=ConditionKind(row.kind),
+            opened_at=row.opened_at,
+            last_event_at=row.last_event_at,
+            is_late=row.is_late,
+            state=AlertState(row.state),
+        )
+        for row in rows
+    ]
+
+
+def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Sequence[Attachment]) -> int:
+    """Add alerts or move their last event on, and attach violations; returns the alerts written."""
+    written = insert_columns(
+        connection,
+        "alert",
+        {
+            "alert_id": ("uuid", [item.alert_id for item in alerts]),
+            "subject_no": ("bigint", [item.subject_no for item in alerts]),
+            "kind": ("text", [str(item.kind) for item in alerts]),
+            "state": ("text", [str(item.state) for item in alerts]),
+            "opened_at": ("timestamptz", [item.opened_at for item in alerts]),
+            "last_event_at": ("timestamptz", [item.last_event_at for item in alerts]),
+            "is_late": ("boolean", [item.is_late for item in alerts]),
+        },
+        on_conflict="ON CONFLICT (alert_id) DO UPDATE SET last_event_at ="
+        " greatest(alert.last_event_at, excluded.last_event_at)",
+    )
+    insert_columns(
+        connection,
+        "alert_violation",
+        {
+            "alert_id": ("uuid", [item.alert_id for item in attachments]),
+            "violation_id": ("uuid", [item.violation_id for item in attachments]),
+        },
+        on_conflict="ON CONFLICT DO NOTHING",
+    )
+    return written
+
+
+def save_notifications(connection: Connection, notifications: Sequence[Notification], *, due_at: datetime) -> int:
+    """Put notifications in the outbox; one that is there already is left as it is."""
+    columns: dict[str, tuple[str, Sequence[Any]]] = {
+        "notification_id": ("uuid", [item.notification_id for item in notifications]),
+        "alert_id": ("uuid", [item.alert_id for item in notifications]),
+        "recipient_id": ("uuid", [item.recipient_id for item in notifications]),
+        "role": ("text", [str(item.role) for item in notifications]),
+        "phone": ("text", [item.phone for item in notifications]),
+        "template": ("text", [item.template for item in notifications]),
+        "text": ("text", [item.text for item in notifications]),
+        "decided_at": ("timestamptz", [item.decided_at for item in notifications]),
+        "known_at": ("timestamptz", [item.known_at for item in notifications]),
+        "due_at": ("timestamptz", [due_at] * len(notifications)),
+    }
+    return insert_columns(connection, "notification", columns, on_conflict="ON CONFLICT (notification_id) DO NOTHING")
+
+
+def claim_pending(connection: Connection, *, limit: int, claim: timedelta) -> list[Claim]:
+    """Take due notifications that no other worker holds; they come due again when the claim runs out.
+
+    The database's clock decides, so that workers with different clocks agree.
+    """
+    rows = connection.execute(
+        text(
+            "UPDATE notification SET attempt = attempt + 1, due_at = now() + :claim WHERE notification_id IN ("
+            " SELECT notification_id FROM notification WHERE state = 'pending' AND due_at <= now()"
+            " ORDER BY decided_at, notification_id LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *"
+        ),
+        {"limit": limit, "claim": claim},
+    ).all()
+    return [
+        Claim(
+            notification_id=row.notification_id,
+            message=Message(
+                idempotency_key=row.notification_id, phone=row.phone, text=row.text, template=row.template
+            ),
+            decided_at=row.decided_at,
+            known_at=row.known_at,
+            attempt=row.attempt,
+        )
+        for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id))
+    ]
+
+
+def record_sent(connection: Connection, notification_id: UUID, receipt: Receipt, at: datetime) -> None:
+    """The provider took it. A notification that is sent already stays as it is."""
+    connection.execute(
+        text(
+            "UPDATE notification SET state = 'sent', sent_at = :at, provider = :provider,"
+            " provider_reference = :reference, last_error = NULL WHERE notification_id = :id AND state = 'pending'"
+        ),
+        {"id": notification_id, "at": at, "provider": receipt.provider, "reference": receipt.reference},
+    )
+
+
+def record_retry(connection: Connection, notification_id: UUID, reason: str, retry_in: timedelta) -> None:
+    """It comes due again after ``retry_in``."""
+    connection.execute(
+        text(
+            "UPDATE notification SET due_at = now() + :retry_in, last_error = :reason"
+            " WHERE notification_id = :id AND state = 'pending'"
+        ),
+        {"id": notification_id, "reason": reason, "retry_in": retry_in},
+    )
+
+
+def record_dead(connection: Connection, notification_id: UUID, reason: str) -> None:
+    """It will not be sent."""
+    connection.execute(
+        text(
+            "UPDATE notification SET state = 'dead', last_error = :reason"
+            " WHERE notification_id = :id AND state = 'pending'"
+        ),
+        {"id": notification_id, "reason": reason},
+    )

@@ -1,0 +1,45 @@
+"""Every text that an SMS may carry. Approved wording, no venue, offence, school or full name (design.md, invariant 11)."""
+
+from datetime import datetime
+
+from tracking.order import LOCAL_TIME, ConditionKind
+
+TEXT_LIMIT = 70
+"""Characters of one SMS segment, signature included (reference/domain.md 3.5)."""
+
+VARIABLE_LIMIT = 35
+"""Characters a provider allows in one variable (reference/domain.md 3.5)."""
+
+TEMPLATES: dict[str, str] = {
+    "guardian_entry_suspected": "您的孩子{name}于{HH}时{MM}分疑似进入未成年人禁入区域，请尽快核实并带离。",
+    "guardian_entry_confirmed": "您的孩子{name}于{HH}时{MM}分进入未成年人禁入区域，请尽快核实并带离。",
+    "guardian_departure_suspected": "您的孩子{name}于{HH}时{MM}分疑似离开规定的活动区域，请尽快核实并联系。",
+    "officer_entry_suspected": "监管对象{name}于{HH}时{MM}分疑似进入禁入区域，请尽快核实。编号{reference}。",
+    "officer_departure_suspected": "监管对象{name}于{HH}时{MM}分疑似离开规定的活动区域，请尽快核实。编号{reference}。",
+}
+"""Template id → wording. The entry wording is the one of record (reference/domain.md 1.1)."""
+
+_EVENT_WORD = {
+    ConditionKind.EXCLUSION_ZONE: "entry",
+    ConditionKind.EXCLUDED_CATEGORIES: "entry",
+    ConditionKind.STAY_WITHIN_AREA: "departure",
+}
+
+
+def template_for(audience: str, kind: ConditionKind, *, is_confirmed: bool = False) -> str:
+    """The template id for an audience (``guardian`` or ``officer``) and a kind of violation."""
+    return f"{audience}_{_EVENT_WORD[kind]}_{'confirmed' if is_confirmed else 'suspected'}"
+
+
+def render(template: str, *, name: str, at: datetime, reference: str = "") -> str:
+    """The text to send. ``at`` is the aware event time and is shown in Asia/Shanghai.
+
+    A name longer than a provider's variable is cut; a text longer than one segment raises ``ValueError``.
+    """
+    local = at.astimezone(LOCAL_TIME)
+    text = TEMPLATES[template].format(
+        name=name[:VARIABLE_LIMIT], HH=f"{local:%H}", MM=f"{local:%M}", reference=reference
+    )
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"template {template} gives {len(text)} characters, more than {TEXT_LIMIT}: shorten the alias")
+    return text

@@ -1,0 +1,108 @@
+"""Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from alerts.alert import Case
+from alerts.decide import decide
+from alerts.policy import AlertPolicy
+from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
+from api.books import Books, load_books
+from api.fix_log import drain, save_cursor
+from api.leases import LeaseLostError
+from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_set_aside
+from tracking.evaluate import PresenceStates
+from tracking.policy import PresencePolicy
+from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a worker keeps between batches of the shards it holds. Thrown away whenever a commit fails."""
+
+    fences: dict[int, int]
+    states: PresenceStates
+    books: Books | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What one batch did."""
+
+    memory: Memory
+    fix_count: int
+    episode_count: int
+    violation_count: int
+    notification_count: int
+    set_aside_count: int
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """The numbers that evaluation and alerting go by."""
+
+    presence: PresencePolicy
+    alerts: AlertPolicy
+
+
+def load_memory(engine: Engine, fences: dict[int, int]) -> Memory:
+    """The committed state of freshly leased shards."""
+    with engine.connect() as connection:
+        return Memory(fences=fences, states=load_states(connection, list(fences)))
+
+
+def advance(
+    connection: Connection,
+    memory: Memory,
+    *,
+    policies: Policies,
+    at: datetime,
+    most_rows: int,
+    lease_seconds: float,
+) -> Advanced:
+    """Evaluate the next batch inside the caller's transaction, which the caller commits.
+
+    ``at``: the wall clock, only stored as the time of writing. Raises :class:`LeaseLostError` if another worker took a
+    shard over; the caller must then roll back and forget ``memory``.
+    """
+    books = load_books(connection, memory.books)
+    drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
+    findings = evaluate_surely(memory.states, drained.fixes, books, policies.presence)
+    findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
+    save_set_aside(connection, findings.set_aside, at=at)
+    save_episodes(connection, findings.episodes)
+    notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts, at)
+    save_states(connection, findings.states, np.unique(drained.fixes.subject_no))
+    if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
+        raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
+    return Advanced(
+        memory=Memory(fences=memory.fences, states=findings.states, books=books),
+        fix_count=len(drained.fixes),
+        episode_count=len(findings.episodes),
+        violation_count=violation_count,
+        notification_count=notification_count,
+        set_aside_count=len(findings.set_aside),
+        has_more=drained.has_more,
+    )
+
+
+def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy, at: datetime) -> tuple[int, int]:
+    new_ids = save_violations(connection, findings.violations)
+    violations = [item for item in findings.violations if item.violation_id in new_ids]
+    if not violations:
+        return 0, 0
+    subject_nos = {item.subject_no for item in violations}
+    subjects = load_subjects(connection, subject_nos)
+    since = min(item.decided_at for item in violations) - policy.same_event
+    decision = decide(
+        cases=[Case(violation=item, subject=subjects[item.subject_no]) for item in violations],
+        open_alerts=open_alerts_of(connection, subject_nos, since=since),
+        recipients=recipients_of(connection, subject_nos),
+        policy=policy,
+    )
+    save_alerts(connection, decision.alerts, decision.attachments)
+    return save_notifications(connection, decision.notifications, due_at=at), len(violations)

@@ -1,0 +1,18 @@
+"""New ids and shards."""
+
+from uuid import UUID
+
+import uuid_utils
+
+SHARD_COUNT = 64
+"""A subject belongs to one of these for good (design.md, section 4)."""
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7."""
+    return UUID(int=uuid_utils.uuid7().int)
+
+
+def shard_of(subject_id: UUID) -> int:
+    """The shard of a subject: its id's random bits, so that shards are even."""
+    return subject_id.int % SHARD_COUNT

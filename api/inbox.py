@@ -1,0 +1,186 @@
+"""Hop 2: the fix log with group commit. ``append`` returns only when the fixes are on disk."""
+
+import queue
+import struct
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Self
+from uuid import UUID
+
+import numpy as np
+from psycopg import sql
+from sqlalchemy import Engine
+
+from geo.datum import Datum, to_wgs84
+from geo.postgis import driver_connection
+from tracking.fix import DEFAULT_ACCURACY_M, Fix
+
+WAKE_CHANNEL = "hulan_fix"
+"""LISTEN here to be woken when fixes were committed."""
+
+_COLUMNS = (
+    "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
+    "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
+    "battery_percent", "is_mock", "device_id",
+)  # fmt: skip
+_NAMES = ", ".join(_COLUMNS)
+_STAGE = (
+    "CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS"
+    f" AS SELECT {_NAMES} FROM fix LIMIT 0"  # constants
+)
+_COPY = f"COPY fix_stage ({_NAMES}) FROM STDIN"
+_MERGE = f"INSERT INTO fix ({_NAMES}) SELECT {_NAMES} FROM fix_stage ON CONFLICT DO NOTHING RETURNING subject_no"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The authenticated device behind a request."""
+
+    device_id: UUID
+    subject_no: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What became of one request: fixes on disk because of it, or there before it."""
+
+    fix_count: int
+
+
+class Inbox:
+    """Collects the fixes of many requests and writes them with one COPY and one COMMIT.
+
+    One thread writes. While a commit is under way the next requests gather, so the batch grows with the load.
+    """
+
+    def __init__(self, engine: Engine, *, most_rows: int = 20_000) -> None:
+        self._engine = engine
+        self._most_rows = most_rows
+        self._waiting: queue.Queue[tuple[list[tuple[Any, ...]], Future[Appended]] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+
+    def append(self, sender: Sender, fixes: Sequence[Fix], *, received_at: datetime) -> "Future[Appended]":
+        """Queue fixes; the future resolves after COMMIT, or raises what the database said. A fix sent twice is one fix.
+
+        ``received_at``: aware, used for fixes that carry none of their own.
+        """
+        future: Future[Appended] = Future()
+        self._waiting.put((to_rows(sender, fixes, received_at), future))
+        return future
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            group, is_last = self._gather(first)
+            try:
+                self._write([row for rows, _ in group for row in rows])
+            except Exception as error:  # the error belongs to the requests that wait, not to this thread
+                self._settle_one_by_one(group, error)
+            else:
+                for rows, future in group:
+                    future.set_result(Appended(fix_count=len(rows)))
+            if is_last:
+                return
+
+    def _gather(self, first: Any) -> tuple[list[Any], bool]:
+        group, count = [first], len(first[0])
+        while count < self._most_rows:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return group, True
+            group.append(item)
+            count += len(item[0])
+        return group, False
+
+    def _settle_one_by_one(self, group: list[Any], error: Exception) -> None:
+        """One bad request must not fail its neighbours: each is written alone and hears its own error."""
+        if len(group) == 1:
+            group[0][1].set_exception(error)
+            return
+        for rows, future in group:
+            try:
+                self._write(rows)
+            except Exception as own_error:
+                future.set_exception(own_error)
+            else:
+                future.set_result(Appended(fix_count=len(rows)))
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        with self._engine.begin() as connection:
+            write_rows(driver_connection(connection), rows)
+
+
+def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
+    """COPY rows to the log inside the caller's transaction and wake the evaluators; returns how many are new."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        with cursor.copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row(row)
+        written: int = cursor.execute(_MERGE).rowcount
+        if written:
+            cursor.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(WAKE_CHANNEL)))
+    return written
+
+
+def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime) -> list[tuple[Any, ...]]:
+    """Log rows: canonical WGS-84 beside the coordinate as sent, assumed accuracy named as such."""
+    canonical = _canonical(fixes)
+    rows = []
+    for position, fix in enumerate(fixes):
+        accuracy_m = fix.accuracy_m
+        rows.append(
+            (
+                sender.subject_no,
+                fix.fixed_at,
+                fix_key(fix),
+                sender.shard,
+                fix.received_at or received_at,
+                fix.sent_at,
+                float(canonical[0][position]),
+                float(canonical[1][position]),
+                DEFAULT_ACCURACY_M[fix.source] if accuracy_m is None else accuracy_m,
+                accuracy_m is None,
+                fix.longitude,
+                fix.latitude,
+                str(fix.datum),
+                str(fix.source),
+                fix.speed_mps,
+                fix.altitude_m,
+                fix.battery_percent,
+                fix.is_mock,
+                sender.device_id,
+            )
+        )
+    return rows
+
+
+def _canonical(fixes: Sequence[Fix]) -> tuple[Any, Any]:
+    longitude = np.array([fix.longitude for fix in fixes], dtype=np.float64)
+    latitude = np.array([fix.latitude for fix in fixes], dtype=np.float64)
+    for datum in {fix.datum for fix in fixes} - {Datum.WGS84}:
+        rows = np.array([fix.datum is datum for fix in fixes])
+        longitude[rows], latitude[rows] = to_wgs84(longitude=longitude[rows], latitude=latitude[rows], datum=datum)
+    return longitude, latitude
+
+
+def fix_key(fix: Fix) -> int:
+    """64 bits that are equal for a resent observation: same coordinate as sent, datum, accuracy and source."""
+    accuracy_m = -1.0 if fix.accuracy_m is None else fix.accuracy_m
+    content = struct.pack("<ddd", fix.longitude, fix.latitude, accuracy_m) + f"{fix.datum}/{fix.source}".encode()
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)

@@ -1,0 +1,1 @@
+"""The schema, as numbered steps; tests build their databases by running them."""

@@ -1,0 +1,178 @@
+"""Evaluation that a single bad fix cannot stop, and that fixes arriving late correct."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from api.books import Books
+from api.fix_log import history
+from geo.postgis import insert_columns
+from tracking.episode import Episode, Violation
+from tracking.evaluate import Evaluation, PresenceStates, evaluate, to_instant
+from tracking.fix import FixBatch
+from tracking.policy import PresencePolicy
+from tracking.store import supersede_episodes
+
+LATE_LIMIT = timedelta(days=7)
+"""Fixes this late still correct the past (design.md, invariant 6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoisonFix:
+    """A fix that evaluation cannot take, by its identity in the log."""
+
+    subject_no: int
+    fixed_at: datetime
+    fix_key: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a batch gave, with what could not be evaluated yet."""
+
+    states: PresenceStates
+    episodes: tuple[Episode, ...]
+    violations: tuple[Violation, ...]
+    set_aside: tuple[PoisonFix, ...]
+    late: FixBatch
+
+
+def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, policy: PresencePolicy) -> Findings:
+    """Evaluate a batch. If that fails, evaluate subject by subject and at last fix by fix, setting aside what fails.
+
+    Errors never turn into events (design.md, invariant 3): a fix that fails changes no state.
+    """
+    try:
+        return _findings(
+            fixes, evaluate(states=states, fixes=fixes, rules=books.rules, zones=books.zones, policy=policy)
+        )
+    except Exception as error:  # whatever it is, it must not stop the other subjects
+        subjects = np.unique(fixes.subject_no)
+        if len(subjects) > 1:
+            parts = [np.flatnonzero(fixes.subject_no == subject) for subject in subjects]
+        elif len(fixes) > 1:
+            parts = [np.array([row]) for row in np.lexsort((fixes.fix_key, fixes.fixed_at))]
+        else:
+            return _set_aside_whole(states, fixes, f"evaluation failed: {type(error).__name__}")
+    findings = _nothing(states, fixes)
+    for rows in parts:
+        findings = _joined(findings, evaluate_surely(findings.states, fixes.take(rows), books, policy))
+    return findings
+
+
+def reevaluate_late(
+    connection: Connection, findings: Findings, books: Books, policy: PresencePolicy, *, at: datetime
+) -> Findings:
+    """Evaluate again, from their log, the subjects of whom older fixes arrived after newer ones.
+
+    A silence ends all presence, so the stretch between two silences that holds the late fix can be evaluated anew and
+    alone, and gives what in-order arrival would have given. Episodes no longer found are marked superseded, not deleted.
+    """
+    for subject_no in np.unique(findings.late.subject_no).tolist():
+        times = findings.late.fixed_at[findings.late.subject_no == subject_no]
+        oldest = to_instant(int(times.min()))
+        log = history(connection, subject_no, since=oldest - LATE_LIMIT)
+        start = _stretch_start(log.fixed_at, int(times.min()), int(policy.silence_s * 1e6))
+        stretch = log.take(np.flatnonzero(log.fixed_at >= start))
+        forgotten = findings.states.without(np.array([subject_no]))
+        again = evaluate_surely(forgotten, stretch, books, policy)
+        since = to_instant(start)
+        supersede_episodes(
+            connection, subject_no=subject_no, since=since, kept=[item.episode_id for item in again.episodes], at=at
+        )
+        others = tuple(item for item in findings.episodes if item.subject_no != subject_no or item.started_at < since)
+        findings = _joined(
+            Findings(
+                states=again.states,
+                episodes=others,
+                violations=findings.violations,
+                set_aside=findings.set_aside,
+                late=findings.late,
+            ),
+            again,
+        )
+    return findings
+
+
+def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at: datetime) -> None:
+    """Record what was set aside and why. The fixes stay in the log."""
+    insert_columns(
+        connection,
+        "fix_set_aside",
+        {
+            "subject_no": ("bigint", [item.subject_no for item in poison]),
+            "fixed_at": ("timestamptz", [item.fixed_at for item in poison]),
+            "fix_key": ("bigint", [item.fix_key for item in poison]),
+            "reason": ("text", [item.reason for item in poison]),
+            "set_aside_at": ("timestamptz", [at] * len(poison)),
+        },
+        on_conflict="ON CONFLICT DO NOTHING",
+    )
+
+
+def _stretch_start(times: NDArray[np.int64], late: int, silence: int) -> int:
+    """Time of the first fix after the last silence before ``late``. ``times`` ascending, holding ``late``."""
+    until = times[: int(np.searchsorted(times, late, side="right"))]
+    breaks = np.flatnonzero(np.diff(until) > silence)
+    return int(until[breaks[-1] + 1]) if len(breaks) else int(until[0])
+
+
+def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
+    return Findings(
+        states=evaluation.states,
+        episodes=evaluation.episodes,
+        violations=evaluation.violations,
+        set_aside=tuple(_poison(fixes, item.row, item.reason) for item in evaluation.set_aside),
+        late=fixes.take(evaluation.late_rows),
+    )
+
+
+def _poison(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
+    return PoisonFix(
+        subject_no=int(fixes.subject_no[row]),
+        fixed_at=to_instant(int(fixes.fixed_at[row])),
+        fix_key=int(fixes.fix_key[row]),
+        reason=reason,
+    )
+
+
+def _nothing(states: PresenceStates, fixes: FixBatch) -> Findings:
+    return Findings(
+        states=states, episodes=(), violations=(), set_aside=(), late=fixes.take(np.zeros(0, dtype=np.intp))
+    )
+
+
+def _set_aside_whole(states: PresenceStates, fixes: FixBatch, reason: str) -> Findings:
+    nothing = _nothing(states, fixes)
+    return Findings(
+        states=states,
+        episodes=(),
+        violations=(),
+        set_aside=tuple(_poison(fixes, row, reason) for row in range(len(fixes))),
+        late=nothing.late,
+    )
+
+
+def _joined(first: Findings, second: Findings) -> Findings:
+    episodes = {item.episode_id: item for item in (*first.episodes, *second.episodes)}
+    violations = {item.violation_id: item for item in (*first.violations, *second.violations)}
+    return Findings(
+        states=second.states,
+        episodes=tuple(episodes.values()),
+        violations=tuple(violations.values()),
+        set_aside=first.set_aside + second.set_aside,
+        late=_concatenated(first.late, second.late),
+    )
+
+
+def _concatenated(first: FixBatch, second: FixBatch) -> FixBatch:
+    return FixBatch(
+        **{
+            name: np.concatenate([getattr(first, name), getattr(second, name)])
+            for name in FixBatch.__dataclass_fields__
+        }
+    )

@@ -1,0 +1,86 @@
+"""Settings from ``HULAN_*`` environment variables: read once at the edge, then passed in."""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_SECRET = "demo-secret-never-for-real-people"  # noqa: S105 # refused outside the demo, by the check below
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/hulan")
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "hulan"
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between installations."""
+
+    model_config = SettingsConfigDict(env_prefix="HULAN_", extra="ignore")
+
+    database_url: str | None = Field(None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded")
+    data_dir: Path = Field(default_factory=_default_data_dir, description="数据目录 / data folder")
+    secret_key: SecretStr | None = Field(
+        None, description="签名密钥，至少 16 个字符 / secret for device tokens and signatures, 16 characters or more"
+    )
+    demo: bool = Field(False, description="演示模式：只用合成数据 / demo mode: synthetic people only")
+    clock: Literal["system", "event"] = Field(
+        "system", description="event：按事件时间回放，仅限演示 / replay by event time, demo only"
+    )
+    host: str = Field("127.0.0.1", description="监听地址 / address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="监听端口 / port to listen on")
+    gateway: Literal["console", "http"] = Field("console", description="短信通道 / where messages go")
+    gateway_url: str | None = Field(None, description="HTTP 短信网关地址 / URL of the HTTP gateway")
+    lease_seconds: float = Field(10.0, gt=0, description="分片租约秒数 / how long a worker holds its shards unheard")
+    batch_size: int = Field(20_000, ge=1, description="每批最多处理的定位数 / most fixes evaluated in one transaction")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
+    assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        secret = None if self.secret_key is None else self.secret_key.get_secret_value()
+        if self.demo:
+            self.secret_key = self.secret_key or SecretStr(DEMO_SECRET)
+            return self
+        if self.clock == "event":
+            raise ValueError("HULAN_CLOCK=event 只能用于演示 / HULAN_CLOCK=event is for the demo only: unset it")
+        if secret == DEMO_SECRET:
+            raise ValueError(
+                "HULAN_SECRET_KEY 是演示用的默认值，请换成自己的密钥"
+                " / HULAN_SECRET_KEY is the demo's default: set a secret of your own, e.g. `openssl rand -hex 32`"
+            )
+        if secret is not None and len(secret) < 16:
+            raise ValueError(
+                "HULAN_SECRET_KEY 太短，至少 16 个字符 / HULAN_SECRET_KEY is too short: 16 characters or more"
+            )
+        if self.database_url is not None and secret is None:
+            raise ValueError(
+                "使用外部数据库时必须设置 HULAN_SECRET_KEY"
+                " / HULAN_SECRET_KEY is required with HULAN_DATABASE_URL, e.g. `openssl rand -hex 32`"
+            )
+        if self.gateway == "http" and not self.gateway_url:
+            raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
+        return self
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the environment once. Raises ``pydantic.ValidationError`` naming the variable that is wrong."""
+    return Settings(**overrides)  # type: ignore[arg-type] # pydantic checks each value itself
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The secret key; with the embedded database one is made on first use and kept in the data folder, mode 0600."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path = settings.data_dir / "secret.key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        secret = os.urandom(32).hex().encode()
+        file.write(secret)
+    return secret

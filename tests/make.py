@@ -1,0 +1,179 @@
+"""Data for tests, built from what the test says and sensible defaults for the rest. Synthetic people only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from alerts.alert import Recipient, Role
+from alerts.gateway import FakeGateway, Gateway
+from alerts.policy import AlertPolicy
+from alerts.store import add_recipient
+from api.clock import EventClock
+from api.devices import add_device
+from api.evaluator import Policies
+from api.ids import new_id, shard_of
+from api.inbox import Sender, to_rows, write_rows
+from api.worker import Worker
+from geo.datum import Datum
+from geo.postgis import driver_connection
+from geo.shapes import Circle
+from tracking.fix import Fix, FixBatch, FixSource
+from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
+from tracking.policy import PresencePolicy
+from tracking.store import ZoneDraft, add_order, add_subject, save_zones
+from tracking.zone import ZoneKind, ZoneOrigin
+from venues.category import VenueCategory
+
+BAR_LONGITUDE, BAR_LATITUDE = 117.2, 34.26
+EVENING = datetime(2026, 3, 20, 14, 0, tzinfo=UTC)
+"""22:00 on a Friday in Asia/Shanghai."""
+SECRET = b"a secret of the tests, not of anyone"
+METRES_PER_DEGREE = 111_320.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A subject in the database."""
+
+    subject_id: UUID
+    subject_no: int
+    token: str
+    sender: Sender
+
+
+def a_fix(
+    *,
+    minutes: float = 0.0,
+    east_m: float = 0.0,
+    north_m: float = 0.0,
+    accuracy_m: float | None = 10.0,
+    late_minutes: float = 0.0,
+) -> Fix:
+    """A fix at so many metres from the bar, so many minutes into the evening."""
+    fixed_at = EVENING + timedelta(minutes=minutes)
+    return Fix(
+        fixed_at=fixed_at,
+        longitude=BAR_LONGITUDE + east_m / (METRES_PER_DEGREE * float(np.cos(np.radians(BAR_LATITUDE)))),
+        latitude=BAR_LATITUDE + north_m / METRES_PER_DEGREE,
+        datum=Datum.WGS84,
+        accuracy_m=accuracy_m,
+        source=FixSource.GPS,
+        received_at=fixed_at + timedelta(minutes=late_minutes),
+    )
+
+
+def a_visit(*, start: float = 10.0, length: float = 20.0, step: float = 1.0) -> list[Fix]:
+    """An evening: ten minutes far away, a stay at the bar, then far away again. Accuracy 10 m."""
+    before = [a_fix(minutes=minute, east_m=500) for minute in np.arange(0.0, start, step)]
+    inside = [a_fix(minutes=minute, east_m=3) for minute in np.arange(start, start + length, step)]
+    after = [a_fix(minutes=minute, east_m=500) for minute in np.arange(start + length, start + length + 10, step)]
+    return before + inside + after
+
+
+def a_batch(fixes: Sequence[Fix], *, subject_no: int = 1) -> FixBatch:
+    """The fixes of one subject in columns, as the log would give them."""
+    sender = Sender(device_id=UUID(int=0), subject_no=subject_no, shard=0)
+    rows = to_rows(sender, fixes, EVENING)
+
+    def microseconds(instant: datetime) -> int:
+        return round((instant - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+
+    return FixBatch(
+        subject_no=np.array([row[0] for row in rows], dtype=np.int64),
+        fixed_at=np.array([microseconds(row[1]) for row in rows], dtype=np.int64),
+        received_at=np.array([microseconds(row[4]) for row in rows], dtype=np.int64),
+        longitude=np.array([row[6] for row in rows], dtype=np.float64),
+        latitude=np.array([row[7] for row in rows], dtype=np.float64),
+        accuracy_m=np.array([row[8] for row in rows], dtype=np.float64),
+        fix_key=np.array([row[2] for row in rows], dtype=np.int64),
+    )
+
+
+def a_bar(connection: Connection, *, east_m: float = 0.0, name: str = "合成酒吧", radius_m: float = 35.0) -> None:
+    """A bar as a zone."""
+    shape = Circle(
+        longitude=BAR_LONGITUDE + east_m / (METRES_PER_DEGREE * float(np.cos(np.radians(BAR_LATITUDE)))),
+        latitude=BAR_LATITUDE,
+        radius_m=radius_m,
+    )
+    draft = ZoneDraft(
+        zone_id=new_id(),
+        source="venue:test",
+        source_id=name,
+        kind=ZoneKind.EXCLUSION,
+        origin=ZoneOrigin.VENUE,
+        name=name,
+        shape=shape,
+        category=VenueCategory.BAR,
+    )
+    save_zones(connection, [draft], at=EVENING)
+
+
+def a_person(
+    connection: Connection,
+    *,
+    alias: str = "小丽",
+    birth_date: date = date(2010, 1, 1),
+    valid_from: datetime = EVENING - timedelta(days=30),
+    valid_to: datetime = EVENING + timedelta(days=30),
+    recipients: Sequence[tuple[Role, str, int, bool]] = ((Role.GUARDIAN, "13800000101", 1, False),),
+) -> Person:
+    """A minor on conditional non-prosecution who may not enter bars, with one guardian and one device."""
+    subject_id = new_id()
+    subject_no = add_subject(
+        connection, subject_id=subject_id, shard=shard_of(subject_id), alias=alias, birth_date=birth_date
+    )
+    order = SupervisionOrder(
+        order_no=0,
+        order_id=new_id(),
+        version=0,
+        subject_no=subject_no,
+        measure=Measure.CONDITIONAL_NON_PROSECUTION,
+        document_number="合成检附条件不诉〔2026〕1号",
+        deciding_organ="合成区人民检察院",
+        executing_organ="合成区人民检察院",
+        valid_from=valid_from,
+        valid_to=valid_to,
+        conditions=(
+            Condition(
+                condition_no=0,
+                condition_id=new_id(),
+                kind=ConditionKind.EXCLUDED_CATEGORIES,
+                categories=frozenset({VenueCategory.BAR}),
+            ),
+        ),
+    )
+    add_order(connection, order=order, zone_id_of=lambda _: None, at=EVENING)
+    for role, phone, rank, is_blocked in recipients:
+        recipient = Recipient(
+            recipient_id=new_id(), subject_no=subject_no, role=role, phone=phone, rank=rank, is_blocked=is_blocked
+        )
+        add_recipient(connection, recipient, name="合成联系人")
+    token = add_device(connection, subject_no, SECRET)
+    device_id = connection.exec_driver_sql(
+        "SELECT device_id FROM device WHERE subject_no = %s", (subject_no,)
+    ).scalar_one()
+    sender = Sender(device_id=device_id, subject_no=subject_no, shard=shard_of(subject_id))
+    return Person(subject_id=subject_id, subject_no=subject_no, token=token, sender=sender)
+
+
+def log_fixes(engine: Engine, person: Person, fixes: Sequence[Fix]) -> None:
+    """Put fixes in the log, as hop 2 does."""
+    with engine.begin() as connection:
+        write_rows(driver_connection(connection), to_rows(person.sender, fixes, EVENING))
+
+
+def a_worker(engine: Engine, gateway: Gateway | None = None, *, batch_size: int = 20_000) -> Worker:
+    """A worker on the event clock."""
+    return Worker(
+        engine=engine,
+        gateway=gateway or FakeGateway(),
+        clock=EventClock(),
+        policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        lease_seconds=5.0,
+        batch_size=batch_size,
+    )

@@ -1,0 +1,418 @@
+"""Zones, orders, engine state and findings in PostGIS."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import LineString, MultiLineString, Point
+from sqlalchemy import BigInteger, Column, Connection, DateTime, Float, Integer, Table, Text, Uuid, select, text
+
+from geo.postgis import from_element, geometry_column, insert_columns, metadata, to_element
+from geo.shapes import Area, Circle, Corridor, Shape
+from tracking.episode import Episode, Violation
+from tracking.evaluate import PresenceStates
+from tracking.order import Condition, ConditionKind, Measure, Subject, SupervisionOrder
+from tracking.presence import PRESENCE
+from tracking.zone import Zone, ZoneKind, ZoneOrigin
+from venues.category import SiteCategory, VenueCategory
+
+zone_table = Table(
+    "zone",
+    metadata,
+    Column("zone_no", BigInteger, primary_key=True),
+    Column("zone_id", Uuid),
+    Column("version", Integer),
+    Column("kind", Text),
+    Column("origin", Text),
+    Column("source", Text),
+    Column("source_id", Text),
+    Column("name", Text),
+    Column("category", Text),
+    Column("geometry", geometry_column()),
+    Column("radius_m", Float),
+    Column("created_at", DateTime(timezone=True)),
+    Column("superseded_at", DateTime(timezone=True)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneDraft:
+    """A zone to be saved; (``source``, ``source_id``) is its identity. ``zone_id`` is used if it is new."""
+
+    zone_id: UUID
+    source: str
+    source_id: str
+    kind: ZoneKind
+    origin: ZoneOrigin
+    name: str
+    shape: Shape
+    category: VenueCategory | SiteCategory | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZonesSaved:
+    """How many zones are new, got a new version, or were the same."""
+
+    added_count: int
+    changed_count: int
+    unchanged_count: int
+
+
+def save_zones(connection: Connection, drafts: Sequence[ZoneDraft], *, at: datetime) -> ZonesSaved:
+    """Add zones, or a new version of those whose content changed; an unchanged zone stays the version it is."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/zone'))"))
+    current = zone_table.c.superseded_at.is_(None) & zone_table.c.source.in_({draft.source for draft in drafts})
+    known = {(row.source, row.source_id): row for row in connection.execute(select(zone_table).where(current))}
+    new, changed = [], []
+    for draft in drafts:
+        row = _zone_row(draft)
+        old = known.get((draft.source, draft.source_id))
+        if old is None:
+            new.append({**row, "version": 1, "created_at": at})
+        elif _zone_content(old) != _draft_content(draft):
+            changed.append(old.zone_no)
+            new.append({**row, "zone_id": old.zone_id, "version": old.version + 1, "created_at": at})
+    if changed:
+        connection.execute(zone_table.update().where(zone_table.c.zone_no.in_(changed)).values(superseded_at=at))
+    if new:
+        connection.execute(zone_table.insert(), new)
+    return ZonesSaved(
+        added_count=len(new) - len(changed), changed_count=len(changed), unchanged_count=len(drafts) - len(new)
+    )
+
+
+def _zone_row(draft: ZoneDraft) -> dict[str, Any]:
+    geometry, radius_m = _stored_shape(draft.shape)
+    return {
+        "zone_id": draft.zone_id,
+        "kind": str(draft.kind),
+        "origin": str(draft.origin),
+        "source": draft.source,
+        "source_id": draft.source_id,
+        "name": draft.name,
+        "category": None if draft.category is None else str(draft.category),
+        "geometry": to_element(geometry),
+        "radius_m": radius_m,
+    }
+
+
+def _stored_shape(shape: Shape) -> tuple[Any, float | None]:
+    match shape:
+        case Circle():
+            return Point(shape.longitude, shape.latitude), shape.radius_m
+        case Corridor():
+            return shape.line, shape.half_width_m
+        case Area():
+            return shape.geometry, None
+
+
+def _loaded_shape(geometry: Any, radius_m: float | None) -> Shape:
+    if isinstance(geometry, Point):
+        assert radius_m is not None
+        return Circle(longitude=geometry.x, latitude=geometry.y, radius_m=radius_m)
+    if isinstance(geometry, LineString | MultiLineString):
+        assert radius_m is not None
+        return Corridor(line=geometry, half_width_m=radius_m)
+    return Area(geometry=geometry)
+
+
+def _zone_content(row: Any) -> tuple[Any, ...]:
+    return (row.kind, row.origin, row.name, row.category, from_element(row.geometry).wkb, row.radius_m)
+
+
+def _draft_content(draft: ZoneDraft) -> tuple[Any, ...]:
+    geometry, radius_m = _stored_shape(draft.shape)
+    category = None if draft.category is None else str(draft.category)
+    return (str(draft.kind), str(draft.origin), draft.name, category, geometry.wkb, radius_m)
+
+
+def load_zones(connection: Connection, zone_nos: Collection[int] | None = None) -> list[Zone]:
+    """The zones now in force, or those versions that are named."""
+    wanted = zone_table.c.superseded_at.is_(None) if zone_nos is None else zone_table.c.zone_no.in_(zone_nos)
+    return [_zone(row) for row in connection.execute(select(zone_table).where(wanted).order_by(zone_table.c.zone_no))]
+
+
+def _zone(row: Any) -> Zone:
+    category: VenueCategory | SiteCategory | None = None
+    if row.category is not None:
+        category = VenueCategory(row.category) if row.category in set(VenueCategory) else SiteCategory(row.category)
+    return Zone(
+        zone_no=row.zone_no,
+        zone_id=row.zone_id,
+        version=row.version,
+        kind=ZoneKind(row.kind),
+        origin=ZoneOrigin(row.origin),
+        name=row.name,
+        shape=_loaded_shape(from_element(row.geometry), row.radius_m),
+        category=category,
+    )
+
+
+def zone_ids(connection: Connection, source: str, source_ids: Collection[str]) -> dict[str, UUID]:
+    """Current zone ids by their id in a source."""
+    query = select(zone_table.c.source_id, zone_table.c.zone_id).where(
+        zone_table.c.superseded_at.is_(None), zone_table.c.source == source, zone_table.c.source_id.in_(source_ids)
+    )
+    return {row.source_id: row.zone_id for row in connection.execute(query)}
+
+
+def add_subject(connection: Connection, *, subject_id: UUID, shard: int, alias: str, birth_date: date) -> int:
+    """Add a subject, or update alias and birth date of a known one; returns its ``subject_no``."""
+    row = connection.execute(
+        text(
+            "INSERT INTO subject (subject_id, shard, alias, birth_date) VALUES (:subject_id, :shard, :alias, :birth_date)"
+            " ON CONFLICT (subject_id) DO UPDATE SET alias = excluded.alias, birth_date = excluded.birth_date"
+            " RETURNING subject_no"
+        ),
+        {"subject_id": subject_id, "shard": shard, "alias": alias, "birth_date": birth_date},
+    ).one()
+    return int(row.subject_no)
+
+
+def add_order(
+    connection: Connection,
+    *,
+    order: SupervisionOrder,
+    zone_id_of: Callable[[Condition], UUID | None],
+    at: datetime,
+) -> int:
+    """Store an order as the next version of its ``order_id``; the version before is superseded. Returns ``order_no``."""
+    parameters = {
+        "order_id": order.order_id,
+        "subject_no": order.subject_no,
+        "measure": str(order.measure),
+        "document_number": order.document_number,
+        "deciding_organ": order.deciding_organ,
+        "executing_organ": order.executing_organ,
+        "valid_from": order.valid_from,
+        "valid_to": order.valid_to,
+        "at": at,
+    }
+    connection.execute(
+        text("UPDATE supervision_order SET superseded_at = :at WHERE order_id = :order_id AND superseded_at IS NULL"),
+        parameters,
+    )
+    row = connection.execute(
+        text(
+            "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number, deciding_organ,"
+            " executing_organ, valid_from, valid_to) SELECT :order_id, coalesce(max(version), 0) + 1, :subject_no,"
+            " :measure, :document_number, :deciding_organ, :executing_organ, :valid_from, :valid_to"
+            " FROM supervision_order WHERE order_id = :order_id RETURNING order_no"
+        ),
+        parameters,
+    ).one()
+    for condition in order.conditions:
+        connection.execute(
+            text(
+                "INSERT INTO condition (condition_id, order_no, kind, zone_id, categories, tolerance_m)"
+                " VALUES (:condition_id, :order_no, :kind, :zone_id, :categories, :tolerance_m)"
+            ),
+            {
+                "condition_id": condition.condition_id,
+                "order_no": row.order_no,
+                "kind": str(condition.kind),
+                "zone_id": zone_id_of(condition),
+                "categories": sorted(str(category) for category in condition.categories),
+                "tolerance_m": condition.tolerance_m,
+            },
+        )
+    return int(row.order_no)
+
+
+def load_orders(connection: Connection, order_nos: Collection[int] | None = None) -> list[SupervisionOrder]:
+    """The orders in their current version, or those versions that are named, with their conditions."""
+    wanted = "o.superseded_at IS NULL" if order_nos is None else "o.order_no = ANY(:order_nos)"
+    parameters = {} if order_nos is None else {"order_nos": list(order_nos)}
+    conditions: dict[int, list[Condition]] = {}
+    for row in connection.execute(
+        text(
+            "SELECT c.*, z.zone_no FROM condition c JOIN supervision_order o USING (order_no)"
+            " LEFT JOIN zone z ON z.zone_id = c.zone_id AND z.superseded_at IS NULL"
+            f" WHERE {wanted} ORDER BY c.condition_no"
+        ),
+        parameters,
+    ):
+        conditions.setdefault(row.order_no, []).append(_condition(row))
+    orders = connection.execute(
+        text(f"SELECT o.* FROM supervision_order o WHERE {wanted} ORDER BY o.order_no"), parameters
+    )
+    return [
+        SupervisionOrder(
+            order_no=row.order_no,
+            order_id=row.order_id,
+            version=row.version,
+            subject_no=row.subject_no,
+            measure=Measure(row.measure),
+            document_number=row.document_number,
+            deciding_organ=row.deciding_organ,
+            executing_organ=row.executing_organ,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            conditions=tuple(conditions.get(row.order_no, ())),
+        )
+        for row in orders
+    ]
+
+
+def _condition(row: Any) -> Condition:
+    categories: list[VenueCategory | SiteCategory] = [
+        VenueCategory(name) if name in set(VenueCategory) else SiteCategory(name) for name in row.categories
+    ]
+    return Condition(
+        condition_no=row.condition_no,
+        condition_id=row.condition_id,
+        kind=ConditionKind(row.kind),
+        zone_no=row.zone_no,
+        categories=frozenset(categories),
+        tolerance_m=row.tolerance_m,
+    )
+
+
+def load_subjects(connection: Connection, subject_nos: Collection[int]) -> dict[int, Subject]:
+    """Subjects by number."""
+    rows = connection.execute(
+        text("SELECT * FROM subject WHERE subject_no = ANY(:subject_nos)"), {"subject_nos": list(subject_nos)}
+    )
+    return {
+        row.subject_no: Subject(
+            subject_no=row.subject_no, subject_id=row.subject_id, alias=row.alias, birth_date=row.birth_date
+        )
+        for row in rows
+    }
+
+
+_PRESENCE_COLUMNS: dict[str, str] = {
+    "subject_no": "bigint",
+    "condition_no": "bigint",
+    "zone_no": "bigint",
+    "started_at": "bigint",
+    "last_inside_at": "bigint",
+    "seen_at": "bigint",
+    "possible_at": "bigint",
+    "decided_at": "bigint",
+    "known_at": "bigint",
+    "mean": "double precision",
+    "peak": "double precision",
+    "fix_count": "integer",
+    "outside_count": "integer",
+    "tier": "smallint",
+    "is_entry": "smallint",
+    "undecidable": "smallint",
+}
+
+
+def load_states(connection: Connection, shards: Collection[int]) -> PresenceStates:
+    """The engine's memory of all subjects of these shards."""
+    parameters = {"shards": list(shards)}
+    subjects = connection.execute(
+        text("SELECT subject_no, last_fixed_at FROM subject_state WHERE shard = ANY(:shards) ORDER BY subject_no"),
+        parameters,
+    ).all()
+    names = ", ".join(_PRESENCE_COLUMNS)
+    found = connection.execute(
+        text(f"SELECT {names} FROM presence WHERE shard = ANY(:shards) ORDER BY subject_no"), parameters
+    ).all()
+    open_rows = np.zeros(len(found), dtype=PRESENCE)
+    for position, name in enumerate(_PRESENCE_COLUMNS):
+        open_rows[name] = [row[position] for row in found]
+    return PresenceStates(
+        subject_no=np.array([row.subject_no for row in subjects], dtype=np.int64),
+        last_fixed_at=np.array([row.last_fixed_at for row in subjects], dtype=np.int64),
+        open_rows=open_rows,
+    )
+
+
+def save_states(connection: Connection, states: PresenceStates, subject_nos: NDArray[np.int64]) -> None:
+    """Write the state of these subjects, and of nobody else."""
+    touched = np.isin(states.subject_no, subject_nos)
+    connection.execute(
+        text(
+            "INSERT INTO subject_state (subject_no, shard, last_fixed_at)"
+            " SELECT u.subject_no, s.shard, u.last_fixed_at"
+            " FROM unnest(CAST(:subject_nos AS bigint[]), CAST(:lasts AS bigint[])) AS u (subject_no, last_fixed_at)"
+            " JOIN subject s USING (subject_no)"
+            " ON CONFLICT (subject_no) DO UPDATE SET last_fixed_at = excluded.last_fixed_at"
+        ),
+        {"subject_nos": states.subject_no[touched].tolist(), "lasts": states.last_fixed_at[touched].tolist()},
+    )
+    connection.execute(
+        text("DELETE FROM presence WHERE subject_no = ANY(CAST(:subject_nos AS bigint[]))"),
+        {"subject_nos": subject_nos.tolist()},
+    )
+    rows = states.open_rows[np.isin(states.open_rows["subject_no"], subject_nos)]
+    shards = _shards(connection, rows["subject_no"].tolist())
+    columns = {name: (kind, rows[name].tolist()) for name, kind in _PRESENCE_COLUMNS.items()}
+    columns["shard"] = ("smallint", [shards[number] for number in rows["subject_no"].tolist()])
+    insert_columns(connection, "presence", columns)
+
+
+def _shards(connection: Connection, subject_nos: Iterable[int]) -> dict[int, int]:
+    rows = connection.execute(
+        text("SELECT subject_no, shard FROM subject WHERE subject_no = ANY(:subject_nos)"),
+        {"subject_nos": sorted(set(subject_nos))},
+    )
+    return {row.subject_no: row.shard for row in rows}
+
+
+def save_episodes(connection: Connection, episodes: Sequence[Episode]) -> int:
+    """Add episodes, or carry known ones on; a repeat of the same episode changes nothing."""
+    columns: dict[str, tuple[str, Sequence[Any]]] = {
+        "episode_id": ("uuid", [item.episode_id for item in episodes]),
+        "subject_no": ("bigint", [item.subject_no for item in episodes]),
+        "condition_no": ("bigint", [item.condition_no for item in episodes]),
+        "zone_no": ("bigint", [item.zone_no for item in episodes]),
+        "tier": ("text", [str(item.tier) for item in episodes]),
+        "started_at": ("timestamptz", [item.started_at for item in episodes]),
+        "ended_at": ("timestamptz", [item.ended_at for item in episodes]),
+        "ended_by": ("text", [None if item.ended_by is None else str(item.ended_by) for item in episodes]),
+        "last_inside_at": ("timestamptz", [item.last_inside_at for item in episodes]),
+        "possible_at": ("timestamptz", [item.possible_at for item in episodes]),
+        "decided_at": ("timestamptz", [item.decided_at for item in episodes]),
+        "peak_probability": ("double precision", [item.peak_probability for item in episodes]),
+        "fix_count": ("integer", [item.fix_count for item in episodes]),
+        "is_entry": ("boolean", [item.is_entry for item in episodes]),
+        "is_undecidable": ("boolean", [item.is_undecidable for item in episodes]),
+    }
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "episode_id")
+    return insert_columns(
+        connection,
+        "episode",
+        columns,
+        on_conflict=f"ON CONFLICT (episode_id) DO UPDATE SET {updates}, superseded_at = NULL",
+    )
+
+
+def supersede_episodes(
+    connection: Connection, *, subject_no: int, since: datetime, kept: Collection[UUID], at: datetime
+) -> int:
+    """Mark episodes from ``since`` on that a new evaluation with late fixes no longer finds. None is deleted."""
+    return connection.execute(
+        text(
+            "UPDATE episode SET superseded_at = :at WHERE subject_no = :subject_no AND started_at >= :since"
+            " AND superseded_at IS NULL AND NOT episode_id = ANY(:kept)"
+        ),
+        {"subject_no": subject_no, "since": since, "kept": list(kept), "at": at},
+    ).rowcount
+
+
+def save_violations(connection: Connection, violations: Sequence[Violation]) -> set[UUID]:
+    """Add violations; returns the ids of those that were not known before."""
+    new: set[UUID] = set()
+    for item in violations:
+        row = connection.execute(
+            text(
+                "INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind,"
+                " started_at, decided_at, known_at, probability, engine_version, policy_version) VALUES (:violation_id,"
+                " :episode_id, :subject_no, :order_no, :condition_no, :zone_no, :kind, :started_at, :decided_at,"
+                " :known_at, :probability, :engine_version, :policy_version)"
+                " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
+            ),
+            {name: getattr(item, name) for name in Violation.__slots__} | {"kind": str(item.kind)},
+        ).one_or_none()
+        if row is not None:
+            new.add(row.violation_id)
+    return new
