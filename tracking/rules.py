@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from geo.index import ZoneIndex
 from geo.shapes import area_m2
 from tracking.order import Condition, ConditionKind, SupervisionOrder
-from tracking.zone import Zone
+from tracking.zone import Zone, ZoneKind
 from venues.category import SiteCategory, VenueCategory
 
 CATEGORY_BITS: dict[str, int] = {
     str(category): 1 << position for position, category in enumerate([*VenueCategory, *SiteCategory])
 }
 """One bit per category, so that "may not enter bars and KTV" is one mask."""
+
+UNCATEGORISED_BIT = 1 << 62
+"""The bit of an exclusion zone that is no venue and no site."""
 
 EXCLUSION, INCLUSION = 0, 1
 """Values of ``RuleBook.breach``: being inside, or being outside, is the breach."""
@@ -32,7 +35,8 @@ def to_microseconds(instant: datetime) -> int:
 class ZoneBook:
     """``m`` zones with their index. Row ``i`` of every array is ``zones[i]`` and zone row ``i`` of ``index``.
 
-    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 if none.
+    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 for an
+    inclusion zone.
     """
 
     zones: tuple[Zone, ...]
@@ -46,13 +50,12 @@ class ZoneBook:
         """Compile zones once; ``zone_no`` ascending, so that it can be searched."""
         ordered = tuple(sorted(zones, key=lambda zone: zone.zone_no))
         areas = np.array([area_m2(zone.shape) for zone in ordered], dtype=np.float64)
-        bits = [CATEGORY_BITS[zone.category] if zone.category is not None else 0 for zone in ordered]
         return cls(
             zones=ordered,
             index=ZoneIndex.build([zone.shape for zone in ordered]),
             zone_no=np.array([zone.zone_no for zone in ordered], dtype=np.int64),
             equivalent_radius_m=np.sqrt(areas / np.pi),
-            category_bit=np.array(bits, dtype=np.int64),
+            category_bit=np.array([_category_bit(zone) for zone in ordered], dtype=np.int64),
         )
 
     def row_of(self, zone_no: int) -> int:
@@ -110,6 +113,12 @@ def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
     for category in categories:
         mask |= CATEGORY_BITS[category]
     return mask
+
+
+def _category_bit(zone: Zone) -> int:
+    if zone.category is not None:
+        return CATEGORY_BITS[zone.category]
+    return UNCATEGORISED_BIT if zone.kind is ZoneKind.EXCLUSION else 0
 
 
 def _breach(kind: ConditionKind) -> int:

@@ -1,0 +1,228 @@
+"""A case file: subjects with their order, conditions and recipients, as JSON; and how one is registered."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from sqlalchemy import Connection, text
+
+from alerts.alert import Recipient, Role
+from alerts.store import add_recipient
+from api.devices import add_device
+from api.ids import shard_of
+from geo.shapes import ShapeError, check_shape, shape_from_geojson
+from tracking.episode import derived_id
+from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
+from tracking.store import ZoneDraft, add_order, add_subject, save_zones, zone_ids
+from tracking.zone import ZoneKind, ZoneOrigin
+from venues.category import SiteCategory, VenueCategory
+from venues.place import Rejected
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConditionIn(_Strict):
+    """A condition. A zone is drawn here (``geometry``, WGS-84 GeoJSON) or named (``zone_source`` and ``zone``)."""
+
+    kind: ConditionKind
+    categories: list[VenueCategory | SiteCategory] = []
+    geometry: dict[str, Any] | None = None
+    radius_m: float | None = None
+    zone_source: str | None = Field(None, description="e.g. `boundary:china_county`")
+    zone: str | None = Field(None, description="the zone's id in that source")
+    label: str = ""
+    tolerance_m: float = Field(0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _names_a_place(self) -> Self:
+        if self.kind is ConditionKind.EXCLUDED_CATEGORIES:
+            if not self.categories:
+                raise ValueError("categories 不能为空 / categories must name at least one category")
+        elif self.geometry is None and (self.zone is None or self.zone_source is None):
+            raise ValueError("需要 geometry，或 zone_source 与 zone / give a geometry, or zone_source and zone")
+        return self
+
+
+class RecipientIn(_Strict):
+    """Someone who may be told."""
+
+    role: Role
+    name: str
+    phone: Annotated[str, Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")]
+    rank: int = Field(1, ge=1)
+    is_blocked: bool = False
+
+
+class CaseIn(_Strict):
+    """One subject with the order in force. ``reference`` identifies the subject in this office and in track files."""
+
+    reference: Annotated[str, Field(min_length=1)]
+    alias: Annotated[str, Field(min_length=1, max_length=10, description="what an SMS may carry: never the full name")]
+    birth_date: date
+    measure: Measure
+    document_number: Annotated[str, Field(min_length=1)]
+    deciding_organ: str
+    executing_organ: str
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime
+    conditions: Annotated[list[ConditionIn], Field(min_length=1)]
+    recipients: list[RecipientIn] = []
+
+    @model_validator(mode="after")
+    def _has_a_span(self) -> Self:
+        if self.valid_to <= self.valid_from:
+            raise ValueError("valid_to 必须晚于 valid_from / valid_to must be later than valid_from")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A registered case. ``token`` is the new device's, shown once; ``None`` when the subject has a device already."""
+
+    reference: str
+    subject_id: UUID
+    subject_no: int
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasesRead:
+    """The good cases of a file and what is wrong with the others."""
+
+    cases: tuple[CaseIn, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def subject_id_for(reference: str) -> UUID:
+    """The subject's id for a reference; the same on every import. A reference that is a UUID is the id itself."""
+    try:
+        return UUID(reference)
+    except ValueError:
+        return derived_id("subject", 0, reference)
+
+
+def read_cases(path: Path) -> CasesRead:
+    """Read ``{"cases": [...]}``. A bad case is rejected with its field; the others are taken."""
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    items = content.get("cases") if isinstance(content, dict) else None
+    if not isinstance(items, list):
+        raise ValueError('文件应为 {"cases": [...]} / the file must hold {"cases": [...]}')
+    cases: list[CaseIn] = []
+    rejected: list[Rejected] = []
+    for number, item in enumerate(items, start=1):
+        try:
+            case = CaseIn.model_validate(item)
+            _check_zones(case)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            rejected.append(_reject(number, item, ".".join(map(str, first["loc"])), first["msg"]))
+        except ShapeError as error:
+            rejected.append(_reject(number, item, "conditions.geometry", str(error)))
+        else:
+            cases.append(case)
+    return CasesRead(cases=tuple(cases), rejected=tuple(rejected))
+
+
+def _reject(number: int, item: Any, field: str, reason: str) -> Rejected:
+    reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
+    return Rejected(line=number, reference=reference, field=field, value="", reason=reason)
+
+
+def _check_zones(case: CaseIn) -> None:
+    for condition in case.conditions:
+        if condition.geometry is not None:
+            check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
+
+
+def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: datetime) -> Registered:
+    """Add a case or bring a known one up to date (a changed order is its next version).
+
+    Raises ``LookupError`` when a condition names a zone that is not there.
+    """
+    subject_id = subject_id_for(case.reference)
+    subject_no = add_subject(
+        connection, subject_id=subject_id, shard=shard_of(subject_id), alias=case.alias, birth_date=case.birth_date
+    )
+    order_id = derived_id("order", 0, str(subject_id), case.document_number)
+    zones = {
+        derived_id("condition", 0, str(order_id), position): _zone_id(connection, order_id, position, condition, at)
+        for position, condition in enumerate(case.conditions)
+    }
+    add_order(
+        connection, order=_order(case, order_id, subject_no), zone_id_of=lambda item: zones[item.condition_id], at=at
+    )
+    for recipient in case.recipients:
+        recipient_id = derived_id("recipient", 0, str(subject_id), str(recipient.role), recipient.phone)
+        value = Recipient(
+            recipient_id=recipient_id,
+            subject_no=subject_no,
+            role=recipient.role,
+            phone=recipient.phone,
+            rank=recipient.rank,
+            is_blocked=recipient.is_blocked,
+        )
+        add_recipient(connection, value, name=recipient.name)
+    has_device = connection.execute(
+        text("SELECT 1 FROM device WHERE subject_no = :subject_no AND revoked_at IS NULL LIMIT 1"),
+        {"subject_no": subject_no},
+    ).one_or_none()
+    token = add_device(connection, subject_no, secret) if has_device is None else None
+    return Registered(reference=case.reference, subject_id=subject_id, subject_no=subject_no, token=token)
+
+
+def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:
+    return SupervisionOrder(
+        order_no=0,
+        order_id=order_id,
+        version=0,
+        subject_no=subject_no,
+        measure=case.measure,
+        document_number=case.document_number,
+        deciding_organ=case.deciding_organ,
+        executing_organ=case.executing_organ,
+        valid_from=case.valid_from,
+        valid_to=case.valid_to,
+        conditions=tuple(
+            Condition(
+                condition_no=0,
+                condition_id=derived_id("condition", 0, str(order_id), position),
+                kind=condition.kind,
+                categories=frozenset(condition.categories),
+                tolerance_m=condition.tolerance_m,
+            )
+            for position, condition in enumerate(case.conditions)
+        ),
+    )
+
+
+def _zone_id(
+    connection: Connection, order_id: UUID, position: int, condition: ConditionIn, at: datetime
+) -> UUID | None:
+    if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
+        return None
+    source, source_id = condition.zone_source or f"condition:{order_id}", condition.zone or str(position)
+    if condition.geometry is not None:
+        is_area = condition.kind is ConditionKind.STAY_WITHIN_AREA
+        draft = ZoneDraft(
+            zone_id=derived_id("zone", 0, source, source_id),
+            source=source,
+            source_id=source_id,
+            kind=ZoneKind.INCLUSION if is_area else ZoneKind.EXCLUSION,
+            origin=ZoneOrigin.CONDITION,
+            name=condition.label,
+            shape=shape_from_geojson(condition.geometry, radius_m=condition.radius_m),
+        )
+        save_zones(connection, [draft], at=at)
+    found = zone_ids(connection, source, [source_id])
+    if source_id not in found:
+        raise LookupError(
+            f"没有来源为 {source}、编号为 {source_id} 的区域，请先导入"
+            f" / there is no zone {source_id} of source {source}: import it first"
+        )
+    return found[source_id]

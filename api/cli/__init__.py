@@ -1,0 +1,1 @@
+"""The command line ``hulan``, one file per group of commands."""

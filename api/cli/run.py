@@ -1,0 +1,127 @@
+"""Commands that run: up, serve, worker, migrate."""
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from sqlalchemy import Engine
+
+from alerts.gateway import Message
+from alerts.policy import AlertPolicy
+from api.app import create_app
+from api.cli.screen import out, plain_errors, say
+from api.clock import EventClock, SystemClock
+from api.cluster import ClusterError
+from api.database import migrate as migrate_schema
+from api.database import open_engine
+from api.evaluator import Policies
+from api.gateways import masked, open_gateway
+from api.logs import configure_logs
+from api.session import NotReadyError, open_database
+from api.settings import Settings, read_settings, secret_of
+from api.worker import Worker
+from tracking.policy import PresencePolicy
+
+FORESEEABLE = (ValidationError, ClusterError, NotReadyError)
+"""Errors that the user can mend."""
+
+Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
+
+
+def up(port: Port = None) -> None:
+    """在一台机器上启动全部：数据库、网页接口与处理进程。Everything on one machine: database, HTTP and worker.
+
+    例 / example:  hulan up --port 8080
+    """
+    with plain_errors(*FORESEEABLE):
+        settings = _settings(port)
+        with open_database(settings, say=say, pool_size=20) as engine:
+            worker = make_worker(settings, engine)
+            thread = threading.Thread(target=worker.run, name="worker")
+            thread.start()
+            try:
+                _serve(settings, engine)
+            finally:
+                worker.stop()
+                thread.join()
+
+
+def serve(port: Port = None) -> None:
+    """启动网页接口；可同时运行多个。The HTTP interface; any number may run.
+
+    例 / example:  hulan serve --port 8080
+    """
+    with plain_errors(*FORESEEABLE):
+        settings = _settings(port)
+        with open_database(settings, say=say, pool_size=20) as engine:
+            _serve(settings, engine)
+
+
+def worker() -> None:
+    """启动处理进程：评估定位、发送通知；可同时运行多个。The worker: evaluates fixes and delivers; any number may run.
+
+    例 / example:  hulan worker
+    """
+    with plain_errors(*FORESEEABLE):
+        settings = _settings(None)
+        with open_database(settings, say=say) as engine:
+            process = make_worker(settings, engine)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: process.stop())
+            process.run()
+
+
+def migrate() -> None:
+    """把数据库结构升级到本版本。Bring the database schema to this version.
+
+    例 / example:  HULAN_DATABASE_URL=postgresql+psycopg://… hulan migrate
+    """
+    with plain_errors(*FORESEEABLE):
+        settings = _settings(None)
+        if settings.database_url is None:
+            with open_database(settings, say=say) as engine:
+                version = migrate_schema(engine)
+        else:
+            engine = open_engine(settings.database_url)
+            version = migrate_schema(engine)
+        out.print(f"数据库结构版本 / schema version: {version}")
+
+
+def make_worker(settings: Settings, engine: Engine) -> Worker:
+    """A worker as the settings say."""
+    return Worker(
+        engine=engine,
+        gateway=open_gateway(settings, _show_message),
+        clock=EventClock() if settings.clock == "event" else SystemClock(),
+        policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        lease_seconds=settings.lease_seconds,
+        batch_size=settings.batch_size,
+    )
+
+
+def _settings(port: int | None) -> Settings:
+    settings = read_settings(**({} if port is None else {"port": port}))
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    configure_logs(settings.log_level)
+    return settings
+
+
+def _serve(settings: Settings, engine: Engine) -> None:
+    app = create_app(
+        engine=engine,
+        secret=secret_of(settings),
+        clock=SystemClock(),
+        trusts_received_at=settings.clock == "event",
+    )
+    out.print(f"护栏已启动 / Hulan listens on http://{settings.host}:{settings.port}", markup=False)
+    # No access log: addresses and query strings are personal data.
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_config=None)
+
+
+def _show_message(message: Message) -> None:
+    out.print(f"短信 SMS → {masked(message.phone)}  {message.text}", markup=False)
+
+

@@ -1,0 +1,56 @@
+"""What the command line shows: one console, one kind of table, one kind of progress bar, errors in plain words."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """A line on standard error, as text."""
+    err.print(line, markup=False)
+
+
+def show_table(rows: Sequence[tuple[str, ...]], *, title: str | None = None) -> None:
+    """A table whose first row is its heading. Cells are shown as text whatever they hold."""
+    table = Table(title=title, title_justify="left")
+    for heading in rows[0]:
+        table.add_column(heading)
+    for row in rows[1:]:
+        table.add_row(*[cell.replace("[", r"\[") for cell in row])
+    out.print(table)
+
+
+@contextmanager
+def progress(label: str, total: float | None = None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error; the yielded function is told how much more is done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda count: bar.update(task, advance=count)
+
+
+@contextmanager
+def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn foreseeable errors into one message and exit code 1: no traceback for what the user can mend."""
+    try:
+        yield
+    except kinds as error:
+        message = _settings_message(error) if isinstance(error, ValidationError) else str(error)
+        err.print(f"错误 / error: {message}", style="red", markup=False)
+        raise typer.Exit(1) from error
+
+
+def _settings_message(error: ValidationError) -> str:
+    lines = [
+        f"HULAN_{str(item['loc'][0]).upper()}: {item['msg']}" if item["loc"] else item["msg"].removeprefix("Value error, ")
+        for item in error.errors(include_input=False, include_url=False)
+    ]
+    return "；".join(lines)

@@ -1,0 +1,138 @@
+"""Files into the register: read, save the good rows, keep the rejected ones with their reasons. One transaction a file."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shapely import Point
+from sqlalchemy import Connection
+
+from api.ids import new_id
+from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
+from tracking.store import ZoneDraft, ZonesSaved, save_zones
+from tracking.zone import ZoneKind, ZoneOrigin
+from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
+from venues.place import PlacesRead, Rejected, Site, Venue
+from venues.store import save_sites, save_venues
+
+SITE_POINT_RADIUS_M = 50.0
+"""Radius given to a school known only as a point, until its boundary is drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, in numbers that add up to the rows of the file."""
+
+    added_count: int
+    changed_count: int
+    unchanged_count: int
+    ignored_count: int
+    rejected: tuple[Rejected, ...]
+
+    def lines(self) -> list[tuple[str, int]]:
+        """Label and count, Chinese and English."""
+        return [
+            ("新增 added", self.added_count),
+            ("更新 updated", self.changed_count),
+            ("未变 unchanged", self.unchanged_count),
+            ("无关 not ours", self.ignored_count),
+            ("拒收 rejected", len(self.rejected)),
+        ]
+
+
+def import_venues(connection: Connection, read: PlacesRead, *, at: datetime) -> ImportReport:
+    """Save the venues of a file and the zone around each; sites in it count as not ours."""
+    saved = save_venues(connection, read.venues, at=at, new_id=new_id)
+    drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.VENUE)
+    save_zones(connection, drafts, at=at)
+    return ImportReport(
+        added_count=len(saved.added),
+        changed_count=len(saved.changed),
+        unchanged_count=saved.unchanged_count,
+        ignored_count=read.ignored_count + len(read.sites),
+        rejected=(*read.rejected, *refused),
+    )
+
+
+def import_sites(connection: Connection, read: PlacesRead, *, at: datetime) -> ImportReport:
+    """Save the schools and kindergartens of a file and the zone of each; venues in it count as not ours."""
+    saved = save_sites(connection, read.sites, at=at, new_id=new_id)
+    drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.SITE)
+    save_zones(connection, drafts, at=at)
+    return ImportReport(
+        added_count=len(saved.added),
+        changed_count=len(saved.changed),
+        unchanged_count=saved.unchanged_count,
+        ignored_count=read.ignored_count + len(read.venues),
+        rejected=(*read.rejected, *refused),
+    )
+
+
+def import_zones(
+    connection: Connection,
+    records: Iterable[Any],
+    rejected: Sequence[Rejected],
+    *,
+    origin: ZoneOrigin,
+    source: str,
+    at: datetime,
+) -> ImportReport:
+    """Save zones drawn by a supervisor, or administrative boundaries; ``source`` and the feature's id identify each."""
+    drafts = [
+        ZoneDraft(
+            zone_id=new_id(),
+            source=f"{origin}:{source}",
+            source_id=record.zone_id,
+            kind=ZoneKind(record.kind),
+            origin=origin,
+            name=record.name,
+            shape=record.shape,
+        )
+        for record in records
+    ]
+    saved: ZonesSaved = save_zones(connection, drafts, at=at)
+    return ImportReport(
+        added_count=saved.added_count,
+        changed_count=saved.changed_count,
+        unchanged_count=saved.unchanged_count,
+        ignored_count=0,
+        rejected=tuple(rejected),
+    )
+
+
+def place_shape(place: Venue | Site) -> Shape:
+    """The zone of a place: its outline where known, else a disc for its likely footprint and the error of its point."""
+    if isinstance(place.geometry, Point):
+        radius_m = SITE_POINT_RADIUS_M if isinstance(place, Site) else POINT_FOOTPRINT_M + FOOTPRINT_MARGIN_M
+        return Circle(longitude=place.geometry.x, latitude=place.geometry.y, radius_m=radius_m)
+    return Area(geometry=place.geometry)
+
+
+def _zones_of(places: Sequence[tuple[Any, Venue | Site]], origin: ZoneOrigin) -> tuple[list[ZoneDraft], list[Rejected]]:
+    """A place whose outline cannot be watched stays in the register, and is named in the reject file."""
+    drafts: list[ZoneDraft] = []
+    refused: list[Rejected] = []
+    for place_id, place in places:
+        shape = place_shape(place)
+        try:
+            check_shape(shape)
+        except ShapeError as error:
+            reason = f"已登记，但轮廓不能作为监管区域 / registered, but its outline cannot be watched: {error}"
+            refused.append(
+                Rejected(line=0, reference=place.key.source_id, field="geometry", value="", reason=reason)
+            )
+            continue
+        drafts.append(
+            ZoneDraft(
+                zone_id=place_id,
+                source=f"{origin}:{place.key.source}",
+                source_id=place.key.source_id,
+                kind=ZoneKind.EXCLUSION,
+                origin=origin,
+                name=place.name,
+                shape=shape,
+                category=place.category,
+            )
+        )
+    return drafts, refused

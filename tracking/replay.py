@@ -1,0 +1,74 @@
+"""What would have been seen: hop 4 on any fixes and zones, with no order and no database (design.md, section 9)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracking.episode import Episode
+from tracking.evaluate import PresenceStates, evaluate
+from tracking.fix import FixBatch
+from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
+from tracking.policy import PresencePolicy
+from tracking.rules import EXCLUSION, INCLUSION, UNCATEGORISED_BIT, RuleBook, ZoneBook
+from tracking.zone import ZoneKind
+
+_ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+_NOBODY = UUID(int=0)
+
+
+def replay(fixes: FixBatch, zones: ZoneBook, *, policy: PresencePolicy) -> tuple[Episode, ...]:
+    """Every episode of every subject at every zone: inside an exclusion zone, outside an inclusion zone.
+
+    Sorted by subject, start and zone. ``condition_no`` of an episode is 0 for exclusion, else its zone's ``zone_no``.
+    """
+    rules = _rules_for_all(np.unique(fixes.subject_no), zones)
+    found = evaluate(states=PresenceStates.empty(), fixes=fixes, rules=rules, zones=zones, policy=policy)
+    return tuple(sorted(found.episodes, key=lambda item: (item.subject_no, item.started_at, item.zone_no)))
+
+
+def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
+    """One rule per subject for all exclusion zones together, and one per inclusion zone."""
+    areas = [row for row, zone in enumerate(zones.zones) if zone.kind is ZoneKind.INCLUSION]
+    per_subject = [(0, EXCLUSION, -1, UNCATEGORISED_BIT)]
+    per_subject += [(zones.zones[row].zone_no, INCLUSION, row, 0) for row in areas]
+    rules = per_subject * len(subjects)
+    count = len(rules)
+    return RuleBook(
+        orders=(_placeholder_order(),) * count,
+        conditions=tuple(_placeholder_condition(number, breach) for number, breach, _, _ in rules),
+        subject_no=np.repeat(subjects, len(per_subject)),
+        condition_no=_column(rules, 0, np.int64),
+        valid_from=np.full(count, _ALWAYS[0]),
+        valid_to=np.full(count, _ALWAYS[1]),
+        breach=np.array([rule[1] for rule in rules], dtype=np.int8),
+        zone_row=_column(rules, 2, np.int64),
+        category_mask=_column(rules, 3, np.int64),
+        tolerance_m=np.zeros(count),
+    )
+
+
+def _column(rules: Sequence[tuple[int, ...]], position: int, kind: type[np.int64]) -> NDArray[np.int64]:
+    return np.array([rule[position] for rule in rules], dtype=kind)
+
+
+def _placeholder_condition(number: int, breach: int) -> Condition:
+    kind = ConditionKind.STAY_WITHIN_AREA if breach == INCLUSION else ConditionKind.EXCLUSION_ZONE
+    return Condition(condition_no=number, condition_id=_NOBODY, kind=kind)
+
+
+def _placeholder_order() -> SupervisionOrder:
+    return SupervisionOrder(
+        order_no=0,
+        order_id=_NOBODY,
+        version=0,
+        subject_no=0,
+        measure=Measure.BAIL,
+        document_number="",
+        deciding_organ="",
+        executing_organ="",
+        valid_from=datetime.min.replace(tzinfo=UTC),
+        valid_to=datetime.max.replace(tzinfo=UTC),
+    )
