@@ -1,0 +1,1 @@
+"""Tests of the synthetic city, its evening and the score."""
