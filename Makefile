@@ -1,0 +1,50 @@
+# 护栏 Hulan: `make` lists the targets. Each prepares the machine first (prepare.py), which is a glance the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := geo venues tracking alerts maps api tests bench
+
+.PHONY: help prepare prepare-tests demo test serve check bench record clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    运行演示：合成人员与场所，从定位到短信 / the demo: synthetic people and venues, from fix to SMS"
+	@echo "make test    运行全部测试 / all tests"
+	@echo "make serve   启动网页与接口服务 / the web pages and the API"
+	@echo "make check   CI 的检查：格式、类型、分层、快速测试 / what CI checks: style, types, layers, fast tests"
+	@echo "make bench   性能基准 / benchmarks"
+	@echo "make record  重录标准文本 / record the golden texts anew"
+	@echo "make clean   删除依赖与缓存，不动数据 / remove dependencies and caches, never data"
+
+prepare:
+	@$(PYTHON) prepare.py
+
+prepare-tests:
+	@$(PYTHON) prepare.py --tests
+
+demo: prepare
+	$(BIN)/hulan demo
+
+serve: prepare
+	$(BIN)/hulan serve
+
+test: prepare-tests
+	$(BIN)/python -m pytest
+
+check: prepare-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(PACKAGES) prepare.py
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m "not slow and not browser and not real"
+
+bench: prepare-tests
+	@set -e; for file in $$(grep -l '__main__' bench/*.py); do \
+		name=$$(basename $$file .py); echo "== bench.$$name"; $(BIN)/python -m bench.$$name; \
+	done
+
+record: prepare-tests
+	HULAN_RECORD=1 $(BIN)/python -m pytest -m golden
+
+clean:
+	rm -rf .venv .uv-tool node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
