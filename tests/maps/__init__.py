@@ -1,0 +1,1 @@
+"""Tests of the pictures: what they say, and that they work with no network."""
