@@ -1,0 +1,1 @@
+"""Files in and out: places, boundaries, tracks, zones, incidents, mappings, and the report of rejected rows."""

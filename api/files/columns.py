@@ -1,0 +1,46 @@
+"""The names under which files give one and the same column, best first. Compared in lower case."""
+
+from collections.abc import Mapping
+
+PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "longitude": ("longitude", "lon", "lng", "经度"),
+    "latitude": ("latitude", "lat", "纬度"),
+    "name": ("name", "名称"),
+    "id": ("id", "osm_id", "@id", "source_id", "编号"),
+    "address": ("address", "addr:full", "地址"),
+    "datum": ("datum", "坐标系"),
+}
+FIX_COLUMNS: dict[str, tuple[str, ...]] = {
+    "subject_id": ("subject_id", "user_id", "track_id"),
+    "fixed_at": ("fixed_at", "tracked_at", "timestamp", "time"),
+    "longitude": PLACE_COLUMNS["longitude"],
+    "latitude": PLACE_COLUMNS["latitude"],
+    "accuracy_m": ("accuracy_m", "accuracy"),
+    "datum": PLACE_COLUMNS["datum"],
+    "sent_at": ("sent_at",),
+    "received_at": ("received_at",),
+    "source": ("source",),
+    "speed_mps": ("speed_mps",),
+    "altitude_m": ("altitude_m",),
+    "battery_percent": ("battery_percent",),
+    "is_mock": ("is_mock",),
+}
+INCIDENT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "source_id": ("source_id", "id", "编号"),
+    "venue_source": ("venue_source", "场所来源"),
+    "venue_source_id": ("venue_source_id", "场所编号"),
+    "kind": ("kind", "类型"),
+    "occurred_at": ("occurred_at", "发生时间"),
+    "involves_minor": ("involves_minor", "涉未成年人"),
+}
+
+
+def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
+    """The names of the column that says what a place is; AMap tables have both ``type`` (words) and ``typecode``."""
+    words = ("category", "type", "类别", "fclass")
+    return ("typecode", *words) if is_by_code else (*words, "typecode")
+
+
+def first_cell(cells: Mapping[str, str], accepted: tuple[str, ...]) -> str:
+    """The cell under the first of ``accepted`` that ``cells`` (keys in lower case) has, else an empty text."""
+    return next((cells[name] for name in accepted if name in cells), "")

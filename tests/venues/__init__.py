@@ -1,0 +1,1 @@
+"""Tests of places, mappings, distance rules, incidents and risk."""
