@@ -18,6 +18,7 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
         url,
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text would else hold the names and places of the statement that failed
         connect_args={"options": "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=300s"},
     )
 

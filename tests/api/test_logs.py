@@ -1,0 +1,223 @@
+"""What reaches a log: JSON lines, and never anything about a person."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from api.app import create_app
+from api.clock import FixedClock
+from api.logs import PERSONAL_FIELDS, WITHHELD, describe_exception, withhold_personal
+from geo.postgis import driver_connection
+from tests.make import BAR_LONGITUDE, EVENING, SECRET, a_fix, a_person
+
+PHONE = "13800000101"
+PLACE = "117.20001"
+
+
+def logged(code: str) -> list[dict[str, Any]]:
+    """What a process that runs ``code`` writes to standard error, which must be JSON line by line."""
+    program = "import logging, structlog\nfrom api.logs import configure_logs\nconfigure_logs('info')\n" + code
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def withheld(**fields: Any) -> dict[str, Any]:
+    return withhold_personal(None, "info", fields)
+
+
+def described(error: BaseException) -> str:
+    return json.dumps(describe_exception(None, "error", {"event": "failed", "exc_info": error}))
+
+
+# ---- form
+
+
+def test_own_and_library_loggers_write_one_json_object_a_line() -> None:
+    own, library = logged(
+        "structlog.get_logger().info('shards_leased', count=3)\n"
+        "logging.getLogger('sqlalchemy.pool').error('two\\nlines')\n"
+    )
+    assert own | {"timestamp": ""} == {"event": "shards_leased", "count": 3, "level": "info", "timestamp": ""}
+    assert (library["event"], library["level"], library["logger"]) == ("two", "error", "sqlalchemy.pool")
+    assert own["timestamp"].endswith("Z")
+
+
+def test_level_is_obeyed_and_chatty_libraries_are_quiet() -> None:
+    lines = logged(
+        "structlog.get_logger().debug('too fine')\n"
+        "logging.getLogger('httpx').info('HTTP Request: POST https://example.com/?phone=1')\n"
+        "structlog.get_logger().warning('heard')\n"
+    )
+    assert [line["event"] for line in lines] == ["heard"]
+
+
+# ---- fields
+
+
+@pytest.mark.parametrize("field", sorted(PERSONAL_FIELDS))
+def test_personal_field_is_withheld_at_any_depth(field: str) -> None:
+    deep = withheld(**{field: PHONE}, a={"b": [{"c": ({field: PHONE},)}]}, rows=[{field.upper(): PHONE}])
+    assert PHONE not in json.dumps(deep)
+    assert deep[field] == WITHHELD
+    assert deep["a"]["b"][0]["c"][0][field] == WITHHELD
+
+
+def test_field_named_after_a_personal_one_is_withheld() -> None:
+    assert withheld(guardian_phone=PHONE, subject_name="王小丽") == {
+        "guardian_phone": WITHHELD,
+        "subject_name": WITHHELD,
+    }
+
+
+@dataclass(frozen=True)
+class _Recipient:
+    rank: int
+    phone: str
+
+
+class _Body(BaseModel):
+    phone: str
+
+
+def test_object_never_spells_out_its_personal_fields() -> None:
+    fields = withheld(recipient=_Recipient(1, PHONE), body_in=_Body(phone=PHONE), raw=PHONE.encode(), fix=a_fix())
+    shown = json.dumps(fields, default=str)
+    assert PHONE not in shown
+    assert str(BAR_LONGITUDE) not in shown
+    assert fields["recipient"] == {"rank": 1, "phone": WITHHELD}
+    assert fields["body_in"] == "<_Body>"
+
+
+def test_harmless_fields_are_kept() -> None:
+    fields = {"count": 3, "seconds": 0.5, "reason": "shards [1] were taken over", "held": [1, 2], "is_late": True}
+    assert withheld(**fields) == fields
+
+
+def test_arguments_of_a_library_message_are_not_filled_in() -> None:
+    (line,) = logged(f"logging.getLogger('apscheduler').error('Job %s failed for %s', 'x', {PHONE!r})")
+    assert line["event"] == "Job %s failed for %s"
+    assert PHONE not in json.dumps(line)
+
+
+def test_context_variables_are_withheld_too() -> None:
+    (line,) = logged(
+        f"structlog.contextvars.bind_contextvars(phone={PHONE!r}, request='r1')\nstructlog.get_logger().info('x')"
+    )
+    assert (line["phone"], line["request"]) == (WITHHELD, "r1")
+
+
+# ---- exceptions
+
+
+_FAIL = f"""
+def send(phone):
+    row = {{"longitude": {PLACE}}}
+    raise ValueError("cannot send to " + phone)
+
+def run():
+    try:
+        send({PHONE!r})
+    except ValueError as error:
+        raise RuntimeError("row " + str(error)) from error
+"""
+
+
+def test_exception_tells_type_and_place_but_no_words_and_no_variables() -> None:
+    (line,) = logged(_FAIL + "try:\n    run()\nexcept RuntimeError:\n    structlog.get_logger().exception('failed')\n")
+    assert [item["type"] for item in line["exception"]] == ["RuntimeError", "ValueError"]
+    assert line["exception"][1]["frames"][-1].endswith(" in send")
+    assert PHONE not in json.dumps(line)
+    assert PLACE not in json.dumps(line)
+
+
+def test_exception_of_a_library_is_told_the_same_way_on_one_line() -> None:
+    (line,) = logged(
+        _FAIL + "try:\n    run()\nexcept RuntimeError:\n"
+        "    logging.getLogger('uvicorn.error').error('Exception in ASGI application\\n', exc_info=True)\n"
+    )
+    assert line["event"] == "Exception in ASGI application"
+    assert [item["type"] for item in line["exception"]] == ["RuntimeError", "ValueError"]
+    assert PHONE not in json.dumps(line)
+
+
+def test_thread_that_dies_is_logged_the_same_way() -> None:
+    (line,) = logged(
+        _FAIL + "import threading\nthread = threading.Thread(target=run, name='delivery')\nthread.start()\n"
+        "thread.join()\n"
+    )
+    assert (line["event"], line["thread"]) == ("thread_died", "delivery")
+    assert PHONE not in json.dumps(line)
+
+
+def test_members_of_a_group_and_chains_that_loop_are_told_once() -> None:
+    first, second = ValueError(PHONE), KeyError(PHONE)
+    first.__cause__, second.__cause__ = second, first
+    shown = json.loads(described(ExceptionGroup("many", [first, OSError(28, "no space")])))
+    assert [item["type"] for item in shown["exception"]] == ["ExceptionGroup", "ValueError", "OSError", "KeyError"]
+    assert shown["exception"][2]["errno"] == 28
+    assert PHONE not in json.dumps(shown)
+
+
+def test_rejected_input_is_not_quoted() -> None:
+    class Body(BaseModel):
+        accuracy_m: float
+
+    with pytest.raises(ValidationError) as caught:
+        Body.model_validate({"accuracy_m": PHONE + "x"})
+    assert PHONE in str(caught.value), "pydantic no longer quotes input: this test shows nothing"
+    assert PHONE not in described(caught.value)
+
+
+# ---- the database
+
+
+def test_database_error_carries_no_parameters(engine: Engine) -> None:
+    with engine.begin() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("SELECT CAST(:phone AS integer) / 0"), {"phone": "138"})
+    assert "138" not in str(caught.value).split("[SQL")[1]
+    assert "hidden" in str(caught.value)
+    shown = json.loads(described(caught.value))["exception"]
+    assert shown[0]["type"] == "sqlalchemy.exc.DataError"
+    assert shown[1]["sqlstate"] == "22012"
+
+
+def test_row_that_the_database_quotes_is_not_logged(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE quoted (phone text CHECK (phone = ''))"))
+    with engine.connect() as connection, pytest.raises(psycopg.Error) as caught:
+        driver_connection(connection).execute("INSERT INTO quoted VALUES (%s)", [PHONE])
+    assert PHONE in str(caught.value), "PostgreSQL no longer quotes the row: this test shows nothing"
+    assert PHONE not in described(caught.value)
+
+
+async def posted(app: FastAPI, body: dict[str, Any], token: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+        return await client.post("/positions", json=body, headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize("fault", ["ADD CHECK (longitude < 0)", "ALTER longitude TYPE numeric(4, 2)"])
+def test_answer_to_fixes_that_could_not_be_stored_quotes_nothing(engine: Engine, fault: str) -> None:
+    with engine.begin() as connection:
+        person = a_person(connection)
+        connection.execute(text(f"ALTER TABLE fix {fault}"))
+    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(EVENING))
+    body = {"fixed_at": EVENING.isoformat(), "longitude": 117.25, "latitude": 34.25, "datum": "WGS84"}
+    answer = asyncio.run(posted(app, body, person.token))
+    assert answer.status_code >= 500
+    assert "117.25" not in answer.text
+    assert "34.25" not in answer.text
