@@ -19,8 +19,8 @@ def decide(
 ) -> Decision:
     """Group violations into events and say who is told of a new one.
 
-    ``open_alerts``: the alerts not closed of the subjects concerned. ``recipients``: by ``subject_no``. A violation that
-    belongs to an event that already has an alert is attached to it and tells nobody again; a late one tells nobody at all.
+    ``open_alerts``: the alerts not closed of the subjects concerned. ``recipients``: by ``subject_no``. A violation of
+    an event that has an alert already is attached to it and tells nobody again; a late one tells nobody at all.
     """
     current: dict[tuple[int, str], list[Alert]] = {}
     for alert in open_alerts:

@@ -9,7 +9,7 @@ from alerts.gateway import GatewayError, Message, Receipt
 
 
 class ConsoleGateway:
-    """Writes messages as JSON lines to ``path`` (mode 0600: they hold phone numbers) and shows each through ``show``."""
+    """Writes messages as JSON lines to ``path``, mode 0600 as they hold phone numbers, and ``show``s each."""
 
     def __init__(self, path: Path, show: Callable[[Message], None]) -> None:
         self._path = path

@@ -141,9 +141,7 @@ def claim_pending(connection: Connection, *, limit: int, claim: timedelta) -> li
     return [
         Claim(
             notification_id=row.notification_id,
-            message=Message(
-                idempotency_key=row.notification_id, phone=row.phone, text=row.text, template=row.template
-            ),
+            message=Message(idempotency_key=row.notification_id, phone=row.phone, text=row.text, template=row.template),
             decided_at=row.decided_at,
             known_at=row.known_at,
             attempt=row.attempt,

@@ -1,4 +1,4 @@
-"""Every text that an SMS may carry. Approved wording, no venue, offence, school or full name (design.md, invariant 11)."""
+"""Every text that an SMS may carry: approved, without venue, offence, school or full name (design.md, invariant 11)."""
 
 from datetime import datetime
 

@@ -105,6 +105,4 @@ def devices_of(connection: Connection, subject_ids: Sequence[UUID]) -> dict[UUID
         ),
         {"ids": list(subject_ids)},
     )
-    return {
-        row.subject_id: Sender(device_id=row.device_id, subject_no=row.subject_no, shard=row.shard) for row in rows
-    }
+    return {row.subject_id: Sender(device_id=row.device_id, subject_no=row.subject_no, shard=row.shard) for row in rows}

@@ -31,7 +31,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     SQLAlchemyError: Problem(
         status=503,
         code="not_stored",
-        message="数据库暂不可用，未保存，请稍后重发 / not stored, the database is not available: send the same again later",
+        message="数据库暂不可用，未保存，请稍后重发"
+        " / not stored, the database is not available: send the same again later",
     ),
 }
 """The one table from error type to answer."""

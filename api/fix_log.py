@@ -1,9 +1,9 @@
 """Reading the fix log in an order that skips nothing: by snapshots, not by sequence numbers (ADR 0003).
 
-A row is visible or not in a snapshot for good. A shard remembers the snapshot ``seen`` up to which it has read. The rows
-to read next are those visible now and not visible then: a transaction that commits late is simply in the next difference,
-whatever its sequence numbers. A difference too large for one batch is walked in (written_by, seq) order with ``target``
-held still.
+A row is visible or not in a snapshot for good. A shard remembers the snapshot ``seen`` up to which it has read. The
+rows to read next are those visible now and not visible then: a transaction that commits late is simply in the next
+difference, whatever its sequence numbers. A difference too large for one batch is walked in (written_by, seq) order
+with ``target`` held still.
 """
 
 from collections.abc import Sequence
@@ -66,9 +66,7 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     """The next rows of these shards, at most about ``most_rows`` in all."""
     snapshot = str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar_one())
     per_shard = max(1, most_rows // max(1, len(shards)))
-    rows = connection.execute(
-        _FETCH, {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}
-    ).all()
+    rows = connection.execute(_FETCH, {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}).all()
     counts = dict.fromkeys(shards, 0)
     after: dict[int, tuple[str, int]] = {}
     for row in rows:
@@ -82,9 +80,7 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     )
 
 
-def save_cursor(
-    connection: Connection, drained: Drained, fences: dict[int, int], *, lease_seconds: float
-) -> bool:
+def save_cursor(connection: Connection, drained: Drained, fences: dict[int, int], *, lease_seconds: float) -> bool:
     """Move the cursors in the caller's transaction and renew the lease; False if the lease was lost meanwhile."""
     shards = sorted(fences)
     updated = connection.execute(

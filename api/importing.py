@@ -1,14 +1,15 @@
-"""Files into the register: read, save the good rows, keep the rejected ones with their reasons. One transaction a file."""
+"""Files into the register: the good rows saved in one transaction, the rejected ones kept with their reasons."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shapely import Point
+from shapely import MultiPolygon, Point, Polygon
 from sqlalchemy import Connection
 
 from api.ids import new_id
+from geo.perimeter import perimeter
 from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
 from tracking.store import ZoneDraft, ZonesSaved, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
@@ -16,8 +17,8 @@ from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.store import save_sites, save_venues
 
-SITE_POINT_RADIUS_M = 50.0
-"""Radius given to a school known only as a point, until its boundary is drawn."""
+SITE_PERIMETER_M = 200.0
+"""The zone of a school reaches this far beyond its boundary, straight line (reference/domain.md 2.3, national rule)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +103,13 @@ def import_zones(
 
 
 def place_shape(place: Venue | Site) -> Shape:
-    """The zone of a place: its outline where known, else a disc for its likely footprint and the error of its point."""
+    """The zone of a place: a site's perimeter; a venue's outline, or a disc for the likely footprint of its point."""
     if isinstance(place.geometry, Point):
-        radius_m = SITE_POINT_RADIUS_M if isinstance(place, Site) else POINT_FOOTPRINT_M + FOOTPRINT_MARGIN_M
+        radius_m = SITE_PERIMETER_M if isinstance(place, Site) else POINT_FOOTPRINT_M + FOOTPRINT_MARGIN_M
         return Circle(longitude=place.geometry.x, latitude=place.geometry.y, radius_m=radius_m)
+    if isinstance(place, Site):
+        return Area(geometry=perimeter(place.geometry, distance_m=SITE_PERIMETER_M))
+    assert isinstance(place.geometry, Polygon | MultiPolygon)  # the readers take no other geometry
     return Area(geometry=place.geometry)
 
 
@@ -119,9 +123,7 @@ def _zones_of(places: Sequence[tuple[Any, Venue | Site]], origin: ZoneOrigin) ->
             check_shape(shape)
         except ShapeError as error:
             reason = f"已登记，但轮廓不能作为监管区域 / registered, but its outline cannot be watched: {error}"
-            refused.append(
-                Rejected(line=0, reference=place.key.source_id, field="geometry", value="", reason=reason)
-            )
+            refused.append(Rejected(line=0, reference=place.key.source_id, field="geometry", value="", reason=reason))
             continue
         drafts.append(
             ZoneDraft(

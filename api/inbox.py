@@ -28,12 +28,13 @@ _COLUMNS = (
     "battery_percent", "is_mock", "device_id",
 )  # fmt: skip
 _NAMES = ", ".join(_COLUMNS)
-_STAGE = (
-    "CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS"
-    f" AS SELECT {_NAMES} FROM fix LIMIT 0"  # constants
-)
+_STAGE = f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS AS SELECT {_NAMES} FROM fix LIMIT 0"
 _COPY = f"COPY fix_stage ({_NAMES}) FROM STDIN"
-_MERGE = f"INSERT INTO fix ({_NAMES}) SELECT {_NAMES} FROM fix_stage ON CONFLICT DO NOTHING RETURNING subject_no"  # noqa: S608
+# In the order of the key: two writers of the same fixes would else each wait for the other, until one fails.
+_MERGE = (
+    f"INSERT INTO fix ({_NAMES}) SELECT {_NAMES} FROM fix_stage ORDER BY subject_no, fixed_at, fix_key"
+    " ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +64,31 @@ class Inbox:
         self._most_rows = most_rows
         self._waiting: queue.Queue[tuple[list[tuple[Any, ...]], Future[Appended]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._closing = threading.Lock()
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
+        """Write what waits, then stop."""
+        with self._closing:
+            self._is_closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def append(self, sender: Sender, fixes: Sequence[Fix], *, received_at: datetime) -> "Future[Appended]":
         """Queue fixes; the future resolves after COMMIT, or raises what the database said. A fix sent twice is one fix.
 
-        ``received_at``: aware, used for fixes that carry none of their own.
+        ``received_at``: aware, used for fixes that carry none of their own. Raises ``RuntimeError`` once closed.
         """
         future: Future[Appended] = Future()
-        self._waiting.put((to_rows(sender, fixes, received_at), future))
+        rows = to_rows(sender, fixes, received_at)
+        with self._closing:
+            if self._is_closed:
+                raise RuntimeError("the inbox is closed: nothing was stored, send it again")
+            self._waiting.put((rows, future))
         return future
 
     def _run(self) -> None:
@@ -95,17 +105,19 @@ class Inbox:
                 return
 
     def _gather(self, first: Any) -> tuple[list[Any], bool]:
-        group, count = [first], len(first[0])
-        while count < self._most_rows:
+        group, count, item = [], 0, first
+        while item is not None:
+            # From here on its client cannot cancel it. One given up before that is not written: it heard no 201.
+            if item[1].set_running_or_notify_cancel():
+                group.append(item)
+                count += len(item[0])
+            if count >= self._most_rows:
+                return group, False
             try:
                 item = self._waiting.get_nowait()
             except queue.Empty:
-                break
-            if item is None:
-                return group, True
-            group.append(item)
-            count += len(item[0])
-        return group, False
+                return group, False
+        return group, True
 
     def _settle_one_by_one(self, group: list[Any], error: Exception) -> None:
         """One bad request must not fail its neighbours: each is written alone and hears its own error."""

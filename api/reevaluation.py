@@ -70,7 +70,7 @@ def reevaluate_late(
     """Evaluate again, from their log, the subjects of whom older fixes arrived after newer ones.
 
     A silence ends all presence, so the stretch between two silences that holds the late fix can be evaluated anew and
-    alone, and gives what in-order arrival would have given. Episodes no longer found are marked superseded, not deleted.
+    alone, and gives what in-order arrival would have given. Episodes no longer found are superseded, not deleted.
     """
     for subject_no in np.unique(findings.late.subject_no).tolist():
         times = findings.late.fixed_at[findings.late.subject_no == subject_no]

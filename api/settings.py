@@ -21,7 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HULAN_", extra="ignore")
 
-    database_url: str | None = Field(None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded")
+    database_url: str | None = Field(
+        None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded"
+    )
     data_dir: Path = Field(default_factory=_default_data_dir, description="数据目录 / data folder")
     secret_key: SecretStr | None = Field(
         None, description="签名密钥，至少 16 个字符 / secret for device tokens and signatures, 16 characters or more"

@@ -55,7 +55,7 @@ def insert_columns(
     """
     names = ", ".join(columns)
     arrays = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
-    statement = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"  # noqa: S608 # constants
+    statement = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"
     values = [list(column) for _, column in columns.values()]
     if not values[0]:
         return 0

@@ -203,7 +203,7 @@ def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
         started_at=to_instant(row["started_at"]),
         decided_at=to_instant(row["decided_at"]),
         known_at=to_instant(row["known_at"]),
-        probability=float(row["mean"]),
+        probability=float(row["decided_mean"]),
         engine_version=ENGINE_VERSION,
         policy_version=policy.version,
     )

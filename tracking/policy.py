@@ -24,6 +24,9 @@ class PresencePolicy:
     minimum_fix_count: int = 3
     correlation_s: float = 60.0
     """Errors of fixes this close in time are largely the same error, and add little."""
+    signal_loss_s: float = 300.0
+    after_loss_weight: float = 0.4
+    """The first fix after a loss of signal is often the worst one: it counts for no more than this."""
     silence_s: float = 1800.0
     """After this long without any fix presence is UNKNOWN: open episodes end, and nothing is inferred."""
     reach_limit_m: float = 2000.0

@@ -25,6 +25,7 @@ PRESENCE = np.dtype(
         ("known_at", np.int64),  # when the latest fix used for that decision was received
         ("ended_at", np.int64),
         ("mean", np.float64),
+        ("decided_mean", np.float64),  # the mean at decided_at
         ("peak", np.float64),
         ("fix_count", np.int32),
         ("outside_count", np.int32),
@@ -61,7 +62,7 @@ def run_filter(
 
     ``n`` fixes sorted by (subject, time); ``fix_last[i]`` is the time of the subject's last fix before this batch, or 0
     if nothing is known. Observations of fix ``i`` are rows ``obs_start[i]:obs_start[i+1]`` of the ``obs_*`` arrays:
-    P(breach) and the best P that a fix of this accuracy could have given. ``open_rows``: ``PRESENCE``, sorted by subject.
+    P(breach) and the best P that a fix of this accuracy could have given. ``open_rows``: ``PRESENCE``, by subject.
     """
     capacity = len(open_rows) + int(np.count_nonzero(obs_probability >= policy.possible_probability))
     rows = np.zeros(capacity, dtype=PRESENCE)
@@ -86,15 +87,22 @@ def run_filter(
         int(policy.dwell_s * 1e6),
         policy.minimum_fix_count,
         policy.correlation_s * 1e6,
+        int(policy.signal_loss_s * 1e6),
+        policy.after_loss_weight,
         int(policy.silence_s * 1e6),
     )
     return rows[:count]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator] # numba has no types
-def _weigh(row, time, received, p, best, possible, probable, exit_p, exit_count, dwell, minimum, correlation):  # type: ignore[no-untyped-def] # compiled
+@njit(cache=True, nogil=True)
+def _weigh(  # type: ignore[no-untyped-def] # compiled
+    row, time, received, p, best, possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss
+):
     """Add one fix to an open presence; True when that ends it."""
-    row.mean += (1.0 - np.exp(-(time - row.seen_at) / correlation)) * (p - row.mean)
+    weight = 1.0 - np.exp(-(time - row.seen_at) / correlation)
+    if time - row.seen_at > loss:
+        weight = min(weight, after_loss)
+    row.mean += weight * (p - row.mean)
     row.seen_at = time
     row.peak = max(row.peak, p)
     if best >= probable:
@@ -113,11 +121,12 @@ def _weigh(row, time, received, p, best, possible, probable, exit_p, exit_count,
         if long_enough and row.mean >= probable and p >= possible:
             row.tier = 2
             row.decided_at = time
+            row.decided_mean = row.mean
             row.decided_now = 1
     return False
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator] # numba has no types
+@njit(cache=True, nogil=True)
 def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at run_filter
     fix_subject,
     fix_time,
@@ -137,6 +146,8 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
     dwell,
     minimum,
     correlation,
+    loss,
+    after_loss,
     silence,
 ):
     used = open_count
@@ -162,7 +173,7 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                 rows[active[slot]].ended_at = rows[active[slot]].last_inside_at
                 rows[active[slot]].ended_by = 2
             active_count = 0
-            last = 0
+            last = np.int64(0)
         for obs in range(obs_start[fix], obs_start[fix + 1]):
             found = False
             for slot in range(active_count):
@@ -171,7 +182,7 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                     found = True
                     if _weigh(
                         row, time, fix_received[fix], obs_p[obs], obs_best[obs],
-                        possible, probable, exit_p, exit_count, dwell, minimum, correlation,
+                        possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss,
                     ):  # fmt: skip
                         row.ended_at = row.last_inside_at
                         row.ended_by = 1
@@ -200,7 +211,7 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
             row = rows[active[slot]]
             if row.ended_at == 0 and row.seen_at != time and _weigh(
                 row, time, fix_received[fix], 0.0, 0.0,
-                possible, probable, exit_p, exit_count, dwell, minimum, correlation,
+                possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss,
             ):  # fmt: skip
                 row.ended_at = row.last_inside_at
                 row.ended_by = 1

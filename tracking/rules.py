@@ -35,8 +35,8 @@ def to_microseconds(instant: datetime) -> int:
 class ZoneBook:
     """``m`` zones with their index. Row ``i`` of every array is ``zones[i]`` and zone row ``i`` of ``index``.
 
-    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 for an
-    inclusion zone.
+    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 for
+    an inclusion zone.
     """
 
     zones: tuple[Zone, ...]

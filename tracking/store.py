@@ -164,9 +164,9 @@ def add_subject(connection: Connection, *, subject_id: UUID, shard: int, alias: 
     """Add a subject, or update alias and birth date of a known one; returns its ``subject_no``."""
     row = connection.execute(
         text(
-            "INSERT INTO subject (subject_id, shard, alias, birth_date) VALUES (:subject_id, :shard, :alias, :birth_date)"
-            " ON CONFLICT (subject_id) DO UPDATE SET alias = excluded.alias, birth_date = excluded.birth_date"
-            " RETURNING subject_no"
+            "INSERT INTO subject (subject_id, shard, alias, birth_date)"
+            " VALUES (:subject_id, :shard, :alias, :birth_date) ON CONFLICT (subject_id)"
+            " DO UPDATE SET alias = excluded.alias, birth_date = excluded.birth_date RETURNING subject_no"
         ),
         {"subject_id": subject_id, "shard": shard, "alias": alias, "birth_date": birth_date},
     ).one()
@@ -180,7 +180,7 @@ def add_order(
     zone_id_of: Callable[[Condition], UUID | None],
     at: datetime,
 ) -> int:
-    """Store an order as the next version of its ``order_id``; the version before is superseded. Returns ``order_no``."""
+    """Store an order as the next version of its ``order_id``; the one before is superseded. Returns ``order_no``."""
     parameters = {
         "order_id": order.order_id,
         "subject_no": order.subject_no,
@@ -296,6 +296,7 @@ _PRESENCE_COLUMNS: dict[str, str] = {
     "decided_at": "bigint",
     "known_at": "bigint",
     "mean": "double precision",
+    "decided_mean": "double precision",
     "peak": "double precision",
     "fix_count": "integer",
     "outside_count": "integer",

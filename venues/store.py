@@ -83,14 +83,10 @@ def _save(
         elif old[1] != _content(place):
             changed.append((old[0], place))
     if added:
-        connection.execute(
-            table.insert(), [{f"{prefix}_id": place_id, **_row(place, at)} for place_id, place in added]
-        )
+        connection.execute(table.insert(), [{f"{prefix}_id": place_id, **_row(place, at)} for place_id, place in added])
     for place_id, place in changed:
         connection.execute(table.update().where(table.c[f"{prefix}_id"] == place_id).values(**_row(place, at)))
-    return Saved(
-        added=tuple(added), changed=tuple(changed), unchanged_count=len(places) - len(added) - len(changed)
-    )
+    return Saved(added=tuple(added), changed=tuple(changed), unchanged_count=len(places) - len(added) - len(changed))
 
 
 def _known(
@@ -184,7 +180,9 @@ def _loaded(row: Any) -> dict[str, Any]:
 def load_incidents(connection: Connection) -> list[VenueIncident]:
     """Every incident, oldest first."""
     query = (
-        select(incident_table, venue_table.c.source.label("venue_source"), venue_table.c.source_id.label("venue_source_id"))
+        select(
+            incident_table, venue_table.c.source.label("venue_source"), venue_table.c.source_id.label("venue_source_id")
+        )
         .join(venue_table, venue_table.c.venue_no == incident_table.c.venue_no)
         .order_by(incident_table.c.occurred_at, incident_table.c.source, incident_table.c.source_id)
     )

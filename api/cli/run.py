@@ -122,6 +122,6 @@ def _serve(settings: Settings, engine: Engine) -> None:
 
 
 def _show_message(message: Message) -> None:
-    out.print(f"短信 SMS → {masked(message.phone)}  {message.text}", markup=False)
-
-
+    """On a terminal only: what goes to a file is a log, and a log holds no personal data."""
+    if out.is_terminal:
+        out.print(f"短信 SMS → {masked(message.phone)}  {message.text}", markup=False)

@@ -1,5 +1,6 @@
 """What the command line shows: one console, one kind of table, one kind of progress bar, errors in plain words."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
+# A pipe or a CI log has no width of its own.
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -22,7 +24,7 @@ def show_table(rows: Sequence[tuple[str, ...]], *, title: str | None = None) -> 
     """A table whose first row is its heading. Cells are shown as text whatever they hold."""
     table = Table(title=title, title_justify="left")
     for heading in rows[0]:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows[1:]:
         table.add_row(*[cell.replace("[", r"\[") for cell in row])
     out.print(table)
@@ -30,9 +32,15 @@ def show_table(rows: Sequence[tuple[str, ...]], *, title: str | None = None) -> 
 
 @contextmanager
 def progress(label: str, total: float | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; the yielded function is told how much more is done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    """A progress bar; the yielded function is told how much more is done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda count: bar.update(task, advance=count)
 
@@ -50,7 +58,9 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
 
 def _settings_message(error: ValidationError) -> str:
     lines = [
-        f"HULAN_{str(item['loc'][0]).upper()}: {item['msg']}" if item["loc"] else item["msg"].removeprefix("Value error, ")
+        f"HULAN_{str(item['loc'][0]).upper()}: {item['msg']}"
+        if item["loc"]
+        else item["msg"].removeprefix("Value error, ")
         for item in error.errors(include_input=False, include_url=False)
     ]
     return "；".join(lines)

@@ -47,7 +47,7 @@ def read_tracks(
     timezone: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[TrackRead]:
-    """The tracks of a file, a folder (with its subfolders) or a .tar.gz or .zip archive, one per subject and file.
+    """The tracks of a file, a .tar.gz or .zip archive, or a folder of such, one per subject and file.
 
     Fixes come as sent, in file order, repeats included; nothing is sorted and no datum converted. A row's own datum
     wins over ``datum``, which wins over what a format implies (.plt, .rec and GPX are WGS-84). Times without an offset
@@ -61,11 +61,9 @@ def read_tracks(
     top = Path(path)
     told = _Told(datum=datum, timezone=_zone(timezone), progress=progress)
     if top.is_dir():
-        reads = _each(_folder_sources(top), told)
-    elif top.name.casefold().endswith(_TAR_SUFFIXES):
-        reads = _each(_tar_sources(top), told)
-    elif top.suffix.casefold() == ".zip":
-        reads = _each(_zip_sources(top), told)
+        reads = _folder_tracks(top, told)
+    elif _is_archive(top):
+        reads = _each(_archive_sources(top), told)
     else:
         reads = _file_tracks(top, told)
     first = next(reads, None)
@@ -103,8 +101,12 @@ def _each(sources: Iterator[TrackSource], told: _Told) -> Iterator[TrackRead]:
         try:
             yield from _tracks_of(source, told)
         except FileError as error:
-            refusal = Rejected(line=0, reference=source.file, field="file", value="", reason=str(error))
-            yield TrackRead(subject_ref=source.path.stem, rejected=(refusal,), file=source.file)
+            yield _refused(source.file, source.path.stem, error)
+
+
+def _refused(file: str, subject_ref: str, error: FileError) -> TrackRead:
+    refusal = Rejected(line=0, reference=file, field="file", value="", reason=str(error))
+    return TrackRead(subject_ref=subject_ref, rejected=(refusal,), file=file)
 
 
 def _tracks_of(source: TrackSource, told: _Told) -> Iterator[TrackRead]:
@@ -116,11 +118,26 @@ def _is_track_file(path: PurePath) -> bool:
     return path.suffix.casefold() in _READERS and not path.name.startswith(".")
 
 
-def _folder_sources(folder: Path) -> Iterator[TrackSource]:
+def _folder_tracks(folder: Path, told: _Told) -> Iterator[TrackRead]:
+    """The tracks of every file and archive below a folder; a damaged archive costs no other file."""
     for path in sorted(folder.rglob("*")):
-        if _is_track_file(path) and path.is_file():
+        if path.is_file() and _is_archive(path):
+            try:
+                yield from _each(_archive_sources(path), told)
+            except FileError as error:
+                yield _refused(path.relative_to(folder).as_posix(), path.stem, error)
+        elif path.is_file() and _is_track_file(path):
             with path.open("rb") as stream:
-                yield TrackSource(file=path.relative_to(folder).as_posix(), path=path.absolute(), stream=stream)
+                source = TrackSource(file=path.relative_to(folder).as_posix(), path=path.absolute(), stream=stream)
+                yield from _each(iter([source]), told)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.name.casefold().endswith((*_TAR_SUFFIXES, ".zip")) and not path.name.startswith(".")
+
+
+def _archive_sources(path: Path) -> Iterator[TrackSource]:
+    return _zip_sources(path) if path.suffix.casefold() == ".zip" else _tar_sources(path)
 
 
 def _tar_sources(path: Path) -> Iterator[TrackSource]:

@@ -61,7 +61,7 @@ class FixIn(BaseModel):
 @router.post("/positions", status_code=201)
 async def post_positions(
     request: Request,
-    body: Annotated[Any, Body(description="one fix, or {\"fixes\": [...]}")],
+    body: Annotated[Any, Body(description='one fix, or {"fixes": [...]}')],
     authorization: Annotated[str | None, Header()] = None,
 ) -> JSONResponse:
     """Store fixes. 201: those not under ``refused`` are on disk. 422: none could be taken, and why.
@@ -72,7 +72,9 @@ async def post_positions(
     permit = await run_in_threadpool(services.devices.permit_for, authorization)
     items = body["fixes"] if isinstance(body, dict) and isinstance(body.get("fixes"), list) else [body]
     if len(items) > MOST_FIXES:
-        return JSONResponse({"code": "too_many", "message": f"一次最多 {MOST_FIXES} 条 / at most {MOST_FIXES} fixes at once"}, 413)
+        return JSONResponse(
+            {"code": "too_many", "message": f"一次最多 {MOST_FIXES} 条 / at most {MOST_FIXES} fixes at once"}, 413
+        )
     now = services.clock.now()
     good, refused = _sort_out(items, permit, now=now, is_replay=services.trusts_received_at)
     if good:
@@ -96,7 +98,9 @@ def _sort_out(
         if not permit.allows(fix.fixed_at):
             refused.append(_refusal(index, "fixed_at", "此时没有有效的决定书 / no order is in force at this time"))
         elif not is_replay and fix.fixed_at > now + CLOCK_SLACK:
-            refused.append(_refusal(index, "fixed_at", "时间在未来，请校准设备时钟 / in the future: set the device's clock"))
+            refused.append(
+                _refusal(index, "fixed_at", "时间在未来，请校准设备时钟 / in the future: set the device's clock")
+            )
         else:
             good.append(fix)
     return good, refused

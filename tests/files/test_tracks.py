@@ -289,3 +289,15 @@ def test_the_archive_of_a_stream_needs_no_disk(tmp_path: Path) -> None:
     (read,) = read_tracks(path)
     assert read.subject_ref == "evil"
     assert not (tmp_path.parent.parent / "evil").exists()
+
+
+def test_folder_may_hold_archives_and_a_damaged_one_costs_no_other(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "good.tar.gz", "w:gz") as archive:
+        content = b"subject_id,fixed_at,longitude,latitude,datum\nA,2026-03-20T22:00:00+08:00,117.2,34.26,WGS84\n"
+        member = tarfile.TarInfo("inside/track.csv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    (tmp_path / "bad.tar.gz").write_bytes(b"not an archive")
+    reads = list(read_tracks(tmp_path))
+    assert [(read.subject_ref, len(read.fixes)) for read in reads if read.fixes] == [("A", 1)]
+    assert [read.rejected[0].reference for read in reads if read.rejected] == ["bad.tar.gz"]

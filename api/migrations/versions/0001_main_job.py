@@ -198,6 +198,7 @@ CREATE TABLE presence (
     decided_at bigint NOT NULL,
     known_at bigint NOT NULL,
     mean double precision NOT NULL,
+    decided_mean double precision NOT NULL,
     peak double precision NOT NULL,
     fix_count integer NOT NULL,
     outside_count integer NOT NULL,

@@ -1,0 +1,143 @@
+"""Commands that look: replay, explain, map."""
+
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated
+
+import geopandas
+import typer
+
+from api.cli.load import PROBLEMS
+from api.cli.screen import out, plain_errors, progress, say, show_table
+from api.clock import SystemClock
+from api.explaining import Explanation, explain_alert
+from api.files.rejects import write_rejects
+from api.heatmaps import write_heatmap
+from api.replaying import replay_files
+from api.session import open_database
+from api.settings import read_settings
+from geo.datum import parse_datum
+from maps.heat_layers import BackdropFeature, BackdropKind
+from tracking.episode import Tier
+from tracking.order import LOCAL_TIME
+from venues.risk import RiskLevel
+
+
+def replay(
+    zones: Annotated[Path, typer.Option(help="区域 GeoJSON / zones", exists=True)],
+    fixes: Annotated[Path, typer.Option(help="轨迹文件、文件夹或压缩包 / fixes: file, folder or archive", exists=True)],
+    out_file: Annotated[Path, typer.Option("--out", help="输出 CSV / episodes as CSV")],
+    datum: Annotated[str | None, typer.Option(help="轨迹坐标系 / datum of the fixes")] = None,
+    timezone: Annotated[str | None, typer.Option(help="无时区时间所属时区 / zone of times without one")] = None,
+) -> None:
+    """在文件上试运行：这些定位会在这些区域得出什么。What would have been seen; no database.
+
+    例 / example:  hulan replay --zones zones.geojson --fixes fixes.csv --out episodes.csv
+    """
+    with plain_errors(*PROBLEMS):
+        with progress("评估 evaluating") as advance:
+            done = replay_files(
+                zones,
+                fixes,
+                out_file,
+                datum=None if datum is None else parse_datum(datum),
+                timezone=timezone,
+                progress=advance,
+            )
+        probable = sum(item.tier is Tier.PROBABLE for item in done.episodes)
+        out.print(
+            f"定位 fixes: {done.fix_count}  区域 zones: {done.zone_count}  在场 episodes: {len(done.episodes)}"
+            f"（大概率 probable: {probable}）→ {out_file}",
+            markup=False,
+        )
+        if done.rejected:
+            path = write_rejects(out_file.with_name(out_file.name + ".rejects.csv"), done.rejected)
+            out.print(f"拒收 {len(done.rejected)} 行及原因 rejected rows and reasons: {path}", markup=False)
+
+
+def explain(
+    alert_id: Annotated[str, typer.Argument(help="警报编号，完整或短信中的 8 位 / alert id, full or the 8 characters")],
+) -> None:
+    """说明一个警报：决定书、条件、区域、定位、概率、适用规则。Explain an alert.
+
+    例 / example:  hulan explain 5F2C09AB
+    """
+    with plain_errors(*PROBLEMS):
+        with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
+            explanation = explain_alert(connection, alert_id)
+        show_explanation(explanation)
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Print facts, fixes and notifications."""
+    show_table([("项目 item", "内容 content"), *explanation.facts])
+    rows = [("时间 time", "收到 received", "精度 accuracy", "距边界 to the edge", "P(违规 breach)")]
+    for fix in explanation.fixes:
+        distance = "–" if fix.signed_distance_m is None else f"{fix.signed_distance_m:+.0f} m"
+        fixed_at, received_at = fix.fixed_at.astimezone(LOCAL_TIME), fix.received_at.astimezone(LOCAL_TIME)
+        rows.append(
+            (
+                f"{fixed_at:%H:%M:%S}",
+                f"{received_at:%H:%M:%S}",
+                f"{fix.accuracy_m:.0f} m",
+                distance,
+                f"{fix.probability:.2f}",
+            )
+        )
+    show_table(rows, title="首个疑似违规的定位（负数为界内） fixes of the first violation, negative is inside")
+    heading = ("对象 role", "号码 number", "状态 state", "发送 sent", "内容 text", "错误 error")
+    show_table([heading, *explanation.notifications], title="通知 notifications")
+
+
+def map_venues(
+    out_file: Annotated[Path, typer.Option("--out", help="输出 HTML / the page to write")],
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="截至日期 / as of the end of this day, local")
+    ] = None,
+    backdrop: Annotated[
+        Path | None, typer.Option(help="底图线面（道路、边界） / lines and faces drawn beneath", exists=True)
+    ] = None,
+    title: Annotated[str, typer.Option(help="标题 / title")] = "未成年人禁入场所风险热力图",
+) -> None:
+    """场所绿黄红热力图：单个 HTML 文件，不联网。The green/yellow/red venue map, one file, no network.
+
+    例 / example:  hulan map venues --out heat.html --as-of 2026-03-20
+    """
+    with plain_errors(*PROBLEMS):
+        settings = read_settings()
+        instant = SystemClock().now() if as_of is None else end_of_day(as_of)
+        with open_database(settings, say=say) as engine, engine.connect() as connection:
+            risks = write_heatmap(
+                connection,
+                out_file,
+                as_of=instant,
+                title=title,
+                backdrop=[] if backdrop is None else read_backdrop(backdrop),
+                synthetic=settings.demo,
+                assets_dir=settings.assets_dir,
+            )
+        counts = {level: sum(risk.level is level for risk in risks) for level in RiskLevel}
+        out.print("  ".join(f"{level}: {count}" for level, count in counts.items()) + f"  → {out_file}", markup=False)
+
+
+def end_of_day(day: datetime) -> datetime:
+    """The last second of a local day."""
+    return datetime.combine(day.date(), time(23, 59, 59), tzinfo=LOCAL_TIME)
+
+
+def read_backdrop(path: Path) -> list[BackdropFeature]:
+    """Lines and faces of any vector file, in WGS-84; a ``category`` of river or water is drawn as water."""
+    frame = geopandas.read_file(path)
+    if frame.crs is not None:
+        frame = frame.to_crs(4326)
+    categories = frame["category"] if "category" in frame else [""] * len(frame)
+    features = []
+    for geometry, category in zip(frame.geometry, categories, strict=True):
+        if geometry is None or geometry.is_empty:
+            continue
+        if str(category) in {"river", "water"}:
+            kind = BackdropKind.WATER
+        else:
+            kind = BackdropKind.STREET if "LineString" in geometry.geom_type else BackdropKind.BOUNDARY
+        features.append(BackdropFeature(kind=kind, geometry=geometry))
+    return features

@@ -1,0 +1,265 @@
+"""Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Engine
+
+from api.cases import read_cases, register_case
+from api.cli.run import FORESEEABLE
+from api.cli.screen import out, plain_errors, progress, say
+from api.clock import SystemClock
+from api.files.errors import FileError
+from api.files.incidents import read_incidents
+from api.files.mappings import load_mapping
+from api.files.places import read_places
+from api.files.rejects import write_rejects
+from api.files.tracks import read_tracks
+from api.files.zones import read_boundaries, read_zones
+from api.importing import ImportReport, import_sites, import_venues, import_zones
+from api.session import open_database
+from api.settings import Settings, read_settings, secret_of
+from api.track_import import import_tracks
+from geo.datum import Datum, parse_datum
+from tracking.zone import ZoneOrigin
+from venues.mapping import MappingError
+from venues.place import PlacesRead, Rejected
+from venues.store import save_incidents
+
+PROBLEMS = (*FORESEEABLE, FileError, MappingError, LookupError, ValueError, OSError)
+
+File = Annotated[Path, typer.Argument(help="要导入的文件 / the file to import", exists=True)]
+DatumOption = Annotated[
+    str | None, typer.Option("--datum", help="坐标系 WGS84、GCJ02、BD09、CGCS2000 / datum of the coordinates")
+]
+SourceOption = Annotated[
+    str | None,
+    typer.Option("--source", help="来源名称，重复导入时按来源与编号更新 / name of the register; default: file name"),
+]
+MappingOption = Annotated[
+    str,
+    typer.Option("--mapping", help="类别映射：hulan、osm、amap 或自定义 TOML 文件 / built-in mapping or a TOML file"),
+]
+LayerOption = Annotated[str | None, typer.Option("--layer", help="GeoPackage 图层 / layer of a GeoPackage")]
+RejectsOption = Annotated[
+    Path | None, typer.Option("--rejects", help="拒收行写入此文件，默认 文件名.rejects.csv / where rejected rows go")
+]
+
+
+def venues(
+    file: File,
+    mapping: MappingOption = "osm",
+    datum: DatumOption = None,
+    source: SourceOption = None,
+    layer: LayerOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入场所：CSV、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
+
+    例 / example:  hulan import venues poi.csv --mapping amap --datum GCJ02
+    """
+    with plain_errors(*PROBLEMS):
+        read = _read_places(file, mapping, datum, source, layer)
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            report = import_venues(connection, read, at=SystemClock().now())
+        _tell(file, report, rejects)
+
+
+def sites(
+    file: File,
+    mapping: MappingOption = "osm",
+    datum: DatumOption = None,
+    source: SourceOption = None,
+    layer: LayerOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入学校、幼儿园。Import schools and kindergartens.
+
+    例 / example:  hulan import sites map.osm
+    """
+    with plain_errors(*PROBLEMS):
+        read = _read_places(file, mapping, datum, source, layer)
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            report = import_sites(connection, read, at=SystemClock().now())
+        _tell(file, report, rejects)
+
+
+def zones(file: File, datum: DatumOption = None, source: SourceOption = None, rejects: RejectsOption = None) -> None:
+    """导入监管人员划定的区域（GeoJSON：id、kind、可选 radius_m）。Import zones drawn by supervisors.
+
+    例 / example:  hulan import zones zones.geojson
+    """
+    with plain_errors(*PROBLEMS):
+        read = read_zones(file, datum=_datum(datum))
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            report = import_zones(
+                connection,
+                read.zones,
+                read.rejected,
+                origin=ZoneOrigin.SUPERVISOR,
+                source=source or file.stem,
+                at=SystemClock().now(),
+            )
+        _tell(file, report, rejects)
+
+
+def boundaries(
+    file: File,
+    code_column: Annotated[str, typer.Option(help="代码列 / column of the division code")] = "code",
+    name_column: Annotated[str, typer.Option(help="名称列 / column of the name")] = "name",
+    datum: DatumOption = None,
+    source: SourceOption = None,
+    layer: LayerOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="修复自相交的边界 / repair self-intersections")] = False,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入行政区划边界，用于“不得离开”。Import administrative boundaries for "stay within area".
+
+    例 / example:  hulan import boundaries county.gpkg --code-column Code_County --name-column Name_County
+    """
+    with plain_errors(*PROBLEMS):
+        with progress("读取边界 reading") as advance:
+            read = read_boundaries(
+                file,
+                code_column=code_column,
+                name_column=name_column,
+                datum=_datum(datum),
+                layer=layer,
+                repair=repair,
+                progress=advance,
+            )
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            report = import_zones(
+                connection,
+                read.zones,
+                read.rejected,
+                origin=ZoneOrigin.BOUNDARY,
+                source=source or file.stem,
+                at=SystemClock().now(),
+            )
+        if read.repaired:
+            say(f"已修复 repaired: {', '.join(read.repaired)}")
+        _tell(file, report, rejects)
+
+
+def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = None) -> None:
+    """导入场所的警情、处罚与案件（CSV）。Import police calls, penalties and cases at venues.
+
+    例 / example:  hulan import incidents incidents.csv
+    """
+    with plain_errors(*PROBLEMS):
+        read = read_incidents(file, source=source)
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            saved = save_incidents(connection, read.incidents, at=SystemClock().now())
+        unknown = [
+            Rejected(
+                line=0,
+                reference=item.key.source_id,
+                field="venue_source_id",
+                value=item.venue_key.source_id,
+                reason="登记册中没有这个场所，请先导入场所 / no such venue in the register: import it first",
+            )
+            for item in saved.without_venue
+        ]
+        report = ImportReport(
+            added_count=saved.written_count,
+            changed_count=0,
+            unchanged_count=0,
+            ignored_count=0,
+            rejected=(*read.rejected, *unknown),
+        )
+        _tell(file, report, rejects)
+
+
+def cases(
+    file: File,
+    tokens: Annotated[
+        Path, typer.Option(help="新设备令牌写入此文件，仅此一次 / new device tokens go here, once only")
+    ] = Path("device-tokens.csv"),
+    rejects: RejectsOption = None,
+) -> None:
+    """导入案件：对象、决定书、条件、联系人（JSON）。Import cases: subject, order, conditions, recipients.
+
+    例 / example:  hulan import cases cases.json --tokens tokens.csv
+    """
+    with plain_errors(*PROBLEMS):
+        read = read_cases(file)
+        settings = _settings()
+        with open_database(settings, say=say) as engine, engine.begin() as connection:
+            at = SystemClock().now()
+            done = [register_case(connection, case, secret=secret_of(settings), at=at) for case in read.cases]
+        fresh = [item for item in done if item.token is not None]
+        if fresh:
+            _write_tokens(tokens, [(item.reference, item.token or "") for item in fresh])
+        report = ImportReport(
+            added_count=len(fresh),
+            changed_count=len(done) - len(fresh),
+            unchanged_count=0,
+            ignored_count=0,
+            rejected=read.rejected,
+        )
+        _tell(file, report, rejects)
+
+
+def fixes(
+    path: Annotated[
+        Path, typer.Argument(help="轨迹文件、文件夹或压缩包 / a track file, folder or archive", exists=True)
+    ],
+    datum: DatumOption = None,
+    timezone: Annotated[str | None, typer.Option(help="无时区时间所属时区 / zone of times without one")] = None,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入轨迹：CSV、Parquet、GPX、GeoLife .plt、OwnTracks .rec。Import tracks of subjects that have an order.
+
+    例 / example:  hulan import fixes tracks/ --datum GCJ02
+    """
+    with plain_errors(*PROBLEMS):
+        settings = _settings()
+        with open_database(settings, say=say) as engine:
+            report = _import_fixes(engine, path, _datum(datum), timezone)
+        _tell(path, report, rejects)
+
+
+def _import_fixes(engine: Engine, path: Path, datum: Datum | None, timezone: str | None) -> ImportReport:
+    with progress("导入定位 fixes") as advance:
+        tracks = read_tracks(path, datum=datum, timezone=timezone)
+        return import_tracks(engine, tracks, at=SystemClock().now(), progress=advance)
+
+
+def _read_places(file: Path, mapping: str, datum: str | None, source: str | None, layer: str | None) -> PlacesRead:
+    with progress("读取 reading") as advance:
+        return read_places(
+            file,
+            mapping=load_mapping(mapping),
+            datum=_datum(datum),
+            source=source,
+            layer=layer,
+            progress=advance,
+        )
+
+
+def _datum(text: str | None) -> Datum | None:
+    return None if text is None else parse_datum(text)
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def _tell(file: Path, report: ImportReport, rejects: Path | None) -> None:
+    out.print("  ".join(f"{label}: {count}" for label, count in report.lines()), markup=False)
+    if report.rejected:
+        path = rejects or file.with_name(file.name + ".rejects.csv")
+        write_rejects(path, report.rejected)
+        out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+
+
+def _write_tokens(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    path.touch(mode=0o600, exist_ok=True)
+    path.chmod(0o600)
+    path.write_text("reference,token\n" + "".join(f"{reference},{token}\n" for reference, token in rows), "utf-8")
+    out.print(f"设备令牌（请妥善保管）device tokens, keep them safe: {path}", markup=False)

@@ -1,0 +1,197 @@
+"""Why an alert was raised: order, condition, zone, fixes, probability, the rule that won, who was told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from api.fix_log import history
+from api.gateways import masked
+from tracking.evaluate import to_instant
+from tracking.fix import FixBatch
+from tracking.observation import observe
+from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
+from tracking.policy import PresencePolicy
+from tracking.rules import INCLUSION, RuleBook, ZoneBook, to_microseconds
+from tracking.store import load_orders, load_zones
+from tracking.zone import Zone, ZoneOrigin
+from venues.category import CATEGORY_NAMES_ZH
+
+MARGIN = timedelta(minutes=5)
+"""Fixes this long before and after an episode are shown too: what came before it is part of the explanation."""
+
+_RULE_NAMES = {
+    ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",
+    ZoneOrigin.SUPERVISOR: "监管人员划定的区域 / supervisor's zone",
+    ZoneOrigin.BOUNDARY: "行政区划边界 / administrative boundary",
+    ZoneOrigin.SITE: "保护场所 / protected site",
+    ZoneOrigin.VENUE: "场所类别 / venue category",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixEvidence:
+    """One fix as evidence. ``probability``: P(breach) of this fix alone."""
+
+    fixed_at: datetime
+    received_at: datetime
+    accuracy_m: float
+    signed_distance_m: float | None
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Label and value in the order of reading, and the fixes of the first violation."""
+
+    facts: tuple[tuple[str, str], ...]
+    fixes: tuple[FixEvidence, ...]
+    notifications: tuple[tuple[str, ...], ...]
+
+
+def explain_alert(connection: Connection, reference: str) -> Explanation:
+    """Everything behind an alert, named by its id or by the eight characters in an officer's message.
+
+    Raises ``LookupError`` when no alert, or more than one, has that reference.
+    """
+    alert = _find(connection, reference)
+    rows = connection.execute(
+        text(
+            "SELECT v.*, e.tier, e.ended_at, e.ended_by, e.peak_probability, e.fix_count, e.is_entry, e.is_undecidable,"
+            " s.alias FROM alert_violation av JOIN violation v USING (violation_id) JOIN episode e USING (episode_id)"
+            " JOIN subject s ON s.subject_no = v.subject_no WHERE av.alert_id = :id ORDER BY v.decided_at"
+        ),
+        {"id": alert.alert_id},
+    ).all()
+    first = rows[0]
+    order = load_orders(connection, [first.order_no])[0]
+    condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
+    zone = load_zones(connection, [first.zone_no])[0]
+    return Explanation(
+        facts=tuple(_facts(alert, rows, order, condition, zone)),
+        fixes=tuple(_evidence(connection, first, order, condition, zone)),
+        notifications=tuple(_notifications(connection, alert.alert_id)),
+    )
+
+
+def _find(connection: Connection, reference: str) -> Any:
+    try:
+        wanted, value = "alert_id = :value", UUID(reference)
+    except ValueError:
+        wanted, value = "upper(right(alert_id::text, 8)) = upper(:value)", reference  # type: ignore[assignment] # text
+    found = connection.execute(text(f"SELECT * FROM alert WHERE {wanted}"), {"value": value}).all()
+    if len(found) != 1:
+        problem = (
+            "没有这个警报 / there is no alert"
+            if not found
+            else "编号不唯一，请用完整编号 / not unique: use the full id"
+        )
+        raise LookupError(f"{problem}: {reference}")
+    return found[0]
+
+
+def _facts(
+    alert: Any, rows: Sequence[Any], order: SupervisionOrder, condition: Condition, zone: Zone
+) -> list[tuple[str, str]]:
+    first = rows[0]
+    return [
+        ("警报 alert", f"{alert.alert_id}  {alert.state}" + ("  迟报 late" if alert.is_late else "")),
+        ("对象 subject", first.alias),
+        ("决定书 order", f"{order.document_number}  第 {order.version} 版 version {order.version}"),
+        ("措施 measure", f"{MEASURE_NAMES_ZH[order.measure]} {order.measure}"),
+        ("决定/执行机关 organs", f"{order.deciding_organ} / {order.executing_organ}"),
+        ("有效期 validity", f"{_local(order.valid_from)} – {_local(order.valid_to)}"),
+        ("条件 condition", f"{CONDITION_NAMES_ZH[condition.kind]} {condition.kind}{_categories(condition)}"),
+        ("区域 zone", f"{zone.name}  {zone.kind}  第 {zone.version} 版 version {zone.version}"),
+        ("适用规则 rule that won", f"{_RULE_NAMES[zone.origin]}（{zone.origin}）"),
+        (
+            "开始 started",
+            _local(first.started_at) + ("" if first.is_entry else "（首次定位即在内 present at first fix）"),
+        ),
+        ("认定 decided", f"{_local(first.decided_at)}  得知 known {_local(first.known_at)}"),
+        (
+            "结束 ended",
+            "仍在持续 still going on" if first.ended_at is None else f"{_local(first.ended_at)} {first.ended_by}",
+        ),
+        ("概率 probability", f"认定时 at decision {first.probability:.2f}，最高 peak {first.peak_probability:.2f}"),
+        ("证据 evidence", f"{first.fix_count} 个定位 fixes in breach"),
+        ("版本 versions", f"engine {first.engine_version}, policy {first.policy_version}"),
+        ("同一事件 same event", f"{len(rows)} 个疑似违规 suspected violations"),
+        ("状态 state", f"{first.state}：机器只提示疑似，由办案人员确认 the machine suspects, an officer confirms"),
+    ]
+
+
+def _categories(condition: Condition) -> str:
+    names = sorted(CATEGORY_NAMES_ZH[item] for item in condition.categories)
+    return f"（{'、'.join(names)}）" if names else ""
+
+
+def _evidence(
+    connection: Connection, violation: Any, order: SupervisionOrder, condition: Condition, zone: Zone
+) -> list[FixEvidence]:
+    """Weigh the fixes again with the code and the zone version that decided."""
+    zones = ZoneBook.build([zone])
+    rules = RuleBook.build([_only(order, condition, zone)], zones)
+    log = history(connection, violation.subject_no, since=violation.started_at - MARGIN)
+    until = to_microseconds((violation.ended_at or violation.decided_at) + MARGIN)
+    fixes = log.take(np.flatnonzero((log.fixed_at <= until) & np.isfinite(log.longitude)))
+    seen = observe(fixes, rules, zones, PresencePolicy())
+    near = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=100_000.0)
+    distance_m = dict(zip(near.fix_row.tolist(), near.signed_distance_m.tolist(), strict=True))
+    return [
+        _fix_evidence(fixes, row, distance_m.get(row), seen.probability[seen.start[row] : seen.start[row + 1]], rules)
+        for row in range(len(fixes))
+    ]
+
+
+def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> SupervisionOrder:
+    """The order with just this condition, bound to the zone version that decided."""
+    bound = Condition(
+        condition_no=condition.condition_no,
+        condition_id=condition.condition_id,
+        kind=condition.kind,
+        zone_no=None if condition.zone_no is None else zone.zone_no,
+        categories=condition.categories,
+        tolerance_m=condition.tolerance_m,
+    )
+    return SupervisionOrder(
+        **{name: getattr(order, name) for name in SupervisionOrder.__slots__} | {"conditions": (bound,)}
+    )
+
+
+def _fix_evidence(
+    fixes: FixBatch, row: int, distance_m: float | None, probability: Any, rules: RuleBook
+) -> FixEvidence:
+    absent = 1.0 if len(rules) and rules.breach[0] == INCLUSION else 0.0
+    return FixEvidence(
+        fixed_at=to_instant(int(fixes.fixed_at[row])),
+        received_at=to_instant(int(fixes.received_at[row])),
+        accuracy_m=float(fixes.accuracy_m[row]),
+        signed_distance_m=distance_m,
+        probability=float(probability[0]) if len(probability) else absent,
+    )
+
+
+def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ...]]:
+    rows = connection.execute(
+        text("SELECT * FROM notification WHERE alert_id = :id ORDER BY role, notification_id"), {"id": alert_id}
+    )
+    return [
+        (
+            row.role,
+            masked(row.phone),
+            row.state,
+            _local(row.sent_at) if row.sent_at else "",
+            row.text,
+            row.last_error or "",
+        )
+        for row in rows
+    ]
+
+
+def _local(instant: datetime) -> str:
+    return f"{instant.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M:%S}"
