@@ -1,0 +1,100 @@
+"""Faults to order in a test database: commits that fail, commits that hang, connections cut by the server."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+_COMMIT_GATE = 0x6761746531
+
+
+def refuse_commits(engine: Engine, *, only_if: str = "true") -> None:
+    """From now on COMMIT fails for transactions that stored a fix for which ``only_if`` (SQL on ``NEW``) holds."""
+    _add_commit_trigger(engine, "RAISE EXCEPTION 'this commit is refused'", only_if)
+
+
+def accept_commits(engine: Engine) -> None:
+    """Undo :func:`refuse_commits`."""
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER at_commit ON fix"))
+
+
+@contextmanager
+def held_commits(engine: Engine) -> Iterator[None]:
+    """While the block runs, COMMIT of a transaction that stored fixes hangs, after all of its statements succeeded."""
+    _add_commit_trigger(engine, f"PERFORM pg_advisory_xact_lock_shared({_COMMIT_GATE})", "true")
+    with engine.connect() as gate:
+        gate.execute(text(f"SELECT pg_advisory_xact_lock({_COMMIT_GATE})"))
+        yield
+        gate.rollback()
+
+
+def _add_commit_trigger(engine: Engine, action: str, only_if: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN {action}; RETURN NULL; END $$"
+            )
+        )
+        connection.execute(
+            text(
+                "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON fix DEFERRABLE INITIALLY DEFERRED"
+                f" FOR EACH ROW WHEN ({only_if}) EXECUTE FUNCTION at_commit()"
+            )
+        )
+
+
+@contextmanager
+def blocked_inserts(engine: Engine) -> Iterator[None]:
+    """While the block runs, every INSERT of fixes waits for a lock."""
+    with engine.connect() as connection:
+        connection.execute(text("LOCK TABLE fix IN SHARE MODE"))
+        yield
+        connection.rollback()
+
+
+def waiting_count(connection: Connection) -> int:
+    """How many sessions of this database wait for a lock."""
+    count = connection.execute(
+        text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    ).scalar_one()
+    connection.rollback()  # the view is frozen within a transaction
+    return int(count)
+
+
+def wait_for_blocked(engine: Engine, count: int = 1) -> None:
+    """Return once so many sessions wait for a lock."""
+    with engine.connect() as connection:
+        wait_until(lambda: waiting_count(connection) >= count)
+
+
+def cut_blocked(engine: Engine) -> int:
+    """Terminate every session that waits for a lock, as a crash or an administrator would; returns how many."""
+    return _terminate(engine, "wait_event_type = 'Lock'")
+
+
+def cut_others(engine: Engine, *, application: str) -> int:
+    """Terminate every session of an application, whatever it is doing; returns how many."""
+    return _terminate(engine, f"application_name = '{application}'")
+
+
+def _terminate(engine: Engine, which: str) -> int:
+    with engine.begin() as connection:
+        return len(
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+                )
+            ).all()
+        )
+
+
+def wait_until(holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Return once ``holds()``; fail the test after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
