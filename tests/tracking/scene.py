@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
@@ -144,8 +145,8 @@ def longitude_at(east_m: ArrayLike) -> float:
 
 def longitudes_at(east_m: ArrayLike) -> NDArray[np.float64]:
     """Degrees for metres east of the bar, on its latitude."""
-    metres = np.asarray(east_m, dtype=np.float64)
-    return BAR_LONGITUDE + metres / (METRES_PER_DEGREE * np.cos(np.radians(BAR_LATITUDE)))
+    degree_m = METRES_PER_DEGREE * float(np.cos(np.radians(BAR_LATITUDE)))
+    return np.asarray(BAR_LONGITUDE + np.asarray(east_m, dtype=np.float64) / degree_m, dtype=np.float64)
 
 
 def a_track(
@@ -181,7 +182,7 @@ def joined(*batches: FixBatch) -> FixBatch:
 def parts(batch: FixBatch, cuts: Sequence[int]) -> list[FixBatch]:
     """The batch cut before these rows."""
     edges = [0, *sorted(cut % (len(batch) + 1) for cut in cuts), len(batch)]
-    return [batch.take(np.arange(start, end)) for start, end in zip(edges, edges[1:], strict=False)]
+    return [batch.take(np.arange(start, end)) for start, end in pairwise(edges)]
 
 
 @st.composite
@@ -191,7 +192,7 @@ def stretches(draw: st.DrawFn, subject_no: int) -> FixBatch:
     for _ in range(draw(st.integers(1, 6))):
         place = draw(st.sampled_from([0.0, 0.0, 0.0, 30.0, 60.0, 180.0, 500.0, 1_960.0, 2_500.0, 6_000.0]))
         step = draw(st.sampled_from([0.1, 0.5, 1.0, 1.0, 3.0, 6.0, 29.0, 31.0]))
-        accuracy = draw(st.sampled_from([5.0, 10.0, 10.0, 30.0, 65.0, 800.0]))
+        accuracy = draw(st.sampled_from([5.0, 10.0, 10.0, 30.0, 50.0, 50.0, 800.0]))
         pause = draw(st.sampled_from([0.0, 0.0, 10.0, 30.0, 45.0]))
         first = minutes[-1] + step + pause
         for number in range(draw(st.integers(1, 12))):

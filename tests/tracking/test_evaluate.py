@@ -46,6 +46,8 @@ SCENE = a_scene(
 
 cuts = st.lists(st.integers(0, 10_000), min_size=1, max_size=8)
 seeds = st.integers(0, 2**32 - 1)
+steady = settings(deadline=None)
+"""The first example pays for compiling the filter."""
 
 
 def shuffled(batch: FixBatch, seed: int) -> FixBatch:
@@ -53,9 +55,11 @@ def shuffled(batch: FixBatch, seed: int) -> FixBatch:
 
 
 def findings(outcome: Outcome) -> tuple[object, ...]:
-    """All that is told and stored, to the last bit."""
-    rows = sorted(map(str, outcome.states.open_rows.tolist()))
-    return outcome.episodes, outcome.violations, outcome.states.last_fixed_at.tolist(), [row for row in rows if row]
+    """All that is told and remembered, to the last bit. ``decided_now`` is about one run and not remembered."""
+    open_rows = outcome.states.open_rows.copy()
+    open_rows["decided_now"] = 0
+    last = dict(zip(outcome.states.subject_no.tolist(), outcome.states.last_fixed_at.tolist(), strict=True))
+    return outcome.episodes, outcome.violations, last, sorted(open_rows.tolist())
 
 
 # ---- the property tests below are worth something only if the random evenings hold events
@@ -74,36 +78,45 @@ def findings(outcome: Outcome) -> tuple[object, ...]:
         ("an undecidable one", lambda found: any(e.is_undecidable for e in found.episodes)),
         ("no entry", lambda found: any(not e.is_entry for e in found.episodes)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_random_evenings_hold_every_kind_of_event(event: str, holds: Callable[[Outcome], bool]) -> None:
-    find(evenings(), lambda batch: holds(SCENE.run(batch)), settings=settings(max_examples=2_000, database=None))
+    find(
+        evenings(),
+        lambda batch: holds(SCENE.run(batch)),
+        settings=settings(steady, max_examples=2_000, derandomize=True),
+    )
 
 
 # ---- batches, repeats, order
 
 
+@steady
 @given(evenings(), cuts)
 def test_batch_boundaries_change_nothing(batch: FixBatch, where: list[int]) -> None:
     assert findings(SCENE.run(*parts(batch, where))) == findings(SCENE.run(batch))
 
 
-@settings(max_examples=30)
+@settings(steady, max_examples=30)
 @given(evenings())
 def test_one_fix_at_a_time_finds_the_same(batch: FixBatch) -> None:
     assert findings(SCENE.run(*parts(batch, range(len(batch))))) == findings(SCENE.run(batch))
 
 
+@steady
 @given(evenings(), seeds)
 def test_order_inside_a_batch_does_not_matter(batch: FixBatch, seed: int) -> None:
     assert findings(SCENE.run(shuffled(batch, seed))) == findings(SCENE.run(batch))
 
 
+@steady
 @given(evenings(), st.lists(st.integers(0, 10_000), min_size=1, max_size=30), seeds)
 def test_a_fix_repeated_in_its_batch_changes_nothing(batch: FixBatch, again: list[int], seed: int) -> None:
     repeats = batch.take(np.array(again) % len(batch))
     assert findings(SCENE.run(shuffled(joined(batch, repeats), seed))) == findings(SCENE.run(batch))
 
 
+@steady
 @given(evenings(), cuts)
 def test_a_fix_repeated_in_a_later_batch_changes_nothing_and_is_named(batch: FixBatch, where: list[int]) -> None:
     first, *rest = parts(batch, where)
@@ -112,6 +125,7 @@ def test_a_fix_repeated_in_a_later_batch_changes_nothing_and_is_named(batch: Fix
     assert found.late_count == len(first) * len(rest)
 
 
+@steady
 @given(evenings(subject_count=3))
 def test_neighbours_in_a_batch_do_not_matter(batch: FixBatch) -> None:
     alone = [SCENE.run(batch.take(batch.subject_no == subject)) for subject in np.unique(batch.subject_no)]
@@ -120,6 +134,7 @@ def test_neighbours_in_a_batch_do_not_matter(batch: FixBatch) -> None:
     assert set(together.violations) == {violation for found in alone for violation in found.violations}
 
 
+@steady
 @given(evenings(), cuts)
 def test_each_breach_is_told_once(batch: FixBatch, where: list[int]) -> None:
     found = SCENE.run(*parts(batch, where))
@@ -180,7 +195,7 @@ def test_a_poison_row_is_set_aside_by_its_row_and_the_rest_go_on(fault: dict[str
     clean = SCENE.evaluate(visit.take(np.delete(np.arange(len(visit)), row)))
     assert found.episodes == clean.episodes
     assert found.violations == clean.violations
-    assert len(found.violations) == 2, "by category and by name"
+    assert len(found.violations) == 1
 
 
 def test_a_poison_row_leaves_no_trace_in_the_state() -> None:
@@ -192,6 +207,7 @@ def test_a_poison_row_leaves_no_trace_in_the_state() -> None:
     assert (found.episodes, found.violations) == ((), ())
 
 
+@steady
 @given(evenings(), st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(POISON)), max_size=5))
 def test_poison_anywhere_changes_nothing_else(batch: FixBatch, faults: list[tuple[int, dict[str, float]]]) -> None:
     columns = {name: getattr(batch, name).copy() for name in ("longitude", "latitude", "accuracy_m")}
