@@ -35,6 +35,14 @@ def add_recipient(connection: Connection, recipient: Recipient, *, name: str) ->
     )
 
 
+def block_other_recipients(connection: Connection, subject_no: int, *, keep: Collection[UUID]) -> None:
+    """Whoever the case no longer names is told nothing from now on; the record of what they were told stays."""
+    connection.execute(
+        text("UPDATE recipient SET is_blocked = true WHERE subject_no = :subject_no AND NOT recipient_id = ANY(:keep)"),
+        {"subject_no": subject_no, "keep": list(keep)},
+    )
+
+
 def recipients_of(connection: Connection, subject_nos: Collection[int]) -> dict[int, list[Recipient]]:
     """Everyone who may be told about these subjects, the blocked ones marked."""
     rows = connection.execute(

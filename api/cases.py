@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import Connection, text
 
 from alerts.alert import Recipient, Role
-from alerts.store import add_recipient
+from alerts.store import add_recipient, block_other_recipients
 from api.devices import add_device
 from api.ids import shard_of
 from geo.shapes import ShapeError, check_shape, shape_from_geojson
@@ -157,8 +157,9 @@ def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: da
     add_order(
         connection, order=_order(case, order_id, subject_no), zone_id_of=lambda item: zones[item.condition_id], at=at
     )
-    for recipient in case.recipients:
-        recipient_id = derived_id("recipient", 0, str(subject_id), str(recipient.role), recipient.phone)
+    named = [_recipient_id(subject_id, recipient) for recipient in case.recipients]
+    block_other_recipients(connection, subject_no, keep=named)
+    for recipient_id, recipient in zip(named, case.recipients, strict=True):
         value = Recipient(
             recipient_id=recipient_id,
             subject_no=subject_no,
@@ -174,6 +175,10 @@ def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: da
     ).one_or_none()
     token = add_device(connection, subject_no, secret) if has_device is None else None
     return Registered(reference=case.reference, subject_id=subject_id, subject_no=subject_no, token=token)
+
+
+def _recipient_id(subject_id: UUID, recipient: RecipientIn) -> UUID:
+    return derived_id("recipient", 0, str(subject_id), str(recipient.role), recipient.phone)
 
 
 def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:

@@ -1,6 +1,6 @@
 """Zones, orders, engine state and findings in PostGIS."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,7 +9,20 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from shapely import LineString, MultiLineString, Point
-from sqlalchemy import BigInteger, Column, Connection, DateTime, Float, Integer, Table, Text, Uuid, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    select,
+    text,
+)
 
 from geo.postgis import from_element, geometry_column, insert_columns, metadata, to_element
 from geo.shapes import Area, Circle, Corridor, Shape
@@ -67,7 +80,7 @@ def save_zones(connection: Connection, drafts: Sequence[ZoneDraft], *, at: datet
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/zone'))"))
     current = zone_table.c.superseded_at.is_(None) & zone_table.c.source.in_({draft.source for draft in drafts})
     known = {(row.source, row.source_id): row for row in connection.execute(select(zone_table).where(current))}
-    new, changed = [], []
+    new, changed, renamed = [], [], []
     for draft in drafts:
         row = _zone_row(draft)
         old = known.get((draft.source, draft.source_id))
@@ -76,12 +89,20 @@ def save_zones(connection: Connection, drafts: Sequence[ZoneDraft], *, at: datet
         elif _zone_content(old) != _draft_content(draft):
             changed.append(old.zone_no)
             new.append({**row, "zone_id": old.zone_id, "version": old.version + 1, "created_at": at})
+        elif old.name != draft.name:
+            renamed.append({"of_zone": old.zone_no, "new_name": draft.name})
     if changed:
         connection.execute(zone_table.update().where(zone_table.c.zone_no.in_(changed)).values(superseded_at=at))
     if new:
         connection.execute(zone_table.insert(), new)
+    if renamed:
+        # Another sign over the door is not another zone: whoever is inside has not left and come back.
+        rename = zone_table.update().where(zone_table.c.zone_no == bindparam("of_zone"))
+        connection.execute(rename.values(name=bindparam("new_name")), renamed)
     return ZonesSaved(
-        added_count=len(new) - len(changed), changed_count=len(changed), unchanged_count=len(drafts) - len(new)
+        added_count=len(new) - len(changed),
+        changed_count=len(changed) + len(renamed),
+        unchanged_count=len(drafts) - len(new) - len(renamed),
     )
 
 
@@ -121,13 +142,13 @@ def _loaded_shape(geometry: Any, radius_m: float | None) -> Shape:
 
 
 def _zone_content(row: Any) -> tuple[Any, ...]:
-    return (row.kind, row.origin, row.name, row.category, from_element(row.geometry).wkb, row.radius_m)
+    return (row.kind, row.origin, row.category, from_element(row.geometry).wkb, row.radius_m)
 
 
 def _draft_content(draft: ZoneDraft) -> tuple[Any, ...]:
     geometry, radius_m = _stored_shape(draft.shape)
     category = None if draft.category is None else str(draft.category)
-    return (str(draft.kind), str(draft.origin), draft.name, category, geometry.wkb, radius_m)
+    return (str(draft.kind), str(draft.origin), category, geometry.wkb, radius_m)
 
 
 def load_zones(connection: Connection, zone_nos: Collection[int] | None = None) -> list[Zone]:
@@ -180,7 +201,14 @@ def add_order(
     zone_id_of: Callable[[Condition], UUID | None],
     at: datetime,
 ) -> int:
-    """Store an order as the next version of its ``order_id``; the one before is superseded. Returns ``order_no``."""
+    """Store an order as the next version of its ``order_id``; the one before is superseded. Returns ``order_no``.
+
+    An order that says what its current version says stays that version: a second import is not a change of law.
+    """
+    zones = {condition.condition_id: zone_id_of(condition) for condition in order.conditions}
+    current = _current_order_no(connection, order, zones)
+    if current is not None:
+        return current
     parameters = {
         "order_id": order.order_id,
         "subject_no": order.subject_no,
@@ -215,12 +243,42 @@ def add_order(
                 "condition_id": condition.condition_id,
                 "order_no": row.order_no,
                 "kind": str(condition.kind),
-                "zone_id": zone_id_of(condition),
+                "zone_id": zones[condition.condition_id],
                 "categories": sorted(str(category) for category in condition.categories),
                 "tolerance_m": condition.tolerance_m,
             },
         )
     return int(row.order_no)
+
+
+_ORDER_CONTENT = (
+    "subject_no", "measure", "document_number", "deciding_organ", "executing_organ", "valid_from", "valid_to",
+)  # fmt: skip
+
+
+def _current_order_no(connection: Connection, order: SupervisionOrder, zones: Mapping[UUID, UUID | None]) -> int | None:
+    """The ``order_no`` of the current version if it holds the same as ``order``, else ``None``."""
+    row = connection.execute(
+        text("SELECT * FROM supervision_order WHERE order_id = :order_id AND superseded_at IS NULL"),
+        {"order_id": order.order_id},
+    ).one_or_none()
+    if row is None or any(getattr(row, name) != getattr(order, name) for name in _ORDER_CONTENT):
+        return None
+    known = connection.execute(
+        text("SELECT * FROM condition WHERE order_no = :order_no ORDER BY condition_no"), {"order_no": row.order_no}
+    )
+    stored = [(item.condition_id, item.kind, item.zone_id, item.categories, item.tolerance_m) for item in known]
+    asked = [
+        (
+            item.condition_id,
+            str(item.kind),
+            zones[item.condition_id],
+            sorted(str(category) for category in item.categories),
+            item.tolerance_m,
+        )
+        for item in order.conditions
+    ]
+    return int(row.order_no) if stored == asked else None
 
 
 def load_orders(connection: Connection, order_nos: Collection[int] | None = None) -> list[SupervisionOrder]:
