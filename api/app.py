@@ -13,6 +13,9 @@ from api.devices import DeviceRegister
 from api.inbox import Inbox
 from api.routes import health, positions
 
+MOST_BYTES = 8_000_000
+"""In the body of one request: far more than the most fixes take, far less than would fill the memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -43,7 +46,7 @@ def create_app(*, engine: Engine, secret: bytes, clock: SystemClock, trusts_rece
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
-    app = FastAPI(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
     app.include_router(positions.router)
     app.include_router(health.router)

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 
 _COMMIT_GATE = 0x6761746531
 
@@ -78,6 +79,22 @@ def cut_blocked(engine: Engine) -> int:
 def cut_others(engine: Engine, *, application: str) -> int:
     """Terminate every session of an application, whatever it is doing; returns how many."""
     return _terminate(engine, f"application_name = '{application}'")
+
+
+@contextmanager
+def database_away(url: str) -> Iterator[None]:
+    """While the block runs, the database takes no connections, and those that it had are cut."""
+    name = make_url(url).database
+    admin = create_engine(make_url(url).set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+        )
+        try:
+            yield
+        finally:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
 
 
 def _terminate(engine: Engine, which: str) -> int:
