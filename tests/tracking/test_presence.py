@@ -137,6 +137,11 @@ def test_one_fix_outside_ends_nothing() -> None:
     assert (only(found).ended_by, only(found).fix_count) == (None, 19)
 
 
+def test_two_fixes_outside_with_one_inside_between_end_nothing() -> None:
+    found = BAR.run(a_track(np.arange(10.0), [0.0] * 4 + [500.0, 0.0, 500.0] + [0.0] * 3))
+    assert (only(found).ended_by, only(found).fix_count) == (None, 8)
+
+
 def test_two_fixes_outside_in_a_row_end_it() -> None:
     found = BAR.run(a_track(np.arange(12.0), [0.0] * 10 + [500.0] * 2))
     assert (only(found).ended_by, only(found).ended_at) == (Ending.EXIT, minute(9))
