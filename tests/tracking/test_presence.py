@@ -183,6 +183,14 @@ def test_probable_is_reached_when_the_dwell_is_over_and_not_before() -> None:
     assert [item.decided_at for item in found.violations] == [minute(4)]
 
 
+def test_the_first_fix_after_a_loss_of_signal_counts_for_little() -> None:
+    """Coming back into reception, a phone jumps once: the visit is still decided by the fix after that."""
+    east_m = [0.0, 0.0, 0.0, 500.0, 0.0]
+    after_loss, unbroken = [0.0, 1.0, 2.0, 12.0, 12.5], [0.0, 1.0, 4.0, 8.9, 9.4]
+    assert only(BAR.run(a_track(after_loss, east_m))).decided_at == minute(12.5)
+    assert only(BAR.run(a_track([*unbroken[:2], 2.0, 6.9, 7.4], east_m))).decided_at is None
+
+
 def test_probable_stays_probable() -> None:
     found = BAR.run(a_track(np.arange(20.0), [0.0] * 10 + [500.0] * 10))
     assert only(found).tier is Tier.PROBABLE
