@@ -16,6 +16,11 @@ from sqlalchemy import Connection, text
 
 from tracking.fix import FixBatch
 
+_LOOK = text("""
+SELECT pg_current_snapshot()::text,
+       EXISTS (SELECT FROM shard WHERE shard = ANY(:shards) AND target IS NOT NULL)
+""")
+
 _FETCH = text("""
 SELECT f.subject_no, (extract(epoch FROM f.fixed_at) * 1000000)::bigint,
        (extract(epoch FROM f.received_at) * 1000000)::bigint, f.longitude, f.latitude, f.accuracy_m, f.fix_key,
@@ -55,16 +60,18 @@ class Drained:
     snapshot: str
     is_shard_drained: dict[int, bool]
     after: dict[int, tuple[str, int]]
+    is_catching_up: bool
+    """Whether the batch went on with a difference that an earlier one began: newer rows were left out of it."""
 
     @property
     def has_more(self) -> bool:
-        """Whether some shard has rows left that were there when the batch was read."""
-        return not all(self.is_shard_drained.values())
+        """Whether some shard may have rows left that were there when the batch was read."""
+        return self.is_catching_up or not all(self.is_shard_drained.values())
 
 
 def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> Drained:
     """The next rows of these shards, at most about ``most_rows`` in all."""
-    snapshot = str(connection.execute(text("SELECT pg_current_snapshot()::text")).scalar_one())
+    snapshot, is_catching_up = connection.execute(_LOOK, {"shards": list(shards)}).one()
     per_shard = max(1, most_rows // max(1, len(shards)))
     rows = connection.execute(_FETCH, {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}).all()
     counts = dict.fromkeys(shards, 0)
@@ -77,6 +84,7 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
         snapshot=snapshot,
         is_shard_drained={shard: count < per_shard for shard, count in counts.items()},
         after=after,
+        is_catching_up=is_catching_up,
     )
 
 
