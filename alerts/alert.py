@@ -58,7 +58,7 @@ class Alert:
     """Event time of its first violation, aware."""
     last_event_at: datetime
     is_late: bool
-    """True when the first violation was known only long after it happened."""
+    """True while all that is known of it was received too late for anyone to act on."""
     state: AlertState = AlertState.OPEN
 
 
@@ -82,9 +82,9 @@ class Notification:
     template: str
     text: str
     decided_at: datetime
-    """Event time, aware."""
+    """Event time of the fix that makes it worth sending, aware."""
     known_at: datetime
-    """When the last fix needed was received, aware."""
+    """When that fix was received, aware."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,24 @@
 """Hop 5: (violations, open alerts, recipients) → alerts and notifications. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
 
 from alerts.alert import Alert, AlertState, Attachment, Case, Decision, Notification, Recipient, Role
 from alerts.policy import AlertPolicy
 from alerts.texts import render, template_for
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """A moment at which a violation becomes known, or becomes something that someone can still act on."""
+
+    at: datetime
+    is_live: bool
+    case: Case
 
 
 def decide(
@@ -20,58 +31,84 @@ def decide(
     """Group violations into events and say who is told of a new one.
 
     ``open_alerts``: the alerts not closed of the subjects concerned. ``recipients``: by ``subject_no``. A violation of
-    an event that has an alert already is attached to it and tells nobody again; a late one tells nobody at all.
+    an event that has an alert already is attached to it and tells nobody again. A late one tells nobody; a live one of
+    the same event does, because nobody was told yet.
     """
     current: dict[tuple[int, str], list[Alert]] = {}
     for alert in open_alerts:
         current.setdefault((alert.subject_no, alert.kind), []).append(alert)
-    changed: dict[str, Alert] = {}
-    attachments: list[Attachment] = []
-    notifications: list[Notification] = []
-    for case in sorted(cases, key=lambda item: (item.violation.decided_at, str(item.violation.violation_id))):
-        known = current.setdefault((case.violation.subject_no, case.violation.kind), [])
-        same = next((alert for alert in known if _is_same_event(alert, case, policy)), None)
+    changed: dict[UUID, Alert] = {}
+    attachments: dict[UUID, Attachment] = {}
+    notifications: dict[UUID, Notification] = {}
+    for event in sorted(_events(cases), key=_in_order):
+        violation = event.case.violation
+        known = current.setdefault((violation.subject_no, violation.kind), [])
+        same = next((alert for alert in known if _is_same_event(alert, event, policy)), None)
         if same is None:
-            alert = _open(case, policy)
-            if not alert.is_late:
-                notifications += _notifications(alert, case, recipients.get(case.violation.subject_no, ()))
+            alert = _open(event)
         else:
             known.remove(same)
-            alert = replace(same, last_event_at=max(same.last_event_at, case.violation.decided_at))
+            alert = replace(
+                same, last_event_at=max(same.last_event_at, event.at), is_late=same.is_late and not event.is_live
+            )
+        if event.is_live and (same is None or same.is_late):
+            told = _notifications(alert, event, recipients.get(violation.subject_no, ()))
+            notifications |= {item.notification_id: item for item in told}
         known.append(alert)
-        changed[str(alert.alert_id)] = alert
-        attachments.append(Attachment(alert_id=alert.alert_id, violation_id=case.violation.violation_id))
-    return Decision(alerts=tuple(changed.values()), attachments=tuple(attachments), notifications=tuple(notifications))
+        changed[alert.alert_id] = alert
+        attachments.setdefault(
+            violation.violation_id, Attachment(alert_id=alert.alert_id, violation_id=violation.violation_id)
+        )
+    return Decision(
+        alerts=tuple(changed.values()),
+        attachments=tuple(attachments.values()),
+        notifications=tuple(notifications.values()),
+    )
 
 
-def _is_same_event(alert: Alert, case: Case, policy: AlertPolicy) -> bool:
+def _events(cases: Sequence[Case]) -> list[_Event]:
+    events: list[_Event] = []
+    for case in cases:
+        decided_at, live_at = case.violation.decided_at, case.violation.live_at
+        events.append(_Event(at=decided_at, is_live=live_at == decided_at, case=case))
+        if live_at is not None and live_at != decided_at:
+            events.append(_Event(at=live_at, is_live=True, case=case))
+    return events
+
+
+def _in_order(event: _Event) -> tuple[datetime, str]:
+    return event.at, str(event.case.violation.violation_id)
+
+
+def _is_same_event(alert: Alert, event: _Event, policy: AlertPolicy) -> bool:
     if alert.state is AlertState.CLOSED:
         return False
-    return alert.opened_at - policy.same_event <= case.violation.decided_at <= alert.last_event_at + policy.same_event
+    return alert.opened_at - policy.same_event <= event.at <= alert.last_event_at + policy.same_event
 
 
-def _open(case: Case, policy: AlertPolicy) -> Alert:
-    violation = case.violation
+def _open(event: _Event) -> Alert:
+    violation = event.case.violation
     return Alert(
         alert_id=derived_id("alert", to_microseconds(violation.decided_at), str(violation.violation_id)),
         subject_no=violation.subject_no,
         kind=violation.kind,
         opened_at=violation.decided_at,
-        last_event_at=violation.decided_at,
-        is_late=violation.known_at - violation.decided_at > policy.late_after,
+        last_event_at=event.at,
+        is_late=not event.is_live,
     )
 
 
-def _notifications(alert: Alert, case: Case, recipients: Sequence[Recipient]) -> list[Notification]:
+def _notifications(alert: Alert, event: _Event, recipients: Sequence[Recipient]) -> list[Notification]:
     """A minor's first guardian who is not blocked, and every officer. An adult's guardians are never told."""
     told = [recipient for recipient in recipients if recipient.role is not Role.GUARDIAN]
-    if case.subject.is_minor_at(case.violation.decided_at):
+    if event.case.subject.is_minor_at(event.at):
         guardians = [item for item in recipients if item.role is Role.GUARDIAN and not item.is_blocked]
         told += sorted(guardians, key=lambda item: (item.rank, str(item.recipient_id)))[:1]
-    return [_notification(alert, case, recipient) for recipient in told if not recipient.is_blocked]
+    return [_notification(alert, event, recipient) for recipient in told if not recipient.is_blocked]
 
 
-def _notification(alert: Alert, case: Case, recipient: Recipient) -> Notification:
+def _notification(alert: Alert, event: _Event, recipient: Recipient) -> Notification:
+    case = event.case
     audience = "guardian" if recipient.role is Role.GUARDIAN else "officer"
     template = template_for(audience, case.violation.kind)
     return Notification(
@@ -84,8 +121,8 @@ def _notification(alert: Alert, case: Case, recipient: Recipient) -> Notificatio
         phone=recipient.phone,
         template=template,
         text=render(template, name=case.subject.alias, at=case.violation.started_at, reference=short_reference(alert)),
-        decided_at=case.violation.decided_at,
-        known_at=case.violation.known_at,
+        decided_at=event.at,
+        known_at=case.violation.live_known_at or case.violation.known_at,
     )
 
 

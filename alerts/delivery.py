@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from alerts.alert import Role
 from alerts.gateway import Gateway, GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
 
@@ -15,6 +16,7 @@ class Claim:
 
     notification_id: UUID
     message: Message
+    role: Role
     decided_at: datetime
     known_at: datetime
     attempt: int
@@ -49,31 +51,33 @@ class DeliveryClock(Protocol):
         ...
 
 
-def deliver(*, outbox: Outbox, gateway: Gateway, clock: DeliveryClock, policy: AlertPolicy, limit: int = 50) -> int:
-    """Send what is due; returns how many notifications were handled. Safe to run in any number of processes.
+def deliver(*, outbox: Outbox, gateway: Gateway, clock: DeliveryClock, policy: AlertPolicy) -> int:
+    """Send some of what is due; returns how many notifications were handled. Safe to run in any number of processes.
 
     A worker that dies between sending and recording leaves its claim to run out; the next one sends again with the same
     idempotency key.
     """
-    claims = outbox.claim(limit)
+    claims = outbox.claim(policy.claim_count)
     for claim in claims:
         now = clock.now_for(claim.known_at)
-        if now - claim.decided_at > policy.maximum_age:
-            outbox.record_dead(
-                claim, f"older than {policy.maximum_age}: the event is over, an officer must follow it up"
-            )
+        longest = policy.maximum_age if claim.role is Role.GUARDIAN else policy.officer_maximum_age
+        if now - claim.decided_at > longest:
+            outbox.record_dead(claim, f"older than {longest}: the event is over, an officer must follow it up")
             continue
         try:
             receipt = gateway.send(claim.message)
         except GatewayError as error:
             _record_failure(outbox, claim, error, policy)
+        except Exception as error:  # a gateway's own bug is a failed attempt: the other messages must leave
+            _record_failure(outbox, claim, GatewayError(f"gateway failed: {type(error).__name__}"), policy)
         else:
             outbox.record_sent(claim, receipt, now)
     return len(claims)
 
 
 def _record_failure(outbox: Outbox, claim: Claim, error: GatewayError, policy: AlertPolicy) -> None:
-    if error.is_final or claim.attempt >= policy.maximum_attempts:
+    if error.is_final:
         outbox.record_dead(claim, error.reason)
     else:
-        outbox.record_retry(claim, error.reason, policy.first_retry * 2 ** (claim.attempt - 1))
+        doubled = policy.first_retry * 2 ** min(claim.attempt - 1, 16)
+        outbox.record_retry(claim, error.reason, min(doubled, policy.longest_retry))

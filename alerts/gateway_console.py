@@ -32,8 +32,11 @@ class ConsoleGateway:
             self._path.chmod(0o600)
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            if any(json.loads(line)["key"] == key for line in file):
+            content = file.read()
+            if f'"key": "{key}"' in content:
                 return False
+            if content and not content.endswith("\n"):
+                file.write("\n")  # a line cut off by a full disk or a power cut is left as it is
             line = {"key": key, "phone": message.phone, "template": message.template, "text": message.text}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()

@@ -11,12 +11,15 @@ class AlertPolicy:
     version: str = "alerts-1"
     same_event: timedelta = timedelta(minutes=30)
     """Violations of one kind within this time of each other are one event: twenty bars in one mall, one alert."""
-    late_after: timedelta = timedelta(minutes=30)
-    """A finding known later than this is marked late and tells nobody: no SMS at breakfast about last night."""
     maximum_age: timedelta = timedelta(minutes=30)
-    """A notification not yet handed over this long after the event is dead: it would inform nobody of anything now."""
+    """A guardian's message not handed over this long after the event is dead: there would be nothing left to do."""
+    officer_maximum_age: timedelta = timedelta(hours=24)
+    """An officer's work does not end with the event."""
     claim: timedelta = timedelta(seconds=60)
-    """A worker that claimed a notification and says nothing for this long is taken for dead."""
-    maximum_attempts: int = 8
+    """A worker that claimed notifications and says nothing for this long is taken for dead."""
+    claim_count: int = 4
+    """Claimed at a time: few enough to be sent one after another within ``claim``, even by a slow provider."""
     first_retry: timedelta = timedelta(seconds=5)
     """Doubled at every attempt."""
+    longest_retry: timedelta = timedelta(seconds=60)
+    """A provider that is back is found out within this time; only age ends the tries."""

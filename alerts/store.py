@@ -102,7 +102,7 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
             "is_late": ("boolean", [item.is_late for item in alerts]),
         },
         on_conflict="ON CONFLICT (alert_id) DO UPDATE SET last_event_at ="
-        " greatest(alert.last_event_at, excluded.last_event_at)",
+        " greatest(alert.last_event_at, excluded.last_event_at), is_late = alert.is_late AND excluded.is_late",
     )
     insert_columns(
         connection,
@@ -116,8 +116,8 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
     return written
 
 
-def save_notifications(connection: Connection, notifications: Sequence[Notification], *, due_at: datetime) -> int:
-    """Put notifications in the outbox; one that is there already is left as it is."""
+def save_notifications(connection: Connection, notifications: Sequence[Notification]) -> int:
+    """Put notifications in the outbox, due at once; one that is there already is left as it is."""
     columns: dict[str, tuple[str, Sequence[Any]]] = {
         "notification_id": ("uuid", [item.notification_id for item in notifications]),
         "alert_id": ("uuid", [item.alert_id for item in notifications]),
@@ -128,7 +128,6 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
         "text": ("text", [item.text for item in notifications]),
         "decided_at": ("timestamptz", [item.decided_at for item in notifications]),
         "known_at": ("timestamptz", [item.known_at for item in notifications]),
-        "due_at": ("timestamptz", [due_at] * len(notifications)),
     }
     return insert_columns(connection, "notification", columns, on_conflict="ON CONFLICT (notification_id) DO NOTHING")
 
@@ -150,6 +149,7 @@ def claim_pending(connection: Connection, *, limit: int, claim: timedelta) -> li
         Claim(
             notification_id=row.notification_id,
             message=Message(idempotency_key=row.notification_id, phone=row.phone, text=row.text, template=row.template),
+            role=Role(row.role),
             decided_at=row.decided_at,
             known_at=row.known_at,
             attempt=row.attempt,

@@ -1,6 +1,7 @@
 """A case file: subjects with their order, conditions and recipients, as JSON; and how one is registered."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -175,6 +176,24 @@ def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: da
     ).one_or_none()
     token = add_device(connection, subject_no, secret) if has_device is None else None
     return Registered(reference=case.reference, subject_id=subject_id, subject_no=subject_no, token=token)
+
+
+def register_cases(
+    connection: Connection, cases: Sequence[CaseIn], *, secret: bytes, at: datetime
+) -> tuple[list[Registered], list[Rejected]]:
+    """Register every case that can be; one that names an unknown zone is rejected and changes nothing."""
+    done: list[Registered] = []
+    rejected: list[Rejected] = []
+    for number, case in enumerate(cases, start=1):
+        try:
+            with connection.begin_nested():
+                done.append(register_case(connection, case, secret=secret, at=at))
+        except LookupError as error:
+            reason = str(error.args[0])
+            rejected.append(
+                Rejected(line=number, reference=case.reference, field="conditions.zone", value="", reason=reason)
+            )
+    return done, rejected
 
 
 def _recipient_id(subject_id: UUID, recipient: RecipientIn) -> UUID:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import structlog
 from sqlalchemy import Connection, Engine
 
 from alerts.alert import Case
@@ -17,6 +18,8 @@ from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_se
 from tracking.evaluate import PresenceStates
 from tracking.policy import PresencePolicy
 from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +74,15 @@ def advance(
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
-    findings = evaluate_surely(memory.states, drained.fixes, books, policies.presence)
+    # An edited zone or order has a new number: open presences are read again in terms of it.
+    states = memory.states if books is memory.books else load_states(connection, sorted(memory.fences))
+    findings = evaluate_surely(states, drained.fixes, books, policies.presence)
     findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
     save_set_aside(connection, findings.set_aside, at=at)
+    if findings.set_aside:
+        log.warning("fixes_set_aside", count=len(findings.set_aside))
     save_episodes(connection, findings.episodes)
-    notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts, at)
+    notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
     save_states(connection, findings.states, np.unique(drained.fixes.subject_no))
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
@@ -90,9 +97,9 @@ def advance(
     )
 
 
-def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy, at: datetime) -> tuple[int, int]:
+def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy) -> tuple[int, int]:
     new_ids = save_violations(connection, findings.violations)
-    violations = [item for item in findings.violations if item.violation_id in new_ids]
+    violations = [item for item in findings.violations if item.violation_id in new_ids or item.live_at is not None]
     if not violations:
         return 0, 0
     subject_nos = {item.subject_no for item in violations}
@@ -105,4 +112,4 @@ def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolic
         policy=policy,
     )
     save_alerts(connection, decision.alerts, decision.attachments)
-    return save_notifications(connection, decision.notifications, due_at=at), len(violations)
+    return save_notifications(connection, decision.notifications), len(violations)

@@ -3,12 +3,28 @@
 from sqlalchemy import Connection, text
 
 
+class RestoredDatabaseError(RuntimeError):
+    """The log's cursors come from another cluster: reading on would skip fixes in silence (ADR 0003)."""
+
+
 class LeaseLostError(RuntimeError):
     """Another worker holds the shard now: this one's work on it must not be saved."""
 
 
 def lease_shards(connection: Connection, owner: str, *, lease_seconds: float, most: int = 64) -> dict[int, int]:
-    """Take up to ``most`` shards that nobody holds; returns their fencing tokens. The database's clock decides."""
+    """Take up to ``most`` shards that nobody holds; returns their fencing tokens. The database's clock decides.
+
+    Raises :class:`RestoredDatabaseError` if the cursors are ahead of this cluster's transactions.
+    """
+    ahead = connection.execute(
+        text("SELECT count(*) FROM shard WHERE pg_snapshot_xmax(seen) > pg_snapshot_xmax(pg_current_snapshot())")
+    ).scalar_one()
+    if ahead:
+        raise RestoredDatabaseError(
+            "数据库是从转储恢复的，读取位置属于原来的集群：请按 docs/decisions/0003 重置后再启动"
+            " / this database was restored from a dump and its cursors belong to another cluster:"
+            " rebase them as docs/decisions/0003 says before starting a worker"
+        )
     rows = connection.execute(
         text(
             "UPDATE shard SET lease_owner = :owner, fence = fence + 1,"

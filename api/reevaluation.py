@@ -1,10 +1,9 @@
 """Evaluation that a single bad fix cannot stop, and that fixes arriving late correct."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from api.books import Books
@@ -14,10 +13,17 @@ from tracking.episode import Episode, Violation
 from tracking.evaluate import Evaluation, PresenceStates, evaluate, to_instant
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
+from tracking.rules import to_microseconds
 from tracking.store import supersede_episodes
 
 LATE_LIMIT = timedelta(days=7)
-"""Fixes this late still correct the past (design.md, invariant 6)."""
+"""How far back a silence is looked for first; a longer stay without one is read from its beginning."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class EvaluationFailedError(RuntimeError):
+    """Everything failed: nothing is set aside, and the log is read again when the program is mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,8 @@ def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, polic
         return _findings(
             fixes, evaluate(states=states, fixes=fixes, rules=books.rules, zones=books.zones, policy=policy)
         )
+    except MemoryError:
+        raise
     except Exception as error:  # whatever it is, it must not stop the other subjects
         subjects = np.unique(fixes.subject_no)
         if len(subjects) > 1:
@@ -61,6 +69,8 @@ def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, polic
     findings = _nothing(states, fixes)
     for rows in parts:
         findings = _joined(findings, evaluate_surely(findings.states, fixes.take(rows), books, policy))
+    if len(subjects) > 1 and len(findings.set_aside) == len(fixes):
+        raise EvaluationFailedError("no fix of any subject could be evaluated: the program is at fault, not the fixes")
     return findings
 
 
@@ -75,21 +85,23 @@ def reevaluate_late(
     for subject_no in np.unique(findings.late.subject_no).tolist():
         times = findings.late.fixed_at[findings.late.subject_no == subject_no]
         oldest = to_instant(int(times.min()))
-        log = history(connection, subject_no, since=oldest - LATE_LIMIT)
-        start = _stretch_start(log.fixed_at, int(times.min()), int(policy.silence_s * 1e6))
-        stretch = log.take(np.flatnonzero(log.fixed_at >= start))
+        stretch = _stretch(connection, subject_no, oldest, policy)
+        start = int(stretch.fixed_at[0])
         forgotten = findings.states.without(np.array([subject_no]))
         again = evaluate_surely(forgotten, stretch, books, policy)
         since = to_instant(start)
         supersede_episodes(
             connection, subject_no=subject_no, since=since, kept=[item.episode_id for item in again.episodes], at=at
         )
-        others = tuple(item for item in findings.episodes if item.subject_no != subject_no or item.started_at < since)
+
+        def is_kept(item: Episode | Violation, number: int = subject_no, start: datetime = since) -> bool:
+            return item.subject_no != number or item.started_at < start
+
         findings = _joined(
             Findings(
                 states=again.states,
-                episodes=others,
-                violations=findings.violations,
+                episodes=tuple(item for item in findings.episodes if is_kept(item)),
+                violations=tuple(item for item in findings.violations if is_kept(item)),
                 set_aside=findings.set_aside,
                 late=findings.late,
             ),
@@ -114,11 +126,15 @@ def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at:
     )
 
 
-def _stretch_start(times: NDArray[np.int64], late: int, silence: int) -> int:
-    """Time of the first fix after the last silence before ``late``. ``times`` ascending, holding ``late``."""
-    until = times[: int(np.searchsorted(times, late, side="right"))]
-    breaks = np.flatnonzero(np.diff(until) > silence)
-    return int(until[breaks[-1] + 1]) if len(breaks) else int(until[0])
+def _stretch(connection: Connection, subject_no: int, late_at: datetime, policy: PresencePolicy) -> FixBatch:
+    """The subject's fixes from the end of the last silence before ``late_at`` on."""
+    for since in (late_at - LATE_LIMIT, _BEGINNING):
+        log = history(connection, subject_no, since=since)
+        until = log.fixed_at[: int(np.searchsorted(log.fixed_at, to_microseconds(late_at), side="right"))]
+        breaks = np.flatnonzero(np.diff(until) > int(policy.silence_s * 1e6))
+        if len(breaks):
+            return log.take(np.arange(int(breaks[-1]) + 1, len(log)))
+    return log
 
 
 def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:

@@ -1,5 +1,6 @@
 """Settings from ``HULAN_*`` environment variables: read once at the edge, then passed in."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Literal, Self
@@ -8,6 +9,10 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEMO_SECRET = "demo-secret-never-for-real-people"  # noqa: S105 # refused outside the demo, by the check below
+
+
+SHORTEST_SECRET = 16
+"""Characters."""
 
 
 def _default_data_dir() -> Path:
@@ -54,7 +59,7 @@ class Settings(BaseSettings):
                 "HULAN_SECRET_KEY 是演示用的默认值，请换成自己的密钥"
                 " / HULAN_SECRET_KEY is the demo's default: set a secret of your own, e.g. `openssl rand -hex 32`"
             )
-        if secret is not None and len(secret) < 16:
+        if secret is not None and len(secret) < SHORTEST_SECRET:
             raise ValueError(
                 "HULAN_SECRET_KEY 太短，至少 16 个字符 / HULAN_SECRET_KEY is too short: 16 characters or more"
             )
@@ -78,11 +83,24 @@ def secret_of(settings: Settings) -> bytes:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value().encode()
     path = settings.data_dir / "secret.key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        secret = os.urandom(32).hex().encode()
-        file.write(secret)
+    if not path.exists():
+        _make_secret(path)
+    secret = path.read_bytes()
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(
+            f"{path} 中的密钥不完整，请从备份恢复；没有已登记的设备时可删除它 / the secret in {path} is cut off:"
+            " restore it from a backup, or delete it if no device is registered yet"
+        )
     return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Written aside and linked into place: a process that starts at the same moment sees all of it or nothing."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(os.urandom(32).hex().encode())
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()

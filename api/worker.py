@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from alerts.delivery import deliver
 from alerts.gateway import Gateway
@@ -22,6 +22,9 @@ from api.leases import LeaseLostError, lease_shards, release_leases, renew_lease
 from api.outbox import DatabaseOutbox
 
 log = structlog.get_logger()
+
+DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+"""Lost connections, lock timeouts, deadlocks, a full disk: worth another try. Anything else is a bug and stops us."""
 
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
@@ -41,6 +44,8 @@ class Worker:
     owner: str = field(default_factory=lambda: f"{os.getpid()}/{uuid4().hex[:8]}")
     _stop: threading.Event = field(default_factory=threading.Event)
     _memory: Memory | None = None
+    _stale: bool = False
+    _failure: Exception | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _delivery_due: threading.Event = field(default_factory=threading.Event)
 
@@ -64,6 +69,8 @@ class Worker:
             scheduler.shutdown(wait=True)
             delivery.join()
             self._safely(self._give_back)
+        if self._failure is not None:
+            raise RuntimeError("the delivery thread ended: no message would leave") from self._failure
 
     def stop(self) -> None:
         """Finish the batch in hand, give the shards back, and return from :meth:`run`."""
@@ -77,7 +84,8 @@ class Worker:
         if memory is None:
             return False
         try:
-            with self.engine.begin() as connection:
+            # One snapshot for rules, zones and fixes: a rule edited meanwhile is seen by the next batch, whole.
+            with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
                 advanced = advance(
                     connection,
                     memory,
@@ -86,8 +94,9 @@ class Worker:
                     most_rows=self.batch_size,
                     lease_seconds=self.lease_seconds,
                 )
+                connection.commit()
         except Exception:
-            self._memory = None  # whatever was computed was not committed
+            self._stale = True  # whatever was computed was not committed
             raise
         self._memory = advanced.memory
         if advanced.fix_count:
@@ -104,6 +113,9 @@ class Worker:
 
     def _hold_shards(self) -> Memory | None:
         held = {} if self._memory is None else self._memory.fences
+        if self._stale:
+            self._memory = load_memory(self.engine, held) if held else None
+            self._stale = False
         with self.engine.begin() as connection:
             if held and not renew_leases(connection, held, lease_seconds=self.lease_seconds):
                 self._memory = None
@@ -115,17 +127,23 @@ class Worker:
         return self._memory
 
     def deliver_due(self) -> bool:
-        """Send every notification that is due."""
+        """Send every notification that is due; stops between two claims when the worker is told to stop."""
         outbox = DatabaseOutbox(self.engine, self.policies.alerts)
-        while deliver(outbox=outbox, gateway=self.gateway, clock=self.clock, policy=self.policies.alerts):
+        while not self._stop.is_set() and deliver(
+            outbox=outbox, gateway=self.gateway, clock=self.clock, policy=self.policies.alerts
+        ):
             pass
         return True
 
     def _deliver_loop(self) -> None:
-        while not self._stop.is_set():
-            self._delivery_due.wait()
-            self._delivery_due.clear()
-            self._safely(self.deliver_due)
+        try:
+            while not self._stop.is_set():
+                self._delivery_due.wait()
+                self._delivery_due.clear()
+                self._safely(self.deliver_due)
+        except Exception as error:  # a worker that cannot deliver must not go on as if it could
+            self._failure = error
+            self.stop()
 
     def _give_back(self) -> bool:
         if self._memory is not None:
@@ -140,8 +158,9 @@ class Worker:
             return work()
         except LeaseLostError as error:
             log.warning("lease_lost", reason=str(error))
-        except DBAPIError as error:
-            log.warning("database_away", error=type(error.orig).__name__)
+        except DATABASE_AWAY as error:
+            log.warning("database_away", error=type(getattr(error, "orig", error)).__name__)
+            self._stale = True
             time.sleep(IDLE_WAIT_S)
         return False
 

@@ -21,6 +21,7 @@ class Ending(StrEnum):
 
     EXIT = "exit"  # the subject was seen to have left
     SILENCE = "silence"  # no fix came: where the subject went is unknown
+    RULE = "rule"  # the condition or the zone is no longer in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,10 @@ class Violation:
     probability: float
     engine_version: str
     policy_version: str
+    live_at: datetime | None = None
+    """The first fix in breach, from the decision on, that was received while someone could still act on it."""
+    live_known_at: datetime | None = None
+    """When that one was received."""
 
 
 def derived_id(kind: str, at_microseconds: int, *parts: int | str) -> UUID:
@@ -79,3 +84,14 @@ def derived_id(kind: str, at_microseconds: int, *parts: int | str) -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
+
+
+def split_id(value: UUID) -> tuple[int, int]:
+    """The two halves of an id as signed 64-bit numbers, for columns."""
+    high, low = value.int >> 64, value.int & ((1 << 64) - 1)
+    return high - (high >> 63 << 64), low - (low >> 63 << 64)
+
+
+def joined_id(high: int, low: int) -> UUID:
+    """The id of two halves."""
+    return UUID(int=(high & ((1 << 64) - 1)) << 64 | (low & ((1 << 64) - 1)))

@@ -3,18 +3,28 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.episode import Ending, Episode, Tier, Violation, derived_id
+from geo.probability import MINIMUM_ACCURACY_M, SIGMA_PER_ACCURACY
+from tracking.episode import Ending, Episode, Tier, Violation, derived_id, joined_id, split_id
 from tracking.fix import FixBatch
 from tracking.observation import observe
 from tracking.policy import ENGINE_VERSION, PresencePolicy
-from tracking.presence import ENDED_BY_SILENCE, PRESENCE, PROBABLE, run_filter
+from tracking.presence import (
+    ENDED_BY_EXIT,
+    ENDED_BY_RULE,
+    ENDED_BY_SILENCE,
+    PRESENCE,
+    PROBABLE,
+    run_filter,
+)
 from tracking.rules import RuleBook, ZoneBook
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDINGS = {ENDED_BY_EXIT: Ending.EXIT, ENDED_BY_SILENCE: Ending.SILENCE, ENDED_BY_RULE: Ending.RULE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +105,7 @@ def evaluate(
     return Evaluation(
         states=_advance_states(states, batch, presences),
         episodes=tuple(_episode(row) for row in presences),
-        violations=tuple(_violation(row, rules, policy) for row in presences if row["decided_now"]),
+        violations=tuple(_violation(row, rules, policy) for row in presences if row["decided_now"] or row["live_now"]),
         late_rows=rows[late],
         set_aside=set_aside,
     )
@@ -125,20 +135,44 @@ def _presences(
     states: PresenceStates, batch: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy
 ) -> NDArray[Any]:
     seen = observe(batch, rules, zones, policy)
-    in_batch = np.isin(states.open_rows["subject_no"], np.unique(batch.subject_no))
-    return run_filter(
+    in_batch = states.open_rows[np.isin(states.open_rows["subject_no"], np.unique(batch.subject_no))]
+    in_force = np.isin(in_batch["condition_no"], rules.condition_no) & np.isin(in_batch["zone_no"], zones.zone_no)
+    rows = run_filter(
         fix_subject=batch.subject_no,
         fix_time=batch.fixed_at,
         fix_received=batch.received_at,
         fix_last=states.last_for(batch.subject_no),
+        fix_sigma_m=np.maximum(batch.accuracy_m, MINIMUM_ACCURACY_M) * SIGMA_PER_ACCURACY,
         obs_start=seen.start,
         obs_condition=seen.condition_no,
         obs_zone=seen.zone_no,
         obs_probability=seen.probability,
-        obs_best=seen.best_probability,
-        open_rows=states.open_rows[in_batch],
+        obs_radius_m=seen.radius_m,
+        open_rows=in_batch[in_force],
         policy=policy,
     )
+    for row in np.flatnonzero((rows["episode_high"] == 0) & (rows["episode_low"] == 0)).tolist():
+        _name_episode(rows, row, rules, zones)
+    return np.concatenate([rows, _ended_by_rule(in_batch[~in_force])])
+
+
+def _ended_by_rule(rows: NDArray[Any]) -> NDArray[Any]:
+    """Presences whose condition or zone is gone end where they were last seen: that is no exit."""
+    ended = rows.copy()
+    ended["ended_at"] = ended["last_inside_at"]
+    ended["ended_by"] = ENDED_BY_RULE
+    ended["decided_now"] = ended["live_now"] = 0
+    return ended
+
+
+def _name_episode(rows: NDArray[Any], row: int, rules: RuleBook, zones: ZoneBook) -> None:
+    """Give a new episode its id. It is kept in the row: a later version of zone or order is not another stay."""
+    zone = zones.zones[zones.row_of(int(rows["zone_no"][row]))]
+    condition = rules.conditions[rules.row_of(int(rows["condition_no"][row]))]
+    started_at = int(rows["started_at"][row])
+    subject_no = int(rows["subject_no"][row])
+    key = derived_id("episode", started_at, subject_no, str(condition.condition_id), str(zone.zone_id))
+    rows["episode_high"][row], rows["episode_low"][row] = split_id(key)
 
 
 def _advance_states(states: PresenceStates, batch: FixBatch, presences: NDArray[Any]) -> PresenceStates:
@@ -162,10 +196,8 @@ def to_instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
-def _episode_id(row: Any) -> Any:
-    return derived_id(
-        "episode", int(row["started_at"]), int(row["subject_no"]), int(row["condition_no"]), int(row["zone_no"])
-    )
+def _episode_id(row: Any) -> UUID:
+    return joined_id(int(row["episode_high"]), int(row["episode_low"]))
 
 
 def _episode(row: Any) -> Episode:
@@ -178,7 +210,7 @@ def _episode(row: Any) -> Episode:
         tier=Tier.PROBABLE if row["tier"] == PROBABLE else Tier.POSSIBLE,
         started_at=to_instant(row["started_at"]),
         ended_at=ended,
-        ended_by=None if ended is None else (Ending.SILENCE if row["ended_by"] == ENDED_BY_SILENCE else Ending.EXIT),
+        ended_by=None if ended is None else _ENDINGS[int(row["ended_by"])],
         last_inside_at=to_instant(row["last_inside_at"]),
         possible_at=to_instant(row["possible_at"]),
         decided_at=to_instant(row["decided_at"]) if row["decided_at"] else None,
@@ -190,7 +222,7 @@ def _episode(row: Any) -> Episode:
 
 
 def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
-    rule = int(np.flatnonzero(rules.condition_no == row["condition_no"])[0])
+    rule = rules.row_of(int(row["condition_no"]))
     episode_id = _episode_id(row)
     return Violation(
         violation_id=derived_id("violation", int(row["decided_at"]), str(episode_id)),
@@ -203,6 +235,8 @@ def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
         started_at=to_instant(row["started_at"]),
         decided_at=to_instant(row["decided_at"]),
         known_at=to_instant(row["known_at"]),
+        live_at=to_instant(row["live_at"]) if row["live_at"] else None,
+        live_known_at=to_instant(row["live_known_at"]) if row["live_at"] else None,
         probability=float(row["decided_mean"]),
         engine_version=ENGINE_VERSION,
         policy_version=policy.version,

@@ -17,6 +17,7 @@ class Observations:
 
     ``condition_no``, ``zone_no``: int64 ``[k]``. ``probability``: P(breach), float64 ``[k]``.
     ``best_probability``: the most that a fix of this accuracy could have given at this zone, float64 ``[k]``.
+    ``radius_m``: of the disc as large as the zone, infinite where being outside is the breach, float64 ``[k]``.
     """
 
     start: NDArray[np.int64]
@@ -24,6 +25,7 @@ class Observations:
     zone_no: NDArray[np.int64]
     probability: NDArray[np.float64]
     best_probability: NDArray[np.float64]
+    radius_m: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,11 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
         start=np.searchsorted(fix_row, np.arange(len(fixes) + 1)).astype(np.int64),
         condition_no=rules.condition_no[rule_row],
         zone_no=zones.zone_no[zone_row],
-        probability=np.where(is_inclusion, 1.0 - inside, inside),
+        # A fix that could not place anyone inside an area does not prove that somebody left it: measure against the
+        # most that such a fix could say.
+        probability=np.where(is_inclusion, 1.0 - np.minimum(inside / best, 1.0), inside),
         best_probability=np.where(is_inclusion, 1.0, best),
+        radius_m=np.where(is_inclusion, np.inf, zones.equivalent_radius_m[zone_row]),
     )
 
 

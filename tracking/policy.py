@@ -29,5 +29,7 @@ class PresencePolicy:
     """The first fix after a loss of signal is often the worst one: it counts for no more than this."""
     silence_s: float = 1800.0
     """After this long without any fix presence is UNKNOWN: open episodes end, and nothing is inferred."""
+    live_within_s: float = 1800.0
+    """A fix received within this time of being taken tells of the present: someone can still act on it."""
     reach_limit_m: float = 2000.0
     """Zones farther than this from a fix are never weighed, however bad its accuracy."""

@@ -23,6 +23,8 @@ PRESENCE = np.dtype(
         ("possible_at", np.int64),
         ("decided_at", np.int64),  # fix at which PROBABLE was reached
         ("known_at", np.int64),  # when the latest fix used for that decision was received
+        ("live_at", np.int64),  # first fix in breach, from the decision on, that was received soon after it was taken
+        ("live_known_at", np.int64),  # when that one was received
         ("ended_at", np.int64),
         ("mean", np.float64),
         ("decided_mean", np.float64),  # the mean at decided_at
@@ -33,14 +35,18 @@ PRESENCE = np.dtype(
         ("is_entry", np.int8),  # 1 = the subject was known to be outside before
         ("undecidable", np.int8),  # 1 = no fix so far was good enough to decide
         ("ended_by", np.int8),
+        ("episode_high", np.int64),  # the 128 bits of the episode's id, fixed when it opens; 0 = not yet given
+        ("episode_low", np.int64),
+        ("radius_m", np.float64),  # of the disc as large as the zone; infinite for an inclusion zone
         ("decided_now", np.int8),  # 1 = PROBABLE was reached in this run
+        ("live_now", np.int8),  # 1 = ``live_at`` was set in this run
     ]
 )
 """One presence of a subject at a zone under a condition."""
 
 POSSIBLE, PROBABLE = 1, 2
 """Values of ``tier``."""
-ENDED_BY_EXIT, ENDED_BY_SILENCE = 1, 2
+ENDED_BY_EXIT, ENDED_BY_SILENCE, ENDED_BY_RULE = 1, 2, 3
 """Values of ``ended_by``."""
 
 
@@ -50,11 +56,12 @@ def run_filter(
     fix_time: NDArray[np.int64],
     fix_received: NDArray[np.int64],
     fix_last: NDArray[np.int64],
+    fix_sigma_m: NDArray[np.float64],
     obs_start: NDArray[np.int64],
     obs_condition: NDArray[np.int64],
     obs_zone: NDArray[np.int64],
     obs_probability: NDArray[np.float64],
-    obs_best: NDArray[np.float64],
+    obs_radius_m: NDArray[np.float64],
     open_rows: NDArray[Any],
     policy: PresencePolicy,
 ) -> NDArray[Any]:
@@ -62,22 +69,26 @@ def run_filter(
 
     ``n`` fixes sorted by (subject, time); ``fix_last[i]`` is the time of the subject's last fix before this batch, or 0
     if nothing is known. Observations of fix ``i`` are rows ``obs_start[i]:obs_start[i+1]`` of the ``obs_*`` arrays:
-    P(breach) and the best P that a fix of this accuracy could have given. ``open_rows``: ``PRESENCE``, by subject.
+    P(breach), and the radius of the disc as large as the zone (infinite for inclusion). ``open_rows``: ``PRESENCE``, by
+    subject. ``fix_sigma_m``: standard deviation of each fix per axis, metres. A fix too poor to speak for presence at a
+    zone does not speak for absence from it either.
     """
     capacity = len(open_rows) + int(np.count_nonzero(obs_probability >= policy.possible_probability))
     rows = np.zeros(capacity, dtype=PRESENCE)
     rows[: len(open_rows)] = open_rows
     rows["decided_now"] = 0
+    rows["live_now"] = 0
     count = _filter(
         fix_subject,
         fix_time,
         fix_received,
         fix_last,
+        fix_sigma_m,
         obs_start,
         obs_condition,
         obs_zone,
         obs_probability,
-        obs_best,
+        obs_radius_m,
         rows,
         len(open_rows),
         policy.possible_probability,
@@ -90,15 +101,22 @@ def run_filter(
         int(policy.signal_loss_s * 1e6),
         policy.after_loss_weight,
         int(policy.silence_s * 1e6),
+        int(policy.live_within_s * 1e6),
+        policy.reach_limit_m,
     )
     return rows[:count]
 
 
 @njit(cache=True, nogil=True)
 def _weigh(  # type: ignore[no-untyped-def] # compiled
-    row, time, received, p, best, possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss
-):
+    row, time, received, sigma_m, p, possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss,
+    after_loss, live_within, is_near, reach_limit,
+):  # fmt: skip
     """Add one fix to an open presence; True when that ends it."""
+    best = 1.0 - np.exp(-0.5 * (row.radius_m / sigma_m) ** 2)
+    # Too poor to speak for presence here, so not for absence either, unless it lies beyond all its error.
+    if best < exit_p and (is_near or 3.0 * sigma_m > reach_limit):
+        return False
     weight = 1.0 - np.exp(-(time - row.seen_at) / correlation)
     if time - row.seen_at > loss:
         weight = min(weight, after_loss)
@@ -123,6 +141,10 @@ def _weigh(  # type: ignore[no-untyped-def] # compiled
             row.decided_at = time
             row.decided_mean = row.mean
             row.decided_now = 1
+    if row.tier == 2 and row.live_at == 0 and p >= possible and received - time <= live_within:
+        row.live_at = time
+        row.live_known_at = received
+        row.live_now = 1
     return False
 
 
@@ -132,11 +154,12 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
     fix_time,
     fix_received,
     fix_last,
+    fix_sigma_m,
     obs_start,
     obs_condition,
     obs_zone,
     obs_p,
-    obs_best,
+    obs_radius_m,
     rows,
     open_count,
     possible,
@@ -149,9 +172,12 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
     loss,
     after_loss,
     silence,
+    live_within,
+    reach_limit,
 ):
     used = open_count
     active = np.empty(len(rows), dtype=np.int64)
+    near_at = np.full(len(rows), -1, dtype=np.int64)  # the last fix that was near the zone of a row
     active_count = 0
     next_open = 0
     subject = np.int64(-1)
@@ -180,9 +206,10 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                 row = rows[active[slot]]
                 if row.condition_no == obs_condition[obs] and row.zone_no == obs_zone[obs]:
                     found = True
+                    near_at[active[slot]] = fix
                     if _weigh(
-                        row, time, fix_received[fix], obs_p[obs], obs_best[obs],
-                        possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss,
+                        row, time, fix_received[fix], fix_sigma_m[fix], obs_p[obs], possible, probable, exit_p,
+                        exit_count, dwell, minimum, correlation, loss, after_loss, live_within, True, reach_limit,
                     ):  # fmt: skip
                         row.ended_at = row.last_inside_at
                         row.ended_by = 1
@@ -202,16 +229,19 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                 row.fix_count = 1
                 row.tier = 1
                 row.is_entry = 1 if last != 0 else 0
-                row.undecidable = 0 if obs_best[obs] >= probable else 1
+                row.radius_m = obs_radius_m[obs]
+                best = 1.0 - np.exp(-0.5 * (row.radius_m / fix_sigma_m[fix]) ** 2)
+                row.undecidable = 0 if best >= probable else 1
+                near_at[used] = fix
                 active[active_count] = used
                 active_count += 1
                 used += 1
         kept = 0
         for slot in range(active_count):
             row = rows[active[slot]]
-            if row.ended_at == 0 and row.seen_at != time and _weigh(
-                row, time, fix_received[fix], 0.0, 0.0,
-                possible, probable, exit_p, exit_count, dwell, minimum, correlation, loss, after_loss,
+            if row.ended_at == 0 and near_at[active[slot]] != fix and _weigh(
+                row, time, fix_received[fix], fix_sigma_m[fix], 0.0, possible, probable, exit_p,
+                exit_count, dwell, minimum, correlation, loss, after_loss, live_within, False, reach_limit,
             ):  # fmt: skip
                 row.ended_at = row.last_inside_at
                 row.ended_by = 1

@@ -12,7 +12,7 @@ from tracking.evaluate import PresenceStates, evaluate
 from tracking.fix import FixBatch
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
-from tracking.rules import EXCLUSION, INCLUSION, UNCATEGORISED_BIT, RuleBook, ZoneBook
+from tracking.rules import EVERY_BIT, EXCLUSION, INCLUSION, RuleBook, ZoneBook
 from tracking.zone import ZoneKind
 
 _ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
@@ -32,7 +32,7 @@ def replay(fixes: FixBatch, zones: ZoneBook, *, policy: PresencePolicy) -> tuple
 def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
     """One rule per subject for all exclusion zones together, and one per inclusion zone."""
     areas = [row for row, zone in enumerate(zones.zones) if zone.kind is ZoneKind.INCLUSION]
-    per_subject = [(0, EXCLUSION, -1, UNCATEGORISED_BIT)]
+    per_subject = [(0, EXCLUSION, -1, EVERY_BIT)]
     per_subject += [(zones.zones[row].zone_no, INCLUSION, row, 0) for row in areas]
     rules = per_subject * len(subjects)
     count = len(rules)

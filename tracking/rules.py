@@ -21,6 +21,9 @@ CATEGORY_BITS: dict[str, int] = {
 UNCATEGORISED_BIT = 1 << 62
 """The bit of an exclusion zone that is no venue and no site."""
 
+EVERY_BIT = -1
+"""The mask of a rule that forbids every exclusion zone."""
+
 EXCLUSION, INCLUSION = 0, 1
 """Values of ``RuleBook.breach``: being inside, or being outside, is the breach."""
 
@@ -106,6 +109,13 @@ class RuleBook:
     def __len__(self) -> int:
         return len(self.conditions)
 
+    def row_of(self, condition_no: int) -> int:
+        """The row of a condition number; raises ``LookupError`` if the book does not hold it."""
+        rows = np.flatnonzero(self.condition_no == condition_no)
+        if len(rows) == 0:
+            raise LookupError(f"condition_no {condition_no} is in no order in force")
+        return int(rows[0])
+
 
 def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
     """The bits of a set of categories."""
@@ -116,9 +126,9 @@ def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
 
 
 def _category_bit(zone: Zone) -> int:
-    if zone.category is not None:
-        return CATEGORY_BITS[zone.category]
-    return UNCATEGORISED_BIT if zone.kind is ZoneKind.EXCLUSION else 0
+    if zone.kind is ZoneKind.INCLUSION:
+        return 0
+    return UNCATEGORISED_BIT if zone.category is None else CATEGORY_BITS[zone.category]
 
 
 def _breach(kind: ConditionKind) -> int:

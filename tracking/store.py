@@ -353,6 +353,11 @@ _PRESENCE_COLUMNS: dict[str, str] = {
     "possible_at": "bigint",
     "decided_at": "bigint",
     "known_at": "bigint",
+    "live_at": "bigint",
+    "live_known_at": "bigint",
+    "episode_high": "bigint",
+    "episode_low": "bigint",
+    "radius_m": "double precision",
     "mean": "double precision",
     "decided_mean": "double precision",
     "peak": "double precision",
@@ -365,15 +370,25 @@ _PRESENCE_COLUMNS: dict[str, str] = {
 
 
 def load_states(connection: Connection, shards: Collection[int]) -> PresenceStates:
-    """The engine's memory of all subjects of these shards."""
+    """The engine's memory of all subjects of these shards, in terms of the zones and conditions now in force.
+
+    An open presence goes on under the new version of its zone or order: editing either is no exit and no entry.
+    """
     parameters = {"shards": list(shards)}
     subjects = connection.execute(
         text("SELECT subject_no, last_fixed_at FROM subject_state WHERE shard = ANY(:shards) ORDER BY subject_no"),
         parameters,
     ).all()
-    names = ", ".join(_PRESENCE_COLUMNS)
+    current = {
+        "condition_no": "coalesce((SELECT n.condition_no FROM condition c JOIN condition n USING (condition_id)"
+        " JOIN supervision_order o ON o.order_no = n.order_no AND o.superseded_at IS NULL"
+        " WHERE c.condition_no = p.condition_no), p.condition_no)",
+        "zone_no": "coalesce((SELECT n.zone_no FROM zone z JOIN zone n USING (zone_id)"
+        " WHERE z.zone_no = p.zone_no AND n.superseded_at IS NULL), p.zone_no)",
+    }
+    names = ", ".join(current.get(name, f"p.{name}") for name in _PRESENCE_COLUMNS)
     found = connection.execute(
-        text(f"SELECT {names} FROM presence WHERE shard = ANY(:shards) ORDER BY subject_no"), parameters
+        text(f"SELECT {names} FROM presence p WHERE p.shard = ANY(:shards) ORDER BY p.subject_no"), parameters
     ).all()
     open_rows = np.zeros(len(found), dtype=PRESENCE)
     for position, name in enumerate(_PRESENCE_COLUMNS):
@@ -458,6 +473,9 @@ def supersede_episodes(
     ).rowcount
 
 
+_VIOLATION_COLUMNS = [name for name in Violation.__slots__ if not name.startswith("live_")]
+
+
 def save_violations(connection: Connection, violations: Sequence[Violation]) -> set[UUID]:
     """Add violations; returns the ids of those that were not known before."""
     new: set[UUID] = set()
@@ -470,7 +488,7 @@ def save_violations(connection: Connection, violations: Sequence[Violation]) -> 
                 " :known_at, :probability, :engine_version, :policy_version)"
                 " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
             ),
-            {name: getattr(item, name) for name in Violation.__slots__} | {"kind": str(item.kind)},
+            {name: getattr(item, name) for name in _VIOLATION_COLUMNS} | {"kind": str(item.kind)},
         ).one_or_none()
         if row is not None:
             new.add(row.violation_id)

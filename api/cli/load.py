@@ -1,5 +1,6 @@
 """Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from api.cases import read_cases, register_case
+from api.cases import read_cases, register_cases
 from api.cli.run import FORESEEABLE
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -188,17 +189,16 @@ def cases(
         read = read_cases(file)
         settings = _settings()
         with open_database(settings, say=say) as engine, engine.begin() as connection:
-            at = SystemClock().now()
-            done = [register_case(connection, case, secret=secret_of(settings), at=at) for case in read.cases]
-        fresh = [item for item in done if item.token is not None]
-        if fresh:
-            _write_tokens(tokens, [(item.reference, item.token or "") for item in fresh])
+            done, unknown = register_cases(connection, read.cases, secret=secret_of(settings), at=SystemClock().now())
+            fresh = [item for item in done if item.token is not None]
+            if fresh:  # before the commit: a token that cannot be kept must not be given out
+                _write_tokens(tokens, [(item.reference, item.token or "") for item in fresh])
         report = ImportReport(
             added_count=len(fresh),
             changed_count=len(done) - len(fresh),
             unchanged_count=0,
             ignored_count=0,
-            rejected=read.rejected,
+            rejected=(*read.rejected, *unknown),
         )
         _tell(file, report, rejects)
 
@@ -259,7 +259,12 @@ def _tell(file: Path, report: ImportReport, rejects: Path | None) -> None:
 
 
 def _write_tokens(path: Path, rows: Sequence[tuple[str, str]]) -> None:
-    path.touch(mode=0o600, exist_ok=True)
-    path.chmod(0o600)
-    path.write_text("reference,token\n" + "".join(f"{reference},{token}\n" for reference, token in rows), "utf-8")
+    """Append: the tokens of an earlier import are nowhere else."""
+    is_new = not path.exists()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
+        if is_new:
+            file.write("reference,token\n")
+        file.writelines(f"{reference},{token}\n" for reference, token in rows)
+        file.flush()
+        os.fsync(file.fileno())
     out.print(f"设备令牌（请妥善保管）device tokens, keep them safe: {path}", markup=False)

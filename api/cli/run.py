@@ -1,6 +1,7 @@
 """Commands that run: up, serve, worker, migrate."""
 
 import signal
+import socket
 import threading
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
@@ -19,13 +21,14 @@ from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
 from api.gateways import masked, open_gateway
+from api.leases import RestoredDatabaseError
 from api.logs import configure_logs
 from api.session import NotReadyError, open_database
 from api.settings import Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
-FORESEEABLE = (ValidationError, ClusterError, NotReadyError)
+FORESEEABLE = (ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, OSError, ArgumentError, DBAPIError)
 """Errors that the user can mend."""
 
 Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
@@ -39,14 +42,30 @@ def up(port: Port = None) -> None:
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
         with open_database(settings, say=say, pool_size=20) as engine:
+            server = _server(settings, engine)
             worker = make_worker(settings, engine)
-            thread = threading.Thread(target=worker.run, name="worker")
+            failures: list[BaseException] = []
+
+            def work() -> None:
+                try:
+                    worker.run()
+                except BaseException as error:
+                    failures.append(error)
+                    raise
+                finally:
+                    server.should_exit = True  # fixes must not be taken by a machine that does not look at them
+
+            thread = threading.Thread(target=work, name="worker")
             thread.start()
             try:
-                _serve(settings, engine)
+                server.run()
             finally:
                 worker.stop()
                 thread.join()
+            if failures:
+                raise NotReadyError(
+                    f"处理进程出错停止，见日志 / the worker failed, see its log: {type(failures[0]).__name__}"
+                )
 
 
 def serve(port: Port = None) -> None:
@@ -57,7 +76,7 @@ def serve(port: Port = None) -> None:
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
         with open_database(settings, say=say, pool_size=20) as engine:
-            _serve(settings, engine)
+            _server(settings, engine).run()
 
 
 def worker() -> None:
@@ -109,16 +128,28 @@ def _settings(port: int | None) -> Settings:
     return settings
 
 
-def _serve(settings: Settings, engine: Engine) -> None:
+def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
         trusts_received_at=settings.clock == "event",
     )
-    out.print(f"护栏已启动 / Hulan listens on http://{settings.host}:{settings.port}", markup=False)
     # No access log: addresses and query strings are personal data.
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_config=None)
+    return _AnnouncedServer(
+        uvicorn.Config(app, host=settings.host, port=settings.port, access_log=False, log_config=None)
+    )
+
+
+class _AnnouncedServer(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            where = f"http://{self.config.host}:{self.config.port}"
+            out.print(f"护栏已启动 / Hulan listens on {where}", markup=False)
 
 
 def _show_message(message: Message) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 # A pipe or a CI log has no width of its own.
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
@@ -51,9 +52,18 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        message = _settings_message(error) if isinstance(error, ValidationError) else str(error)
+        message = _message(error)
         err.print(f"错误 / error: {message}", style="red", markup=False)
         raise typer.Exit(1) from error
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return _settings_message(error)
+    if isinstance(error, DBAPIError):  # its text may quote a row
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return f"数据库出错 / the database failed: {type(error.orig).__name__} {state}".strip()
+    return str(error)
 
 
 def _settings_message(error: ValidationError) -> str:

@@ -9,11 +9,12 @@ router = APIRouter()
 
 @router.get("/health")
 async def get_health(request: Request) -> dict[str, str]:
-    """``{"status": "ok"}`` when the database answers; 503 otherwise."""
-    await run_in_threadpool(_ask_database, request.app.state.services.engine)
-    return {"status": "ok"}
+    """503 when the database does not answer. ``worker`` is ``absent`` while nobody evaluates the fixes taken."""
+    worker = await run_in_threadpool(_worker, request.app.state.services.engine)
+    return {"status": "ok", "worker": worker}
 
 
-def _ask_database(engine: Engine) -> None:
+def _worker(engine: Engine) -> str:
     with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
+        is_leased = connection.execute(text("SELECT bool_or(lease_until > now()) FROM shard")).scalar_one()
+    return "present" if is_leased else "absent"

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway
 from api.inbox import to_rows, write_rows
+from api.leases import RestoredDatabaseError
 from geo.postgis import driver_connection
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 
@@ -119,3 +120,110 @@ def test_a_lost_lease_saves_nothing(engine: Engine, person: Person) -> None:
     with pytest.raises(Exception, match="lease"):
         worker.step()
     assert rows(engine, "SELECT count(*) FROM episode") == [(0,)]
+
+
+def test_a_late_fix_beside_live_ones_stops_nobody(engine: Engine) -> None:
+    """The first pass finds a violation of an episode that the second, with the late fix, starts earlier."""
+    with engine.begin() as connection:
+        a_bar(connection)
+        late, other = a_person(connection), a_person(connection, alias="小明")
+    worker = a_worker(engine)
+    log_fixes(engine, late, [a_fix(minutes=0, east_m=500), a_fix(minutes=1, east_m=30, accuracy_m=40)])
+    worker.drain()
+    log_fixes(engine, late, [a_fix(minutes=0.5, east_m=3), *(a_fix(minutes=m, east_m=3) for m in range(2, 12))])
+    log_fixes(engine, other, a_visit())
+    worker.drain()
+    assert rows(engine, "SELECT count(DISTINCT subject_no) FROM alert") == [(2,)]
+    assert rows(
+        engine, "SELECT count(*) FROM violation v JOIN episode e USING (episode_id) WHERE e.superseded_at IS NULL"
+    )
+
+
+def test_late_fixes_that_prove_absence_raise_no_alert(engine: Engine, person: Person) -> None:
+    worker = a_worker(engine)
+    log_fixes(engine, person, [a_fix(minutes=20)])
+    worker.drain()
+    away = [a_fix(minutes=minute + 0.5, east_m=500) for minute in range(20)]
+    seeming = [a_fix(minutes=21 + minute, east_m=3) for minute in range(3)]
+    log_fixes(engine, person, [*away, *seeming])
+    worker.drain()
+    assert rows(engine, "SELECT count(*) FROM violation") == [(0,)]
+
+
+@pytest.mark.parametrize("batch_size", [64, 20_000])
+def test_a_stay_that_is_known_late_and_goes_on_is_told_once(engine: Engine, person: Person, batch_size: int) -> None:
+    """A phone without network for 50 minutes uploads what it kept; the child is still there."""
+    gateway = FakeGateway()
+    kept = [a_fix(minutes=minute, east_m=3, late_minutes=50 - minute) for minute in range(15)]
+    live = [a_fix(minutes=minute, east_m=3) for minute in range(15, 25)]
+    worker = a_worker(engine, gateway, batch_size=batch_size)
+    log_fixes(engine, person, kept)
+    worker.drain()
+    assert rows(engine, "SELECT is_late FROM alert") == [(True,)]
+    assert gateway.sent == []
+    log_fixes(engine, person, live)
+    worker.drain()
+    assert rows(engine, "SELECT is_late FROM alert") == [(False,)]
+    assert [message.text for message in gateway.sent] == [
+        "您的孩子小丽于22时00分疑似进入未成年人禁入区域，请尽快核实并带离。"
+    ]
+
+
+def test_an_edited_zone_or_order_in_mid_stay_is_no_exit_and_no_second_alert(engine: Engine, person: Person) -> None:
+    gateway = FakeGateway()
+    worker = a_worker(engine, gateway)
+    log_fixes(engine, person, a_visit()[:20])
+    worker.drain()
+    with engine.begin() as connection:
+        a_bar(connection, radius_m=36.0)  # its outline was corrected by a metre
+        connection.execute(text("UPDATE supervision_order SET superseded_at = now()"))
+        connection.execute(
+            text(
+                "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number,"
+                " deciding_organ, executing_organ, valid_from, valid_to) SELECT order_id, 2, subject_no, measure,"
+                " document_number, deciding_organ, executing_organ, valid_from, valid_to + interval '1 day'"
+                " FROM supervision_order"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO condition (condition_id, order_no, kind, zone_id, categories, tolerance_m) SELECT"
+                " condition_id, (SELECT max(order_no) FROM supervision_order), kind, zone_id, categories, tolerance_m"
+                " FROM condition"
+            )
+        )
+    log_fixes(engine, person, a_visit()[20:])
+    worker.drain()
+    assert rows(engine, "SELECT tier, ended_by, fix_count FROM episode") == [("probable", "exit", 20)]
+    assert rows(engine, "SELECT count(*) FROM alert") == [(1,)]
+    assert len(gateway.sent) == 1
+
+
+def test_a_condition_that_is_lifted_ends_the_stay_without_an_exit(engine: Engine, person: Person) -> None:
+    worker = a_worker(engine)
+    log_fixes(engine, person, a_visit()[:20])
+    worker.drain()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE supervision_order SET superseded_at = now()"))
+    log_fixes(engine, person, a_visit()[20:])
+    worker.drain()
+    assert rows(engine, "SELECT tier, ended_by FROM episode") == [("probable", "rule")]
+
+
+def test_a_database_restored_from_a_dump_is_refused_and_not_skipped(engine: Engine, person: Person) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE shard SET seen = '99999999:99999999:' WHERE shard = 3"))
+    with pytest.raises(RestoredDatabaseError, match="0003"):
+        a_worker(engine).step()
+
+
+def test_a_failure_of_the_program_sets_nothing_aside(engine: Engine, person: Person) -> None:
+    with engine.begin() as connection:
+        other = a_person(connection, alias="小明")
+        connection.execute(text("UPDATE zone SET radius_m = NULL"))  # no zone can be loaded
+    for someone in (person, other):
+        log_fixes(engine, someone, a_visit())
+    with pytest.raises(AssertionError):
+        a_worker(engine).step()
+    assert rows(engine, "SELECT count(*) FROM fix_set_aside") == [(0,)]
+    assert rows(engine, "SELECT count(*) FROM shard WHERE seen::text <> '1:1:'") == [(0,)]

@@ -332,7 +332,10 @@ def test_received_at_is_the_servers_and_not_the_devices(
 def test_health_and_posts_are_503_while_the_database_is_away(
     engine: Engine, database_url: str, client: httpx.Client, person: Person
 ) -> None:
-    assert (client.get("/health").status_code, client.get("/health").json()) == (200, {"status": "ok"})
+    assert (client.get("/health").status_code, client.get("/health").json()) == (
+        200,
+        {"status": "ok", "worker": "absent"},
+    )
     assert post(client, person.token, as_json(a_fix())).status_code == 201
     with database_away(database_url):
         assert client.get("/health").status_code == 503

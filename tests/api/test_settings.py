@@ -124,7 +124,6 @@ def test_secrets_of_two_installations_differ(monkeypatch: pytest.MonkeyPatch, tm
     assert len(made) == 2
 
 
-@pytest.mark.xfail(reason="secret_of creates the file before it writes it: link a finished file into place instead")
 def test_processes_that_start_at_once_agree_on_the_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`hulan serve` and `hulan worker` start together; one that read a half-made file would hash with nothing."""
     for attempt in range(50):
@@ -147,7 +146,6 @@ def test_processes_that_start_at_once_agree_on_the_secret(monkeypatch: pytest.Mo
         assert len(found[0]) >= 32
 
 
-@pytest.mark.xfail(reason="secret_of believes an empty file: refuse anything shorter than 16", strict=True)
 def test_secret_left_empty_by_a_killed_process_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = given(monkeypatch, DATA_DIR=str(tmp_path))
     secret_of(settings)

@@ -55,11 +55,16 @@ def shuffled(batch: FixBatch, seed: int) -> FixBatch:
 
 
 def findings(outcome: Outcome) -> tuple[object, ...]:
-    """All that is told and remembered, to the last bit. ``decided_now`` is about one run and not remembered."""
+    """All that is told and remembered, to the last bit. ``decided_now`` and ``live_now`` are about one run only.
+
+    A violation may be told twice: when it is decided, and when a fix of it is live.
+    """
     open_rows = outcome.states.open_rows.copy()
     open_rows["decided_now"] = 0
+    open_rows["live_now"] = 0
+    violations = {item.violation_id: item for item in outcome.violations}
     last = dict(zip(outcome.states.subject_no.tolist(), outcome.states.last_fixed_at.tolist(), strict=True))
-    return outcome.episodes, outcome.violations, last, sorted(open_rows.tolist())
+    return outcome.episodes, sorted(violations.items()), last, sorted(open_rows.tolist())
 
 
 # ---- the property tests below are worth something only if the random evenings hold events

@@ -86,9 +86,10 @@ def expected(scene: Scene, fixes: FixBatch) -> dict[tuple[int, int, int], float]
                 if condition.kind is ConditionKind.STAY_WITHIN_AREA:
                     if zone.zone_no == condition.zone_no:
                         signed = min(distance_m, reach_m) - condition.tolerance_m
-                        found[row, condition.condition_no, zone.zone_no] = 1.0 - inside(
-                            signed, accuracy_m, zones, place
-                        )
+                        # against the most that such a fix could say
+                        best = inside(-zones.equivalent_radius_m[place], accuracy_m, zones, place)
+                        share = min(inside(signed, accuracy_m, zones, place) / best, 1.0)
+                        found[row, condition.condition_no, zone.zone_no] = 1.0 - share
                 elif distance_m < reach_m and (
                     zone.zone_no == condition.zone_no or zone.category in condition.categories
                 ):

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 
 from tests.tracking.scene import (
@@ -109,9 +108,6 @@ def as_seen(episode: Episode) -> tuple[object, ...]:
     return tuple(getattr(episode, name) for name in names)
 
 
-@pytest.mark.xfail(
-    reason="replay knows zones without a category only: a zone that a venue made is passed over", strict=True
-)
 def test_a_zone_with_a_category_is_an_exclusion_zone_like_any_other() -> None:
     visit = a_track(np.arange(10.0), 0.0)
     assert len(replayed(visit, a_zone(1, category=VenueCategory.BAR))) == 1

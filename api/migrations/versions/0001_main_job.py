@@ -197,6 +197,11 @@ CREATE TABLE presence (
     possible_at bigint NOT NULL,
     decided_at bigint NOT NULL,
     known_at bigint NOT NULL,
+    live_at bigint NOT NULL,
+    live_known_at bigint NOT NULL,
+    episode_high bigint NOT NULL,
+    episode_low bigint NOT NULL,
+    radius_m double precision NOT NULL,
     mean double precision NOT NULL,
     decided_mean double precision NOT NULL,
     peak double precision NOT NULL,
@@ -278,7 +283,7 @@ CREATE TABLE notification (
     known_at timestamptz NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'delivered', 'failed', 'dead')),
     attempt integer NOT NULL DEFAULT 0,
-    due_at timestamptz NOT NULL,
+    due_at timestamptz NOT NULL DEFAULT now(),
     sent_at timestamptz,
     provider text,
     provider_reference text,
@@ -302,7 +307,7 @@ BEGIN
 END $$;
 """
 
-RULE_TABLES = ("zone", "subject", "supervision_order", "condition", "recipient")
+RULE_TABLES = ("zone", "supervision_order", "condition")
 
 ALL_TABLES = (
     "notification", "alert_violation", "alert", "violation", "episode", "presence", "subject_state", "shard",
