@@ -7,8 +7,8 @@ from tracking.order import LOCAL_TIME, ConditionKind
 TEXT_LIMIT = 70
 """Characters of one SMS segment, signature included (reference/domain.md 3.5)."""
 
-VARIABLE_LIMIT = 35
-"""Characters a provider allows in one variable (reference/domain.md 3.5)."""
+NAME_LIMIT = 10
+"""Characters of the name that are said: every template then fits one segment together with a signature of 10."""
 
 TEMPLATES: dict[str, str] = {
     "guardian_entry_suspected": "您的孩子{name}于{HH}时{MM}分疑似进入未成年人禁入区域，请尽快核实并带离。",
@@ -32,14 +32,6 @@ def template_for(audience: str, kind: ConditionKind, *, is_confirmed: bool = Fal
 
 
 def render(template: str, *, name: str, at: datetime, reference: str = "") -> str:
-    """The text to send. ``at`` is the aware event time and is shown in Asia/Shanghai.
-
-    A name longer than a provider's variable is cut; a text longer than one segment raises ``ValueError``.
-    """
+    """The text to send. ``at`` is the aware event time and is shown in Asia/Shanghai. A longer name is cut."""
     local = at.astimezone(LOCAL_TIME)
-    text = TEMPLATES[template].format(
-        name=name[:VARIABLE_LIMIT], HH=f"{local:%H}", MM=f"{local:%M}", reference=reference
-    )
-    if len(text) > TEXT_LIMIT:
-        raise ValueError(f"template {template} gives {len(text)} characters, more than {TEXT_LIMIT}: shorten the alias")
-    return text
+    return TEMPLATES[template].format(name=name[:NAME_LIMIT], HH=f"{local:%H}", MM=f"{local:%M}", reference=reference)
