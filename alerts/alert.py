@@ -49,7 +49,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Work for a person. One event is one alert: violations of one kind close in time share it."""
+    """Work for a person. One event is one alert: entries close in time share it, and so do departures."""
 
     alert_id: UUID
     subject_no: int
@@ -60,6 +60,8 @@ class Alert:
     is_late: bool
     """True while all that is known of it was received too late for anyone to act on."""
     state: AlertState = AlertState.OPEN
+    violation_ids: frozenset[UUID] = frozenset()
+    """What it holds. A violation stays with its alert for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """Hop 5: (violations, open alerts, recipients) → alerts and notifications. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from alerts.alert import Alert, AlertState, Attachment, Case, Decision, Notification, Recipient, Role
 from alerts.policy import AlertPolicy
-from alerts.texts import render, template_for
+from alerts.texts import EVENT_WORDS, render, template_for
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -34,28 +34,21 @@ def decide(
     an event that has an alert already is attached to it and tells nobody again. A late one tells nobody; a live one of
     the same event does, because nobody was told yet.
     """
-    current: dict[tuple[int, str], list[Alert]] = {}
+    current: dict[tuple[int, str], dict[UUID, Alert]] = {}
     for alert in open_alerts:
-        current.setdefault((alert.subject_no, alert.kind), []).append(alert)
+        current.setdefault((alert.subject_no, EVENT_WORDS[alert.kind]), {})[alert.alert_id] = alert
     changed: dict[UUID, Alert] = {}
     attachments: dict[UUID, Attachment] = {}
     notifications: dict[UUID, Notification] = {}
     for event in sorted(_events(cases), key=_in_order):
         violation = event.case.violation
-        known = current.setdefault((violation.subject_no, violation.kind), [])
-        same = next((alert for alert in known if _is_same_event(alert, event, policy)), None)
-        if same is None:
-            alert = _open(event)
-        else:
-            known.remove(same)
-            alert = replace(
-                same, last_event_at=max(same.last_event_at, event.at), is_late=same.is_late and not event.is_live
-            )
+        known = current.setdefault((violation.subject_no, EVENT_WORDS[violation.kind]), {})
+        same = _alert_of(event, known.values(), policy)
+        alert = _open(event) if same is None else _carried_on(same, event)
         if event.is_live and (same is None or same.is_late):
-            told = _notifications(alert, event, recipients.get(violation.subject_no, ()))
-            notifications |= {item.notification_id: item for item in told}
-        known.append(alert)
-        changed[alert.alert_id] = alert
+            for item in _notifications(alert, event, recipients.get(violation.subject_no, ())):
+                notifications.setdefault(item.notification_id, item)
+        known[alert.alert_id] = changed[alert.alert_id] = alert
         attachments.setdefault(
             violation.violation_id, Attachment(alert_id=alert.alert_id, violation_id=violation.violation_id)
         )
@@ -80,10 +73,27 @@ def _in_order(event: _Event) -> tuple[datetime, str]:
     return event.at, str(event.case.violation.violation_id)
 
 
+def _alert_of(event: _Event, known: Iterable[Alert], policy: AlertPolicy) -> Alert | None:
+    """The alert that holds the violation already; else the oldest one of the same event."""
+    alerts = sorted(known, key=lambda alert: (alert.opened_at, str(alert.alert_id)))
+    holding = (alert for alert in alerts if event.case.violation.violation_id in alert.violation_ids)
+    same = (alert for alert in alerts if _is_same_event(alert, event, policy))
+    return next(holding, None) or next(same, None)
+
+
 def _is_same_event(alert: Alert, event: _Event, policy: AlertPolicy) -> bool:
     if alert.state is AlertState.CLOSED:
         return False
     return alert.opened_at - policy.same_event <= event.at <= alert.last_event_at + policy.same_event
+
+
+def _carried_on(alert: Alert, event: _Event) -> Alert:
+    return replace(
+        alert,
+        last_event_at=max(alert.last_event_at, event.at),
+        is_late=alert.is_late and not event.is_live,
+        violation_ids=alert.violation_ids | {event.case.violation.violation_id},
+    )
 
 
 def _open(event: _Event) -> Alert:
@@ -95,6 +105,7 @@ def _open(event: _Event) -> Alert:
         opened_at=violation.decided_at,
         last_event_at=event.at,
         is_late=not event.is_live,
+        violation_ids=frozenset({violation.violation_id}),
     )
 
 

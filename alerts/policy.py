@@ -10,7 +10,7 @@ class AlertPolicy:
 
     version: str = "alerts-1"
     same_event: timedelta = timedelta(minutes=30)
-    """Violations of one kind within this time of each other are one event: twenty bars in one mall, one alert."""
+    """Entries this close in time are one event, and so are departures: twenty bars in one mall, one alert."""
     maximum_age: timedelta = timedelta(minutes=30)
     """A guardian's message not handed over this long after the event is dead: there would be nothing left to do."""
     officer_maximum_age: timedelta = timedelta(hours=24)

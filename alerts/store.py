@@ -68,8 +68,9 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
     """The alerts of these subjects that are not closed and had an event at or after ``since``."""
     rows = connection.execute(
         text(
-            "SELECT * FROM alert WHERE subject_no = ANY(:subject_nos) AND state <> 'closed' AND last_event_at >= :since"
-            " ORDER BY opened_at, alert_id"
+            "SELECT a.*, array(SELECT v.violation_id FROM alert_violation v WHERE v.alert_id = a.alert_id)"
+            " AS violation_ids FROM alert a WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
+            " AND last_event_at >= :since ORDER BY opened_at, alert_id"
         ),
         {"subject_nos": list(subject_nos), "since": since},
     )
@@ -82,6 +83,7 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
             last_event_at=row.last_event_at,
             is_late=row.is_late,
             state=AlertState(row.state),
+            violation_ids=frozenset(row.violation_ids),
         )
         for row in rows
     ]

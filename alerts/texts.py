@@ -19,16 +19,17 @@ TEMPLATES: dict[str, str] = {
 }
 """Template id → wording. The entry wording is the one of record (reference/domain.md 1.1)."""
 
-_EVENT_WORD = {
+EVENT_WORDS: dict[ConditionKind, str] = {
     ConditionKind.EXCLUSION_ZONE: "entry",
     ConditionKind.EXCLUDED_CATEGORIES: "entry",
     ConditionKind.STAY_WITHIN_AREA: "departure",
 }
+"""What a violation of each kind looks like: a place drawn for the order and its category are entered at once."""
 
 
 def template_for(audience: str, kind: ConditionKind, *, is_confirmed: bool = False) -> str:
     """The template id for an audience (``guardian`` or ``officer``) and a kind of violation."""
-    return f"{audience}_{_EVENT_WORD[kind]}_{'confirmed' if is_confirmed else 'suspected'}"
+    return f"{audience}_{EVENT_WORDS[kind]}_{'confirmed' if is_confirmed else 'suspected'}"
 
 
 def render(template: str, *, name: str, at: datetime, reference: str = "") -> str:

@@ -18,8 +18,8 @@ LONGEST_SIGNATURE = "【" + "检" * 10 + "】"
 REFUSED = {
     *CATEGORY_NAMES_ZH.values(), *CONDITION_NAMES_ZH.values(), *MEASURE_NAMES_ZH.values(),
     "酒", "吧", "网吧", "夜总会", "会所", "足浴", "烟", "赌", "毒", "罪", "犯", "盗", "抢", "诈", "伤害", "案", "嫌疑",
-    "取保", "起诉", "检察", "法院", "公安", "警", "诉讼", "传票", "法律", "监狱", "矫正", "学校", "中学", "小学", "幼儿园",
-    "http", "www", ".cn", ".com", "点击", "链接", "【", "】",
+    "取保", "起诉", "检察", "法院", "公安", "警", "诉讼", "传票", "法律", "监狱", "矫正", "学校", "中学", "小学",
+    "幼儿园", "http", "www", ".cn", ".com", "点击", "链接", "【", "】",
 }  # fmt: skip
 """Venues, offences, organs, schools, links, signatures: refused by providers or by design.md, invariant 11."""
 
