@@ -131,3 +131,27 @@ def to_batch(rows: Sequence[Any]) -> FixBatch:
         accuracy_m=np.array(columns[5], dtype=np.float64),
         fix_key=np.array(columns[6], dtype=np.int64),
     )
+
+
+def rebase(connection: Connection) -> int:
+    """Make the cursors fit this cluster after a logical restore, in the caller's transaction; returns rows not yet read.
+
+    Transaction ids begin anew in another cluster. What was read gets a settled id, what was not the id of this
+    transaction, which no snapshot taken before its commit has seen. Run it before anything else writes.
+    """
+    unread = connection.execute(
+        text("""
+            WITH rebased AS (
+                UPDATE fix f SET written_by = CASE WHEN pg_visible_in_snapshot(f.written_by, s.seen)
+                    OR s.target IS NOT NULL AND pg_visible_in_snapshot(f.written_by, s.target)
+                        AND (f.written_by < s.after_xid OR f.written_by = s.after_xid AND f.seq <= s.after_seq)
+                    THEN '3'::xid8 ELSE pg_current_xact_id() END
+                FROM shard s WHERE s.shard = f.shard
+                RETURNING f.written_by = pg_current_xact_id() AS is_unread)
+            SELECT count(*) FILTER (WHERE is_unread) FROM rebased
+        """)
+    ).scalar_one()
+    connection.execute(
+        text("UPDATE shard SET seen = pg_current_snapshot(), target = NULL, after_xid = '0', after_seq = 0")
+    )
+    return int(unread)

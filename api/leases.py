@@ -21,9 +21,9 @@ def lease_shards(connection: Connection, owner: str, *, lease_seconds: float, mo
     ).scalar_one()
     if ahead:
         raise RestoredDatabaseError(
-            "数据库是从转储恢复的，读取位置属于原来的集群：请按 docs/decisions/0003 重置后再启动"
+            "数据库是从转储恢复的，读取位置属于原来的集群：请先运行 hulan migrate --restored"
             " / this database was restored from a dump and its cursors belong to another cluster:"
-            " rebase them as docs/decisions/0003 says before starting a worker"
+            " run `hulan migrate --restored` first"
         )
     rows = connection.execute(
         text(

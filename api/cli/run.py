@@ -20,6 +20,7 @@ from api.cluster import ClusterError
 from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
+from api.fix_log import rebase
 from api.gateways import masked, open_gateway
 from api.leases import RestoredDatabaseError
 from api.logs import configure_logs
@@ -93,7 +94,14 @@ def worker() -> None:
             process.run()
 
 
-def migrate() -> None:
+def migrate(
+    restored: Annotated[
+        bool,
+        typer.Option(
+            "--restored", help="从转储恢复后运行一次 / run once after restoring a dump, before any other command"
+        ),
+    ] = False,
+) -> None:
     """把数据库结构升级到本版本。Bring the database schema to this version.
 
     例 / example:  HULAN_DATABASE_URL=postgresql+psycopg://… hulan migrate
@@ -103,10 +111,19 @@ def migrate() -> None:
         if settings.database_url is None:
             with open_database(settings, say=say) as engine:
                 version = migrate_schema(engine)
+                _rebase_if(engine, restored)
         else:
             engine = open_engine(settings.database_url)
             version = migrate_schema(engine)
+            _rebase_if(engine, restored)
         out.print(f"数据库结构版本 / schema version: {version}")
+
+
+def _rebase_if(engine: Engine, is_restored: bool) -> None:
+    if is_restored:
+        with engine.begin() as connection:
+            unread = rebase(connection)
+        out.print(f"读取位置已重置，待评估的定位 / cursors rebased, fixes still to be evaluated: {unread}")
 
 
 def make_worker(settings: Settings, engine: Engine) -> Worker:

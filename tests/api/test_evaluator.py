@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway
+from api.fix_log import rebase
 from api.inbox import to_rows, write_rows
 from api.leases import RestoredDatabaseError
 from geo.postgis import driver_connection
@@ -213,7 +214,7 @@ def test_a_condition_that_is_lifted_ends_the_stay_without_an_exit(engine: Engine
 def test_a_database_restored_from_a_dump_is_refused_and_not_skipped(engine: Engine, person: Person) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE shard SET seen = '99999999:99999999:' WHERE shard = 3"))
-    with pytest.raises(RestoredDatabaseError, match="0003"):
+    with pytest.raises(RestoredDatabaseError, match="--restored"):
         a_worker(engine).step()
 
 
@@ -227,3 +228,28 @@ def test_a_failure_of_the_program_sets_nothing_aside(engine: Engine, person: Per
         a_worker(engine).step()
     assert rows(engine, "SELECT count(*) FROM fix_set_aside") == [(0,)]
     assert rows(engine, "SELECT count(*) FROM shard WHERE seen::text <> '1:1:'") == [(0,)]
+
+
+def test_cursors_rebased_after_a_restore_skip_nothing_and_repeat_nothing(engine: Engine, person: Person) -> None:
+    visit = a_visit()
+    log_fixes(engine, person, visit[:20])
+    a_worker(engine).drain()
+    log_fixes(engine, person, visit[20:])
+    with engine.begin() as connection:  # as in a cluster whose transaction ids began anew
+        connection.execute(text("UPDATE fix SET written_by = (written_by::text::bigint + 90000000)::text::xid8"))
+        connection.execute(
+            text(
+                "UPDATE shard SET lease_until = '-infinity', seen = format('%s:%s:',"
+                " pg_snapshot_xmax(seen)::text::bigint + 90000000, pg_snapshot_xmax(seen)::text::bigint + 90000000)"
+                "::pg_snapshot"
+            )
+        )
+        assert rebase(connection) == 20
+    worker = a_worker(engine)
+    worker.drain()
+    assert rows(engine, "SELECT fix_count, ended_by FROM episode WHERE superseded_at IS NULL") == [(20, "exit")]
+    assert rows(engine, "SELECT count(*) FROM alert") == [(1,)]
+    log_fixes(engine, person, [a_fix(minutes=60, east_m=500)])
+    worker.drain()
+    assert rows(engine, "SELECT count(*) FROM subject_state WHERE last_fixed_at = (SELECT (extract(epoch FROM"
+                " max(fixed_at)) * 1000000)::bigint FROM fix)") == [(1,)]  # fmt: skip
