@@ -134,7 +134,7 @@ def to_batch(rows: Sequence[Any]) -> FixBatch:
 
 
 def rebase(connection: Connection) -> int:
-    """Make the cursors fit this cluster after a logical restore, in the caller's transaction; returns rows not yet read.
+    """Make the cursors fit this cluster after a logical restore, in the caller's transaction; returns the rows unread.
 
     Transaction ids begin anew in another cluster. What was read gets a settled id, what was not the id of this
     transaction, which no snapshot taken before its commit has seen. Run it before anything else writes.
