@@ -17,6 +17,7 @@ import alerts.store
 import tracking.store
 import venues.store
 from api.database import MIGRATIONS, current_version, expected_version, migrate
+from api.fix_log import rebase
 from api.migrations.versions import __file__ as versions_file
 from geo.postgis import metadata
 from tests.make import a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
@@ -40,6 +41,10 @@ POSTGRES_TYPES: dict[type[TypeEngine[Any]], set[str]] = {
     Geometry: {"geometry"},
 }
 """SQLAlchemy type → the PostgreSQL types it may stand for."""
+
+
+OF_ONE_RUN = {"decided_now", "live_now"}
+"""What a run says about itself; the next one begins without it."""
 
 
 def columns_of(engine: Engine, table: str) -> dict[str, str]:
@@ -104,15 +109,16 @@ def test_geometry_columns_have_the_same_srid(engine: Engine, table: Table) -> No
 
 
 def test_presence_table_holds_every_field_that_the_engine_remembers(engine: Engine) -> None:
-    # Only open presences are stored, and whether a decision was made in the last run is not state.
-    remembered = set(PRESENCE.names or ()) - {"ended_at", "ended_by", "decided_now"}
+    # Only open presences are stored.
+    remembered = set(PRESENCE.names or ()) - {"ended_at", "ended_by"} - OF_ONE_RUN
     assert set(columns_of(engine, "presence")) == remembered | {"shard"}
 
 
 def test_finding_tables_hold_every_field_of_a_finding(engine: Engine) -> None:
     episode, violation = columns_of(engine, "episode"), columns_of(engine, "violation")
     assert set(episode) == {field.name for field in fields(Episode)} | {"superseded_at"}
-    assert set(violation) == {field.name for field in fields(Violation)} | {"state"}
+    # Whether someone can still act is for the alert to say.
+    assert set(violation) == {field.name for field in fields(Violation)} - {"live_at", "live_known_at"} | {"state"}
 
 
 def test_states_come_back_from_the_database_bit_by_bit(engine: Engine) -> None:
@@ -132,7 +138,7 @@ def test_states_come_back_from_the_database_bit_by_bit(engine: Engine) -> None:
         after = load_states(connection, range(64))
     assert after.subject_no.tolist() == before.subject_no.tolist()
     assert after.last_fixed_at.tolist() == before.last_fixed_at.tolist()
-    for name in set(PRESENCE.names or ()) - {"decided_now"}:
+    for name in set(PRESENCE.names or ()) - OF_ONE_RUN:
         assert after.open_rows[name].tolist() == before.open_rows[name].tolist(), name
 
 
@@ -163,6 +169,25 @@ def test_going_down_and_up_again_gives_the_same_schema(engine: Engine) -> None:
     assert current_version(engine) is None
     assert migrate(engine) == expected_version()
     assert fingerprint(engine) == before
+
+
+@pytest.mark.xfail(
+    reason="rebase stores a snapshot that can hold its own transaction as seen: store '4:4:'", strict=True
+)
+def test_cursors_rebased_while_anything_else_commits_skip_nothing(engine: Engine) -> None:
+    """After a restore. The server's own housekeeping commits too, between any two statements."""
+    with engine.begin() as connection:
+        a_bar(connection)
+        person = a_person(connection)
+    log_fixes(engine, person, a_visit())
+    with engine.begin() as connection, engine.connect() as other:
+        connection.execute(text("SELECT pg_current_xact_id()"))
+        other.execute(text("SELECT pg_current_xact_id()"))
+        other.commit()
+        assert rebase(connection) == len(a_visit())
+    a_worker(engine).drain()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM violation")).scalar_one() == 1
 
 
 def test_going_down_works_with_data_in_the_tables(engine: Engine) -> None:
@@ -214,8 +239,7 @@ def test_any_change_of_a_rule_moves_the_rule_version(engine: Engine) -> None:
         "UPDATE zone SET superseded_at = now()",
         "UPDATE supervision_order SET valid_to = valid_to + interval '1 day'",
         "UPDATE condition SET tolerance_m = 5",
-        "DELETE FROM recipient",
-        "UPDATE subject SET birth_date = birth_date",
+        "DELETE FROM condition",
     ):
         before = version()
         with engine.begin() as connection:

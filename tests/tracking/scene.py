@@ -157,13 +157,14 @@ def a_track(
     accuracy_m: ArrayLike = 10.0,
     subject_no: ArrayLike = 1,
     fix_key: ArrayLike = 0,
+    late_minutes: ArrayLike = 1.0 / 60.0,
 ) -> FixBatch:
-    """Fixes so many minutes into the evening and metres from the bar; received at once. Arrays of one length."""
+    """Fixes so many minutes into the evening, metres from the bar, and minutes on their way. Arrays of one length."""
     time = START + np.rint(np.asarray(minutes, dtype=np.float64) * MINUTE).astype(np.int64)
     return FixBatch(
         subject_no=np.broadcast_to(np.asarray(subject_no, dtype=np.int64), time.shape).copy(),
         fixed_at=time,
-        received_at=time + 1_000_000,
+        received_at=time + np.rint(np.asarray(late_minutes, dtype=np.float64) * MINUTE).astype(np.int64),
         longitude=np.broadcast_to(longitudes_at(east_m), time.shape).copy(),
         latitude=np.broadcast_to(
             BAR_LATITUDE + np.asarray(north_m, dtype=np.float64) / METRES_PER_DEGREE, time.shape
@@ -187,19 +188,21 @@ def parts(batch: FixBatch, cuts: Sequence[int]) -> list[FixBatch]:
 
 @st.composite
 def stretches(draw: st.DrawFn, subject_no: int) -> FixBatch:
-    """The evening of one subject: some stays, each with its place, its rhythm and its accuracy; some silences."""
-    minutes, east_m, accuracy_m = [draw(st.floats(0.0, 5.0))], [500.0], [10.0]
+    """The evening of one subject: stays, each with its place, rhythm, accuracy and delay; some silences between."""
+    minutes, east_m, accuracy_m, late_minutes = [draw(st.floats(0.0, 5.0))], [500.0], [10.0], [0.0]
     for _ in range(draw(st.integers(1, 6))):
         place = draw(st.sampled_from([0.0, 0.0, 0.0, 30.0, 60.0, 180.0, 500.0, 1_960.0, 2_500.0, 6_000.0]))
         step = draw(st.sampled_from([0.1, 0.5, 1.0, 1.0, 3.0, 6.0, 29.0, 31.0]))
         accuracy = draw(st.sampled_from([5.0, 10.0, 10.0, 30.0, 50.0, 50.0, 800.0]))
         pause = draw(st.sampled_from([0.0, 0.0, 10.0, 30.0, 45.0]))
+        late = draw(st.sampled_from([0.0, 0.0, 20.0, 480.0]))
         first = minutes[-1] + step + pause
         for number in range(draw(st.integers(1, 12))):
             minutes.append(first + number * step)
             east_m.append(place + draw(st.floats(-1.0, 1.0)) * accuracy)
             accuracy_m.append(accuracy)
-    return a_track(minutes, east_m, accuracy_m=accuracy_m, subject_no=subject_no)
+            late_minutes.append(late)
+    return a_track(minutes, east_m, accuracy_m=accuracy_m, subject_no=subject_no, late_minutes=late_minutes)
 
 
 @st.composite

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from tests.make import EVENING
 from tests.tracking.scene import (
     START,
     Outcome,
@@ -22,11 +23,12 @@ from tests.tracking.scene import (
     joined,
     parts,
 )
-from tracking.episode import Ending, Tier, derived_id
+from tracking.episode import Ending, Tier, Violation, derived_id, joined_id, split_id
 from tracking.evaluate import PresenceStates, to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import ENGINE_VERSION
+from tracking.rules import to_microseconds
 
 SCENE = a_scene(
     a_zone(1),
@@ -82,6 +84,9 @@ def findings(outcome: Outcome) -> tuple[object, ...]:
         ("a departure", lambda found: any(v.kind is ConditionKind.STAY_WITHIN_AREA for v in found.violations)),
         ("an undecidable one", lambda found: any(e.is_undecidable for e in found.episodes)),
         ("no entry", lambda found: any(not e.is_entry for e in found.episodes)),
+        ("a live one", lambda found: any(v.live_at == v.decided_at for v in found.violations)),
+        ("one live later", lambda found: any(v.live_at and v.live_at > v.decided_at for v in found.violations)),
+        ("one never live", lambda found: any(v.live_at is None for v in found.violations)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -141,10 +146,34 @@ def test_neighbours_in_a_batch_do_not_matter(batch: FixBatch) -> None:
 
 @steady
 @given(evenings(), cuts)
-def test_each_breach_is_told_once(batch: FixBatch, where: list[int]) -> None:
+def test_each_breach_is_told_when_it_is_decided_and_once_more_when_it_is_live(
+    batch: FixBatch, where: list[int]
+) -> None:
     found = SCENE.run(*parts(batch, where))
     decided = {episode.episode_id for episode in found.episodes if episode.tier is Tier.PROBABLE}
-    assert sorted(violation.episode_id for violation in found.violations) == sorted(decided)
+    told: dict[UUID, list[Violation]] = {}
+    for violation in found.violations:
+        told.setdefault(violation.violation_id, []).append(violation)
+    assert {violations[0].episode_id for violations in told.values()} == decided
+    assert len(told) == len(decided)
+    for violations in told.values():
+        assert len(violations) == 1 or {item.live_at is None for item in violations[:2]} == {True, False}
+        assert len(violations) <= 2
+        assert len({replace(item, live_at=None, live_known_at=None) for item in violations}) == 1
+
+
+@steady
+@given(evenings())
+def test_a_breach_is_live_by_a_fix_that_came_in_time(batch: FixBatch) -> None:
+    for violation in SCENE.run(batch).violations:
+        if violation.live_at is None:
+            assert violation.live_known_at is None
+            continue
+        assert violation.live_known_at is not None
+        assert violation.live_at >= violation.decided_at
+        assert (violation.live_known_at - violation.live_at).total_seconds() <= SCENE.policy.live_within_s
+        at = batch.fixed_at == to_microseconds(violation.live_at)
+        assert np.any(at & (batch.subject_no == violation.subject_no))
 
 
 def test_an_empty_batch_changes_nothing() -> None:
@@ -238,15 +267,10 @@ def test_a_violation_says_by_what_and_when_it_was_found() -> None:
     assert (violation.subject_no, violation.order_no, violation.condition_no, violation.zone_no) == (1, 1, 10, 1)
     assert violation.started_at == episode.started_at == to_instant(START + 60_000_000)
     assert violation.decided_at == episode.decided_at
-    assert violation.known_at == to_instant(violation_microseconds(violation.decided_at) + 1_000_000)
+    assert violation.known_at == violation.decided_at + timedelta(seconds=1)
     assert violation.engine_version == ENGINE_VERSION
     assert violation.policy_version == SCENE.policy.version
     assert 0.5 <= violation.probability <= 1.0
-
-
-def violation_microseconds(instant: object) -> int:
-    assert isinstance(instant, type(EVENING))
-    return START + round((instant - EVENING).total_seconds() * 1e6)
 
 
 def test_a_violation_is_known_when_the_last_fix_it_needed_was_received() -> None:
@@ -281,3 +305,10 @@ def test_derived_ids_are_uuid7_of_their_arguments_alone(at: int, number: int, wo
 def test_derived_ids_sort_by_time() -> None:
     made = [derived_id("episode", START + number * 1_000_000, 1) for number in range(100)]
     assert made == sorted(made)
+
+
+@given(st.uuids())
+def test_an_id_goes_through_two_signed_columns_unchanged(value: UUID) -> None:
+    halves = split_id(value)
+    assert all(-(2**63) <= half < 2**63 for half in halves)
+    assert joined_id(*halves) == value

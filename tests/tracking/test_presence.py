@@ -332,4 +332,47 @@ def test_an_order_that_is_replaced_in_mid_visit_is_no_exit() -> None:
     after = a_scene(a_zone(1), orders=[an_order(a_condition(2))])
     states = before.run(a_track(np.arange(10.0), 0.0)).states
     found = after.evaluate(a_track(np.arange(10.0, 20.0), 0.0), states)
-    assert Ending.EXIT not in {item.ended_by for item in found.episodes}
+    endings = {item.condition_no: (item.ended_by, item.ended_at) for item in found.episodes}
+    assert endings == {1: (Ending.RULE, minute(9)), 2: (None, None)}
+
+
+def test_a_zone_that_is_withdrawn_in_mid_visit_is_no_exit() -> None:
+    before, after = a_scene(a_zone(1), a_zone(2)), a_scene(a_zone(2))
+    states = before.run(a_track(np.arange(10.0), 0.0)).states
+    found = after.evaluate(a_track([10.0], 0.0), states)
+    assert {item.zone_no: item.ended_by for item in found.episodes} == {1: Ending.RULE, 2: None}
+
+
+def test_a_new_version_of_zone_and_order_names_the_same_episode() -> None:
+    """Results are found again with the versions of another day: the stay is the same stay."""
+    visit = a_track(np.arange(10.0), 0.0)
+    first = only(a_scene(a_zone(1)).run(visit))
+    zone, condition = replace(a_zone(1), zone_no=5, version=2), replace(a_condition(1), condition_no=7)
+    later = only(a_scene(zone, orders=[an_order(condition)]).run(visit))
+    assert (later.zone_no, later.condition_no) == (5, 7)
+    assert later.episode_id == first.episode_id
+
+
+# ---- live: someone can still act on it
+
+
+def test_a_finding_known_in_time_is_live_from_its_decision() -> None:
+    (violation,) = BAR.run(a_track(np.arange(10.0), 0.0, late_minutes=30.0)).violations
+    assert (violation.live_at, violation.live_known_at) == (minute(4), minute(34))
+
+
+def test_a_finding_known_too_late_is_not_live() -> None:
+    (violation,) = BAR.run(a_track(np.arange(10.0), 0.0, late_minutes=30.1)).violations
+    assert (violation.live_at, violation.live_known_at) == (None, None)
+
+
+def test_a_stay_known_late_is_told_again_when_a_fix_of_it_comes_in_time() -> None:
+    kept, live = a_track(np.arange(10.0), 0.0, late_minutes=60.0), a_track([10.0, 11.0], 0.0)
+    first, second = BAR.run(kept, live).violations
+    assert first.violation_id == second.violation_id
+    assert [item.live_at for item in (first, second)] == [None, minute(10)]
+
+
+def test_a_stay_known_late_is_not_made_live_by_a_fix_outside() -> None:
+    kept, gone = a_track(np.arange(10.0), 0.0, late_minutes=60.0), a_track([10.0, 11.0], 500.0)
+    assert [item.live_at for item in BAR.run(kept, gone).violations] == [None]
