@@ -98,7 +98,7 @@ def supported_python(machine: Machine, running: tuple[int, int]) -> str:
 
 
 def missing_parts(machine: Machine, python: str, *, for_tests: bool) -> list[str]:
-    """Which of postgis, venv, chromium and fonts are not on the machine."""
+    """Which of postgis, venv, chromium, fonts and libatomic are not on the machine."""
     missing = []
     own_server = for_tests or not os.environ.get("HULAN_DATABASE_URL")
     if own_server and not has_postgis(machine):
@@ -109,6 +109,9 @@ def missing_parts(machine: Machine, python: str, *, for_tests: bool) -> list[str
         missing.append("chromium")
     if for_tests and not machine.has("usr/share/fonts/**/*CJK*", "System/Library/Fonts/PingFang.ttc"):
         missing.append("fonts")
+    # Playwright's driver is a Node.js that needs it.
+    if for_tests and machine.has("usr/lib/*-linux-gnu") and not machine.has("usr/lib/*-linux-gnu/libatomic.so.1"):
+        missing.append("libatomic")
     return missing
 
 
@@ -175,7 +178,12 @@ def keep_debian_from_creating_a_cluster(machine: Machine, become_root: list[str]
 
 def debian_packages(machine: Machine, missing: Sequence[str]) -> list[str]:
     """The distribution's names of the missing parts."""
-    names = {"venv": ["python3-venv"], "chromium": ["chromium"], "fonts": ["fonts-noto-cjk"]}
+    names = {
+        "venv": ["python3-venv"],
+        "chromium": ["chromium"],
+        "fonts": ["fonts-noto-cjk"],
+        "libatomic": ["libatomic1"],
+    }
     if "postgis" in missing:
         names["postgis"] = postgis_packages(machine)
     return [name for part in missing for name in names[part]]

@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         secret = None if self.secret_key is None else self.secret_key.get_secret_value()
+        if self.database_url is not None and not self.database_url.strip():
+            raise ValueError(
+                "HULAN_DATABASE_URL 为空：填写地址，或删除该变量以使用内置数据库"
+                " / HULAN_DATABASE_URL is empty: give an address, or unset it to use the embedded database"
+            )
+        if self.gateway == "http" and not self.gateway_url:
+            raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
         if self.demo:
             self.secret_key = self.secret_key or SecretStr(DEMO_SECRET)
             return self
@@ -68,8 +75,6 @@ class Settings(BaseSettings):
                 "使用外部数据库时必须设置 HULAN_SECRET_KEY"
                 " / HULAN_SECRET_KEY is required with HULAN_DATABASE_URL, e.g. `openssl rand -hex 32`"
             )
-        if self.gateway == "http" and not self.gateway_url:
-            raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
         return self
 
 

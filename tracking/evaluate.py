@@ -225,7 +225,7 @@ def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
     rule = rules.row_of(int(row["condition_no"]))
     episode_id = _episode_id(row)
     return Violation(
-        violation_id=derived_id("violation", int(row["decided_at"]), str(episode_id)),
+        violation_id=derived_id("violation", int(row["started_at"]), str(episode_id)),
         episode_id=episode_id,
         subject_no=int(row["subject_no"]),
         order_no=rules.orders[rule].order_no,

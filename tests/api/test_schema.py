@@ -171,9 +171,6 @@ def test_going_down_and_up_again_gives_the_same_schema(engine: Engine) -> None:
     assert fingerprint(engine) == before
 
 
-@pytest.mark.xfail(
-    reason="rebase stores a snapshot that can hold its own transaction as seen: store '4:4:'", strict=True
-)
 def test_cursors_rebased_while_anything_else_commits_skip_nothing(engine: Engine) -> None:
     """After a restore. The server's own housekeeping commits too, between any two statements."""
     with engine.begin() as connection:
