@@ -98,7 +98,7 @@ def supported_python(machine: Machine, running: tuple[int, int]) -> str:
 
 
 def missing_parts(machine: Machine, python: str, *, for_tests: bool) -> list[str]:
-    """Which of postgis, venv, chromium, fonts and libatomic are not on the machine."""
+    """Which of postgis, venv, chromium, fonts, libatomic and pgrouting are not on the machine."""
     missing = []
     own_server = for_tests or not os.environ.get("HULAN_DATABASE_URL")
     if own_server and not has_postgis(machine):
@@ -112,22 +112,24 @@ def missing_parts(machine: Machine, python: str, *, for_tests: bool) -> list[str
     # Playwright's driver is a Node.js that needs it.
     if for_tests and machine.has("usr/lib/*-linux-gnu") and not machine.has("usr/lib/*-linux-gnu/libatomic.so.1"):
         missing.append("libatomic")
+    if for_tests and not has_postgis(machine, extension="pgrouting"):
+        missing.append("pgrouting")
     return missing
 
 
-def has_postgis(machine: Machine) -> bool:
-    """Whether a PostgreSQL server with the PostGIS extension is installed."""
+def has_postgis(machine: Machine, extension: str = "postgis") -> bool:
+    """Whether a PostgreSQL server with PostGIS, or with another extension, is installed."""
     for server in machine.root.glob("usr/lib/postgresql/*/bin/postgres"):
-        if machine.has(f"usr/share/postgresql/{server.parts[-3]}/extension/postgis.control"):
+        if machine.has(f"usr/share/postgresql/{server.parts[-3]}/extension/{extension}.control"):
             return True
     for brew in ("opt/homebrew", "usr/local"):
         if machine.has(f"{brew}/opt/postgresql@*/bin/postgres"):
-            return machine.has(f"{brew}/share/postgresql@*/extension/postgis.control")
+            return machine.has(f"{brew}/share/postgresql@*/extension/{extension}.control")
     pg_config = machine.which("pg_config")
     if not pg_config:
         return False
     programs, shared = (machine.run([pg_config, option]).stdout.strip() for option in ("--bindir", "--sharedir"))
-    return Path(programs, "postgres").exists() and Path(shared, "extension/postgis.control").exists()
+    return Path(programs, "postgres").exists() and Path(shared, f"extension/{extension}.control").exists()
 
 
 def makes_venvs(machine: Machine, python: str) -> bool:
@@ -141,20 +143,28 @@ def install_packages(machine: Machine, missing: list[str]) -> None:
         say("Ubuntu 的 Chromium 是 snap 包，请自行安装 google-chrome-stable", "browser tests need google-chrome-stable")
         missing = [part for part in missing if part != "chromium"]
     if not missing:
-        return
+        return None
     become_root = way_to_root(machine)
     if machine.which("apt-get") is None or become_root is None:
-        raise CannotPrepareError(what_to_install(machine, missing))
+        return refuse(machine, missing)
     say("更新软件包列表", "apt-get update")
     machine.run([*become_root, "apt-get", "update", "-q"])
     packages = debian_packages(machine, missing)
+    if not packages:
+        return refuse(machine, missing)
     if "postgis" in missing and not machine.has("usr/lib/postgresql/*/bin/postgres"):
         keep_debian_from_creating_a_cluster(machine, become_root)
     say(f"安装 {' '.join(packages)}（约一两分钟）", "installing, a minute or two")
     command = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q"]
     done = machine.run([*command, "--no-install-recommends", *packages])
-    if done.returncode != 0:
-        raise CannotPrepareError(f"{done.stdout[-1500:]}\n{what_to_install(machine, missing)}")
+    return None if done.returncode == 0 else refuse(machine, missing, f"{done.stdout[-1500:]}\n")
+
+
+def refuse(machine: Machine, missing: list[str], said: str = "") -> None:
+    """Tell what to install and stop; go on if that is pgRouting only, without which one test is skipped."""
+    if missing != ["pgrouting"]:
+        raise CannotPrepareError(said + what_to_install(machine, missing))
+    say("未安装 pgRouting，与其对照的测试将跳过", "no pgRouting here: the test against it will be skipped")
 
 
 def way_to_root(machine: Machine) -> list[str] | None:
@@ -184,8 +194,9 @@ def debian_packages(machine: Machine, missing: Sequence[str]) -> list[str]:
         "fonts": ["fonts-noto-cjk"],
         "libatomic": ["libatomic1"],
     }
-    if "postgis" in missing:
+    if "postgis" in missing or "pgrouting" in missing:
         names["postgis"] = postgis_packages(machine)
+        names["pgrouting"] = pgrouting_packages(machine, names["postgis"][0])
     return [name for part in missing for name in names[part]]
 
 
@@ -202,6 +213,13 @@ def postgis_packages(machine: Machine) -> list[str]:
         if major in offered:
             return [f"postgresql-{major}", f"postgresql-{major}-postgis-3"]
     return ["postgresql", "postgresql-postgis"]
+
+
+def pgrouting_packages(machine: Machine, server: str) -> list[str]:
+    """pgRouting for ``server``, such as postgresql-15; nothing where the distribution does not offer it."""
+    name = f"{server}-pgrouting"
+    offers = machine.which("apt-cache") and machine.run(["apt-cache", "search", "--names-only", f"^{name}$"]).stdout
+    return [name] if offers and offers.startswith(f"{name} ") else []
 
 
 def is_ubuntu(machine: Machine) -> bool:

@@ -76,6 +76,32 @@ def disk(cell: int, k: int) -> CellArray:
     return np.sort(np.asarray(h3.grid_disk(_checked_cell(cell), k), dtype=np.uint64))
 
 
+def disk_sum(cells: CellArray, values: ArrayLike, k: int) -> FloatArray:
+    """For each cell the sum of ``values`` over the given cells within ``k`` >= 0 steps of it, itself included.
+
+    ``cells``: unique H3 cells of one resolution in any order, uint64 ``[n]``; ``values`` ``[n]``. Cells that are not
+    given count as nothing; a cell without neighbours keeps its own value. A sparse look-up, linear in n.
+    Raises ValueError for repeated cells, mixed resolutions, unequal lengths and negative ``k``.
+    """
+    given, amount = np.asarray(cells, dtype=np.uint64), np.asarray(values, dtype=np.float64)
+    if given.ndim != 1 or given.shape != amount.shape:
+        raise ValueError(f"cells have shape {given.shape} but values {amount.shape}: give one value for each cell")
+    order = np.argsort(given, kind="stable")
+    known = given[order]
+    for row in np.flatnonzero(known[1:] == known[:-1])[:1]:
+        raise ValueError(f"cell {int(known[row]):#x} is given twice: add its values up first")
+    if len({h3.get_resolution(_checked_cell(cell)) for cell in known.tolist()}) > 1:
+        raise ValueError("the cells have different resolutions: aggregate one resolution at a time")
+    sums = np.zeros(known.size)
+    for row, cell in enumerate(known.tolist()):
+        around = disk(cell, k)
+        place = np.minimum(np.searchsorted(known, around), known.size - 1)
+        sums[row] = amount[order[place[known[place] == around]]].sum()
+    result = np.empty_like(sums)
+    result[order] = sums
+    return result
+
+
 def _checked_cell(cell: int) -> int:
     if not h3.is_valid_cell(int(cell)):
         raise ValueError(f"{int(cell):#x} is not an H3 cell: make cells with cell_of")

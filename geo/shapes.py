@@ -2,7 +2,6 @@
 
 A shape is refused here, where a person can still mend it, and not in the engine: a bow-tie polygon, a zone drawn with
 latitude first or a radius in kilometres would otherwise watch the wrong place for months.
-
 Near the antimeridian longitudes may pass ±180 so that a shape stays in one piece; see ``continuous``.
 """
 
@@ -138,7 +137,7 @@ def shape_to_geometry(shape: Shape) -> BaseGeometry:
             lon, lat, _ = _GEOD.fwd(*start, azimuths, np.full(CIRCLE_POINTS, shape.radius_m))
             return _unwrapped(Polygon(np.column_stack([lon, lat])))
         case Corridor():
-            return _buffered(continuous(shape.line), shape.half_width_m)
+            return buffered(continuous(shape.line), shape.half_width_m)
         case Area():
             return shape.geometry
 
@@ -172,7 +171,7 @@ def area_m2(shape: Shape) -> float:
 
 
 def equivalent_radius_m(shape: Shape) -> float:
-    """Radius in metres of the disc with the area of ``shape``: what ``geo.probability`` asks for."""
+    """Radius in metres of the disc with the area of ``shape``."""
     return math.sqrt(area_m2(shape) / math.pi)
 
 
@@ -196,7 +195,8 @@ def _raised(points: FloatArray) -> FloatArray:
     return np.column_stack([np.where(points[:, 0] < 0.0, points[:, 0] + 360.0, points[:, 0]), points[:, 1]])
 
 
-def _buffered(line: BaseGeometry, half_width_m: float) -> BaseGeometry:
+def buffered(line: BaseGeometry, half_width_m: float) -> BaseGeometry:
+    """All within ``half_width_m`` metres of ``line`` (degrees, continuous), by an azimuthal equidistant plane."""
     west, south, east, north = line.bounds
     plane = pyproj.Proj(proj="aeqd", lon_0=(west + east) / 2, lat_0=(south + north) / 2, ellps="WGS84")
     flat = shapely.transform(line, lambda points: np.column_stack(plane(points[:, 0], points[:, 1])))

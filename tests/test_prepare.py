@@ -48,7 +48,13 @@ def record(tmp_path: Path) -> Callable[..., Recorder]:
 def test_empty_machine_lacks_everything(record: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HULAN_DATABASE_URL", raising=False)
     machine = record().machine
-    assert prepare.missing_parts(machine, "python3", for_tests=True) == ["postgis", "venv", "chromium", "fonts"]
+    assert prepare.missing_parts(machine, "python3", for_tests=True) == [
+        "postgis",
+        "venv",
+        "chromium",
+        "fonts",
+        "pgrouting",
+    ]
     assert prepare.missing_parts(machine, "python3", for_tests=False) == ["postgis", "venv"]
 
 
@@ -76,6 +82,47 @@ def test_distribution_names_its_own_postgresql(record: Callable[..., Recorder]) 
     assert prepare.postgis_packages(machine) == ["postgresql-14", "postgresql-14-postgis-3"]
     _touch(machine.root / "usr/lib/postgresql/16/bin/postgres")
     assert prepare.postgis_packages(machine) == ["postgresql-16", "postgresql-16-postgis-3"]
+
+
+def test_tests_get_pgrouting_of_the_server_that_is_there(record: Callable[..., Recorder]) -> None:
+    offered = {"apt-cache search --names-only ^postgresql-16-pgrouting$": "postgresql-16-pgrouting - Routing\n"}
+    recorder = record({**offered, "apt-cache search": _SEARCH, "apt-get": "", "env": ""}, _DEBIAN)
+    _touch(recorder.machine.root / "usr/lib/postgresql/16/bin/postgres")
+    _touch(recorder.machine.root / "usr/share/postgresql/16/extension/postgis.control")
+    assert "pgrouting" in prepare.missing_parts(recorder.machine, "python3", for_tests=True)
+    assert "pgrouting" not in prepare.missing_parts(recorder.machine, "python3", for_tests=False)
+    prepare.install_packages(recorder.machine, ["pgrouting"])
+    assert recorder.ran[-1].endswith("--no-install-recommends postgresql-16-pgrouting")
+    _touch(recorder.machine.root / "usr/share/postgresql/16/extension/pgrouting.control")
+    assert "pgrouting" not in prepare.missing_parts(recorder.machine, "python3", for_tests=True)
+
+
+def test_machine_without_a_pgrouting_package_is_prepared_all_the_same(record: Callable[..., Recorder]) -> None:
+    recorder = record({"apt-cache search": _SEARCH, "apt-get": "", "env": "", "sh -c": ""}, _DEBIAN)
+    prepare.install_packages(recorder.machine, ["pgrouting"])
+    assert not any("apt-get install" in line for line in recorder.ran)
+    prepare.install_packages(recorder.machine, ["postgis", "pgrouting"])
+    assert recorder.ran[-1].endswith("--no-install-recommends postgresql-16 postgresql-16-postgis-3")
+
+
+@pytest.mark.parametrize("programs", [_DEBIAN, {}], ids=["no root", "no apt-get"])
+def test_pgrouting_that_cannot_be_installed_stops_nobody(
+    record: Callable[..., Recorder], programs: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = record({"apt-cache": ""}, programs, is_root=not programs)
+    prepare.install_packages(recorder.machine, ["pgrouting"])
+    assert "skipped" in capsys.readouterr().out
+    assert not any("apt-get install" in line for line in recorder.ran)
+
+
+def test_pgrouting_that_fails_to_install_stops_nobody(
+    record: Callable[..., Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    offered = {"apt-cache search --names-only ^postgresql-16-pgrouting$": "postgresql-16-pgrouting - Routing\n"}
+    recorder = record({**offered, "apt-cache search": _SEARCH}, _DEBIAN)
+    prepare.install_packages(recorder.machine, ["pgrouting"])
+    assert recorder.ran[-1].endswith("postgresql-16-pgrouting")
+    assert "skipped" in capsys.readouterr().out
 
 
 def test_names_without_package_lists_are_the_metapackages(record: Callable[..., Recorder]) -> None:

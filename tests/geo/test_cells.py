@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from geo.cells import cell_area_m2, cell_boundary, cell_of, covering, disk
+from geo.cells import cell_area_m2, cell_boundary, cell_of, covering, disk, disk_sum
 from geo.shapes import Area, Circle, area_m2, shape_to_geometry
 
 CENTRES = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "h3_cells" / "rand09centers.txt"
@@ -119,3 +119,34 @@ def test_other_impossible_input_is_refused() -> None:
         covering(LineString([(117, 34), (118, 34)]), 9)
     with pytest.raises(ValueError, match="not empty"):
         covering(Polygon(), 9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 3))
+def test_disk_sum_is_the_sum_over_pairs_of_near_cells(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    middle = int(cell_of(longitude=117.25, latitude=34.25, resolution=9)[0])
+    cells = rng.permutation(rng.choice(disk(middle, 5), 40, replace=False))
+    values = rng.uniform(0.0, 10.0, cells.size)
+    wanted = [
+        sum(v for other, v in zip(cells.tolist(), values, strict=True) if h3.grid_distance(cell, other) <= k)
+        for cell in cells.tolist()
+    ]
+    assert disk_sum(cells, values, k) == pytest.approx(wanted)
+
+
+def test_an_isolated_cell_keeps_its_value() -> None:
+    cells = cell_of(longitude=[117.25, 113.5], latitude=[34.25, 27.65], resolution=9)
+    assert disk_sum(cells, [3.0, 4.0], 2).tolist() == [3.0, 4.0]
+    assert disk_sum(np.zeros(0, dtype=np.uint64), [], 1).shape == (0,)
+
+
+def test_disk_sum_refuses_what_it_would_count_wrongly() -> None:
+    cells = cell_of(longitude=[117.25, 117.25], latitude=[34.25, 34.25], resolution=9)
+    with pytest.raises(ValueError, match="given twice"):
+        disk_sum(cells, [1.0, 2.0], 1)
+    with pytest.raises(ValueError, match="one value for each cell"):
+        disk_sum(cells, [1.0], 1)
+    mixed = np.array([cells[0], cell_of(longitude=117.25, latitude=34.25, resolution=8)[0]])
+    with pytest.raises(ValueError, match="different resolutions"):
+        disk_sum(mixed, [1.0, 2.0], 1)

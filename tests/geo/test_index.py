@@ -277,9 +277,9 @@ def test_a_zone_that_cannot_be_measured_is_refused(shape: Shape) -> None:
 def test_an_index_cannot_be_changed() -> None:
     index = ZoneIndex.build([Area(geometry=box(117.0, 34.0, 117.01, 34.01))])
     with pytest.raises(AttributeError):
-        index._margin_m = np.zeros(1)  # type: ignore[misc]
+        index._alive = np.zeros(1, dtype=bool)  # type: ignore[misc]
     with pytest.raises(ValueError, match="read-only"):
-        index._bounds[0, 0] = 0.0
+        index._alive[0] = False
 
 
 def test_a_day_of_fixes_takes_seconds() -> None:

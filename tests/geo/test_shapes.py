@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import GeometryCollection, LineString, MultiLineString, MultiPolygon, Point, Polygon, box
 
+from geo.shape_change import repaired, widened
 from geo.shapes import (
     Area,
     Circle,
@@ -190,3 +191,55 @@ def test_other_geometry_types_are_no_area() -> None:
     for geometry in (Point(117, 34), GeometryCollection([SQUARE])):
         with pytest.raises(ShapeError, match="needs a Polygon"):
             check_shape(Area(geometry=geometry))  # type: ignore[arg-type]
+
+
+BOW_TIE = Area(geometry=Polygon([(117, 34), (117.2, 34.2), (117.2, 34), (117, 34.2)]))
+
+
+def test_a_bow_tie_is_repaired_only_on_request_into_its_two_parts() -> None:
+    with pytest.raises(ShapeError, match="Self-intersection"):
+        check_shape(BOW_TIE)
+    mended = repaired(BOW_TIE)
+    check_shape(mended)
+    assert isinstance(mended, Area)
+    assert isinstance(mended.geometry, MultiPolygon)
+    assert mended.geometry.area == pytest.approx(0.02)
+    sound = Area(geometry=SQUARE)
+    assert repaired(sound) is sound
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        (Area(geometry=Polygon([(34, 117), (34, 117.1), (34.1, 117)])), "look swapped"),
+        (Area(geometry=Polygon([(117, 34), (117.1, 34.1), (117.2, 34.2)])), "area 0"),
+        (Area(geometry=box(73, 20, 134, 50)), "spans 61.00 by 30.00"),
+        (Circle(longitude=117.25, latitude=34.25, radius_m=-3.0), "more than 0"),
+    ],
+)
+def test_what_has_no_sound_shape_near_it_is_not_repaired(shape: Shape, words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        repaired(shape)
+
+
+def test_a_bad_part_refuses_the_whole_multipolygon() -> None:
+    sound = [[[117.0, 34.0], [117.1, 34.0], [117.1, 34.1], [117.0, 34.0]]]
+    crossed = [[[118, 34], [118.2, 34.2], [118.2, 34], [118, 34.2], [118, 34]]]
+    with pytest.raises(ShapeError, match=r"Self-intersection at longitude 118\.1") as caught:
+        shape_from_geojson({"type": "MultiPolygon", "coordinates": [sound, crossed]}, radius_m=None)
+    assert (caught.value.longitude, caught.value.latitude) == pytest.approx((118.1, 34.1))
+
+
+def test_widening_adds_the_margin_on_every_side() -> None:
+    wide = widened(Area(geometry=SQUARE), 50.0)
+    assert isinstance(wide, Area)
+    west, south, east, north = wide.geometry.bounds
+    assert GEOD.inv(west, 34.005, 117.0, 34.005)[2] == pytest.approx(50.0, abs=0.2)
+    assert GEOD.inv(117.005, north, 117.005, 34.01)[2] == pytest.approx(50.0, abs=0.2)
+    assert south < 34.0
+    assert east > 117.01
+    circle = widened(Circle(longitude=117.25, latitude=34.25, radius_m=20.0), 5.0)
+    assert circle == Circle(longitude=117.25, latitude=34.25, radius_m=25.0)
+    assert widened(Corridor(line=ROUTE, half_width_m=50.0), 5.0) == Corridor(line=ROUTE, half_width_m=55.0)
+    with pytest.raises(ValueError, match="margin_m is -1"):
+        widened(circle, -1.0)

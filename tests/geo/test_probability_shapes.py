@@ -1,0 +1,319 @@
+"""P(inside) of any shape against counted errors, and what must hold for every shape."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon
+
+from geo.local_shape import Rings
+from geo.probability import SIGMA_PER_ACCURACY, ShapeProbability, centre_probability
+from geo.projection import metres_per_degree
+from geo.shapes import Area, Circle, Corridor, Shape, equivalent_radius_m
+
+FloatArray = NDArray[np.float64]
+LONGITUDE, LATITUDE = 117.25, 34.25
+SIZES_M = (10.0, 50.0, 150.0, 500.0)
+ACCURACIES_M = (5.0, 20.0, 65.0, 200.0)
+SAMPLES = 40_000
+TOLERANCE = 0.02  # of which counting takes up to 0.0125, five standard errors of 40,000
+VENUE_TABLE = {  # metres from the centre of a 20 m venue: probability at each accuracy (domain report, section 3.1)
+    0: (0.99, 0.40, 0.10, 0.011, 0.002),
+    30: (0.05, 0.16, 0.08, 0.011, 0.002),
+    60: (0.0, 0.011, 0.041, 0.010, 0.002),
+    100: (0.0, 0.0, 0.008, 0.009, 0.002),
+}
+
+steady = settings(deadline=None, max_examples=60)
+
+
+def degrees(points_m: FloatArray, longitude: float = LONGITUDE, latitude: float = LATITUDE) -> FloatArray:
+    """Metres east and north [n, 2] of a place as longitude and latitude."""
+    return np.asarray(points_m / np.array(metres_per_degree(latitude)) + (longitude, latitude), dtype=np.float64)
+
+
+def flat_shape(family: str, size_m: float) -> Polygon:
+    """The shape in metres about (0, 0); its greatest side is ``size_m``."""
+    s = size_m
+    match family:
+        case "circle":
+            return Point(0, 0).buffer(s / 2, quad_segs=64)
+        case "square":
+            return shapely.box(-s / 2, -s / 2, s / 2, s / 2)
+        case "L-shape":
+            corners = [(0, 0), (s, 0), (s, 0.4 * s), (0.3 * s, 0.4 * s), (0.3 * s, s), (0, s)]
+            return Polygon([(x - s / 2, y - s / 2) for x, y in corners])
+        case "thin polygon":
+            return shapely.box(-s / 2, -s / 80, s / 2, s / 80)
+        case "corridor":
+            return LineString([(-s / 2, 0), (0, s / 6), (s / 2, 0)]).buffer(max(s / 50, 1.0), quad_segs=16)
+        case "ring":
+            hole = Point(0, 0).buffer(0.35 * s, quad_segs=32)
+            return Polygon(Point(0, 0).buffer(s / 2, quad_segs=32).exterior, [hole.exterior])
+    raise AssertionError(family)
+
+
+def on_earth(family: str, size_m: float, longitude: float = LONGITUDE, latitude: float = LATITUDE) -> Shape:
+    if family == "circle":
+        return Circle(longitude=longitude, latitude=latitude, radius_m=size_m / 2)
+    if family == "corridor":
+        line = np.array([(-size_m / 2, 0.0), (0.0, size_m / 6), (size_m / 2, 0.0)])
+        return Corridor(line=LineString(degrees(line, longitude, latitude)), half_width_m=max(size_m / 50, 1.0))
+    flat = flat_shape(family, size_m)
+    return Area(geometry=shapely.transform(flat, lambda points: degrees(points, longitude, latitude)))
+
+
+def signed_m(flat: Polygon, places_m: FloatArray) -> FloatArray:
+    points = shapely.points(places_m)
+    away = shapely.distance(flat.boundary, points)
+    return np.where(shapely.contains(flat, points), -away, away)
+
+
+def places_about(flat: Polygon, random: np.random.Generator, accuracy_m: float) -> FloatArray:
+    """Centre, every eighth corner, and places scattered in and around the shape."""
+    corners = shapely.get_coordinates(flat)
+    west, south, east, north = flat.bounds
+    spread = 1.5 * accuracy_m
+    scattered = random.uniform((west - spread, south - spread), (east + spread, north + spread), (12, 2))
+    return np.concatenate([[[0.0, 0.0]], corners[:: max(1, len(corners) // 8)], scattered])
+
+
+def told(
+    shape: Shape,
+    places_m: FloatArray,
+    accuracy_m: float | Sequence[float],
+    signed: FloatArray,
+    latitude: float = LATITUDE,
+) -> FloatArray:
+    places = degrees(places_m, latitude=latitude)
+    return ShapeProbability.build([shape]).inside(
+        zone_row=np.zeros(len(places), dtype=np.int64),
+        longitude=places[:, 0],
+        latitude=places[:, 1],
+        accuracy_m=accuracy_m,
+        signed_distance_m=signed,
+    )
+
+
+def largest_error(family: str) -> float:
+    random = np.random.default_rng(20261122)
+    worst = 0.0
+    for size_m in SIZES_M:
+        flat, shape = flat_shape(family, size_m), on_earth(family, size_m)
+        shapely.prepare(flat)
+        for accuracy_m in ACCURACIES_M:
+            places = places_about(flat, random, accuracy_m)
+            got = told(shape, places, accuracy_m, signed_m(flat, places))
+            error = random.normal(size=(SAMPLES, 2)) * accuracy_m * SIGMA_PER_ACCURACY
+            for place, probability in zip(places, got.tolist(), strict=True):
+                truth = float(shapely.contains_xy(flat, *(error + place).T).mean())
+                worst = max(worst, abs(probability - truth))
+    return worst
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["circle", "square", "L-shape", "thin polygon", "corridor", "ring"])
+def test_every_family_agrees_with_counted_errors(family: str) -> None:
+    assert largest_error(family) <= TOLERANCE
+
+
+@steady
+@given(
+    st.floats(10.0, 500.0),
+    st.floats(2.0, 500.0),
+    st.floats(5.0, 200.0),
+    st.floats(-2.0, 2.0),
+    st.floats(-2.0, 2.0),
+)
+def test_a_rectangle_is_the_product_of_two_normal_intervals(
+    width_m: float, height_m: float, accuracy_m: float, east: float, north: float
+) -> None:
+    flat = shapely.box(-width_m / 2, -height_m / 2, width_m / 2, height_m / 2)
+    place, sigma = np.array([[east * width_m / 2, north * height_m / 2]]), accuracy_m * SIGMA_PER_ACCURACY
+    half = np.array([width_m, height_m]) / 2
+    wanted = float(np.prod(ndtr((half - place) / sigma) - ndtr((-half - place) / sigma)))
+    shape = Area(geometry=shapely.transform(flat, degrees))
+    assert told(shape, place, accuracy_m, signed_m(flat, place))[0] == pytest.approx(wanted, abs=2e-5)
+
+
+@pytest.mark.parametrize("distance_m", VENUE_TABLE)
+def test_venue_table_is_reproduced_for_the_circle_and_for_its_outline(distance_m: int) -> None:
+    wanted = np.array(VENUE_TABLE[distance_m])
+    accuracy_m = (10.0, 30.0, 65.0, 200.0, 500.0)
+    place = np.tile([[float(distance_m), 0.0]], (5, 1))
+    outline = shapely.transform(Point(0, 0).buffer(20.0, quad_segs=32), degrees)
+    for shape in (Circle(longitude=LONGITUDE, latitude=LATITUDE, radius_m=20.0), Area(geometry=outline)):
+        got = told(shape, place, accuracy_m, np.full(5, distance_m - 20.0))
+        assert (np.abs(got - wanted) <= np.maximum(0.05 * wanted, 0.005)).all()
+
+
+def test_a_passage_says_less_than_the_disc_of_its_area() -> None:
+    passage = on_earth("thin polygon", 500.0)
+    got = told(passage, np.zeros((1, 2)), 65.0, np.array([-6.25]))[0]
+    assert got == pytest.approx(0.115, abs=0.005)
+    assert float(centre_probability(accuracy_m=65.0, equivalent_radius_m=equivalent_radius_m(passage))) > 0.30
+
+
+def test_a_ring_says_little_at_its_middle_and_parts_add_up() -> None:
+    flat, ring = flat_shape("ring", 100.0), on_earth("ring", 100.0)
+    middle = np.zeros((1, 2))
+    assert told(ring, middle, 10.0, signed_m(flat, middle))[0] < 1e-4
+    west, east = shapely.box(-60, -20, -10, 20), shapely.box(10, -20, 60, 20)
+    both = shapely.transform(MultiPolygon([west, east]), degrees)
+    one = [Area(geometry=shapely.transform(part, degrees)) for part in (west, east)]
+    apart = sum(told(part, middle, 30.0, np.array([10.0]))[0] for part in one)
+    assert told(Area(geometry=both), middle, 30.0, np.array([10.0]))[0] == pytest.approx(apart, abs=1e-6)
+
+
+def test_rings_may_run_either_way_and_cross_the_antimeridian() -> None:
+    flat = flat_shape("ring", 100.0)
+    place = np.array([[42.0, 0.0]])
+    wanted = told(on_earth("ring", 100.0), place, 30.0, signed_m(flat, place))[0]
+    ring = on_earth("ring", 100.0)
+    assert isinstance(ring, Area)
+    turned = Area(geometry=shapely.orient_polygons(ring.geometry, exterior_cw=True))
+    assert told(turned, place, 30.0, signed_m(flat, place))[0] == pytest.approx(wanted, abs=1e-9)
+    whole = shapely.transform(flat, lambda points: degrees(points, longitude=180.0))
+    west = whole.intersection(shapely.box(179.0, 34.0, 180.0, 35.0))
+    east = shapely.transform(whole.intersection(shapely.box(180.0, 34.0, 181.0, 35.0)), lambda p: p - (360.0, 0.0))
+    assert isinstance(west, Polygon)
+    assert isinstance(east, Polygon)
+    seam = ShapeProbability.build([Area(geometry=MultiPolygon([west, east]))])
+    for longitude in (degrees(place, longitude=180.0)[0, 0] - 360.0, degrees(place, longitude=180.0)[0, 0]):
+        got = seam.inside(
+            zone_row=np.array([0]),
+            longitude=[longitude],
+            latitude=[LATITUDE],
+            accuracy_m=[30.0],
+            signed_distance_m=signed_m(flat, place),
+        )
+        assert got[0] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_signed_distance_with_the_wrong_sign_at_the_edge_does_no_harm() -> None:
+    square = on_earth("square", 50.0)
+    edge = np.array([[25.0, 3.0], [25.0, 3.0], [25.0, 25.0], [25.0, 25.0]])
+    got = told(square, edge, 10.0, np.array([-0.002, 0.002, -0.002, 0.002]))
+    assert got[:2].tolist() == pytest.approx([0.5, 0.5], abs=0.001)
+    assert got[2:].tolist() == pytest.approx([0.25, 0.25], abs=0.001)
+
+
+FAMILIES = st.sampled_from(["circle", "square", "L-shape", "thin polygon", "corridor", "ring"])
+sizes_m, accuracies_m, offsets = st.floats(10.0, 500.0), st.floats(3.0, 300.0), st.floats(-1.0, 1.0)
+
+
+@steady
+@given(FAMILIES, sizes_m, accuracies_m, offsets, offsets, st.floats(-120.0, 120.0), st.floats(0.0, 0.5))
+def test_moving_zone_and_fix_together_along_a_parallel_changes_nothing(
+    family: str, size_m: float, accuracy_m: float, east: float, north: float, shift_deg: float, _: float
+) -> None:
+    flat, place = flat_shape(family, size_m), np.array([[east, north]]) * size_m
+    signed = signed_m(flat, place)
+    here = told(on_earth(family, size_m), place, accuracy_m, signed)
+    moved = degrees(place, longitude=shift_deg)
+    there = ShapeProbability.build([on_earth(family, size_m, longitude=shift_deg)]).inside(
+        zone_row=np.array([0]),
+        longitude=moved[:, 0],
+        latitude=moved[:, 1],
+        accuracy_m=accuracy_m,
+        signed_distance_m=signed,
+    )
+    assert there == pytest.approx(here, abs=1e-5)
+
+
+@steady
+@given(FAMILIES, sizes_m, accuracies_m, offsets, offsets, st.floats(0.0, 2.0 * math.pi))
+def test_a_metre_changes_no_more_than_a_metre_of_error_can(
+    family: str, size_m: float, accuracy_m: float, east: float, north: float, heading: float
+) -> None:
+    """|grad P| <= 1 / (sigma sqrt(2 pi)) for any shape whatever."""
+    flat = flat_shape(family, size_m)
+    step_m = 0.05
+    place = np.array([[east, north], [east, north]]) * size_m
+    place[1] += step_m * np.array([math.cos(heading), math.sin(heading)])
+    got = told(on_earth(family, size_m), place, accuracy_m, signed_m(flat, place))
+    assert abs(got[1] - got[0]) <= step_m / (accuracy_m * SIGMA_PER_ACCURACY * math.sqrt(2.0 * math.pi)) + 1e-3
+
+
+@steady
+@given(FAMILIES, sizes_m, accuracies_m, accuracies_m, offsets, offsets)
+def test_worse_accuracy_never_makes_doubt_into_certainty(
+    family: str, size_m: float, first: float, second: float, east: float, north: float
+) -> None:
+    """No fix says more than the best fix of any better accuracy could."""
+    good, bad = sorted((first, second))
+    flat, place = flat_shape(family, size_m), np.array([[east, north]]) * size_m
+    zone = ShapeProbability.build([on_earth(family, size_m)])
+    row = np.array([0])
+    best_good, best_bad = (float(zone.best_probability(zone_row=row, accuracy_m=a)[0]) for a in (good, bad))
+    assert best_bad <= best_good + 1e-12
+    assert told(on_earth(family, size_m), place, bad, signed_m(flat, place))[0] <= best_good + 0.02
+
+
+@pytest.mark.parametrize("family", ["circle", "square", "L-shape", "thin polygon", "corridor", "ring"])
+@pytest.mark.parametrize("size_m", [20.0, 200.0])
+def test_best_is_the_greatest_probability_over_a_fine_grid(family: str, size_m: float) -> None:
+    flat, shape = flat_shape(family, size_m), on_earth(family, size_m)
+    west, south, east, north = flat.bounds
+    grid = np.stack(np.meshgrid(np.linspace(west, east, 61), np.linspace(south, north, 61)), axis=-1).reshape(-1, 2)
+    zone = ShapeProbability.build([shape])
+    for accuracy_m in (5.0, 20.0, 65.0, 200.0):
+        greatest = told(shape, grid, accuracy_m, signed_m(flat, grid)).max()
+        best = zone.best_probability(zone_row=np.array([0]), accuracy_m=accuracy_m)[0]
+        assert best == pytest.approx(greatest, abs=0.02)
+
+
+def test_threads_change_nothing() -> None:
+    random = np.random.default_rng(3)
+    zone = ShapeProbability.build([on_earth("square", 100.0), on_earth("ring", 200.0), on_earth("circle", 50.0)])
+    places = degrees(random.uniform(-150, 150, (60_000, 2)))
+    columns: dict[str, Any] = {
+        "zone_row": random.integers(0, 3, 60_000),
+        "longitude": places[:, 0],
+        "latitude": places[:, 1],
+        "accuracy_m": random.uniform(3, 100, 60_000),
+        "signed_distance_m": random.uniform(-10, 30, 60_000),
+    }
+    assert np.array_equal(zone.inside(**columns), zone.inside(**columns, thread_count=3))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("accuracy_m", 0.0, r"accuracy_m of pair 1 is 0\.0.*stated default"),
+        ("accuracy_m", math.nan, "accuracy_m of pair 1"),
+        ("signed_distance_m", math.nan, "signed_distance_m of pair 1"),
+        ("signed_distance_m", math.inf, "signed_distance_m of pair 1"),
+        ("longitude", math.nan, "longitude of pair 1"),
+        ("latitude", 117.0, "latitude of pair 1"),
+        ("zone_row", 1, "zone_row of pair 1 is 1.0: it must be 0 to 0"),
+    ],
+)
+def test_impossible_input_is_refused_with_its_pair(column: str, value: float, words: str) -> None:
+    columns: dict[str, Any] = {
+        "zone_row": np.zeros(2, dtype=np.int64),
+        "longitude": np.full(2, LONGITUDE),
+        "latitude": np.full(2, LATITUDE),
+        "accuracy_m": np.full(2, 10.0),
+        "signed_distance_m": np.zeros(2),
+    }
+    columns[column][1] = value
+    with pytest.raises(ValueError, match=words):
+        ShapeProbability.build([on_earth("square", 50.0)]).inside(**columns)
+
+
+def test_no_shapes_and_no_pairs_give_no_answers() -> None:
+    nothing = np.zeros(0, dtype=np.int64)
+    for zone in (ShapeProbability.build([]), ShapeProbability.build([on_earth("ring", 50.0)])):
+        assert zone.inside(zone_row=nothing, longitude=[], latitude=[], accuracy_m=[], signed_distance_m=[]).shape == (
+            0,
+        )
+        assert zone.best_probability(zone_row=nothing, accuracy_m=[]).shape == (0,)
+    assert len(Rings.of([]).x) == 0
