@@ -76,9 +76,9 @@ def cut_blocked(engine: Engine) -> int:
     return _terminate(engine, "wait_event_type = 'Lock'")
 
 
-def cut_others(engine: Engine, *, application: str) -> int:
-    """Terminate every session of an application, whatever it is doing; returns how many."""
-    return _terminate(engine, f"application_name = '{application}'")
+def cut_others(engine: Engine, *, except_application: str) -> int:
+    """Terminate every other session of this database, whatever it is doing, but an application's; returns how many."""
+    return _terminate(engine, f"backend_type = 'client backend' AND application_name <> '{except_application}'")
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from alerts.gateway_console import ConsoleGateway
 from api.cases import CaseIn, register_case
 from api.database import open_engine
-from api.demo.stage import await_quiet
+from api.demo.stage import StageError, await_quiet
 from api.devices import devices_of
 from api.inbox import Sender, to_rows, write_rows
 from geo.postgis import driver_connection
-from tests.make import EVENING, SECRET, a_bar, a_fix
+from tests.api.faults import cut_others, wait_until
+from tests.make import EVENING, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
 
 PEOPLE = 16
@@ -31,12 +33,14 @@ WINDOW = 20
 """Minutes of everyone's evening that are logged at a time."""
 
 _CHILDREN = {
-    "episodes": "SELECT episode_id, subject_no, zone_no, tier, started_at, ended_at, ended_by, possible_at, decided_at,"
-    " peak_probability, fix_count, is_entry FROM episode WHERE superseded_at IS NULL ORDER BY 1",
-    "violations": "SELECT violation_id, episode_id, decided_at, known_at, probability FROM violation ORDER BY 1",
-    "alerts": "SELECT alert_id, kind, opened_at, last_event_at, is_late FROM alert ORDER BY 1",
+    "episodes": "SELECT episode_id, subject_no, condition_no, zone_no, tier, started_at, ended_at, ended_by,"
+    " last_inside_at, possible_at, decided_at, peak_probability, fix_count, is_entry, is_undecidable"
+    " FROM episode WHERE superseded_at IS NULL ORDER BY 1",
+    "violations": "SELECT * FROM violation ORDER BY violation_id",
+    "alerts": "SELECT * FROM alert ORDER BY alert_id",
     "attachments": "SELECT alert_id, violation_id FROM alert_violation ORDER BY 1, 2",
-    "notifications": "SELECT notification_id, text, phone, state FROM notification ORDER BY 1",
+    "notifications": "SELECT notification_id, alert_id, recipient_id, role, text, phone, template, decided_at,"
+    " known_at, state, sent_at FROM notification ORDER BY 1",
 }
 
 
@@ -95,27 +99,78 @@ def _arrival_minute(fix: Fix) -> float:
     return (fix.received_at - EVENING) / timedelta(minutes=1)
 
 
-@contextmanager
-def workers(url: str, data_dir: Path, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    running = [start_worker(url, data_dir) for _ in range(count)]
-    try:
-        yield running
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
+class Nursery:
+    """Starts `hulan worker` processes without delay, by forking a process that has imported the program already."""
 
-
-def start_worker(url: str, data_dir: Path) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
-    environment |= {
-        "HULAN_DATABASE_URL": url, "HULAN_DATA_DIR": str(data_dir), "HULAN_DEMO": "true", "HULAN_CLOCK": "event",
-        "HULAN_LEASE_SECONDS": "1", "HULAN_BATCH_SIZE": "128",
-    }  # fmt: skip
-    with (data_dir / "worker.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "api.cli.main", "worker"], env=environment, stdout=subprocess.DEVNULL, stderr=log
+    def __init__(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
+        environment |= {
+            "HULAN_DEMO": "true", "HULAN_CLOCK": "event", "HULAN_LEASE_SECONDS": "1", "HULAN_BATCH_SIZE": "64",
+        }  # fmt: skip
+        command = [sys.executable, "-c", _NURSERY]
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.living: list[int] = []
+
+    def start(self, url: str, data_dir: Path) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{url}\t{data_dir}\n")
+        self._process.stdin.flush()
+        self.living.append(int(self._process.stdout.readline()))
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        self.living.remove(pid)
+
+    def kill_all(self) -> None:
+        for pid in list(self.living):
+            self.kill(pid)
+
+    def close(self) -> None:
+        self.kill_all()
+        self._process.communicate("", timeout=20)
+
+
+_NURSERY = """
+import os, signal, sys
+import api.cli.main
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        os.environ["HULAN_DATABASE_URL"], os.environ["HULAN_DATA_DIR"] = line.rstrip().split("\t")
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+        os.dup2(0, 1)
+        os.dup2(os.open(os.environ["HULAN_DATA_DIR"] + "/worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+        sys.argv = ["hulan", "worker"]
+        try:
+            api.cli.main.main()
+        finally:
+            os._exit(1)
+    print(pid, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    opened = Nursery()
+    yield opened
+    opened.close()
+
+
+def cursors(engine: Engine) -> list[Any]:
+    """How far every shard is evaluated."""
+    with engine.connect() as connection:
+        query = "SELECT shard, seen::text, after_xid::text, after_seq FROM shard ORDER BY shard"
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def wait_for_progress(engine: Engine) -> None:
+    """Return once some worker committed a batch."""
+    before = cursors(engine)
+    wait_until(lambda: cursors(engine) != before, seconds=60)
 
 
 def findings(engine: Engine, data_dir: Path) -> dict[str, Any]:
@@ -128,80 +183,80 @@ def findings(engine: Engine, data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def folders() -> Iterator[tuple[Path, Path]]:
-    top = Path(tempfile.mkdtemp(prefix="hulan-kill-"))
-    (top / "calm").mkdir()
-    (top / "wild").mkdir()
-    yield top / "calm", top / "wild"
-    shutil.rmtree(top, ignore_errors=True)
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="hulan-kill-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture
-def second_url(cluster_url: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def undisturbed(cluster_url: str) -> Iterator[dict[str, Any]]:
+    """What one worker finds that nothing happens to, in a database of its own."""
     admin = open_engine(make_url(cluster_url).set(database="postgres").render_as_string(False))
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CREATE DATABASE calm TEMPLATE hulan"))
-    yield make_url(cluster_url).set(database="calm").render_as_string(False)
+    engine = open_engine(make_url(cluster_url).set(database="calm").render_as_string(False))
+    folder = Path(tempfile.mkdtemp(prefix="hulan-kill-"))
+    feed(engine, settle(engine), pause_s=0.0)
+    a_worker(engine, ConsoleGateway(folder / "messages.jsonl", lambda _: None)).drain()
+    yield findings(engine, folder)
+    engine.dispose()
+    shutil.rmtree(folder)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("DROP DATABASE calm WITH (FORCE)"))
     admin.dispose()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("count", "cuts"), [(1, False), (2, False), (2, True)])
 def test_workers_killed_in_mid_run_leave_what_an_undisturbed_run_leaves(
-    database_url: str, second_url: str, folders: tuple[Path, Path], count: int
+    database_url: str, folder: Path, nursery: Nursery, undisturbed: dict[str, Any], count: int, cuts: bool
 ) -> None:
-    calm_dir, wild_dir = folders
-    calm, wild = open_engine(second_url), open_engine(database_url)
-    calm_senders, wild_senders = settle(calm), settle(wild)
-    assert [sender.subject_no for sender in calm_senders] == [sender.subject_no for sender in wild_senders]
-    with workers(second_url, calm_dir, 1):
-        feed(calm, calm_senders, pause_s=0.0)
-        await_quiet(calm)
-    kills = 0
-    with workers(database_url, wild_dir, count) as running:
-        chance = random.Random(count)
-        feeder = subprocess.Popen([sys.executable, "-c", _FEED, database_url])
-        while feeder.poll() is None or kills < 5:
-            time.sleep(chance.uniform(0.8, 2.8))
-            victim = chance.randrange(count)
-            running[victim].send_signal(signal.SIGKILL)
-            running[victim].wait()
-            kills += 1
-            if chance.random() < 0.4:
-                terminate_backends(wild)
-            running[victim] = start_worker(database_url, wild_dir)
-        await_quiet(wild)
-    expected, found = findings(calm, calm_dir), findings(wild, wild_dir)
-    assert len(expected["alerts"]) >= 20
-    assert len(expected["attachments"]) > len(expected["alerts"]), "one event should hold several violations"
-    assert found == expected
-    calm.dispose()
-    wild.dispose()
+    engine = open_engine(database_url)
+    senders = settle(engine)
+    chance = random.Random(count + cuts)
+    feeder = threading.Thread(target=feed_apart, args=[database_url, senders])
+    feeder.start()
+    try:
+        for _ in range(count):
+            nursery.start(database_url, folder)
+        faults = 0
+        while feeder.is_alive() or faults < 6:
+            wait_for_progress(engine)
+            time.sleep(chance.uniform(0.0, 0.4))
+            if cuts:
+                faults += min(1, cut_others(engine, except_application="feeder"))
+            else:
+                for pid in chance.sample(nursery.living, chance.randint(1, count)):
+                    nursery.kill(pid)
+                    nursery.start(database_url, folder)
+                faults += 1
+        hurry(engine)
+    finally:
+        feeder.join()
+        nursery.kill_all()
+    found = findings(engine, folder)
+    engine.dispose()
+    assert len(undisturbed["alerts"]) >= 20
+    assert len(undisturbed["attachments"]) > len(undisturbed["alerts"]), "one event should hold several violations"
+    for name, expected in undisturbed.items():
+        assert found[name] == expected, name
 
 
-_FEED = """
-import sys
-from sqlalchemy import text
-from api.database import open_engine
-from api.inbox import Sender
-from tests.api.test_kill import feed
-engine = open_engine(sys.argv[1] + "&application_name=feeder")
-with engine.connect() as connection:
-    rows = connection.execute(text(
-        "SELECT device_id, subject_no, shard FROM device JOIN subject USING (subject_no) ORDER BY subject_no"))
-    senders = [Sender(device_id=row.device_id, subject_no=row.subject_no, shard=row.shard) for row in rows]
-feed(engine, senders, pause_s=0.8)
-"""
+def feed_apart(url: str, senders: list[Sender]) -> None:
+    """Feed over connections that are not cut: what a device was told is stored is what counts here."""
+    engine = open_engine(url + "&application_name=feeder")
+    feed(engine, senders, pause_s=0.25)
+    engine.dispose()
 
 
-def terminate_backends(engine: Engine) -> None:
-    """Cut every other connection to this database, in whatever it is doing."""
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'feeder'"
-            )
-        )
+def hurry(engine: Engine) -> None:
+    """Wait until all is evaluated and sent, with the claims of killed workers running out sooner than in a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return await_quiet(engine, most_s=1.0)
+        except StageError:
+            assert time.monotonic() < deadline
+            with engine.begin() as connection:
+                connection.execute(text("UPDATE notification SET due_at = now() WHERE state = 'pending'"))
