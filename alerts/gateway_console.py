@@ -28,16 +28,18 @@ class ConsoleGateway:
 
     def _append_once(self, key: str, message: Message) -> bool:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a+", encoding="utf-8") as file:
+        with self._path.open("ab+") as file:
             self._path.chmod(0o600)
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             content = file.read()
-            if f'"key": "{key}"' in content:
+            start = f'{{"key": "{key}"'.encode()
+            # A line cut off by a full disk, perhaps within a character, was not handed over; it is left as it is.
+            if any(line.startswith(start) and line.endswith(b'"}') for line in content.splitlines()):
                 return False
-            if content and not content.endswith("\n"):
-                file.write("\n")  # a line cut off by a full disk or a power cut is left as it is
+            if content and not content.endswith(b"\n"):
+                file.write(b"\n")
             line = {"key": key, "phone": message.phone, "template": message.template, "text": message.text}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             file.flush()
         return True

@@ -8,6 +8,10 @@ import httpx
 
 from alerts.gateway import GatewayError, Message, Receipt
 
+CONNECT_TIMEOUT_S = 5.0
+TIMEOUT_S = 10.0
+"""An answer takes at most both together: all that is claimed at a time must fit ``AlertPolicy.claim``."""
+
 
 class HttpGateway:
     """POSTs ``{"id","phone","template","text"}`` to ``url``.
@@ -16,10 +20,14 @@ class HttpGateway:
     408, 409, 425 and 429 is final; the rest is tried again.
     """
 
-    def __init__(self, url: str, secret: bytes, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, secret: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
         self._secret = secret
-        self._client = httpx.Client(timeout=timeout_s)
+        self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S))
+
+    def close(self) -> None:
+        """Let go of the connections it keeps."""
+        self._client.close()
 
     def send(self, message: Message) -> Receipt:
         """Hand one message over; see the class for which answers are final."""

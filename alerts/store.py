@@ -141,9 +141,11 @@ def claim_pending(connection: Connection, *, limit: int, claim: timedelta) -> li
     """
     rows = connection.execute(
         text(
-            "UPDATE notification SET attempt = attempt + 1, due_at = now() + :claim WHERE notification_id IN ("
-            " SELECT notification_id FROM notification WHERE state = 'pending' AND due_at <= now()"
-            " ORDER BY decided_at, notification_id LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *"
+            # Materialized: run once, or the limit would be one per run of the subquery.
+            "WITH due AS MATERIALIZED (SELECT notification_id FROM notification WHERE state = 'pending'"
+            " AND due_at <= now() ORDER BY decided_at, notification_id LIMIT :limit FOR UPDATE SKIP LOCKED)"
+            " UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM due"
+            " WHERE n.notification_id = due.notification_id RETURNING n.*"
         ),
         {"limit": limit, "claim": claim},
     ).all()
@@ -171,23 +173,25 @@ def record_sent(connection: Connection, notification_id: UUID, receipt: Receipt,
     )
 
 
-def record_retry(connection: Connection, notification_id: UUID, reason: str, retry_in: timedelta) -> None:
-    """It comes due again after ``retry_in``."""
+def record_retry(
+    connection: Connection, notification_id: UUID, reason: str, retry_in: timedelta, *, attempt: int
+) -> None:
+    """It comes due again after ``retry_in``. Nothing changes if a later attempt is under way: that one will tell."""
     connection.execute(
         text(
             "UPDATE notification SET due_at = now() + :retry_in, last_error = :reason"
-            " WHERE notification_id = :id AND state = 'pending'"
+            " WHERE notification_id = :id AND state = 'pending' AND attempt = :attempt"
         ),
-        {"id": notification_id, "reason": reason, "retry_in": retry_in},
+        {"id": notification_id, "reason": reason, "retry_in": retry_in, "attempt": attempt},
     )
 
 
-def record_dead(connection: Connection, notification_id: UUID, reason: str) -> None:
-    """It will not be sent."""
+def record_dead(connection: Connection, notification_id: UUID, reason: str, *, attempt: int) -> None:
+    """It will not be sent. Nothing changes if a later attempt is under way: that one will tell."""
     connection.execute(
         text(
             "UPDATE notification SET state = 'dead', last_error = :reason"
-            " WHERE notification_id = :id AND state = 'pending'"
+            " WHERE notification_id = :id AND state = 'pending' AND attempt = :attempt"
         ),
-        {"id": notification_id, "reason": reason},
+        {"id": notification_id, "reason": reason, "attempt": attempt},
     )

@@ -30,9 +30,9 @@ class DatabaseOutbox:
     def record_retry(self, claim: Claim, reason: str, retry_in: timedelta) -> None:
         """Commit when to try again."""
         with self._engine.begin() as connection:
-            record_retry(connection, claim.notification_id, reason, retry_in)
+            record_retry(connection, claim.notification_id, reason, retry_in, attempt=claim.attempt)
 
     def record_dead(self, claim: Claim, reason: str) -> None:
         """Commit that it will not be sent."""
         with self._engine.begin() as connection:
-            record_dead(connection, claim.notification_id, reason)
+            record_dead(connection, claim.notification_id, reason, attempt=claim.attempt)
