@@ -174,5 +174,5 @@ class Worker:
                     while not self._stop.is_set():
                         for _ in connection.notifies(timeout=1.0, stop_after=1):
                             self._wake.set()
-            except psycopg.OperationalError:
+            except psycopg.Error:
                 self._stop.wait(IDLE_WAIT_S)
