@@ -152,6 +152,21 @@ def test_another_event_after_half_an_hour_is_another_alert() -> None:
     assert ledger.told() == [Role.GUARDIAN] * 2 + [Role.PROSECUTOR] * 2
 
 
+def test_an_event_goes_on_as_long_as_its_pauses_are_short() -> None:
+    ledger = Ledger()
+    for minute in range(0, 200, 25):
+        ledger.call([a_case(minute, zone_no=minute)])
+    assert [item.last_event_at - item.opened_at for item in ledger.alerts.values()] == [timedelta(minutes=175)]
+    assert ledger.told() == [Role.GUARDIAN, Role.PROSECUTOR]
+
+
+def test_a_closed_alert_that_is_passed_in_takes_nothing_more() -> None:
+    (alert,) = Ledger().call([a_case(0)]).alerts
+    closed = replace(alert, state=AlertState.CLOSED)
+    decision = decide(cases=[a_case(5, zone_no=2)], open_alerts=[closed], recipients={}, policy=POLICY)
+    assert [item.alert_id for item in decision.alerts] != [closed.alert_id]
+
+
 def test_a_closed_alert_takes_nothing_more() -> None:
     ledger = Ledger()
     ledger.call([a_case(0)])

@@ -1,11 +1,15 @@
 """Faults to order in a test database: commits that fail, commits that hang, connections cut by the server."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
+
+from geo.postgis import driver_connection
 
 _COMMIT_GATE = 0x6761746531
 
@@ -45,6 +49,42 @@ def _add_commit_trigger(engine: Engine, action: str, only_if: str) -> None:
                 f" FOR EACH ROW WHEN ({only_if}) EXECUTE FUNCTION at_commit()"
             )
         )
+
+
+@contextmanager
+def lost_reply(engine: Engine, *, commit_no: int = 1) -> Iterator[None]:
+    """Within the block one COMMIT of the engine, counted from 1, is done by the server and its reply is lost."""
+    commits = itertools.count(1)
+
+    def lose(connection: Connection) -> None:
+        if next(commits) == commit_no:
+            driver_connection(connection).commit()
+            raise psycopg.OperationalError("the connection was lost before the reply came")
+
+    event.listen(engine, "commit", lose)
+    try:
+        yield
+    finally:
+        event.remove(engine, "commit", lose)
+
+
+@contextmanager
+def failing_inserts(engine: Engine, table: str, *, sqlstate: str) -> Iterator[None]:
+    """While the block runs, every INSERT into a table fails with this error, on a connection that stays alive."""
+    function = f"fail_{table}"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN RAISE EXCEPTION 'ordered' USING ERRCODE = '{sqlstate}'; END $$"
+            )
+        )
+        connection.execute(
+            text(f"CREATE TRIGGER {function} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()")
+        )
+    yield
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP FUNCTION {function} CASCADE"))
 
 
 @contextmanager

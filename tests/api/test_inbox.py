@@ -19,6 +19,7 @@ from tests.api.faults import (
     blocked_inserts,
     cut_blocked,
     held_commits,
+    lost_reply,
     refuse_commits,
     wait_for_blocked,
 )
@@ -119,6 +120,16 @@ def test_a_connection_cut_by_the_server_fails_the_request_and_not_the_next(
         assert cut_blocked(engine) == 1
         assert isinstance(answer.exception(10), DriverError | SQLAlchemyError)
     assert count(engine) == 0
+    assert send(inbox, person, [a_fix()]).result(10).fix_count == 1
+    assert count(engine) == 1
+
+
+def test_a_commit_whose_reply_is_lost_is_no_201_and_the_resend_is_a_no_op(
+    engine: Engine, inbox: Inbox, person: Person
+) -> None:
+    with lost_reply(engine):
+        assert isinstance(send(inbox, person, [a_fix()]).exception(10), DriverError)
+    assert count(engine) == 1
     assert send(inbox, person, [a_fix()]).result(10).fix_count == 1
     assert count(engine) == 1
 

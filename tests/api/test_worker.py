@@ -17,7 +17,15 @@ from api.clock import EventClock
 from api.evaluator import Advanced, Policies
 from api.leases import LeaseLostError
 from api.worker import Worker
-from tests.api.faults import cut_blocked, cut_others, database_away, wait_for_blocked, wait_until
+from tests.api.faults import (
+    cut_blocked,
+    cut_others,
+    database_away,
+    failing_inserts,
+    lost_reply,
+    wait_for_blocked,
+    wait_until,
+)
 from tests.make import Person, a_bar, a_person, a_visit, a_worker, log_fixes
 from tracking.policy import PresencePolicy
 
@@ -187,6 +195,35 @@ def test_a_database_that_goes_away_is_waited_for(
         log_fixes(engine, person, a_visit()[25:])
         wait_until(lambda: rows(engine, "SELECT ended_by FROM episode") == [("exit",)])
     assert count(engine, "alert") == 1
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "55P03", "40P01"], ids=["disk full", "lock timeout", "deadlock"])
+def test_an_error_that_may_pass_is_waited_out(
+    engine: Engine, person: Person, monkeypatch: pytest.MonkeyPatch, sqlstate: str
+) -> None:
+    monkeypatch.setattr("api.worker.IDLE_WAIT_S", 0.05)
+    gateway = FakeGateway()
+    with running(a_worker(engine, gateway)) as run:
+        with failing_inserts(engine, "episode", sqlstate=sqlstate):
+            log_fixes(engine, person, a_visit())
+            assert not threading.Event().wait(0.3)
+            assert run.failures == []
+        wait_until(lambda: len(gateway.sent) == 1)
+
+
+@pytest.mark.parametrize("commit_no", [1, 2], ids=["of the lease", "of the batch"])
+def test_a_commit_whose_reply_is_lost_is_not_done_again(engine: Engine, person: Person, commit_no: int) -> None:
+    gateway = FakeGateway()
+    worker = a_worker(engine, gateway)
+    log_fixes(engine, person, a_visit()[:5])
+    worker.drain()
+    log_fixes(engine, person, a_visit()[5:20])
+    with lost_reply(engine, commit_no=commit_no), pytest.raises(DriverError):
+        worker.step()
+    log_fixes(engine, person, a_visit()[20:])
+    worker.drain()
+    assert rows(engine, "SELECT tier, fix_count, is_entry FROM episode") == [("probable", 20, True)]
+    assert len(gateway.sent) == 1
 
 
 def is_reachable(engine: Engine) -> bool:
