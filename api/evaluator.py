@@ -15,8 +15,8 @@ from api.books import Books, load_books
 from api.fix_log import drain, save_cursor
 from api.leases import LeaseLostError
 from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_set_aside
-from tracking.evaluate import PresenceStates
 from tracking.policy import PresencePolicy
+from tracking.states import PresenceStates
 from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
 
 log = structlog.get_logger()

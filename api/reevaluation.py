@@ -10,10 +10,11 @@ from api.books import Books
 from api.fix_log import history
 from geo.postgis import insert_columns
 from tracking.episode import Episode, Violation
-from tracking.evaluate import Evaluation, PresenceStates, evaluate, to_instant
+from tracking.evaluate import Evaluation, evaluate, to_instant
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.rules import to_microseconds
+from tracking.states import PresenceStates
 from tracking.store import supersede_episodes
 
 LATE_LIMIT = timedelta(days=7)

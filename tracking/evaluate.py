@@ -17,49 +17,14 @@ from tracking.presence import (
     ENDED_BY_EXIT,
     ENDED_BY_RULE,
     ENDED_BY_SILENCE,
-    PRESENCE,
     PROBABLE,
     run_filter,
 )
 from tracking.rules import RuleBook, ZoneBook
+from tracking.states import SUBJECT_STATE, PresenceStates
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDINGS = {ENDED_BY_EXIT: Ending.EXIT, ENDED_BY_SILENCE: Ending.SILENCE, ENDED_BY_RULE: Ending.RULE}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresenceStates:
-    """All that the engine remembers between batches.
-
-    ``subject_no``: int64 ``[s]`` ascending; ``last_fixed_at``: int64 ``[s]``, time of each subject's last fix.
-    ``open_rows``: ``PRESENCE`` ``[k]``, sorted by subject. A subject that is absent is UNKNOWN.
-    """
-
-    subject_no: NDArray[np.int64]
-    last_fixed_at: NDArray[np.int64]
-    open_rows: NDArray[Any]
-
-    @classmethod
-    def empty(cls) -> "PresenceStates":
-        """Nothing is known about anyone."""
-        none = np.zeros(0, dtype=np.int64)
-        return cls(subject_no=none, last_fixed_at=none, open_rows=np.zeros(0, dtype=PRESENCE))
-
-    def last_for(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Time of the last fix of each subject, 0 where unknown."""
-        if len(self.subject_no) == 0:
-            return np.zeros(len(subjects), dtype=np.int64)
-        rows = np.minimum(np.searchsorted(self.subject_no, subjects), len(self.subject_no) - 1)
-        return np.where(self.subject_no[rows] == subjects, self.last_fixed_at[rows], 0)
-
-    def without(self, subjects: NDArray[np.int64]) -> "PresenceStates":
-        """The same with these subjects forgotten: UNKNOWN again."""
-        keep = ~np.isin(self.subject_no, subjects)
-        return PresenceStates(
-            subject_no=self.subject_no[keep],
-            last_fixed_at=self.last_fixed_at[keep],
-            open_rows=self.open_rows[~np.isin(self.open_rows["subject_no"], subjects)],
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,16 +144,9 @@ def _advance_states(states: PresenceStates, batch: FixBatch, presences: NDArray[
     if len(batch) == 0:
         return states
     is_last = np.append(batch.subject_no[1:] != batch.subject_no[:-1], True)
-    rest = states.without(batch.subject_no[is_last])
-    subject_no = np.concatenate([rest.subject_no, batch.subject_no[is_last]])
-    last_fixed_at = np.concatenate([rest.last_fixed_at, batch.fixed_at[is_last]])
-    order = np.argsort(subject_no, kind="stable")
-    open_rows = np.concatenate([rest.open_rows, presences[presences["ended_at"] == 0]])
-    return PresenceStates(
-        subject_no=subject_no[order],
-        last_fixed_at=last_fixed_at[order],
-        open_rows=open_rows[np.argsort(open_rows["subject_no"], kind="stable")],
-    )
+    subject_rows = np.zeros(int(is_last.sum()), dtype=SUBJECT_STATE)
+    subject_rows["subject_no"], subject_rows["last_fixed_at"] = batch.subject_no[is_last], batch.fixed_at[is_last]
+    return states.replaced(subject_rows=subject_rows, open_rows=presences[presences["ended_at"] == 0])
 
 
 def to_instant(microseconds: int) -> datetime:

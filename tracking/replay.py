@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking.episode import Episode
-from tracking.evaluate import PresenceStates, evaluate
+from tracking.evaluate import evaluate
 from tracking.fix import FixBatch
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.rules import EVERY_BIT, EXCLUSION, INCLUSION, RuleBook, ZoneBook
+from tracking.states import PresenceStates
 from tracking.zone import ZoneKind
 
 _ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)

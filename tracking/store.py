@@ -27,9 +27,9 @@ from sqlalchemy import (
 from geo.postgis import from_element, geometry_column, insert_columns, metadata, to_element
 from geo.shapes import Area, Circle, Corridor, Shape
 from tracking.episode import Episode, Violation
-from tracking.evaluate import PresenceStates
 from tracking.order import Condition, ConditionKind, Measure, Subject, SupervisionOrder
 from tracking.presence import PRESENCE
+from tracking.states import SUBJECT_STATE, PresenceStates
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
@@ -393,16 +393,13 @@ def load_states(connection: Connection, shards: Collection[int]) -> PresenceStat
     open_rows = np.zeros(len(found), dtype=PRESENCE)
     for position, name in enumerate(_PRESENCE_COLUMNS):
         open_rows[name] = [row[position] for row in found]
-    return PresenceStates(
-        subject_no=np.array([row.subject_no for row in subjects], dtype=np.int64),
-        last_fixed_at=np.array([row.last_fixed_at for row in subjects], dtype=np.int64),
-        open_rows=open_rows,
-    )
+    subject_rows = np.array([tuple(row) for row in subjects], dtype=SUBJECT_STATE)
+    return PresenceStates(subject_rows=subject_rows, open_rows=open_rows)
 
 
 def save_states(connection: Connection, states: PresenceStates, subject_nos: NDArray[np.int64]) -> None:
     """Write the state of these subjects, and of nobody else."""
-    touched = np.isin(states.subject_no, subject_nos)
+    touched = states.of(subject_nos)
     connection.execute(
         text(
             "INSERT INTO subject_state (subject_no, shard, last_fixed_at)"
@@ -411,13 +408,16 @@ def save_states(connection: Connection, states: PresenceStates, subject_nos: NDA
             " JOIN subject s USING (subject_no)"
             " ON CONFLICT (subject_no) DO UPDATE SET last_fixed_at = excluded.last_fixed_at"
         ),
-        {"subject_nos": states.subject_no[touched].tolist(), "lasts": states.last_fixed_at[touched].tolist()},
+        {
+            "subject_nos": touched.subject_rows["subject_no"].tolist(),
+            "lasts": touched.subject_rows["last_fixed_at"].tolist(),
+        },
     )
     connection.execute(
         text("DELETE FROM presence WHERE subject_no = ANY(CAST(:subject_nos AS bigint[]))"),
         {"subject_nos": subject_nos.tolist()},
     )
-    rows = states.open_rows[np.isin(states.open_rows["subject_no"], subject_nos)]
+    rows = touched.open_rows
     shards = _shards(connection, rows["subject_no"].tolist())
     columns = {name: (kind, rows[name].tolist()) for name, kind in _PRESENCE_COLUMNS.items()}
     columns["shard"] = ("smallint", [shards[number] for number in rows["subject_no"].tolist()])

@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from geo.shapes import Circle
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, METRES_PER_DEGREE
 from tracking.episode import Episode, Violation
-from tracking.evaluate import Evaluation, PresenceStates, evaluate
+from tracking.evaluate import Evaluation, evaluate
 from tracking.fix import FixBatch
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.rules import RuleBook, ZoneBook, to_microseconds
+from tracking.states import PresenceStates
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 

@@ -24,11 +24,12 @@ from tests.tracking.scene import (
     parts,
 )
 from tracking.episode import Ending, Tier, Violation, derived_id, joined_id, split_id
-from tracking.evaluate import PresenceStates, to_instant
+from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import ENGINE_VERSION
 from tracking.rules import to_microseconds
+from tracking.states import PresenceStates
 
 SCENE = a_scene(
     a_zone(1),
@@ -65,7 +66,13 @@ def findings(outcome: Outcome) -> tuple[object, ...]:
     open_rows["decided_now"] = 0
     open_rows["live_now"] = 0
     violations = {item.violation_id: item for item in outcome.violations}
-    last = dict(zip(outcome.states.subject_no.tolist(), outcome.states.last_fixed_at.tolist(), strict=True))
+    last = dict(
+        zip(
+            outcome.states.subject_rows["subject_no"].tolist(),
+            outcome.states.subject_rows["last_fixed_at"].tolist(),
+            strict=True,
+        )
+    )
     return outcome.episodes, sorted(violations.items()), last, sorted(open_rows.tolist())
 
 
@@ -196,7 +203,7 @@ def test_older_fixes_are_named_and_not_evaluated() -> None:
 def test_what_was_forgotten_is_unknown_again() -> None:
     both = SCENE.run(a_track([1.0, 1.0], 0.0, subject_no=[1, 2])).states
     left = both.without(np.array([1]))
-    assert left.subject_no.tolist() == left.open_rows["subject_no"].tolist() == [2]
+    assert left.subject_rows["subject_no"].tolist() == left.open_rows["subject_no"].tolist() == [2]
     assert left.last_for(np.array([1, 2, 3])).tolist() == [0, START + 60_000_000, 0]
     assert PresenceStates.empty().last_for(np.array([1])).tolist() == [0]
 
@@ -236,7 +243,7 @@ def test_a_poison_row_leaves_no_trace_in_the_state() -> None:
     before = SCENE.run(a_track(np.arange(10.0), 0.0)).states
     found = SCENE.evaluate(a_track([40.0], np.nan, subject_no=[1]), before)
     assert len(found.set_aside) == 1
-    assert found.states.last_fixed_at.tolist() == before.last_fixed_at.tolist()
+    assert found.states.subject_rows["last_fixed_at"].tolist() == before.subject_rows["last_fixed_at"].tolist()
     assert found.states.open_rows.tolist() == before.open_rows.tolist()
     assert (found.episodes, found.violations) == ((), ())
 
