@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.report import best_of, peak_memory_mib, print_json, print_table
 from bench.zone_peers import THREADS, Answers, hits, open_peers
-from geo.index import ZoneIndex, ZonePairs
+from geo.index import YOUNG_ZONES, ZoneIndex, ZonePairs
 from geo.projection import FloatArray
 from geo.shapes import Area
 
@@ -87,7 +87,11 @@ def sweep(sizes: tuple[int, ...], fix_count: int, runs: int) -> list[dict[str, f
                 taken = best_of(lambda a=index, b=lon, c=lat, d=reach_m: match(a, b, c, reach_m=d), runs=1)[0]  # type: ignore[misc]
                 row[name] = min(row.get(name, np.inf), taken.seconds / fix_count * 1e9)
     for index, lon, lat, row in scenes:
-        row["add_ms"] = best_of(lambda a=index: a.with_zone(_SQUARE), runs=5)[0].seconds * 1e3  # type: ignore[misc]
+        young = index
+        for _ in range(YOUNG_ZONES - 1):
+            young = young.with_zone(_SQUARE)
+        for name, grown in (("add_ms", index), ("add_ms_most", young)):
+            row[name] = best_of(lambda a=grown: a.with_zone(_SQUARE), runs=5)[0].seconds * 1e3  # type: ignore[misc]
         row["remove_ms"] = best_of(lambda a=index: a.without_zone(7), runs=5)[0].seconds * 1e3  # type: ignore[misc]
         row["one_fix_us"] = best_of(lambda a=index, b=lon[:1], c=lat[:1]: match(a, b, c), runs=200)[0].seconds * 1e6  # type: ignore[misc]
     return [row for _, _, _, row in scenes]

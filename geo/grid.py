@@ -17,6 +17,7 @@ from geo.projection import FloatArray, IntArray, compiled, reach_box
 UNITS_PER_DEGREE = 2.0**32 / 360.0
 TURN = 1 << 32
 COUNT_BITS = 24
+KEY_BITS = 44
 SMALLEST_SHIFT = 14  # cells of 153 m: smaller ones would be many looks for one fix with a reach
 _LARGEST_SHIFT = 30
 _CELLS_ACROSS = 3.0  # of a small zone; its extent is between a quarter of this and this
@@ -28,7 +29,7 @@ _EMPTY = -1
 class Grid:
     """Cells of ``m`` zones. The entry list of a cell is ``entries[start:start + count]``."""
 
-    slots: IntArray  # [2^k, 2] open-addressed table of key (-1 is empty) and start << 24 | count
+    slots: IntArray  # [2^k, 2] open-addressed table of mask << 44 | key (-1 is empty) and start << 24 | count
     entries: IntArray  # [entries] zone << 32 | west << 24 | south << 16 | east << 8 | north
     shifts: IntArray  # [levels] cell sizes in use, ascending
     level_zones: IntArray  # [m] zones sorted by cell size
@@ -54,7 +55,7 @@ class Grid:
         level_zones = np.argsort(shift, kind="stable").astype(np.int64)
         shifts, level_start = np.unique(shift[level_zones], return_index=True)
         return cls(
-            slots=_table(keys),
+            slots=_table(keys, entries),
             entries=entries,
             shifts=shifts,
             level_zones=level_zones,
@@ -77,8 +78,14 @@ def _zone_boxes(box: FloatArray) -> IntArray:
 
 @compiled
 def cell_key(shift: int, column: int, row: int) -> int:
-    """One number for a cell; ``column`` may lie a turn away."""
-    return (shift << 50) | ((column & ((TURN >> shift) - 1)) << 25) | row
+    """One number of 41 bits for a cell; ``column`` may lie a turn away."""
+    return (shift << 36) | ((column & ((TURN >> shift) - 1)) << 18) | row
+
+
+@compiled
+def part_mask(west: int, south: int, east: int, north: int) -> int:
+    """Bits of those of the 4 x 4 parts of a cell, south-west first, that lie in a box given in parts (0..3)."""
+    return (((2 << east) - (1 << west)) * (0x1111 >> (4 * (3 - north + south)))) << (4 * south)
 
 
 @compiled
@@ -89,21 +96,25 @@ def first_slot(key: int, slots: int) -> int:
     return np.int64(mixed & np.uint64(slots - 1))  # type: ignore[return-value] # numba: an int is an int64
 
 
-def _table(keys: IntArray) -> IntArray:
+def _table(keys: IntArray, entries: IntArray) -> IntArray:
     unique, start, count = np.unique(keys, return_index=True, return_counts=True)
     size = 1 << max(int(2 * unique.size - 1).bit_length(), 3)
     slots = np.full((size, 2), _EMPTY, dtype=np.int64)
-    _insert(slots, unique, (start << COUNT_BITS | count).astype(np.int64))
+    _insert(slots, unique, start, count, entries)
     return slots
 
 
 @compiled
-def _insert(slots: IntArray, keys: IntArray, lists: IntArray) -> None:
+def _insert(slots: IntArray, keys: IntArray, start: IntArray, count: IntArray, entries: IntArray) -> None:
+    """Enter every cell with the mask of its parts that any of its entries meets."""
     for row in range(keys.size):
+        mask = 0
+        for entry in entries[start[row] : start[row] + count[row]]:
+            mask |= part_mask((entry >> 30) & 3, (entry >> 22) & 3, (entry >> 14) & 3, (entry >> 6) & 3)
         slot = first_slot(keys[row], slots.shape[0])
         while slots[slot, 0] != _EMPTY:
             slot = (slot + 1) & (slots.shape[0] - 1)
-        slots[slot, 0], slots[slot, 1] = keys[row], lists[row]
+        slots[slot, 0], slots[slot, 1] = mask << KEY_BITS | keys[row], start[row] << COUNT_BITS | count[row]
 
 
 @compiled

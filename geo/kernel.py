@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.grid import COUNT_BITS, TURN, UNITS_PER_DEGREE, cell_key, first_slot
-from geo.measure import path_distance_squared, scales_at, signed_distance_m
-from geo.outline import LANES, PATH
+from geo.grid import COUNT_BITS, KEY_BITS, TURN, UNITS_PER_DEGREE, cell_key, first_slot, part_mask
+from geo.measure import signed_distance_m
+from geo.near import CardArray, NearArray, near_signed_distance_m
 from geo.prefetch import prefetch
 from geo.projection import FloatArray, IntArray, compiled
 
@@ -26,13 +26,18 @@ _LEAST_NORTH_M = 110_574.0
 _LEAST_EAST_M = 111_319.0
 _POLE_GUARD_DEG = 89.0
 _INSERTION_SORT = 24
-AHEAD = 8  # candidates whose vertices are on their way while one is measured
+_AHEAD = 12  # candidates whose vertices are on their way while one is measured
+_ONE_LINE = 16  # singles
+_ZONE_BITS = 32
+_ZONE_MASK = (1 << _ZONE_BITS) - 1
+_KEY_MASK = (1 << KEY_BITS) - 1
 
 Cells = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
 Outline = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 Trees = tuple[IntArray, FloatArray, IntArray, IntArray]
+Near = tuple[CardArray, NearArray]
 Fixes = tuple[FloatArray, FloatArray, FloatArray]
-Scratch = tuple[IntArray, IntArray, IntArray, IntArray]
+Scratch = tuple[IntArray, IntArray, IntArray]
 Pairs = tuple[IntArray, IntArray, FloatArray]
 
 
@@ -50,6 +55,7 @@ def match_fixes(
     cells: Cells,
     outline: Outline,
     trees: Trees,
+    near: Near,
     alive: NDArray[np.bool_],
     fixes: Fixes,
     span: tuple[int, int, int],
@@ -61,16 +67,16 @@ def match_fixes(
     ``alive`` tells for each public row whether its zone is still there; empty when all are.
     """
     fix, stop, count = span
-    boxes, probes, groups, found = scratch
+    boxes, probes, found = scratch
     while fix < stop:
-        end, probe_count = _list_cells(cells, fixes, fix, stop, boxes, probes)
-        _look_up(cells, probes, probe_count)
-        total = _collect(cells, boxes, probes, probe_count, groups, found, end - fix, trees[0], outline[2])
+        end, listed = _list_cells(cells, fixes, fix, stop, boxes, probes)
+        kept = _look_up(cells, boxes, probes, listed)
+        total = _collect(cells, near[0], boxes, probes, kept, found)
         if total > found.size:
             return fix, count, MORE_CANDIDATES
         if count + total > out[0].size:
             return fix, count, MORE_PAIRS
-        count = _measure(outline, trees, alive, fixes, fix, end, groups, found, count, out)
+        count = _measure(outline, trees, near, alive, fixes, fix, found[:total], count, out)
         fix = end
     return fix, count, DONE
 
@@ -115,75 +121,82 @@ def _list_cells(
 
 
 @compiled
-def _look_up(cells: Cells, probes: IntArray, count: int) -> None:
-    """Replace the key of each probe by the entry list of its cell (0 when empty); -1 stays."""
+def _look_up(cells: Cells, boxes: IntArray, probes: IntArray, count: int) -> int:
+    """Replace the key of each probe by the entry list of its cell; keep those where a zone may meet the fix's box.
+
+    The answer is how many are kept. A key of -1 stays.
+    """
     slots = cells[0]
     last = slots.shape[0] - 1
-    for probe in range(count):
-        key = probes[probe, 4]
-        if key < 0:
-            continue
-        slot = first_slot(key, slots.shape[0])
-        while slots[slot, 0] != key and slots[slot, 0] >= 0:
-            slot = (slot + 1) & last
-        probes[probe, 4] = slots[slot, 1] if slots[slot, 0] == key else 0
-        prefetch(cells[1], probes[probe, 4] >> COUNT_BITS)
+    kept = 0
+    for at in range(count):
+        probe, key = probes[at], probes[at, 4]
+        lists, is_met = key, 1
+        if key >= 0:
+            slot = first_slot(key, slots.shape[0])
+            while slots[slot, 0] >= 0 and slots[slot, 0] & _KEY_MASK != key:
+                slot = (slot + 1) & last
+            lists = slots[slot, 1]
+            west, south, east, north = _box_in_cell(boxes[probe[0]], probe, 2)
+            mask = slots[slot, 0] >> KEY_BITS
+            is_met = int((slots[slot, 0] >= 0) & (mask & part_mask(west, south, east, north) != 0))
+        keep = probes[kept]
+        keep[0], keep[1], keep[2], keep[3], keep[4] = probe[0], probe[1], probe[2], probe[3], lists
+        prefetch(cells[1], (lists >> COUNT_BITS) * is_met)
+        kept += is_met
+    return kept
+
+
+@compiled
+def _box_in_cell(box: IntArray, probe: IntArray, bits: int) -> tuple[int, int, int, int]:
+    """The part of a fix's box in the cell of a probe, in ``1 / 2^bits`` of the cell."""
+    shift, column, row = probe[1], probe[2], probe[3]
+    fine, most = shift - bits, (1 << shift) - 1
+    west = max(box[0] - (column << shift), 0) >> fine
+    south = max(box[1] - (row << shift), 0) >> fine
+    east = min(box[2] - (column << shift), most) >> fine
+    north = min(box[3] - (row << shift), most) >> fine
+    return west, south, east, north
 
 
 @compiled
 def _collect(
-    cells: Cells,
-    boxes: IntArray,
-    probes: IntArray,
-    probe_count: int,
-    groups: IntArray,
-    found: IntArray,
-    fix_count: int,
-    head: IntArray,
-    bounds: FloatArray,
+    cells: Cells, cards: CardArray, boxes: IntArray, probes: IntArray, probe_count: int, found: IntArray
 ) -> int:
-    """Zones whose part in a cell meets the fix's box, sorted and unique per fix: ``found[groups[i]:groups[i + 1]]``.
+    """Zones whose part in a cell meets the fix's box, as fix << 32 | zone, sorted, no pair twice; their number.
 
     Answers the room that is needed when ``found`` is too small.
     """
     entries = cells[1]
-    count, probe = 0, 0
-    for fix in range(fix_count):
-        groups[fix] = count
-        box = boxes[fix]
-        while probe < probe_count and probes[probe, 0] == fix:
-            lists = probes[probe, 4]
-            if lists < 0:
-                if count + len(head) > found.size:
-                    return count + len(head)
-                count = _scan_level(cells, probes[probe, 1], box, count, found)
-            elif lists > 0:
-                first, length = lists >> COUNT_BITS, lists & ((1 << COUNT_BITS) - 1)
-                if count + length > found.size:
-                    return int(count + length)
-                shift, column, row = probes[probe, 1], probes[probe, 2], probes[probe, 3]
-                fine, most = shift - 8, (1 << shift) - 1
-                west = max(box[0] - (column << shift), 0) >> fine
-                south = max(box[1] - (row << shift), 0) >> fine
-                east = min(box[2] - (column << shift), most) >> fine
-                north = min(box[3] - (row << shift), most) >> fine
-                for at in range(first, first + length):
-                    entry = entries[at]
-                    apart = (((entry >> 24) & 255) > east) | (((entry >> 16) & 255) > north)
-                    apart |= (((entry >> 8) & 255) < west) | ((entry & 255) < south)
-                    found[count] = entry >> 32
-                    count += not apart
-            probe += 1
-        count = _sorted_unique(found, groups[fix], count)
-        for place in range(groups[fix], count):
-            prefetch(head, found[place])
-            prefetch(bounds, found[place])
-    groups[fix_count] = count
-    return count
+    count, first, last_fix, probes_of_fix = 0, 0, -1, 0
+    for at in range(probe_count):
+        probe = probes[at]
+        fix, lists = probe[0], probe[4]
+        if fix != last_fix:
+            if probes_of_fix > 1:
+                count = _sorted_unique(found, first, count)
+            first, last_fix, probes_of_fix = count, fix, 0
+        probes_of_fix += 1
+        room = cards.size if lists < 0 else lists & ((1 << COUNT_BITS) - 1)
+        if count + room > found.size:
+            return int(count + room)
+        if lists < 0:
+            count = _scan_level(cells, probe[1], boxes[fix], fix << _ZONE_BITS, count, found)
+            probes_of_fix += 1  # a scan is not in order
+            continue
+        start = lists >> COUNT_BITS
+        west, south, east, north = _box_in_cell(boxes[fix], probe, 8)
+        for entry in entries[start : start + room]:
+            apart = (((entry >> 24) & 255) > east) | (((entry >> 16) & 255) > north)
+            apart |= (((entry >> 8) & 255) < west) | ((entry & 255) < south)
+            found[count] = fix << _ZONE_BITS | entry >> 32
+            prefetch(cards, entry >> 32)
+            count += not apart
+    return _sorted_unique(found, first, count) if probes_of_fix > 1 else count
 
 
 @compiled
-def _scan_level(cells: Cells, level: int, box: IntArray, count: int, found: IntArray) -> int:
+def _scan_level(cells: Cells, level: int, box: IntArray, fix_bits: int, count: int, found: IntArray) -> int:
     """Try every zone of one cell size by its box."""
     level_zones, level_start, zone_box = cells[3], cells[4], cells[5]
     for place in range(level_start[level], level_start[level + 1]):
@@ -191,7 +204,7 @@ def _scan_level(cells: Cells, level: int, box: IntArray, count: int, found: IntA
         if zone_box[zone, 1] <= box[3] and zone_box[zone, 3] >= box[1]:
             for turn in (-TURN, 0, TURN):
                 if zone_box[zone, 0] + turn <= box[2] and zone_box[zone, 2] + turn >= box[0]:
-                    found[count] = zone
+                    found[count] = fix_bits | zone
                     count += 1
                     break
     return count
@@ -225,11 +238,10 @@ def _sorted_unique(found: IntArray, first: int, end: int) -> int:
 def _measure(
     outline: Outline,
     trees: Trees,
+    near: Near,
     alive: NDArray[np.bool_],
     fixes: Fixes,
     start: int,
-    end: int,
-    groups: IntArray,
     found: IntArray,
     count: int,
     out: Pairs,
@@ -237,30 +249,20 @@ def _measure(
     """Append the candidates that are nearer than the reach of their fix."""
     lon, lat, reach = fixes
     fix_row, zone_row, signed_m = out
-    x, y, bounds, margin_m = outline
-    head, ahead, last_place = trees[0], 0, groups[end - start]
-    for fix in range(start, end):
-        first, last = groups[fix - start], groups[fix - start + 1]
-        if first == last:
-            continue
-        scales = scales_at(lat[fix])
-        for place in range(first, last):
-            while ahead < last_place and ahead <= place + AHEAD:
-                if head[found[ahead], 0] & 3 == PATH:
-                    for vertex in range(head[found[ahead], 2], head[found[ahead], 3] + 1, LANES):
-                        prefetch(outline[0], vertex)
-                        prefetch(outline[1], vertex)
-                ahead += 1
-            zone = found[place]
-            near = False
-            if head[zone, 0] & 3 == PATH and abs(bounds[zone, 0] - lon[fix]) < 180.0:  # the usual case, without a call
-                squared, crossed = path_distance_squared(x, y, head[zone, 2], head[zone, 3], lon[fix], lat[fix], scales)
-                signed = math.sqrt(squared)
-                near = signed * signed * signed <= scales[4]
-                signed = -signed if (head[zone, 0] >> 2) & crossed & 1 else signed - margin_m[zone]
-            if not near:
-                signed = signed_distance_m(outline, trees, zone, (lon[fix], lat[fix], reach[fix]), scales)
-            row = head[zone, 1]
-            fix_row[count], zone_row[count], signed_m[count] = fix, row, signed
-            count += signed < reach[fix] and (alive.size == 0 or alive[row])
+    cards, vertices = near
+    ahead = 0
+    for place in range(found.size):
+        while ahead < found.size and ahead <= place + _AHEAD:
+            card = cards[found[ahead] & _ZONE_MASK]
+            for line in range(card.start, card.start + 2 * card.edges, _ONE_LINE):
+                prefetch(vertices, line)
+            ahead += 1
+        fix, zone = start + (found[place] >> _ZONE_BITS), found[place] & _ZONE_MASK
+        card = cards[zone]
+        signed = near_signed_distance_m(card, vertices, lon[fix], lat[fix])
+        if math.isnan(signed):
+            signed = signed_distance_m(outline, trees, zone, (lon[fix], lat[fix], reach[fix]))
+        row = card.row
+        fix_row[count], zone_row[count], signed_m[count] = fix, row, signed
+        count += signed < reach[fix] and (alive.size == 0 or alive[row])
     return count

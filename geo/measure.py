@@ -1,21 +1,13 @@
-"""Metres from a fix to one zone: compiled, without allocation.
+"""Metres from a fix to one zone of any kind at any distance: compiled, without allocation.
 
-A PATH is measured in the plane about the fix whose scales change with latitude to first order, so that every vertex
-lies where the mid-latitude formula puts it; its loop has no branch and the compiler makes it eight edges wide. A TREE
-is searched by boxes. Beyond the length where the mid-latitude formula errs by 5 mm, the geodesic to the nearest point
-replaces it.
+A PATH is measured edge by edge, a TREE is searched by boxes. Beyond the length where the mid-latitude formula errs by
+5 mm, the geodesic to the nearest point replaces it.
 """
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
-import numpy as np
-from numba import njit
-
-from geo.outline import CIRCLE, LANES, PATH
+from geo.outline import CIRCLE, PATH
 from geo.projection import (
-    ECCENTRICITY_SQUARED,
     EQUATOR_RADIUS_M,
     FloatArray,
     IntArray,
@@ -28,65 +20,10 @@ from geo.projection import (
     plane_at,
 )
 
-Scales = tuple[float, float, float, float, float]
-Function = TypeVar("Function", bound=Callable[..., object])
-
 _RADIANS = math.pi / 180.0
 _MID_LATITUDE_CUBE = 0.005 * 24.0 * 6_371_000.0**2  # s^3 (1 + tan²) / 24 R² is the error of the mid-latitude formula
 _FLATTENING = 1.0 / 298.257223563
 _MOST_STEPS = 40
-_LARGEST = 9218868437227405311  # the bits of the largest double
-
-
-def _vectorised(function: Function) -> Function:
-    """``function`` compiled so that sums and minima may be taken in any order; it must never see a NaN."""
-    flags = {"nnan", "ninf", "nsz", "reassoc", "contract"}
-    return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function))
-
-
-@compiled
-def scales_at(latitude: float) -> Scales:
-    """Metres per degree east and north, half their change per degree, and the cube up to which they serve."""
-    sine, cosine = math.sin(latitude * _RADIANS), math.cos(latitude * _RADIANS)
-    w_squared = 1.0 - ECCENTRICITY_SQUARED * sine * sine
-    prime_vertical_m = EQUATOR_RADIUS_M / math.sqrt(w_squared)
-    meridian_m = prime_vertical_m * (1.0 - ECCENTRICITY_SQUARED) / w_squared
-    east, north = _RADIANS * prime_vertical_m * cosine, _RADIANS * meridian_m
-    east_change = -0.5 * _RADIANS * _RADIANS * meridian_m * sine
-    north_change = 1.5 * _RADIANS * north * ECCENTRICITY_SQUARED * sine * cosine / w_squared
-    return east, east_change, north, north_change, _MID_LATITUDE_CUBE * cosine * cosine
-
-
-@_vectorised
-def path_distance_squared(
-    x: FloatArray, y: FloatArray, first: int, last: int, lon: float, lat: float, scales: Scales
-) -> tuple[float, int]:
-    """Squared metres to the path of vertices ``first..last``, and the number of its edges east of the fix.
-
-    The edges are a multiple of ``LANES`` in number. Squares are compared by their bits, as integers: positive doubles
-    sort so, and the compiler makes a minimum of integers eight lanes wide but not one of doubles.
-    """
-    east, east_change, north, north_change, _ = scales
-    best, crossed = _LARGEST, 0
-    for start in range(first, last, LANES):
-        xs, ys = x[start : start + LANES + 1], y[start : start + LANES + 1]
-        lane_best, lane_crossed = _LARGEST, 0
-        for lane in range(LANES):
-            adx, ady = xs[lane] - lon, ys[lane] - lat
-            bdx, bdy = xs[lane + 1] - lon, ys[lane + 1] - lat
-            straddles = (ady > 0.0) != (bdy > 0.0)
-            is_east = (adx * bdy > ady * bdx) == (bdy > ady)
-            lane_crossed += int(straddles & is_east)
-            ax, ay = adx * (east + ady * east_change), ady * (north + ady * north_change)
-            bx, by = bdx * (east + bdy * east_change), bdy * (north + bdy * north_change)
-            ux, uy = bx - ax, by - ay
-            along = -(ax * ux + ay * uy) / max(ux * ux + uy * uy, 1e-30)
-            along = min(max(along, 0.0), 1.0)
-            qx, qy = ax + along * ux, ay + along * uy
-            lane_best = min(lane_best, int(np.float64(qx * qx + qy * qy).view(np.int64)))
-        best = min(best, lane_best)
-        crossed += lane_crossed
-    return np.int64(best).view(np.float64), crossed
 
 
 @compiled
@@ -95,7 +32,6 @@ def signed_distance_m(
     forest: tuple[IntArray, FloatArray, IntArray, IntArray],
     zone: int,
     fix: tuple[float, float, float],
-    scales: Scales,
 ) -> float:
     """Signed metres from the fix (degrees, degrees, reach in metres) to the edge of ``zone``; inf beyond reach."""
     x, y, bounds, margin_m = outline
@@ -108,13 +44,7 @@ def signed_distance_m(
     kind, closed, first, last = head[zone, 0] & 3, head[zone, 0] >> 2, head[zone, 2], head[zone, 3]
     inside, to_lon, to_lat = False, bounds[zone, 0], bounds[zone, 1]
     if kind == PATH:
-        squared, crossed = path_distance_squared(x, y, first, last, lon, lat, scales)
-        inside = closed == 1 and crossed % 2 == 1
-        distance = math.sqrt(squared)
-        if distance * distance * distance <= scales[4]:
-            return -distance if inside else distance - margin
-        if not inside and distance * 0.99 - 1.0 > reach + margin:
-            return math.inf
+        inside = closed == 1 and crosses_odd(x, y, first, last, lon, lat)
         _, to_lon, to_lat = nearest_on_run(x, y, first, last, lon, lat, plane_at(lat), math.inf)
     elif kind != CIRCLE:
         inside, to_lon, to_lat = _nearest_in_tree(

@@ -1,8 +1,8 @@
 """Outlines of zones as flat arrays: what the matching kernel measures against.
 
 Vertices of all rings and lines lie one after another. A zone is of one of three kinds: a CIRCLE is its centre, a PATH
-is one ring or line of few short edges that one vectorised loop measures, and a TREE is anything else, with a hierarchy
-of boxes over runs of 16 consecutive edges.
+is one ring or line of few short edges, and a TREE is anything else, with a hierarchy of boxes over runs of 16
+consecutive edges.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from geo.shapes import Area, Circle, Corridor, Shape, continuous
 
 CIRCLE, PATH, TREE = 0, 1, 2
 MOST_PATH_EDGES = 128
-LANES = 8
 _LONGEST_BOW = 4e-6  # degrees squared, of dx * dy of an edge: its bow in the curved plane stays below 1 mm
 _EDGES_PER_RUN = 16
 _CHILDREN = 8
@@ -28,7 +27,7 @@ _CHILDREN = 8
 class Outlines:
     """The outlines of ``m`` zones in degrees WGS-84; longitudes of one zone are continuous and may pass ±180."""
 
-    x: FloatArray  # [vertices] longitude; the last vertex of a path is repeated to a multiple of LANES edges
+    x: FloatArray  # [vertices] longitude
     y: FloatArray  # [vertices] latitude
     path_start: IntArray  # [paths + 1] first vertex of each ring or line
     zone_path: IntArray  # [m + 1] first path of each zone; a circle has none
@@ -51,7 +50,7 @@ class Outlines:
         path_zone = np.concatenate([part_zone[ring_part], part_zone[is_line]])
         order = np.argsort(path_zone, kind="stable")
         paths, path_zone = paths[order], path_zone[order]
-        points, path = _padded(*shapely.get_coordinates(paths, return_index=True))
+        points, path = shapely.get_coordinates(paths, return_index=True)
         return cls(
             x=np.ascontiguousarray(points[:, 0]),
             y=np.ascontiguousarray(points[:, 1]),
@@ -153,15 +152,6 @@ def _refuse_unmeasurable(bounds: FloatArray, margin_m: FloatArray, closed: NDArr
             f"zone {row} cannot be measured: bounds {bounds[row].tolist()}, radius or half width {margin_m[row]} m; "
             "check it with geo.shapes.check_shape first"
         )
-
-
-def _padded(points: FloatArray, path: IntArray) -> tuple[FloatArray, IntArray]:
-    """Paths whose last vertex is repeated until their edges are a multiple of ``LANES``: no loop has a remainder."""
-    is_last = np.diff(path, append=-1) != 0
-    vertices = np.diff(np.flatnonzero(is_last), prepend=-1)
-    copies = np.ones(path.size, dtype=np.int64)
-    copies[is_last] += (1 - vertices) % LANES
-    return np.repeat(points, copies, axis=0), np.repeat(path, copies)
 
 
 def _ranges(start: IntArray, chosen: IntArray) -> tuple[IntArray, IntArray]:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from geo.grid import Grid
 from geo.kernel import BLOCK_FIXES, DONE, MORE_CANDIDATES, PROBE_ROOM, Fixes, Pairs, match_fixes
+from geo.near import CardArray, NearArray, deal
 from geo.outline import Forest, Outlines
 from geo.projection import FloatArray, IntArray
 
 _FIRST_ROOM = 4096
 
-AnyArray = NDArray[Any]  # of float64, int64 or bool
+AnyArray = NDArray[Any]  # of float64, float32, int64, bool or CARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,16 @@ class Segment:
     outlines: Outlines
     forest: Forest
     grid: Grid
+    cards: CardArray
+    near: NearArray
 
     @classmethod
     def over(cls, outlines: Outlines, row: IntArray) -> Self:
         """Compile ``outlines``; their order is that of ``row``, which must ascend."""
-        return cls(row=row, outlines=outlines, forest=Forest.over(outlines, row), grid=Grid.over(outlines))._sealed()
+        forest = Forest.over(outlines, row)
+        cards, near = deal(outlines, forest)
+        parts = cls(row=row, outlines=outlines, forest=forest, grid=Grid.over(outlines), cards=cards, near=near)
+        return parts._sealed()
 
     @classmethod
     def merged(cls, segments: list[Self], alive: NDArray[np.bool_]) -> Self:
@@ -50,14 +56,15 @@ class Segment:
         grid = self.grid
         cells = (grid.slots, grid.entries, grid.shifts, grid.level_zones, grid.level_start, grid.zone_box)
         outline, trees = self.kernel_outline(), self.kernel_trees()
-        boxes, groups = np.empty((BLOCK_FIXES, 4), dtype=np.int64), np.empty(BLOCK_FIXES + 1, dtype=np.int64)
+        near = (self.cards, self.near)
+        boxes = np.empty((BLOCK_FIXES, 4), dtype=np.int64)
         probes = np.empty((PROBE_ROOM, 5), dtype=np.int64)
         found = np.empty(_FIRST_ROOM, dtype=np.int64)
         out = _room_for_pairs(max(_FIRST_ROOM, stop - start))
         fix, count, status = start, 0, -1
         while status != DONE:
-            span, scratch = (fix, stop, count), (boxes, probes, groups, found)
-            fix, count, status = match_fixes(cells, outline, trees, alive, fixes, span, scratch, out)
+            span, scratch = (fix, stop, count), (boxes, probes, found)
+            fix, count, status = match_fixes(cells, outline, trees, near, alive, fixes, span, scratch, out)
             if status == MORE_CANDIDATES:
                 found = np.empty(2 * found.size, dtype=np.int64)
             elif status != DONE:
@@ -80,7 +87,7 @@ class Segment:
         parts = (self.outlines, self.forest, self.grid)
         named = {f.name if part is not self.forest else f"tree_{f.name}": getattr(part, f.name)
                  for part in parts for f in fields(part)}  # fmt: skip
-        return {"row": self.row, **named}
+        return {"row": self.row, "cards": self.cards, "near": self.near, **named}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> Self:
@@ -90,6 +97,8 @@ class Segment:
             outlines=Outlines(**{f.name: _plain(arrays[f.name]) for f in fields(Outlines)}),
             forest=Forest(**{f.name: _plain(arrays[f"tree_{f.name}"]) for f in fields(Forest)}),
             grid=Grid(**{f.name: _plain(arrays[f.name]) for f in fields(Grid)}),
+            cards=_plain(arrays["cards"]),
+            near=_plain(arrays["near"]),
         )._sealed()
 
     def _sealed(self) -> Self:
