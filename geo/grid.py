@@ -3,6 +3,9 @@
 Places are fixed-point: 2^32 units to the turn, so a cell of size ``2^shift`` units is found by a shift, and longitude
 wraps by a mask. A zone is entered at one cell size, chosen from its extent, in the cells that it shares a point with;
 its entry there holds the box of its part in the cell, in 1/256 of the cell, rounded outwards.
+
+Cells are kept by blocks of 8 x 8: a table small enough for the cache says which cells of a block are there, so that
+empty cells cost no look at memory and the cells around a fix lie side by side.
 """
 
 from dataclasses import dataclass
@@ -11,13 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.large_pages import in_large_pages
 from geo.outline import MOST_PATH_EDGES, Outlines
 from geo.projection import FloatArray, IntArray, compiled, reach_box
 
 UNITS_PER_DEGREE = 2.0**32 / 360.0
 TURN = 1 << 32
-COUNT_BITS = 24
-KEY_BITS = 44
+PLACE_BITS = 6
+PART_BITS = 16
 SMALLEST_SHIFT = 14  # cells of 153 m: smaller ones would be many looks for one fix with a reach
 _LARGEST_SHIFT = 30
 _CELLS_ACROSS = 3.0  # of a small zone; its extent is between a quarter of this and this
@@ -27,9 +31,10 @@ _EMPTY = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Cells of ``m`` zones. The entry list of a cell is ``entries[start:start + count]``."""
+    """Cells of ``m`` zones."""
 
-    slots: IntArray  # [2^k, 2] open-addressed table of mask << 44 | key (-1 is empty) and start << 24 | count
+    slots: IntArray  # [2^k, 3] open-addressed table of block key (-1 is empty), bits of the cells there, first cell
+    cells: IntArray  # [cells + 1] first entry << 16 | mask of the 4 x 4 parts of the cell that any entry meets
     entries: IntArray  # [entries] zone << 32 | west << 24 | south << 16 | east << 8 | north
     shifts: IntArray  # [levels] cell sizes in use, ascending
     level_zones: IntArray  # [m] zones sorted by cell size
@@ -54,9 +59,11 @@ class Grid:
         keys, entries = keys[order], entries[order]
         level_zones = np.argsort(shift, kind="stable").astype(np.int64)
         shifts, level_start = np.unique(shift[level_zones], return_index=True)
+        slots, cells = _table(keys, entries)
         return cls(
-            slots=_table(keys, entries),
-            entries=entries,
+            slots=in_large_pages(slots),
+            cells=in_large_pages(cells),
+            entries=in_large_pages(entries),
             shifts=shifts,
             level_zones=level_zones,
             level_start=np.append(level_start, shift.size).astype(np.int64),
@@ -78,8 +85,9 @@ def _zone_boxes(box: FloatArray) -> IntArray:
 
 @compiled
 def cell_key(shift: int, column: int, row: int) -> int:
-    """One number of 41 bits for a cell; ``column`` may lie a turn away."""
-    return (shift << 36) | ((column & ((TURN >> shift) - 1)) << 18) | row
+    """One number for a cell, below 2^41: its block << 6 | its place in the block; ``column`` may lie a turn away."""
+    wrapped = column & ((TURN >> shift) - 1)
+    return (shift << 36) | (wrapped >> 3 << 21) | (row >> 3 << 6) | ((row & 7) << 3) | (wrapped & 7)
 
 
 @compiled
@@ -89,32 +97,42 @@ def part_mask(west: int, south: int, east: int, north: int) -> int:
 
 
 @compiled
-def first_slot(key: int, slots: int) -> int:
-    """Where the search for ``key`` in a table of ``slots`` (a power of two) starts."""
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+def first_slot(block: int, slots: int) -> int:
+    """Where the search for ``block`` in a table of ``slots`` (a power of two) starts."""
+    mixed = np.uint64(block) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(32)
     return np.int64(mixed & np.uint64(slots - 1))  # type: ignore[return-value] # numba: an int is an int64
 
 
-def _table(keys: IntArray, entries: IntArray) -> IntArray:
-    unique, start, count = np.unique(keys, return_index=True, return_counts=True)
-    size = 1 << max(int(2 * unique.size - 1).bit_length(), 3)
-    slots = np.full((size, 2), _EMPTY, dtype=np.int64)
-    _insert(slots, unique, start, count, entries)
-    return slots
+def _table(keys: IntArray, entries: IntArray) -> tuple[IntArray, IntArray]:
+    """Slots and cells of entries that are sorted by their ``keys``."""
+    unique, start = np.unique(keys, return_index=True)
+    cells = np.append(start, keys.size).astype(np.int64) << PART_BITS
+    blocks, first_cell = np.unique(unique >> PLACE_BITS, return_index=True)
+    bits = np.bitwise_or.reduceat(1 << (unique & (1 << PLACE_BITS) - 1), first_cell) if unique.size else blocks
+    slots = np.full((1 << max(int(2 * blocks.size - 1).bit_length(), 3), 3), _EMPTY, dtype=np.int64)
+    _insert(slots, blocks, bits, first_cell)
+    _mark_parts(cells, entries)
+    return slots, cells
 
 
 @compiled
-def _insert(slots: IntArray, keys: IntArray, start: IntArray, count: IntArray, entries: IntArray) -> None:
-    """Enter every cell with the mask of its parts that any of its entries meets."""
-    for row in range(keys.size):
-        mask = 0
-        for entry in entries[start[row] : start[row] + count[row]]:
-            mask |= part_mask((entry >> 30) & 3, (entry >> 22) & 3, (entry >> 14) & 3, (entry >> 6) & 3)
-        slot = first_slot(keys[row], slots.shape[0])
+def _insert(slots: IntArray, blocks: IntArray, bits: IntArray, first_cell: IntArray) -> None:
+    for row in range(blocks.size):
+        slot = first_slot(blocks[row], slots.shape[0])
         while slots[slot, 0] != _EMPTY:
             slot = (slot + 1) & (slots.shape[0] - 1)
-        slots[slot, 0], slots[slot, 1] = mask << KEY_BITS | keys[row], start[row] << COUNT_BITS | count[row]
+        slots[slot, 0], slots[slot, 1], slots[slot, 2] = blocks[row], bits[row], first_cell[row]
+
+
+@compiled
+def _mark_parts(cells: IntArray, entries: IntArray) -> None:
+    """Give every cell the mask of its parts that any of its entries meets."""
+    for cell in range(cells.size - 1):
+        mask = 0
+        for entry in entries[cells[cell] >> PART_BITS : cells[cell + 1] >> PART_BITS]:
+            mask |= part_mask((entry >> 30) & 3, (entry >> 22) & 3, (entry >> 14) & 3, (entry >> 6) & 3)
+        cells[cell] |= mask
 
 
 @compiled

@@ -10,10 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.grid import COUNT_BITS, KEY_BITS, TURN, UNITS_PER_DEGREE, cell_key, first_slot, part_mask
+from geo.grid import PART_BITS, PLACE_BITS, TURN, UNITS_PER_DEGREE, cell_key, first_slot, part_mask
+from geo.machine import popcount, prefetch
 from geo.measure import signed_distance_m
 from geo.near import CardArray, NearArray, near_signed_distance_m
-from geo.prefetch import prefetch
 from geo.projection import FloatArray, IntArray, compiled
 
 DONE, MORE_CANDIDATES, MORE_PAIRS = 0, 1, 2
@@ -30,9 +30,9 @@ _AHEAD = 12  # candidates whose vertices are on their way while one is measured
 _ONE_LINE = 16  # singles
 _ZONE_BITS = 32
 _ZONE_MASK = (1 << _ZONE_BITS) - 1
-_KEY_MASK = (1 << KEY_BITS) - 1
+_PLACE_MASK = (1 << PLACE_BITS) - 1
 
-Cells = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
+Cells = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
 Outline = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 Trees = tuple[IntArray, FloatArray, IntArray, IntArray]
 Near = tuple[CardArray, NearArray]
@@ -70,7 +70,7 @@ def match_fixes(
     boxes, probes, found = scratch
     while fix < stop:
         end, listed = _list_cells(cells, fixes, fix, stop, boxes, probes)
-        kept = _look_up(cells, boxes, probes, listed)
+        kept = _look_at_parts(cells, boxes, probes, _find_cells(cells, probes, listed))
         total = _collect(cells, near[0], boxes, probes, kept, found)
         if total > found.size:
             return fix, count, MORE_CANDIDATES
@@ -87,7 +87,7 @@ def _list_cells(
 ) -> tuple[int, int]:
     """Reach boxes (units) of the next fixes and a probe (fix, size, column, row, key) for every cell they touch."""
     lon, lat, reach = fixes
-    shifts = cells[2]
+    shifts = cells[3]
     count, fix = 0, start
     while fix < stop and fix - start < BLOCK_FIXES and count < BLOCK_PROBES:
         wide, rise = 0.0, 0.0
@@ -114,37 +114,55 @@ def _list_cells(
                     probe = probes[count]
                     probe[0], probe[1], probe[2], probe[3] = fix - start, shift, column, row
                     probe[4] = cell_key(shift, column, row)
-                    prefetch(cells[0], first_slot(probe[4], cells[0].shape[0]))
+                    prefetch(cells[0], first_slot(probe[4] >> PLACE_BITS, cells[0].shape[0]))
                     count += 1
         fix += 1
     return fix, count
 
 
 @compiled
-def _look_up(cells: Cells, boxes: IntArray, probes: IntArray, count: int) -> int:
-    """Replace the key of each probe by the entry list of its cell; keep those where a zone may meet the fix's box.
-
-    The answer is how many are kept. A key of -1 stays.
-    """
+def _find_cells(cells: Cells, probes: IntArray, count: int) -> int:
+    """Replace the key of each probe by its cell; keep those whose cell is there. A key of -1 stays; answers how many."""
     slots = cells[0]
     last = slots.shape[0] - 1
     kept = 0
     for at in range(count):
         probe, key = probes[at], probes[at, 4]
-        lists, is_met = key, 1
+        cell, is_there = key, 1
         if key >= 0:
-            slot = first_slot(key, slots.shape[0])
-            while slots[slot, 0] >= 0 and slots[slot, 0] & _KEY_MASK != key:
+            block, place = key >> PLACE_BITS, key & _PLACE_MASK
+            slot = first_slot(block, slots.shape[0])
+            while slots[slot, 0] != block and slots[slot, 0] >= 0:
                 slot = (slot + 1) & last
-            lists = slots[slot, 1]
-            west, south, east, north = _box_in_cell(boxes[probe[0]], probe, 2)
-            mask = slots[slot, 0] >> KEY_BITS
-            is_met = int((slots[slot, 0] >= 0) & (mask & part_mask(west, south, east, north) != 0))
-        keep = probes[kept]
-        keep[0], keep[1], keep[2], keep[3], keep[4] = probe[0], probe[1], probe[2], probe[3], lists
-        prefetch(cells[1], (lists >> COUNT_BITS) * is_met)
-        kept += is_met
+            bits = slots[slot, 1]
+            cell = slots[slot, 2] + popcount(bits & ((1 << place) - 1))
+            is_there = int((slots[slot, 0] >= 0) & (bits >> place) & 1)
+        kept = _keep(probes, kept, probe, cell, is_there)
+        prefetch(cells[1], cell * is_there)
     return kept
+
+
+@compiled
+def _look_at_parts(cells: Cells, boxes: IntArray, probes: IntArray, count: int) -> int:
+    """Keep the probes in whose cell some zone is in the same part as the fix's box; answers how many."""
+    kept = 0
+    for at in range(count):
+        probe, cell = probes[at], probes[at, 4]
+        is_met = 1
+        if cell >= 0:
+            west, south, east, north = _box_in_cell(boxes[probe[0]], probe, 2)
+            is_met = int(cells[1][cell] & part_mask(west, south, east, north) != 0)
+            prefetch(cells[2], (cells[1][cell] >> PART_BITS) * is_met)
+        kept = _keep(probes, kept, probe, cell, is_met)
+    return kept
+
+
+@compiled
+def _keep(probes: IntArray, kept: int, probe: IntArray, cell: int, is_kept: int) -> int:
+    """Write a probe with its cell to place ``kept``; that place is taken if ``is_kept`` is 1."""
+    to = probes[kept]
+    to[0], to[1], to[2], to[3], to[4] = probe[0], probe[1], probe[2], probe[3], cell
+    return kept + is_kept
 
 
 @compiled
@@ -167,24 +185,24 @@ def _collect(
 
     Answers the room that is needed when ``found`` is too small.
     """
-    entries = cells[1]
+    entries = cells[2]
     count, first, last_fix, probes_of_fix = 0, 0, -1, 0
     for at in range(probe_count):
         probe = probes[at]
-        fix, lists = probe[0], probe[4]
+        fix, cell = probe[0], probe[4]
         if fix != last_fix:
             if probes_of_fix > 1:
                 count = _sorted_unique(found, first, count)
             first, last_fix, probes_of_fix = count, fix, 0
         probes_of_fix += 1
-        room = cards.size if lists < 0 else lists & ((1 << COUNT_BITS) - 1)
+        start = 0 if cell < 0 else cells[1][cell] >> PART_BITS
+        room = cards.size if cell < 0 else (cells[1][cell + 1] >> PART_BITS) - start
         if count + room > found.size:
             return int(count + room)
-        if lists < 0:
+        if cell < 0:
             count = _scan_level(cells, probe[1], boxes[fix], fix << _ZONE_BITS, count, found)
             probes_of_fix += 1  # a scan is not in order
             continue
-        start = lists >> COUNT_BITS
         west, south, east, north = _box_in_cell(boxes[fix], probe, 8)
         for entry in entries[start : start + room]:
             apart = (((entry >> 24) & 255) > east) | (((entry >> 16) & 255) > north)
@@ -198,7 +216,7 @@ def _collect(
 @compiled
 def _scan_level(cells: Cells, level: int, box: IntArray, fix_bits: int, count: int, found: IntArray) -> int:
     """Try every zone of one cell size by its box."""
-    level_zones, level_start, zone_box = cells[3], cells[4], cells[5]
+    level_zones, level_start, zone_box = cells[4], cells[5], cells[6]
     for place in range(level_start[level], level_start[level + 1]):
         zone = level_zones[place]
         if zone_box[zone, 1] <= box[3] and zone_box[zone, 3] >= box[1]:

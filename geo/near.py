@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geo.large_pages import in_large_pages
 from geo.outline import CIRCLE, PATH, Forest, Outlines
 from geo.projection import ECCENTRICITY_SQUARED, EQUATOR_RADIUS_M, compiled
 
@@ -68,14 +69,14 @@ def deal(outlines: Outlines, forest: Forest) -> tuple[CardArray, NearArray]:
     cards["start"], cards["row"] = np.cumsum(room) - room, forest.head[:, 1]
     cards["west"], cards["south"], cards["margin_m"] = bounds[:, 0], bounds[:, 1], outlines.margin_m
     _scale(cards)
-    near = np.zeros(int(room.sum()), dtype=np.float32)
+    near = np.empty(int(room.sum()), dtype=np.float32)
     _fill(cards, outlines.x, outlines.y, forest.head[:, 2].copy(), true_edges, near)
-    return cards, near
+    return in_large_pages(cards), in_large_pages(near)
 
 
 def _aligned(count: int) -> CardArray:
-    """Empty cards, none of which lies across two cache lines."""
-    raw = np.zeros((count + 1) * _LINE_BYTES, dtype=np.uint8)
+    """Cards to be filled, none of which lies across two cache lines."""
+    raw = np.empty((count + 1) * _LINE_BYTES, dtype=np.uint8)
     skipped = -raw.ctypes.data % _LINE_BYTES
     return raw[skipped : skipped + count * CARD.itemsize].view(CARD)
 

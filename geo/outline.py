@@ -103,9 +103,7 @@ class Forest:
     @classmethod
     def over(cls, outlines: Outlines, row: IntArray) -> Self:
         """Sort the zones of ``outlines``, whose public rows are ``row``, into kinds and grow the trees."""
-        head = _heads(
-            outlines.x, outlines.y, outlines.path_start, outlines.zone_path
-        ).copy()  # NumPy asks for huge pages
+        head = _heads(outlines.x, outlines.y, outlines.path_start, outlines.zone_path)
         trees = np.flatnonzero(head[:, 0] == TREE)
         head[:, 0] |= outlines.closed.astype(np.int64) << 2
         head[:, 1] = row

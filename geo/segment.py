@@ -54,7 +54,7 @@ class Segment:
         ``alive`` by public row; empty when no zone was removed.
         """
         grid = self.grid
-        cells = (grid.slots, grid.entries, grid.shifts, grid.level_zones, grid.level_start, grid.zone_box)
+        cells = (grid.slots, grid.cells, grid.entries, grid.shifts, grid.level_zones, grid.level_start, grid.zone_box)
         outline, trees = self.kernel_outline(), self.kernel_trees()
         near = (self.cards, self.near)
         boxes = np.empty((BLOCK_FIXES, 4), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A hint to the processor: fetch a row of an array now, it is wanted soon. For compiled functions only."""
+"""Two instructions of the processor that numba has no name for. For compiled functions only."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -28,3 +28,16 @@ def _prefetch(_typing: Any, array: Any, _row: Any) -> Any:
 
 prefetch = cast(Callable[[Any, int], None], intrinsic(_prefetch))
 """Ask for the cache line where ``array[row]`` begins. Never faults, and changes nothing but speed."""
+
+
+def _popcount(_typing: Any, _number: Any) -> Any:
+    """Type and code of ``popcount``, for numba."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), generate
+
+
+popcount = cast(Callable[[int], int], intrinsic(_popcount))
+"""How many bits of a 64-bit number are 1."""
