@@ -35,15 +35,16 @@ class Grid:
 
     slots: IntArray  # [2^k, 3] open-addressed table of block key (-1 is empty), bits of the cells there, first cell
     cells: IntArray  # [cells + 1] first entry << 16 | mask of the 4 x 4 parts of the cell that any entry meets
-    entries: IntArray  # [entries] zone << 32 | west << 24 | south << 16 | east << 8 | north
+    entries: IntArray  # [entries] card << 32 | west << 24 | south << 16 | east << 8 | north
     shifts: IntArray  # [levels] cell sizes in use, ascending
     level_zones: IntArray  # [m] zones sorted by cell size
     level_start: IntArray  # [levels + 1] where each size starts in level_zones
     zone_box: IntArray  # [m, 4] west, south, east, north in units, margin included; west may be below 0
+    card: IntArray  # [m] line of each zone's card in the deck, ascending
 
     @classmethod
-    def over(cls, outlines: Outlines) -> Self:
-        """Enter every zone of ``outlines``."""
+    def over(cls, outlines: Outlines, card: IntArray) -> Self:
+        """Enter every zone of ``outlines``, whose cards are ``card`` [m]."""
         bounds = outlines.bounds
         box = np.stack(reach_box(bounds[:, 0], bounds[:, 1], bounds[:, 2], bounds[:, 3], outlines.margin_m), axis=1)
         zone_box = _zone_boxes(box)
@@ -54,7 +55,7 @@ class Grid:
         shift = np.clip(shift, SMALLEST_SHIFT, _LARGEST_SHIFT)
         pad = np.stack([bounds[:, 0] - box[:, 0], bounds[:, 1] - box[:, 1]], axis=1) * UNITS_PER_DEGREE + 1.0
         paths = (outlines.x, outlines.y, outlines.path_start, outlines.zone_path, outlines.closed)
-        keys, entries = _cover(paths, bounds, zone_box, shift, pad)
+        keys, entries = _cover(paths, bounds, zone_box, shift, pad, card)
         order = np.argsort(keys, kind="stable")
         keys, entries = keys[order], entries[order]
         level_zones = np.argsort(shift, kind="stable").astype(np.int64)
@@ -68,6 +69,7 @@ class Grid:
             level_zones=level_zones,
             level_start=np.append(level_start, shift.size).astype(np.int64),
             zone_box=zone_box,
+            card=card,
         )
 
 
@@ -142,6 +144,7 @@ def _cover(
     zone_box: IntArray,
     shift: IntArray,
     pad: FloatArray,
+    card: IntArray,
 ) -> tuple[IntArray, IntArray]:
     """Keys and entries of all zones in all cells that they share a point with."""
     zones = zone_box.shape[0]
@@ -171,7 +174,7 @@ def _cover(
             if part[cell, 0] > part[cell, 2]:
                 continue
             column, row = west + cell % columns, south + cell // columns
-            entry = zone
+            entry = card[zone]
             for side in range(4):
                 origin = (column if side % 2 == 0 else row) << size
                 place = (np.int64(np.floor(part[cell, side])) - origin) >> fine

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geo.grid import PART_BITS, PLACE_BITS, TURN, UNITS_PER_DEGREE, cell_key, first_slot, part_mask
 from geo.machine import popcount, prefetch
 from geo.measure import signed_distance_m
-from geo.near import CardArray, NearArray, near_signed_distance_m
+from geo.near import LINE, Cards, Deck, near_signed_distance_m
 from geo.projection import FloatArray, IntArray, compiled
 
 DONE, MORE_CANDIDATES, MORE_PAIRS = 0, 1, 2
@@ -27,15 +27,15 @@ _LEAST_EAST_M = 111_319.0
 _POLE_GUARD_DEG = 89.0
 _INSERTION_SORT = 24
 _AHEAD = 12  # candidates whose vertices are on their way while one is measured
-_ONE_LINE = 16  # singles
-_ZONE_BITS = 32
-_ZONE_MASK = (1 << _ZONE_BITS) - 1
+_LINES_AT_ONCE = 4  # of a card and its vertices: those of up to 16 edges
+_CARD_BITS = 32
+_CARD_MASK = (1 << _CARD_BITS) - 1
 _PLACE_MASK = (1 << PLACE_BITS) - 1
 
-Cells = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
+Grid = tuple[IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray, IntArray]
 Outline = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 Trees = tuple[IntArray, FloatArray, IntArray, IntArray]
-Near = tuple[CardArray, NearArray]
+Near = tuple[Cards, Deck]
 Fixes = tuple[FloatArray, FloatArray, FloatArray]
 Scratch = tuple[IntArray, IntArray, IntArray]
 Pairs = tuple[IntArray, IntArray, FloatArray]
@@ -52,7 +52,7 @@ def first_unmatchable(lon: FloatArray, lat: FloatArray, reach: FloatArray) -> in
 
 @compiled
 def match_fixes(
-    cells: Cells,
+    cells: Grid,
     outline: Outline,
     trees: Trees,
     near: Near,
@@ -82,9 +82,7 @@ def match_fixes(
 
 
 @compiled
-def _list_cells(
-    cells: Cells, fixes: Fixes, start: int, stop: int, boxes: IntArray, probes: IntArray
-) -> tuple[int, int]:
+def _list_cells(cells: Grid, fixes: Fixes, start: int, stop: int, boxes: IntArray, probes: IntArray) -> tuple[int, int]:
     """Reach boxes (units) of the next fixes and a probe (fix, size, column, row, key) for every cell they touch."""
     lon, lat, reach = fixes
     shifts = cells[3]
@@ -121,8 +119,8 @@ def _list_cells(
 
 
 @compiled
-def _find_cells(cells: Cells, probes: IntArray, count: int) -> int:
-    """Replace the key of each probe by its cell; keep those whose cell is there. A key of -1 stays; answers how many."""
+def _find_cells(cells: Grid, probes: IntArray, count: int) -> int:
+    """Replace the key of each probe by its cell and keep those whose cell is there; -1 stays. Answers how many."""
     slots = cells[0]
     last = slots.shape[0] - 1
     kept = 0
@@ -143,7 +141,7 @@ def _find_cells(cells: Cells, probes: IntArray, count: int) -> int:
 
 
 @compiled
-def _look_at_parts(cells: Cells, boxes: IntArray, probes: IntArray, count: int) -> int:
+def _look_at_parts(cells: Grid, boxes: IntArray, probes: IntArray, count: int) -> int:
     """Keep the probes in whose cell some zone is in the same part as the fix's box; answers how many."""
     kept = 0
     for at in range(count):
@@ -178,10 +176,8 @@ def _box_in_cell(box: IntArray, probe: IntArray, bits: int) -> tuple[int, int, i
 
 
 @compiled
-def _collect(
-    cells: Cells, cards: CardArray, boxes: IntArray, probes: IntArray, probe_count: int, found: IntArray
-) -> int:
-    """Zones whose part in a cell meets the fix's box, as fix << 32 | zone, sorted, no pair twice; their number.
+def _collect(cells: Grid, cards: Cards, boxes: IntArray, probes: IntArray, probe_count: int, found: IntArray) -> int:
+    """Zones whose part in a cell meets the fix's box, as fix << 32 | card, sorted, no pair twice; their number.
 
     Answers the room that is needed when ``found`` is too small.
     """
@@ -200,29 +196,31 @@ def _collect(
         if count + room > found.size:
             return int(count + room)
         if cell < 0:
-            count = _scan_level(cells, probe[1], boxes[fix], fix << _ZONE_BITS, count, found)
+            count = _scan_level(cells, probe[1], boxes[fix], fix << _CARD_BITS, count, found)
             probes_of_fix += 1  # a scan is not in order
             continue
         west, south, east, north = _box_in_cell(boxes[fix], probe, 8)
         for entry in entries[start : start + room]:
             apart = (((entry >> 24) & 255) > east) | (((entry >> 16) & 255) > north)
             apart |= (((entry >> 8) & 255) < west) | ((entry & 255) < south)
-            found[count] = fix << _ZONE_BITS | entry >> 32
-            prefetch(cards, entry >> 32)
+            card = entry >> _CARD_BITS
+            found[count] = fix << _CARD_BITS | card
+            for line in range(_LINES_AT_ONCE):
+                prefetch(cards, card + line)
             count += not apart
     return _sorted_unique(found, first, count) if probes_of_fix > 1 else count
 
 
 @compiled
-def _scan_level(cells: Cells, level: int, box: IntArray, fix_bits: int, count: int, found: IntArray) -> int:
+def _scan_level(cells: Grid, level: int, box: IntArray, fix_bits: int, count: int, found: IntArray) -> int:
     """Try every zone of one cell size by its box."""
-    level_zones, level_start, zone_box = cells[4], cells[5], cells[6]
+    level_zones, level_start, zone_box, card = cells[4], cells[5], cells[6], cells[7]
     for place in range(level_start[level], level_start[level + 1]):
         zone = level_zones[place]
         if zone_box[zone, 1] <= box[3] and zone_box[zone, 3] >= box[1]:
             for turn in (-TURN, 0, TURN):
                 if zone_box[zone, 0] + turn <= box[2] and zone_box[zone, 2] + turn >= box[0]:
-                    found[count] = fix_bits | zone
+                    found[count] = fix_bits | card[zone]
                     count += 1
                     break
     return count
@@ -267,19 +265,19 @@ def _measure(
     """Append the candidates that are nearer than the reach of their fix."""
     lon, lat, reach = fixes
     fix_row, zone_row, signed_m = out
-    cards, vertices = near
+    cards, deck = near
     ahead = 0
     for place in range(found.size):
         while ahead < found.size and ahead <= place + _AHEAD:
-            card = cards[found[ahead] & _ZONE_MASK]
-            for line in range(card.start, card.start + 2 * card.edges, _ONE_LINE):
-                prefetch(vertices, line)
+            line = found[ahead] & _CARD_MASK
+            for later in range(line + _LINES_AT_ONCE, line + 2 + 2 * cards[line].edges // LINE):
+                prefetch(cards, later)
             ahead += 1
-        fix, zone = start + (found[place] >> _ZONE_BITS), found[place] & _ZONE_MASK
-        card = cards[zone]
-        signed = near_signed_distance_m(card, vertices, lon[fix], lat[fix])
+        fix, line = start + (found[place] >> _CARD_BITS), found[place] & _CARD_MASK
+        card = cards[line]
+        signed = near_signed_distance_m(card, deck, (line + 1) * LINE, lon[fix], lat[fix])
         if math.isnan(signed):
-            signed = signed_distance_m(outline, trees, zone, (lon[fix], lat[fix], reach[fix]))
+            signed = signed_distance_m(outline, trees, card.zone, (lon[fix], lat[fix], reach[fix]))
         row = card.row
         fix_row[count], zone_row[count], signed_m[count] = fix, row, signed
         count += signed < reach[fix] and (alive.size == 0 or alive[row])

@@ -1,9 +1,10 @@
 """Signed metres from a fix to the usual small zone near it: single precision, sixteen edges at a time.
 
-A card holds what is needed of one zone in one cache line. Places are taken from its south-west corner, so that single
-precision errs by less than 1 mm; where that could tell inside from outside, the answer is left to ``geo.measure``.
-Metres come from scales at that corner that change with latitude to first order, taken midway between fix and vertex
-(Gauss): below 1 mm up to ``FARTHEST_M`` and 85 degrees.
+A card holds what is needed of one zone in one cache line; its vertices follow it, in lines of their own, so that both
+are on their way from memory at once. All together are the deck. Places are taken from the zone's south-west corner, so
+that single precision errs by less than 1 mm; where that could tell inside from outside, the answer is left to
+``geo.measure``. Metres come from scales at that corner that change with latitude to first order, taken midway between
+fix and vertex (Gauss): below 1 mm up to ``FARTHEST_M`` and 85 degrees.
 """
 
 import math
@@ -16,15 +17,15 @@ from numpy.typing import NDArray
 
 from geo.large_pages import in_large_pages
 from geo.outline import CIRCLE, PATH, Forest, Outlines
-from geo.projection import ECCENTRICITY_SQUARED, EQUATOR_RADIUS_M, compiled
+from geo.projection import ECCENTRICITY_SQUARED, EQUATOR_RADIUS_M, FloatArray, IntArray, compiled
 
 CARD = np.dtype(
     [
-        ("edges", np.int32),  # in ``near``, a multiple of ``LANES``; 0 for a circle, -1 for what geo.measure must do
+        ("edges", np.int32),  # a multiple of ``LANES``; 0 for a circle, -1 for what geo.measure must do
         ("closed", np.int32),
-        ("start", np.int64),  # in ``near``: longitudes of edges + 1 vertices, then their latitudes
+        ("zone", np.int64),  # local number
         ("row", np.int64),  # public row
-        ("west", np.float64),  # degrees, the corner that ``near`` counts from; of a circle its centre
+        ("west", np.float64),  # degrees, the corner that vertices count from; of a circle its centre
         ("south", np.float64),
         ("margin_m", np.float64),
         ("east_m", np.float32),  # metres per degree at the corner, and half their change per degree of latitude
@@ -34,17 +35,17 @@ CARD = np.dtype(
     ]
 )
 LANES = 16
+LINE = 16  # singles in a cache line
 FARTHEST_M = 3_000.0
 
 _WIDEST_DEG = 0.05
 _HIGHEST_DEG = 85.0
 _DOUBTFUL_M = 0.02  # so near an edge, double precision must tell the side
 _FARTHEST_DEG = 1.0
-_LINE_BYTES = 64
 _LARGEST = 0x7F7FFFFF  # the bits of the largest single
 
-NearArray = NDArray[np.float32]
-CardArray = NDArray[Any]
+Deck = NDArray[np.float32]
+Cards = NDArray[Any]  # CARD
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -54,8 +55,11 @@ def _vectorised(function: Function) -> Function:
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function))
 
 
-def deal(outlines: Outlines, forest: Forest) -> tuple[CardArray, NearArray]:
-    """Cards ``[m]`` and near vertices of all zones."""
+def deal(outlines: Outlines, forest: Forest) -> tuple[Deck, IntArray]:
+    """The deck of all zones, and the line of each zone's card in it ``[m]``.
+
+    After a card come the longitudes of ``edges + 1`` vertices from its corner, then their latitudes (degrees).
+    """
     bounds = outlines.bounds
     kind = forest.head[:, 0] & 3
     small = (bounds[:, 2] - bounds[:, 0] <= _WIDEST_DEG) & (bounds[:, 3] - bounds[:, 1] <= _WIDEST_DEG)
@@ -63,25 +67,27 @@ def deal(outlines: Outlines, forest: Forest) -> tuple[CardArray, NearArray]:
     path = small & (kind == PATH)
     true_edges = np.where(path, forest.head[:, 3] - forest.head[:, 2], 0)
     edges = np.where(path, -(-true_edges // LANES) * LANES, np.where(small & (kind == CIRCLE), 0, -1))
-    room = np.where(path, 2 * (edges + 1), 0)
-    cards = _aligned(len(outlines))
+    lines = 1 + np.where(path, -(-2 * (edges + 1) // LINE), 0)
+    line = np.cumsum(lines) - lines
+    cards = np.zeros(len(outlines), dtype=CARD)
     cards["edges"], cards["closed"] = edges, forest.head[:, 0] >> 2
-    cards["start"], cards["row"] = np.cumsum(room) - room, forest.head[:, 1]
+    cards["zone"], cards["row"] = np.arange(len(outlines)), forest.head[:, 1]
     cards["west"], cards["south"], cards["margin_m"] = bounds[:, 0], bounds[:, 1], outlines.margin_m
     _scale(cards)
-    near = np.empty(int(room.sum()), dtype=np.float32)
-    _fill(cards, outlines.x, outlines.y, forest.head[:, 2].copy(), true_edges, near)
-    return in_large_pages(cards), in_large_pages(near)
+    deck = _aligned(int(lines.sum()))
+    deck.view(CARD)[line] = cards
+    _fill(cards, line, outlines.x, outlines.y, forest.head[:, 2].copy(), true_edges, deck)
+    return in_large_pages(deck), line
 
 
-def _aligned(count: int) -> CardArray:
-    """Cards to be filled, none of which lies across two cache lines."""
-    raw = np.empty((count + 1) * _LINE_BYTES, dtype=np.uint8)
-    skipped = -raw.ctypes.data % _LINE_BYTES
-    return raw[skipped : skipped + count * CARD.itemsize].view(CARD)
+def _aligned(lines: int) -> Deck:
+    """An empty deck whose lines are those of the cache."""
+    raw = np.empty((lines + 1) * LINE, dtype=np.float32)
+    skipped = -(raw.ctypes.data // raw.itemsize) % LINE
+    return raw[skipped : skipped + lines * LINE]
 
 
-def _scale(cards: CardArray) -> None:
+def _scale(cards: Cards) -> None:
     """Metres per degree at the corners and half their change, by the radii of curvature."""
     radians = math.pi / 180.0
     sine, cosine = np.sin(np.radians(cards["south"])), np.cos(np.radians(cards["south"]))
@@ -96,25 +102,30 @@ def _scale(cards: CardArray) -> None:
 
 @compiled
 def _fill(
-    cards: CardArray,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    first: NDArray[np.int64],
-    true_edges: NDArray[np.int64],
-    near: NearArray,
+    cards: Cards,
+    line: IntArray,
+    x: FloatArray,
+    y: FloatArray,
+    first: IntArray,
+    true_edges: IntArray,
+    deck: Deck,
 ) -> None:
-    """Vertices from the corner; the last one is repeated, so that no loop has a remainder."""
+    """Vertices after their cards; the last one is repeated, so that no loop has a remainder."""
     for zone in range(cards.size):
         card = cards[zone]
+        start = (line[zone] + 1) * LINE
         for vertex in range(card.edges + 1 if card.edges > 0 else 0):
             source = first[zone] + min(vertex, true_edges[zone])
-            near[card.start + vertex] = x[source] - card.west
-            near[card.start + card.edges + 1 + vertex] = y[source] - card.south
+            deck[start + vertex] = x[source] - card.west
+            deck[start + card.edges + 1 + vertex] = y[source] - card.south
 
 
 @compiled
-def near_signed_distance_m(card: Any, near: NearArray, lon: float, lat: float) -> float:
-    """Signed metres from the fix (degrees) to the zone of ``card``; NaN when ``geo.measure`` must tell."""
+def near_signed_distance_m(card: Any, deck: Deck, start: int, lon: float, lat: float) -> float:
+    """Signed metres from the fix (degrees) to the zone of ``card``; NaN when ``geo.measure`` must tell.
+
+    ``start`` is where its vertices begin in the deck.
+    """
     dlon, dlat = lon - card.west, lat - card.south
     if card.edges < 0 or not (abs(dlon) < _FARTHEST_DEG and abs(dlat) < _FARTHEST_DEG):
         return math.nan
@@ -123,7 +134,7 @@ def near_signed_distance_m(card: Any, near: NearArray, lon: float, lat: float) -
         north = (card.north_m + dlat * card.north_change_m) * dlat
         distance = math.sqrt(east * east + north * north)
         return distance - card.margin_m if distance <= FARTHEST_M else math.nan
-    squared, crossed = _path_distance_squared(near, card, np.float32(dlon), np.float32(dlat))
+    squared, crossed = _path_distance_squared(deck, start, card, np.float32(dlon), np.float32(dlat))
     distance = math.sqrt(squared)
     if distance > FARTHEST_M or (card.closed == 1 and distance < _DOUBTFUL_M):
         return math.nan
@@ -132,7 +143,7 @@ def near_signed_distance_m(card: Any, near: NearArray, lon: float, lat: float) -
 
 @_vectorised
 def _path_distance_squared(
-    near: NearArray, card: Any, dlon: np.float32, dlat: np.float32
+    deck: Deck, start: int, card: Any, dlon: np.float32, dlat: np.float32
 ) -> tuple[np.float32, np.int32]:
     """Squared metres to the path of ``card``, and the number of its edges east of the fix.
 
@@ -142,9 +153,9 @@ def _path_distance_squared(
     east, east_change, north, north_change = card.east_m, card.east_change_m, card.north_m, card.north_change_m
     zero, one, tiny = np.float32(0.0), np.float32(1.0), np.float32(1e-20)
     best, crossed = np.int32(_LARGEST), np.int32(0)
-    start, edges = card.start, card.edges
+    edges = card.edges
     for first in range(start, start + edges, LANES):
-        xs, ys = near[first : first + LANES + 1], near[first + edges + 1 : first + edges + LANES + 2]
+        xs, ys = deck[first : first + LANES + 1], deck[first + edges + 1 : first + edges + LANES + 2]
         lane_best, lane_crossed = np.int32(_LARGEST), np.int32(0)
         for lane in range(LANES):
             adx, ady = xs[lane] - dlon, ys[lane] - dlat

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from geo.grid import Grid
 from geo.kernel import BLOCK_FIXES, DONE, MORE_CANDIDATES, PROBE_ROOM, Fixes, Pairs, match_fixes
-from geo.near import CardArray, NearArray, deal
+from geo.near import CARD, Deck, deal
 from geo.outline import Forest, Outlines
 from geo.projection import FloatArray, IntArray
 
 _FIRST_ROOM = 4096
 
-AnyArray = NDArray[Any]  # of float64, float32, int64, bool or CARD
+AnyArray = NDArray[Any]  # of float64, float32, int64 or bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +26,14 @@ class Segment:
     outlines: Outlines
     forest: Forest
     grid: Grid
-    cards: CardArray
-    near: NearArray
+    deck: Deck
 
     @classmethod
     def over(cls, outlines: Outlines, row: IntArray) -> Self:
         """Compile ``outlines``; their order is that of ``row``, which must ascend."""
         forest = Forest.over(outlines, row)
-        cards, near = deal(outlines, forest)
-        parts = cls(row=row, outlines=outlines, forest=forest, grid=Grid.over(outlines), cards=cards, near=near)
-        return parts._sealed()
+        deck, card = deal(outlines, forest)
+        return cls(row=row, outlines=outlines, forest=forest, grid=Grid.over(outlines, card), deck=deck)._sealed()
 
     @classmethod
     def merged(cls, segments: list[Self], alive: NDArray[np.bool_]) -> Self:
@@ -53,10 +51,9 @@ class Segment:
 
         ``alive`` by public row; empty when no zone was removed.
         """
-        grid = self.grid
-        cells = (grid.slots, grid.cells, grid.entries, grid.shifts, grid.level_zones, grid.level_start, grid.zone_box)
+        cells = tuple(getattr(self.grid, part.name) for part in fields(self.grid))
         outline, trees = self.kernel_outline(), self.kernel_trees()
-        near = (self.cards, self.near)
+        near = (self.deck.view(CARD), self.deck)
         boxes = np.empty((BLOCK_FIXES, 4), dtype=np.int64)
         probes = np.empty((PROBE_ROOM, 5), dtype=np.int64)
         found = np.empty(_FIRST_ROOM, dtype=np.int64)
@@ -87,7 +84,7 @@ class Segment:
         parts = (self.outlines, self.forest, self.grid)
         named = {f.name if part is not self.forest else f"tree_{f.name}": getattr(part, f.name)
                  for part in parts for f in fields(part)}  # fmt: skip
-        return {"row": self.row, "cards": self.cards, "near": self.near, **named}
+        return {"row": self.row, "deck": self.deck, **named}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> Self:
@@ -97,8 +94,7 @@ class Segment:
             outlines=Outlines(**{f.name: _plain(arrays[f.name]) for f in fields(Outlines)}),
             forest=Forest(**{f.name: _plain(arrays[f"tree_{f.name}"]) for f in fields(Forest)}),
             grid=Grid(**{f.name: _plain(arrays[f.name]) for f in fields(Grid)}),
-            cards=_plain(arrays["cards"]),
-            near=_plain(arrays["near"]),
+            deck=_plain(arrays["deck"]),
         )._sealed()
 
     def _sealed(self) -> Self:

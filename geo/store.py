@@ -7,7 +7,7 @@ import numpy as np
 
 from geo.index import ZoneIndex
 
-_FORMAT = 3  # raise it when the meaning of an array changes
+_FORMAT = 4  # raise it when the meaning of an array changes
 
 
 def save_zone_index(index: ZoneIndex, folder: Path) -> None:

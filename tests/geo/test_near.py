@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from geo.grid import part_mask
 from geo.measure import signed_distance_m
-from geo.near import CARD, FARTHEST_M, deal, near_signed_distance_m
+from geo.near import CARD, FARTHEST_M, LINE, deal, near_signed_distance_m
 from geo.outline import Forest, Outlines
 from geo.shapes import Area, Circle, Corridor, Shape
 
@@ -33,10 +33,10 @@ def both(shape: Shape, longitude: float, latitude: float) -> tuple[float, float]
     """Signed metres by single and by double precision."""
     outlines = Outlines.of([shape])
     forest = Forest.over(outlines, np.zeros(1, dtype=np.int64))
-    cards, near = deal(outlines, forest)
+    deck, line = deal(outlines, forest)
     outline = (outlines.x, outlines.y, outlines.bounds, outlines.margin_m)
     trees = (forest.head, forest.box, forest.skip, forest.ends)
-    single = near_signed_distance_m(cards[0], near, longitude, latitude)
+    single = near_signed_distance_m(deck.view(CARD)[line[0]], deck, (line[0] + 1) * LINE, longitude, latitude)
     return single, signed_distance_m(outline, trees, 0, (longitude, latitude, 10_000.0))
 
 
@@ -57,7 +57,7 @@ def test_single_precision_differs_by_less_than_a_few_millimetres(
     north = away * size_m * math.cos(bearing) / 111_000.0
     single, double = both(shape, 117.2 + east, latitude + north)
     outlines = Outlines.of([shape])
-    assume(deal(outlines, Forest.over(outlines, np.zeros(1, dtype=np.int64)))[0]["edges"][0] >= 0)
+    assume(deal(outlines, Forest.over(outlines, np.zeros(1, dtype=np.int64)))[0].view(CARD)["edges"][0] >= 0)
     if math.isnan(single):
         assert abs(double) < 0.03 or abs(double) > FARTHEST_M - 800.0, "left to double precision without need"
     else:
@@ -89,9 +89,10 @@ def test_what_single_precision_may_not_do_is_left_alone(shape: Shape, longitude:
 
 def test_a_card_fills_one_cache_line_and_lies_in_it() -> None:
     outlines = Outlines.of([shape_at("circle", 117.0, 34.0, 5.0, 0)] * 3)
-    cards, _ = deal(outlines, Forest.over(outlines, np.arange(3)))
-    assert CARD.itemsize == 64
-    assert cards.ctypes.data % 64 == 0
+    deck, line = deal(outlines, Forest.over(outlines, np.arange(3)))
+    assert CARD.itemsize == 64 == LINE * deck.itemsize
+    assert deck.ctypes.data % 64 == 0
+    assert deck.view(CARD)["row"][line].tolist() == [0, 1, 2]
 
 
 @given(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)))
