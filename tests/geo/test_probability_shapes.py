@@ -360,7 +360,9 @@ def greatest_chance(shape: Shape, accuracy_m: float) -> float:
     random, (west, south, east, north) = np.random.default_rng(11), flat.bounds
     places = random.uniform((west, south), (east, north), (6000, 2))
     places = np.concatenate([places[shapely.contains_xy(flat, *places.T)][:250], shapely.get_coordinates(flat)])
-    places = np.concatenate([places, random.uniform((west, south), (east, north), (150, 2))])
+    along = shapely.line_interpolate_point(flat.boundary, np.linspace(0.0, 1.0, 200), normalized=True)
+    scattered = random.uniform((west, south), (east, north), (150, 2))
+    places = np.concatenate([places, shapely.get_coordinates(along), scattered])
     zone = ShapeProbability.build([shape])
 
     def chance(at: FloatArray) -> FloatArray:
@@ -374,7 +376,7 @@ def greatest_chance(shape: Shape, accuracy_m: float) -> float:
         )
 
     found = chance(places)
-    order = np.argsort(-found)[:40]
+    order = np.argsort(-found)[:120]
     places, found = places[order], found[order]
     angle = np.arange(8) * math.pi / 4
     ways = np.column_stack([np.cos(angle), np.sin(angle)])
