@@ -27,9 +27,9 @@ _EVEN_CHORDS, _CORNER_CHORDS = 24, 24
 _SHARP = 0.85  # cosine of the turn from which a corner counts
 _LEAST_SIGMA_M = 1.5  # no accuracy is read as less
 _CERTAIN = 1.0 - 1e-9
-_PLENTY = 0.998  # a place as sure as this needs no better one
-_CLIMBS = 3  # steps of a place at one sigma
-_LEAST_STEP = 0.04  # sigma; a summit is flat
+_PLENTY = 0.9995  # a place as sure as this needs no better one
+_CLIMBS = 5  # steps of a place at one sigma
+_LEAST_STEP = 0.03  # sigma; a summit is flat
 _MEET = 0.6  # sigma; places nearer than this go on as one
 _WORTH = 0.6  # of the best: a place with less does not climb
 _SHARE = 200  # zones, the least that are worth a thread
@@ -85,7 +85,7 @@ def best_on_curves(curves: FloatArray, sigma_m: FloatArray) -> FloatArray:
 def _search(rings: Columns, span: tuple[int, int], curves: FloatArray, area_m2: FloatArray) -> None:
     """Fill ``curves`` and ``area_m2`` for the zones of ``span``."""
     zone_run = rings[4]
-    most = _EVEN_CHORDS + _CORNER_CHORDS + 2
+    most = _EVEN_CHORDS + 2 * _CORNER_CHORDS + 2
     places, worth = np.empty((most, 2)), np.empty(most)
     for zone in range(span[0], span[1]):
         if zone_run[zone] == zone_run[zone + 1]:
@@ -146,7 +146,7 @@ def _add_chords(
                 continue
             while walked < long and count <= _EVEN_CHORDS:
                 lon, lat = x[vertex] + walked / long * ux / scale[0], y[vertex] + walked / long * uy / scale[1]
-                count = _add_chord(rings, zone, lon, lat, -uy / long, ux / long, scale, places, count)
+                count = _add_chord(rings, zone, (lon, lat), (-uy / long, ux / long), scale, 0.5, places, count)
                 walked += spacing
             walked -= long
             if corners < _CORNER_CHORDS:
@@ -155,7 +155,10 @@ def _add_chords(
                 other = math.hypot(vx, vy)
                 if ux * vx + uy * vy < _SHARP * long * other:
                     nx, ny = -uy / long - vy / other, ux / long + vx / other
-                    count = _add_chord(rings, zone, x[vertex + 1], y[vertex + 1], nx, ny, scale, places, count)
+                    corner = x[vertex + 1], y[vertex + 1]
+                    count = _add_chord(rings, zone, corner, (nx, ny), scale, 0.5, places, count)
+                    if ux * vy < uy * vx:  # at an inner corner the widest spot is nearer to it
+                        count = _add_chord(rings, zone, corner, (nx, ny), scale, 0.3, places, count)
                     corners += 1
     worth[:count] = 1.0
     return count
@@ -165,18 +168,18 @@ def _add_chords(
 def _add_chord(
     rings: Columns,
     zone: int,
-    lon: float,
-    lat: float,
-    nx: float,
-    ny: float,
+    start: tuple[float, float],
+    way: tuple[float, float],
     scale: tuple[float, float],
+    part: float,
     places: FloatArray,
     count: int,
 ) -> int:
-    """Put the middle of the chord from a point on the outline along (nx, ny) in ``places``; their new number."""
+    """Put the place at ``part`` of the chord from a point on the outline along ``way`` in ``places``; how many now."""
+    (lon, lat), (nx, ny) = start, way
     reach = _reach(rings, zone, lon, lat, nx, ny, scale)
     if reach < math.inf:
-        places[count, 0], places[count, 1] = lon + 0.5 * reach * nx / scale[0], lat + 0.5 * reach * ny / scale[1]
+        places[count, 0], places[count, 1] = lon + part * reach * nx / scale[0], lat + part * reach * ny / scale[1]
         return count + 1
     return count
 
@@ -254,7 +257,8 @@ def _climb(rings: Columns, zone: int, scale: tuple[float, float], place: FloatAr
     lon, lat = place[0], place[1]
     for _ in range(_CLIMBS):
         px, py = edge_pull(rings, zone, lon, lat, scale[0], scale[1])
-        stride = (1.0 + 2.0 * chance * chance) / max(chance, 1e-12)  # the shift alone is slow where much is hit
+        stride = (1.0 + 2.0 * chance * chance) / max(chance, 1e-12)
+        stride = max(stride, 0.25 / max(1.0 - chance, 1e-4))  # the shift alone is slow where nearly all is hit
         px, py = stride * px, stride * py
         length = math.hypot(px, py)
         if length < _LEAST_STEP:

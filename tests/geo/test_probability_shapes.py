@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -408,6 +408,7 @@ def test_best_of_a_shape_of_parts_is_the_greatest_probability(family: str, size_
 
 @settings(deadline=None, max_examples=25)
 @given(st.floats(20.0, 500.0), st.floats(0.0, 1.0), st.lists(st.floats(-2.8, 2.8), min_size=2, max_size=6))
+@example(160.0, 0.25, [0.0, 2.75])
 def test_best_of_a_bent_corridor_is_the_greatest_probability(size_m: float, width: float, turns: list[float]) -> None:
     assert_best_is_the_greatest(bent_corridor(size_m, width, turns))
 
