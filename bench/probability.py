@@ -33,7 +33,7 @@ def main() -> None:
     shapes = [a_shape(FAMILIES[number % 5], random) for number in range(options.zones)]
     ShapeProbability.build(shapes[:5])
     began = time.perf_counter()
-    zones = ShapeProbability.build(shapes)
+    zones = ShapeProbability.build(shapes, thread_count=options.threads)
     build_s = time.perf_counter() - began
     columns = pairs_of(shapes, options.pairs, random)
     zones.inside(**{name: column[:100] for name, column in columns.items()})  # type: ignore[arg-type]

@@ -182,6 +182,34 @@ def edge_sum(
 
 
 @compiled
+def edge_pull(rings: Columns, zone: int, lon: float, lat: float, east: float, north: float) -> tuple[float, float]:
+    """The gradient of P at the fix, per sigma: over each edge the density times its inward normal (exact)."""
+    x, y, run_ends, run_box, zone_run, _ = rings
+    reach_x, reach_y = FAR_SIGMA / east, FAR_SIGMA / north
+    px, py = 0.0, 0.0
+    for run in range(zone_run[zone], zone_run[zone + 1]):
+        if run_box[run, 0] - lon > reach_x or lon - run_box[run, 2] > reach_x:
+            continue
+        if run_box[run, 1] - lat > reach_y or lat - run_box[run, 3] > reach_y:
+            continue
+        first = run_ends[run, 0]
+        ax, ay = (x[first] - lon) * east, (y[first] - lat) * north
+        for vertex in range(first + 1, run_ends[run, 1] + 1):
+            bx, by = (x[vertex] - lon) * east, (y[vertex] - lat) * north
+            ux, uy = bx - ax, by - ay
+            squared, cross = ux * ux + uy * uy, ax * by - ay * bx
+            if squared > _LEAST_SQUARED and cross * cross <= FAR_SIGMA * FAR_SIGMA * squared:
+                length = math.sqrt(squared)
+                start, end = (ax * ux + ay * uy) / length, (bx * ux + by * uy) / length
+                if start <= FAR_SIGMA and end >= -FAR_SIGMA:
+                    share = 0.5 * (math.erf(end * math.sqrt(0.5)) - math.erf(start * math.sqrt(0.5)))
+                    share *= math.exp(-0.5 * cross * cross / squared) / (math.sqrt(_TURN) * length)
+                    px, py = px - uy * share, py + ux * share
+            ax, ay = bx, by
+    return px, py
+
+
+@compiled
 def _edge(ax: float, ay: float, bx: float, by: float) -> float:
     """The share of one directed edge a→b (in sigmas from the fix) in S."""
     ux, uy = bx - ax, by - ay

@@ -217,11 +217,17 @@ def _check_geometry(geometry: BaseGeometry, kinds: tuple[type[BaseGeometry], ...
     if geometry.is_empty:
         raise ShapeError("the geometry has no points: draw it again")
     _check_positions(shapely.get_coordinates(geometry))
-    west, south, east, north = _unwrapped(geometry).bounds
+    whole = _unwrapped(geometry)
+    west, south, east, north = whole.bounds
     if max(east - west, north - south) > MAXIMUM_EXTENT_DEG:
+        points = shapely.get_coordinates(whole)
+        farthest = int(np.abs(points - np.median(points, axis=0)).max(axis=1).argmax())
+        longitude, latitude = shapely.get_coordinates(geometry)[farthest].tolist()
         raise ShapeError(
-            f"the shape spans {east - west:.2f} by {north - south:.2f} degrees, more than {MAXIMUM_EXTENT_DEG:g}: "
-            "look for a point that is far from the others, or split the shape"
+            f"the shape spans {east - west:.2f} by {north - south:.2f} degrees, more than {MAXIMUM_EXTENT_DEG:g}: its "
+            f"farthest point is longitude {longitude}, latitude {latitude}; correct it, or split the shape",
+            longitude=longitude,
+            latitude=latitude,
         )
 
 
@@ -231,8 +237,10 @@ def _check_positions(points: FloatArray) -> None:
         if not (math.isfinite(longitude) and math.isfinite(latitude)):
             raise ShapeError(f"a position is not a number: {place}; give finite degrees")
         if abs(latitude) > 90.0 and abs(longitude) <= 90.0:
-            raise ShapeError(f"{place} is not on Earth: longitude and latitude look swapped; put longitude first")
-        raise ShapeError(f"{place} is out of range: longitude must be within ±180 and latitude within ±90 degrees")
+            words = "is not on Earth: longitude and latitude look swapped; put longitude first"
+        else:
+            words = "is out of range: longitude must be within ±180 and latitude within ±90 degrees"
+        raise ShapeError(f"{place} {words}", longitude=longitude, latitude=latitude)
 
 
 def _check_length(name: str, metres: float) -> None:
@@ -272,7 +280,8 @@ def _items(value: object, kind: str) -> Sequence[object]:
 
 
 def _position(value: object, kind: str) -> tuple[float, float]:
-    numbers = [float(item) for item in _items(value, kind) if isinstance(item, int | float) and abs(item) < 1e9]
+    given = [item for item in _items(value, kind) if isinstance(item, int | float) and not isinstance(item, bool)]
+    numbers = [float(item) for item in given if abs(item) < 1e9]
     if len(numbers) < 2 or len(numbers) != len(_items(value, kind)):
         raise ShapeError(f"a position of the {kind} is {value!r:.80}: give [longitude, latitude] as numbers")
     return numbers[0], numbers[1]

@@ -104,7 +104,7 @@ def test_pairs_and_metres_equal_brute_force(seed: int, latitude: float, longitud
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(-179.9, 179.9), st.floats(-84.0, 84.0), st.floats(0.0, 360.0), st.floats(0.0, 1000.0))
+@given(st.floats(-180.0, 180.0), st.floats(-85.0, 85.0), st.floats(0.0, 360.0), st.floats(0.0, 1000.0))
 def test_circle_distance_is_exact_to_a_centimetre_anywhere(
     longitude: float, latitude: float, azimuth: float, metres: float
 ) -> None:

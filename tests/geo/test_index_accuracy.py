@@ -10,8 +10,8 @@ from shapely.geometry import LineString, Polygon
 
 from geo.index import ZoneIndex
 from geo.projection import FloatArray
-from geo.shapes import Area, Circle, Corridor, Shape, equivalent_radius_m
-from tests.geo.test_index import edge_distance_m, star
+from geo.shapes import Area, Circle, Corridor, Shape, equivalent_radius_m, shape_bounds
+from tests.geo.test_index import edge_distance_m, signed_distance_m, star
 
 GEOD = pyproj.Geod(ellps="WGS84")
 
@@ -35,7 +35,7 @@ def near_reference_m(lon: float, lat: float, ring: FloatArray) -> float:
     return min(edge_distance_m(lon, lat, LineString(closed[edge : edge + 2])) for edge in likely.tolist())
 
 
-@pytest.mark.parametrize("latitude", [0.0, 34.0, -53.0, 70.0, 82.0])
+@pytest.mark.parametrize("latitude", [0.0, 34.0, -53.0, 70.0, 82.0, 83.6])
 @pytest.mark.parametrize("longitude", [117.0, 179.98])
 @pytest.mark.parametrize(
     ("radius_m", "corners"), [(3.0, 5), (60.0, 12), (900.0, 40), (5_000.0, 300), (150_000.0, 50_000)]
@@ -58,7 +58,47 @@ def test_an_area_is_exact_within_a_kilometre_of_its_edge(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(-84.0, 84.0), st.floats(0.0, 360.0), st.floats(0.1, 400_000.0), st.floats(-1_000.0, 1_000.0))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, -34.0, 83.5, 84.6, -84.9]),
+    st.sampled_from([117.0, 180.0, -180.0, 179.99, -179.99]),
+    st.floats(0.0, 4.0),
+)
+def test_pairs_and_metres_near_the_limits_equal_brute_force(
+    seed: int, latitude: float, longitude: float, exponent: float
+) -> None:
+    """Both sides of the antimeridian and up to 85 degrees, kiosks to 3 km, reaches of 1 m to 10 km."""
+    rng = np.random.default_rng(seed)
+    shapes = [shape_near(rng, longitude, latitude) for _ in range(4)]
+    lon, lat, _ = GEOD.fwd([longitude] * 6, [latitude] * 6, rng.uniform(0, 360, 6), rng.uniform(0, 8_000, 6))
+    lon, lat, reach_m = (np.asarray(lon) + 180.0) % 360.0 - 180.0, np.asarray(lat), 10.0**exponent
+    pairs = ZoneIndex.build(shapes).match(longitude=lon, latitude=lat, reach_m=reach_m)
+    found = np.full((6, len(shapes)), np.inf)
+    found[pairs.fix_row, pairs.zone_row] = pairs.signed_distance_m
+    for (fix, zone), metres in np.ndenumerate(found):
+        west = shape_bounds(shapes[zone])[0]
+        turned = west + (lon[fix] - west + 180.0) % 360.0 - 180.0
+        wanted = signed_distance_m(float(turned), float(lat[fix]), shapes[zone])
+        if np.isfinite(metres):
+            assert metres == pytest.approx(wanted, abs=0.1)
+        else:
+            assert wanted > reach_m - 0.1
+
+
+def shape_near(rng: np.random.Generator, longitude: float, latitude: float) -> Shape:
+    """A circle, area or corridor within 3 km; corners continuous in longitude."""
+    size_m, kind = float(10.0 ** rng.uniform(0.5, 3.5)), int(rng.integers(3))
+    x, y, _ = GEOD.fwd(longitude, latitude, rng.uniform(0, 360), rng.uniform(0, 3_000))
+    if kind == 0:
+        return Circle(longitude=x, latitude=y, radius_m=size_m)
+    ring = ring_about(x, y, size_m, int(rng.integers(3, 40)))
+    if kind == 1:
+        return Area(geometry=Polygon(ring))
+    return Corridor(line=LineString(ring), half_width_m=size_m / 8.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-84.9, 84.9), st.floats(0.0, 360.0), st.floats(0.1, 400_000.0), st.floats(-1_000.0, 1_000.0))
 def test_a_circle_is_exact_within_a_kilometre_of_its_edge(
     latitude: float, azimuth: float, radius_m: float, beyond_m: float
 ) -> None:

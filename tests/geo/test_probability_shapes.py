@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geo.local_shape import Rings
 from geo.probability import SIGMA_PER_ACCURACY, ShapeProbability, centre_probability
 from geo.projection import metres_per_degree
-from geo.shapes import Area, Circle, Corridor, Shape, equivalent_radius_m
+from geo.shapes import Area, Circle, Corridor, Shape, equivalent_radius_m, shape_to_geometry
 
 FloatArray = NDArray[np.float64]
 LONGITUDE, LATITUDE = 117.25, 34.25
@@ -317,3 +318,102 @@ def test_no_shapes_and_no_pairs_give_no_answers() -> None:
         )
         assert zone.best_probability(zone_row=nothing, accuracy_m=[]).shape == (0,)
     assert len(Rings.of([]).x) == 0
+
+
+# ---- the best place
+
+
+def awkward_shape(family: str, size_m: float, width: float) -> Shape:
+    """Shapes whose best place moves far as the error grows; ``width``: 0 to 1, of their thin parts."""
+    s, w = size_m, size_m * (0.01 + 0.09 * width)
+    flat: BaseGeometry = Polygon()
+    match family:
+        case "thin L":
+            flat = Polygon([(0, 0), (s, 0), (s, w), (w, w), (w, s), (0, s)])
+        case "comb":
+            flat = shapely.union_all([shapely.box(s * k / 6, 0, s * k / 6 + w / 2, s) for k in range(6)])
+            flat = flat.union(shapely.box(0, 0, s * 5 / 6, w / 2))
+        case "dumbbell":
+            ends = [Point(0, 0).buffer(0.12 * s), shapely.box(0.7 * s, -0.1 * s, s, 0.1 * s)]
+            flat = shapely.union_all([*ends, shapely.box(0, -w / 4, s, w / 4)])
+        case "ring":
+            flat = Polygon(Point(0, 0).buffer(s / 2).exterior, [Point(0, 0).buffer(s / 2 - w).exterior])
+        case "apart":
+            flat = MultiPolygon([shapely.box(0, 0, 3 * w, 3 * w), shapely.box(s / 2, 0, s / 2 + w, s)])
+    assert isinstance(flat, Polygon | MultiPolygon)
+    return Area(geometry=shapely.transform(flat, degrees))
+
+
+def bent_corridor(size_m: float, width: float, turns: Sequence[float]) -> Shape:
+    heading = np.cumsum(turns)
+    steps = np.column_stack([np.cos(heading), np.sin(heading)]) * size_m / len(turns)
+    line = LineString(degrees(np.vstack([[0.0, 0.0], np.cumsum(steps, axis=0)])))
+    return Corridor(line=line, half_width_m=max(1.0, size_m * (0.005 + 0.05 * width)))
+
+
+def greatest_chance(shape: Shape, accuracy_m: float) -> float:
+    """The greatest P over many places, the best of which climb in eight directions."""
+    outline = shape_to_geometry(shape)
+    assert isinstance(outline, Polygon | MultiPolygon)
+    scale = np.array(metres_per_degree(LATITUDE))
+    flat = shapely.transform(outline, lambda points: (points - (LONGITUDE, LATITUDE)) * scale)
+    random, (west, south, east, north) = np.random.default_rng(11), flat.bounds
+    places = random.uniform((west, south), (east, north), (6000, 2))
+    places = np.concatenate([places[shapely.contains_xy(flat, *places.T)][:250], shapely.get_coordinates(flat)])
+    along = shapely.line_interpolate_point(flat.boundary, np.linspace(0.0, 1.0, 200), normalized=True)
+    scattered = random.uniform((west, south), (east, north), (150, 2))
+    places = np.concatenate([places, shapely.get_coordinates(along), scattered])
+    zone = ShapeProbability.build([shape])
+
+    def chance(at: FloatArray) -> FloatArray:
+        where = degrees(at)
+        return zone.inside(
+            zone_row=np.zeros(len(at), dtype=np.int64),
+            longitude=where[:, 0],
+            latitude=where[:, 1],
+            accuracy_m=accuracy_m,
+            signed_distance_m=np.where(shapely.contains_xy(flat, *at.T), -1e-9, 1e-9),
+        )
+
+    found = chance(places)
+    order = np.argsort(-found)[:120]
+    places, found = places[order], found[order]
+    angle = np.arange(8) * math.pi / 4
+    ways = np.column_stack([np.cos(angle), np.sin(angle)])
+    for stride_m in accuracy_m * np.array([0.5, 0.5, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1]):
+        near = (places[:, None] + ways * stride_m).reshape(-1, 2)
+        chances = chance(near).reshape(-1, 8)
+        best = chances.argmax(axis=1)
+        higher = chances.max(axis=1) > found
+        places[higher] = near.reshape(-1, 8, 2)[higher, best[higher]]
+        found = np.maximum(found, chances.max(axis=1))
+    return float(found.max())
+
+
+BEST_ACCURACIES_M = (4.0, 10.0, 25.0, 65.0, 150.0)
+
+
+def assert_best_is_the_greatest(shape: Shape) -> None:
+    row = np.zeros(len(BEST_ACCURACIES_M), dtype=np.int64)
+    best = ShapeProbability.build([shape]).best_probability(zone_row=row, accuracy_m=BEST_ACCURACIES_M)
+    assert (np.diff(best) <= 1e-12).all()
+    assert best == pytest.approx([greatest_chance(shape, accuracy_m) for accuracy_m in BEST_ACCURACIES_M], abs=0.02)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from(["thin L", "comb", "dumbbell", "ring", "apart"]), st.floats(20.0, 500.0), st.floats(0.0, 1.0))
+def test_best_of_a_shape_of_parts_is_the_greatest_probability(family: str, size_m: float, width: float) -> None:
+    assert_best_is_the_greatest(awkward_shape(family, size_m, width))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(20.0, 500.0), st.floats(0.0, 1.0), st.lists(st.floats(-2.8, 2.8), min_size=2, max_size=6))
+@example(160.0, 0.25, [0.0, 2.75])
+def test_best_of_a_bent_corridor_is_the_greatest_probability(size_m: float, width: float, turns: list[float]) -> None:
+    assert_best_is_the_greatest(bent_corridor(size_m, width, turns))
+
+
+def test_building_in_threads_changes_nothing() -> None:
+    shapes = [bent_corridor(50.0 + number, 0.5, [0.0, 1.0, 2.0]) for number in range(450)]
+    alone, shared = (ShapeProbability.build(shapes, thread_count=count) for count in (1, 2))
+    assert np.array_equal(alone.best_curve, shared.best_curve)

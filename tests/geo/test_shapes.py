@@ -90,6 +90,22 @@ def test_a_self_intersection_says_where() -> None:
     assert caught.value.latitude == pytest.approx(34.1)
 
 
+@pytest.mark.parametrize(
+    ("points", "place"),
+    [
+        ([(117.0, 34.0), (117.1, 34.0), (34.1, 117.1)], (34.1, 117.1)),
+        ([(117.0, 34.0), (117.1, 34.0), (217.1, 34.1)], (217.1, 34.1)),
+        ([(117.0, 34.0), (117.1, 34.0), (11.71, 34.1), (117.0, 34.1)], (11.71, 34.1)),
+        ([(117.0, 34.0), (117.1, 34.1), (117.2, 34.2)], (117.0, 34.0)),
+    ],
+    ids=["swapped", "out of range", "a digit lost", "area 0"],
+)
+def test_one_wrong_point_is_named(points: list[tuple[float, float]], place: tuple[float, float]) -> None:
+    with pytest.raises(ShapeError) as caught:
+        check_shape(Area(geometry=Polygon(points)))
+    assert (caught.value.longitude, caught.value.latitude) == place
+
+
 def test_geojson_becomes_the_shape_it_means() -> None:
     ring = [[117.0, 34.0], [117.01, 34.0, 55.0], [117.01, 34.01], [117.0, 34.0]]
     hole = [[117.008, 34.002], [117.009, 34.002], [117.009, 34.003], [117.008, 34.002]]
@@ -125,6 +141,7 @@ OPEN_RING = [[117.0, 34.0], [117.01, 34.0], [117.01, 34.01], [117.0, 34.01]]
         ({"type": "Polygon", "coordinates": OPEN_RING}, None, "must be a list"),
         ({"type": "Point", "coordinates": ["117", 34.0]}, 5.0, "as numbers"),
         ({"type": "Point", "coordinates": [117.0]}, 5.0, "as numbers"),
+        ({"type": "Point", "coordinates": [117.0, True]}, 5.0, "as numbers"),
         ({"type": "Point", "coordinates": [10**400, 34.0]}, 5.0, "as numbers"),
         ({"type": "Point", "coordinates": [34.0, 117.0]}, 5.0, "look swapped"),
         ({"type": "Feature", "geometry": {}}, None, "'Feature' cannot be a zone"),
