@@ -132,14 +132,19 @@ def shape_to_geometry(shape: Shape) -> BaseGeometry:
     """
     match shape:
         case Circle():
-            azimuths = np.linspace(0.0, -360.0, CIRCLE_POINTS, endpoint=False)  # counter-clockwise, as RFC 7946 asks
-            start = np.full(CIRCLE_POINTS, shape.longitude), np.full(CIRCLE_POINTS, shape.latitude)
-            lon, lat, _ = _GEOD.fwd(*start, azimuths, np.full(CIRCLE_POINTS, shape.radius_m))
-            return _unwrapped(Polygon(np.column_stack([lon, lat])))
+            return circle_outline(shape, CIRCLE_POINTS)
         case Corridor():
             return buffered(continuous(shape.line), shape.half_width_m)
         case Area():
             return shape.geometry
+
+
+def circle_outline(circle: Circle, points: int) -> Polygon:
+    """A ring of ``points`` geodesic points of the circle (degrees, continuous)."""
+    azimuths = np.linspace(0.0, -360.0, points, endpoint=False)  # counter-clockwise, as RFC 7946 asks
+    start = np.full(points, circle.longitude), np.full(points, circle.latitude)
+    lon, lat, _ = _GEOD.fwd(*start, azimuths, np.full(points, circle.radius_m))
+    return _unwrapped(Polygon(np.column_stack([lon, lat])))
 
 
 def shape_bounds(shape: Shape) -> tuple[float, float, float, float]:
