@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from geo.probability import SIGMA_PER_ACCURACY
 from geo.projection import FloatArray, compiled
 from tracking.fix import FixSource
-
-RADIUS_68_IN_SIGMAS = 1.5096
-"""68 % of a round two-dimensional normal error lies within this many standard deviations of one axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,7 @@ def report(
         jump_m, reach_m = jump_m[begun], reach_m[begun]
     admitted_m = reach_m * _of_model(models, model_no, "outlier_admits")
     return Noise(
-        error_m=error * (radius_m / RADIUS_68_IN_SIGMAS)[:, None] + np.where(jumps[:, None], jump_m, 0.0),
+        error_m=error * (radius_m * SIGMA_PER_ACCURACY)[:, None] + np.where(jumps[:, None], jump_m, 0.0),
         reported_m=np.where(jumps, np.maximum(reported_m, admitted_m), reported_m),
         is_outlier=jumps,
     )
