@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tracking.overrides import sweep, with_overrides
 from tracking.point_rules import POINT_RULES, Findings, PointRule, find_by_rule
 from tracking.policy import ENGINE_VERSION, PresencePolicy
-from tracking.quality import Score, find_by_policy, missed_targets, score, sweep, with_overrides
+from tracking.quality import Score, find_by_policy, missed_targets, score
 from tracking.rules import ZoneBook
 from tracking.simulate import TEST_SEEDS_FROM, Simulation, simulate
 from tracking.simulate_delivery import Delivery
@@ -23,6 +24,13 @@ SWEPT: dict[str, tuple[float, ...]] = {
     "probable_probability": (0.30, 0.40, 0.50, 0.60, 0.70, 0.80),
 }
 """What the trade-off varies: one line per value of the first, one point per value of the last."""
+
+_TARGETS = {
+    "most_false_per_day": "误报 false ≤",
+    "most_delay_s": "延迟 delay (s) ≤",
+    "least_possible": "POSSIBLE ≥",
+    "least_probable": "PROBABLE ≥",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +164,7 @@ def trade_off(
         )
 
     swept = []
-    for varied in sweep(policy, values):
-        chosen = {name: float(getattr(varied, name)) for name in values}
+    for chosen, varied in sweep(policy, values):
         label = ", ".join(f"{name} = {value:g}" for name, value in chosen.items())
         swept.append(point(label, chosen, partial(find_by_policy, policy=varied)))
     return TradeOff(
@@ -181,16 +188,19 @@ def trade_off_steps(values: Mapping[str, Sequence[float]]) -> int:
 
 
 def table_of(judged: Judged) -> list[tuple[str, ...]]:
-    """A table whose first row is its heading: one row for the policy and one for each rule."""
+    """A table whose first row is its heading: one row for the policy and one for each rule.
+
+    False is PROBABLE per person-day; POSSIBLE and PROBABLE are shares of the true visits; delay is the median of both.
+    """
     rows: list[tuple[str, ...]] = [
         (
             "规则 rule",
-            "误报/人日 false PROBABLE a day",
-            "疑似召回 POSSIBLE found",
-            "大概率召回 PROBABLE found",
+            "误报/人日 false a day",
+            "疑似 POSSIBLE",
+            "大概率 PROBABLE",
             "无法判定 undecidable",
             "重复 repeats",
-            "延迟 delay: POSSIBLE / PROBABLE",
+            "延迟 delay (min)",
             "目标 target",
         )
     ]
@@ -239,7 +249,10 @@ def as_json(
 def _verdict(judged: Judged) -> str:
     if not judged.has_target:
         return "–"
-    return f"未达 missed: {', '.join(judged.missed)}" if judged.missed else "达标 met"
+    if not judged.missed:
+        return "达标 met"
+    target = judged.scenario.target
+    return "未达 missed: " + ", ".join(f"{_TARGETS[name]} {getattr(target, name):g}" for name in judged.missed)
 
 
 def _percent(share: float | None) -> str:
@@ -247,4 +260,4 @@ def _percent(share: float | None) -> str:
 
 
 def _minutes(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds / 60.0:.1f} min"
+    return "–" if seconds is None else f"{seconds / 60.0:.1f}"

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from api.quality import TradeOff, TradeOffPoint
+from api.quality import FALSE_AT, RECALL_AT, TradeOff, TradeOffPoint
+from tracking.simulate_scenario import SCENARIOS
 
 FORMATS = (".png", ".svg")
 
@@ -36,13 +37,15 @@ def draw(traded: TradeOff, path: Path) -> None:
             label=title,
         )
     for point in traded.rules:
-        _mark(axes, point, marker="s", colour="grey")
-    _mark(axes, traded.chosen, marker="*", colour="black")
+        _mark(axes, point, marker="s", colour="grey", beside=(6, -10))
+    _mark(axes, traded.chosen, marker="*", colour="black", beside=(-40, 6))
     axes.set_xscale("symlog", linthresh=1.0 / traded.person_days)
     axes.set_xlim(left=0.0)
     axes.set_ylim(0.0, 103.0)
-    axes.axvline(0.1, color="green", linewidth=0.8, linestyle="--")
-    axes.axhline(94.0, color="green", linewidth=0.8, linestyle="--", label="target")
+    most, least = SCENARIOS[FALSE_AT].target.most_false_per_day, SCENARIOS[RECALL_AT].target.least_probable
+    assert most is not None and least is not None
+    axes.axvline(most, color="green", linewidth=0.8, linestyle="--")
+    axes.axhline(100.0 * least, color="green", linewidth=0.8, linestyle="--", label="target")
     axes.set_xlabel("PROBABLE per person-day, standing 30 m outside a 50 m zone (urban error)")
     axes.set_ylabel("10-minute visits found as PROBABLE, %")
     axes.set_title(f"Trade-off over {traded.person_days} simulated person-days")
@@ -61,13 +64,13 @@ def _lines(traded: TradeOff) -> list[tuple[str, list[TradeOffPoint]]]:
     return [(title, list(points)) for title, points in groupby(traded.swept, key=head)]
 
 
-def _mark(axes: Axes, point: TradeOffPoint, *, marker: str, colour: str) -> None:
+def _mark(axes: Axes, point: TradeOffPoint, *, marker: str, colour: str, beside: tuple[float, float]) -> None:
     axes.plot([point.false_per_day], [100.0 * point.recall], marker=marker, color=colour, linestyle="none")
     axes.annotate(
         point.label,
         (point.false_per_day, 100.0 * point.recall),
         textcoords="offset points",
-        xytext=(6, -10),
+        xytext=beside,
         fontsize=8,
         color=colour,
     )

@@ -1,8 +1,7 @@
 """How good a policy is on simulated tracks: false suspicions a day, true visits found, and how soon."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,34 +102,6 @@ def missed_targets(score: Score, target: Target) -> tuple[str, ...]:
     over = [name for name, (value, limit) in most.items() if limit is not None and (value is None or value > limit)]
     under = [name for name, (value, limit) in least.items() if limit is not None and (value is None or value < limit)]
     return (*over, *under)
-
-
-def with_overrides(policy: PresencePolicy, values: Mapping[str, object]) -> PresencePolicy:
-    """The policy with some fields changed. Raises ValueError for a name it does not have or a value of another kind."""
-    known = {field.name: getattr(policy, field.name) for field in fields(policy)}
-    changed: dict[str, object] = {}
-    for name, value in values.items():
-        if name not in known:
-            raise ValueError(f"策略没有参数 the policy has no {name!r}；可选 there are: {', '.join(known)}")
-        changed[name] = _of_kind(name, value, known[name])
-    return replace(policy, **changed)  # type: ignore[arg-type] # checked above, field by field
-
-
-def sweep(policy: PresencePolicy, values: Mapping[str, Sequence[float]]) -> tuple[PresencePolicy, ...]:
-    """The policy with every combination of the values, the last field changing fastest."""
-    names = list(values)
-    return tuple(with_overrides(policy, dict(zip(names, chosen, strict=True))) for chosen in product(*values.values()))
-
-
-def _of_kind(name: str, value: object, present: object) -> object:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(present, float) and is_number:
-        return float(value)  # type: ignore[arg-type] # a number
-    if isinstance(present, int) and not isinstance(present, bool) and is_number and value == int(value):  # type: ignore[call-overload]
-        return int(value)  # type: ignore[call-overload]
-    if type(value) is type(present):
-        return value
-    raise ValueError(f"{name} = {value!r}：须为 must be of type {type(present).__name__}，例如 such as {present!r}")
 
 
 def _belonging(

@@ -27,17 +27,18 @@ class TruePaths:
 
     def corner_at(self, person: NDArray[np.int64], at_s: FloatArray) -> NDArray[np.int64]:
         """Flat number of the corner (person * c + corner) from which each person ``[n]`` is coming at ``at_s``."""
-        return np.searchsorted(self._clock().ravel(), self._moment(person, at_s), side="right") - 1
+        return np.searchsorted(self._in_a_line(self.at_s), self._moment(person, at_s), side="right") - 1
 
     def position_m(self, person: NDArray[np.int64], at_s: FloatArray) -> FloatArray:
         """Metres ``[n, 2]`` of people ``[n]`` at seconds ``[n]``."""
-        clock, moment = self._clock().ravel(), self._moment(person, at_s)
-        places = self.place_m.reshape(-1, 2)
+        clock = self._in_a_line(np.column_stack([self.at_s, np.full(len(self.at_s), self.ends_s)]))
+        places = np.concatenate([self.place_m, self.place_m[:, -1:]], axis=1).reshape(-1, 2)
+        moment = self._moment(person, at_s)
         return np.column_stack([np.interp(moment, clock, places[:, axis]) for axis in (0, 1)])
 
-    def _clock(self) -> FloatArray:
-        """One time line for all people, one after the other."""
-        return self.at_s + np.arange(len(self.at_s))[:, None] * self._stride_s()
+    def _in_a_line(self, at_s: FloatArray) -> FloatArray:
+        """Times ``[p, k]`` on one time line for all people, one after the other."""
+        return np.asarray(at_s + np.arange(len(at_s))[:, None] * self._stride_s(), dtype=np.float64).ravel()
 
     def _moment(self, person: NDArray[np.int64], at_s: FloatArray) -> FloatArray:
         return np.asarray(np.minimum(at_s, self.ends_s) + person * self._stride_s(), dtype=np.float64)
