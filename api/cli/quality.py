@@ -20,6 +20,7 @@ from api.quality import (
     trade_off_steps,
 )
 from api.simulating import write_simulation
+from tracking.overrides import sweep
 from tracking.point_rules import POINT_RULES
 from tracking.simulate import TEST_SEEDS_FROM
 from tracking.simulate_delivery import DELIVERIES, Delivery
@@ -91,10 +92,13 @@ def quality(
         names = chosen_scenarios(scenario or ["all"])
         chosen, swept = read_policy(policy), parse_sweep(vary or [])
         setup = Setup(people=people, days=days, seed=seed, delivery=_delivery(delivery))
+        if plot is None and vary:
+            raise ValueError("--sweep 须与 --plot 同用 / --sweep needs --plot: it is what the picture varies")
         if plot is not None:
             from api.quality_plot import check_format, draw  # noqa: PLC0415 # loads for half a second
 
             check_format(plot)
+            sweep(chosen, swept)  # a name that the policy does not have is told now and not after minutes
         with progress("评分 scoring", total=len(names) * (1 + len(POINT_RULES))) as advance:
             judged = judge(names, chosen, setup, progress=advance)
         traded = None
@@ -105,8 +109,11 @@ def quality(
         if as_json_line:
             typer.echo(json.dumps(as_json(judged, chosen, setup, traded), ensure_ascii=False))
             return
+        kind = "调参 tuning" if seed < TEST_SEEDS_FROM else "检验 test"
+        out.print(f"{people} × {days} 人日 person-days  {kind} seed {seed}  策略 policy {chosen.version}", markup=False)
         for item in judged:
-            show_table(table_of(item), title=_title(item.scenario.name, setup))
+            found = item.scenario
+            show_table(table_of(item), title=f"{found.name}: {found.title_zh} / {found.title_en}")
         if plot is not None:
             say(f"权衡图 trade-off: {plot}")
 
@@ -115,12 +122,3 @@ def _delivery(name: str) -> Delivery:
     if name not in DELIVERIES:
         raise ValueError(f"没有网络 no delivery {name!r}；可选 there are: {', '.join(DELIVERIES)}")
     return DELIVERIES[name]
-
-
-def _title(name: str, setup: Setup) -> str:
-    scenario = SCENARIOS[name]
-    kind = "调参 tuning" if setup.seed < TEST_SEEDS_FROM else "检验 test"
-    return (
-        f"{scenario.name}: {scenario.title_zh} / {scenario.title_en}"
-        f"（{setup.people} × {setup.days} 人日 person-days，{kind} seed {setup.seed}）"
-    )

@@ -15,7 +15,7 @@ def noise_of(model: ErrorModel, *, stays: int = 10, interval_s: float = 60.0) ->
     """``PEOPLE`` times ``FIXES`` fixes of one model, each person with so many stays of equal length."""
     number = np.arange(PEOPLE * FIXES)
     return draw_noise(
-        at_s=(number % FIXES) * interval_s,
+        at_s=np.asarray((number % FIXES) * interval_s, dtype=np.float64),
         is_first=number % FIXES == 0,
         stay=number // (FIXES // stays),
         models=[model],
