@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracking.fix import FixBatch
@@ -141,6 +141,7 @@ def test_order_of_delivery_does_not_change_what_is_found() -> None:
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32), per_day=st.floats(0.0, 40.0))
 def test_fixes_of_one_burst_arrive_together_when_it_ends(seed: int, per_day: float) -> None:
     person, at_s = fix_times(people=2, ends_s=86_400.0, interval_s=300.0, rng=np.random.default_rng(seed))
