@@ -10,14 +10,23 @@ from api.demo.journey import TruePath
 from api.demo.plane import FloatArray, Plane
 from geo.datum import Datum, from_wgs84
 from tracking.fix import Fix, FixSource
+from tracking.simulate_error import ErrorModel, correlated, report
 
 LATE_BY = timedelta(minutes=20)
 """How long after its last fix a burst that was held back is delivered."""
-_RADIUS_68_IN_SIGMAS = 1.5096
-"""68 % of a round two-dimensional normal error lies within this many standard deviations of one axis."""
-_CORRELATION_S = 120.0
 _OUTDOORS_M = (8.0, 25.0)
-_OUTLIER_SHARE = 0.012
+_PHONE = ErrorModel(
+    name="phone",
+    source=FixSource.UNKNOWN,
+    radius_m=25.0,
+    correlation_s=(120.0, 120.0),
+    accuracy_scatter=0.10,
+    outlier_share=0.012,
+    outlier_m=(120.0, 300.0),
+    outlier_tail=None,
+    outlier_admits=0.4,
+)
+"""Milder than the simulator's defaults, for an evening that shows what it is meant to show. Radii: :func:`_radii`."""
 
 Window = tuple[datetime, datetime]
 """From (inclusive) and until (exclusive), aware."""
@@ -51,13 +60,14 @@ def observe_path(
     at_s = _fix_times(path, ends_at, habit, rng)
     indoors = path.is_indoors(at_s)
     radius_m = _radii(indoors, habit, rng)
-    error_m = _correlated(at_s, rng) * (radius_m / _RADIUS_68_IN_SIGMAS)[:, None]
-    reported_m = radius_m * np.exp(rng.normal(0.0, 0.10, len(at_s)))
-    jumps = rng.random(len(at_s)) < _OUTLIER_SHARE
-    bearing, reach_m = rng.uniform(0.0, 2 * np.pi, len(at_s)), rng.uniform(120.0, 300.0, len(at_s))
-    error_m += np.where(jumps, reach_m, 0.0)[:, None] * np.column_stack([np.sin(bearing), np.cos(bearing)])
-    reported_m = np.where(jumps, np.maximum(reported_m, reach_m * 0.4), reported_m)
-    lonlat = plane.to_wgs84(path.position_m(at_s) + error_m)
+    noise = report(
+        error=correlated(at_s=at_s, is_first=np.arange(len(at_s)) == 0, correlation_s=_PHONE.correlation_s[0], rng=rng),
+        radius_m=radius_m,
+        models=[_PHONE],
+        model_no=np.zeros(len(at_s), dtype=np.int64),
+        rng=rng,
+    )
+    lonlat = plane.to_wgs84(path.position_m(at_s) + noise.error_m)
     gcj02 = np.column_stack(from_wgs84(longitude=lonlat[:, 0], latitude=lonlat[:, 1], datum=Datum.GCJ02))
     speed_mps = np.abs(path.speed_mps(at_s) + rng.normal(0.0, 0.15, len(at_s)))
     fixes: list[Fix] = []
@@ -71,7 +81,7 @@ def observe_path(
                 longitude=round(float(longitude), 7),
                 latitude=round(float(latitude), 7),
                 datum=Datum.GCJ02 if is_shifted else Datum.WGS84,
-                accuracy_m=round(float(reported_m[row]), 1),
+                accuracy_m=round(float(noise.reported_m[row]), 1),
                 source=FixSource.WIFI if indoors[row] else FixSource.GPS,
                 speed_mps=round(float(speed_mps[row]), 1),
                 battery_percent=round(92.0 - float(seconds) / 600.0),
@@ -100,17 +110,6 @@ def _radii(indoors: NDArray[np.bool_], habit: PhoneHabit, rng: np.random.Generat
     inside_m = habit.indoors_m[0] + share * (habit.indoors_m[1] - habit.indoors_m[0])
     outside_m = _OUTDOORS_M[0] + share * (_OUTDOORS_M[1] - _OUTDOORS_M[0])
     return np.asarray(np.where(indoors, inside_m, outside_m), dtype=np.float64)
-
-
-def _correlated(at_s: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Unit normal errors ``[n, 2]`` whose correlation falls with the time between fixes."""
-    fresh = rng.standard_normal((len(at_s), 2))
-    keep = np.exp(-np.diff(at_s) / _CORRELATION_S)
-    error = np.empty_like(fresh)
-    error[:1] = fresh[:1]
-    for row in range(1, len(at_s)):
-        error[row] = keep[row - 1] * error[row - 1] + np.sqrt(1.0 - keep[row - 1] ** 2) * fresh[row]
-    return error
 
 
 def _delivered(fixes: list[Fix], habit: PhoneHabit, rng: np.random.Generator) -> list[Fix]:

@@ -33,6 +33,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
     "command",
     [
         ["up"], ["serve"], ["worker"], ["migrate"], ["replay"], ["explain"], ["demo"], ["map", "venues"],
+        ["simulate"], ["quality"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
     ],
