@@ -6,10 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.position import POSITION_FIELDS
 from tracking.presence import PRESENCE
 
-SUBJECT_STATE = np.dtype([("subject_no", np.int64), ("last_fixed_at", np.int64)])
-"""What is known of one subject: the time of the last fix that was evaluated, microseconds UTC."""
+SUBJECT_STATE = np.dtype(
+    [
+        ("subject_no", np.int64),
+        ("last_fixed_at", np.int64),
+        ("last_weighed_at", np.int64),
+        *((name, np.float64) for name in POSITION_FIELDS),
+    ]
+)
+"""What is known of one subject: the time of the last fix that was evaluated, and of the last that decides, microseconds
+UTC, 0 = none; and the filter over its position (``tracking.position``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,17 @@ class PresenceStates:
     def empty(cls) -> "PresenceStates":
         """Nothing is known about anyone."""
         return cls(subject_rows=np.zeros(0, dtype=SUBJECT_STATE), open_rows=np.zeros(0, dtype=PRESENCE))
+
+    def rows_for(self, subjects: NDArray[np.int64]) -> NDArray[Any]:
+        """``SUBJECT_STATE`` of each subject given; all 0 but its number where nothing is known."""
+        known = self.subject_rows["subject_no"]
+        found = np.zeros(len(subjects), dtype=SUBJECT_STATE)
+        if len(known) > 0:
+            place = np.minimum(np.searchsorted(known, subjects), len(known) - 1)
+            held = known[place] == subjects
+            found[held] = self.subject_rows[place[held]]
+        found["subject_no"] = subjects
+        return found
 
     def last_for(self, subjects: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time of the last fix of each subject, 0 where unknown."""
