@@ -16,26 +16,32 @@ SMALL, LARGE, AREA = 0, 1, 2
 class MotionPolicy:
     """How people move and how phones err. Measured on synthetic tracks only: see ADR 0010."""
 
-    stay_s: float = 1800.0
+    stay_s: float = 3600.0
     """Mean time that a person stays at a place before going on."""
-    way_s: float = 180.0
+    way_s: float = 600.0
     """Mean time on the way between two stays."""
-    still_drift_m2ps: float = 0.02
+    still_drift_m2ps: float = 0.005
     """Growth of the variance of a place where somebody stays, per axis: people walk about in a house."""
     moving_mps: float = 3.0
     """Standard deviation per axis of the speed of those who move: on foot and in traffic together."""
-    error_correlation_s: float = 120.0
+    error_correlation_s: float = 180.0
     """The slow part of the error falls to 1/e in this time."""
     fresh_share: float = 0.10
     """Share of the variance of a fix that is fresh with each fix."""
-    fixed_share: float = 0.16
+    fixed_share: float = 0.25
     """Share of the variance that never changes while the surroundings are the same, however many fixes there are."""
     outlier_share: float = 0.01
     """So many fixes are not where they say, beyond any accuracy."""
-    outlier_reach_m: float = 300.0
+    outlier_reach_m: float = 150.0
     """They lie somewhere within this distance."""
     support_sigma: float = 3.0
     """A fix farther than this from the filtered position, in its own standard deviations, is an outlier."""
+    level_share: float = 0.2
+    """How much of a change of the reported accuracy is believed at once, in the logarithm."""
+    level_jump: float = 0.6
+    """A change of the logarithm beyond this is one of surroundings, and believed in full."""
+    give_up: float = 0.1
+    """A place is given up when the probability of still being there falls below this."""
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers in the order that ``tracking.position`` reads."""
@@ -53,6 +59,9 @@ class MotionPolicy:
                 self.outlier_share,
                 self.support_sigma,
                 self.outlier_reach_m,
+                self.level_share,
+                self.level_jump,
+                self.give_up,
             ]
         )
 
@@ -61,7 +70,7 @@ class MotionPolicy:
 class ZonePolicy:
     """When evidence at a zone of one kind becomes POSSIBLE, PROBABLE, or ends."""
 
-    possible_share: float = 0.30
+    possible_share: float = 0.20
     """A filtered P(breach) of this share of the most that so wide a position could give opens an episode."""
     probable_probability: float = 0.50
     """P(breach) must reach this, on average over the dwell and at the fix that decides, before anyone is told."""
@@ -83,13 +92,13 @@ class PresencePolicy:
     """Everything that decides, by kind of zone. Defaults follow reference/domain.md 4.1 and ADR 0010."""
 
     version: str = "presence-2"
-    small: ZonePolicy = field(default_factory=ZonePolicy)
+    small: ZonePolicy = field(default_factory=lambda: ZonePolicy(possible_share=0.12, exit_share=0.05))
     """Exclusion zones up to ``small_radius_m``: a venue, a shop, a floor of a mall."""
     large: ZonePolicy = field(default_factory=ZonePolicy)
     """Wider exclusion zones: a school with its surroundings, a quarter."""
     area: ZonePolicy = field(default_factory=ZonePolicy)
     """Inclusion zones: being outside is the breach."""
-    small_radius_m: float = 60.0
+    small_radius_m: float = 40.0
     """Radius of the disc of equal area up to which an exclusion zone is small."""
     motion: MotionPolicy = field(default_factory=MotionPolicy)
     silence_s: float = 1800.0

@@ -27,6 +27,7 @@ POSITION_FIELDS: tuple[str, ...] = (
     "longitude",  # of the last fix that was weighed, as reported; degrees WGS-84
     "latitude",
     "sigma_m",  # its standard deviation per axis
+    "level_m",  # the same, smoothed: phones report it with a scatter that their errors do not have
     "trust",  # probability that the filtered position is right and the fix near it; 0 for an outlier
     "still_weight",  # probability of the hypothesis "still"
     *(f"still_{name}" for name in _MODE),
@@ -37,7 +38,7 @@ the variance of the place (m²), its covariance with the error (m), the variance
 deviation of the part of the error that never changes."""
 
 _STILL, _MOVING = 0, 1
-_TRUST, _STILL_WEIGHT, _FIRST_MODE = 3, 4, 5
+_LEVEL, _TRUST, _STILL_WEIGHT, _FIRST_MODE = 3, 4, 5, 6
 _LON, _LAT, _EAST, _NORTH, _VXX, _VXU, _VUU, _BIAS = range(8)
 _METRES_PER_DEGREE = 111_319.49
 _TAU = 2.0 * np.pi
@@ -91,20 +92,25 @@ def filter_positions(
 @njit(cache=True, nogil=True)
 def _run(state_row, time, lon, lat, sigma, last_time, states, out, supported, silence, policy):  # type: ignore[no-untyped-def] # compiled
     modes, mixed = np.zeros((2, 8)), np.zeros((2, 8))
-    subject, still, last = np.int64(-1), 0.5, np.int64(0)
+    subject, still, last, level = np.int64(-1), 0.5, np.int64(0), 1.0
     for fix in range(len(time)):
         if state_row[fix] != subject:
             if subject >= 0:
                 _save(states[subject], modes, still)
             subject = state_row[fix]
             still, last = _load(states[subject], modes), last_time[subject]
+            level = states[subject, _LEVEL]
         scale = _METRES_PER_DEGREE * max(np.cos(np.radians(lat[fix])), 1e-6)
         if last == 0 or time[fix] - last > silence:
-            _begin(modes, sigma[fix], policy)
+            level = sigma[fix]
+            _begin(modes, level, policy)
             still = 0.5
         else:
             _to_metres(modes, lon[fix], lat[fix], scale)
-            still = _advance(modes, mixed, still, 1e-6 * (time[fix] - last), sigma[fix], policy)
+            change = np.log(sigma[fix] / level)
+            is_new = abs(change) >= policy[12]  # other surroundings: the old error says nothing of the new one
+            level *= np.exp(change * (1.0 if is_new else policy[11]))
+            still = _advance(modes, mixed, still, 1e-6 * (time[fix] - last), level, is_new, policy)
         last = time[fix]
         best = _STILL if still >= 0.5 else _MOVING  # noqa: PLR2004
         away = modes[best, _LON] ** 2 + modes[best, _LAT] ** 2
@@ -114,6 +120,7 @@ def _run(state_row, time, lon, lat, sigma, last_time, states, out, supported, si
         out[fix, 3] = still if best == _STILL else 1.0 - still
         supported[fix] = away <= (policy[9] * sigma[fix]) ** 2
         states[subject, 0], states[subject, 1], states[subject, 2] = lon[fix], lat[fix], sigma[fix]
+        states[subject, _LEVEL] = level
         states[subject, _TRUST] = out[fix, 3] if supported[fix] else 0.0
     if subject >= 0:
         _save(states[subject], modes, still)
@@ -173,18 +180,21 @@ def _begin(modes, sigma, policy):  # type: ignore[no-untyped-def] # compiled
 
 
 @njit(cache=True, nogil=True)
-def _advance(modes, mixed, still, seconds, sigma, policy):  # type: ignore[no-untyped-def] # compiled
+def _advance(modes, mixed, still, seconds, sigma, is_new, policy):  # type: ignore[no-untyped-def] # compiled
     """Mix, predict and correct both hypotheses by a fix at the origin; the new probability of "still"."""
     leave = 1.0 - np.exp(-seconds / policy[0])
     settle = 1.0 - np.exp(-seconds / policy[1])
     stays, settles = still * (1.0 - leave), (1.0 - still) * settle
     leaves, goes_on = still * leave, (1.0 - still) * (1.0 - settle)
     prior = stays + settles
-    _mix(modes, mixed, _STILL, stays / max(prior, 1e-300))
+    # A place is kept as it was until it is given up for good: one jump must not blur what hours have shown.
+    _mix(modes, mixed, _STILL, 1.0 if still >= policy[13] else 0.0)
     _mix(modes, mixed, _MOVING, leaves / max(leaves + goes_on, 1e-300))
-    keep = np.exp(-seconds / policy[4])
+    keep = 0.0 if is_new else np.exp(-seconds / policy[4])
     for mode in range(2):
         grown = policy[2] * seconds if mode == _STILL else (policy[3] * seconds) ** 2
+        if mode == _STILL and still < policy[13]:
+            grown += (policy[3] * seconds) ** 2 / 3.0  # settled somewhere on the way since the last fix
         mixed[mode, _VXX] += grown
         mixed[mode, _EAST] *= keep
         mixed[mode, _NORTH] *= keep
