@@ -22,17 +22,17 @@ class MotionPolicy:
     """Mean time on the way between two stays."""
     still_drift_m2ps: float = 0.005
     """Growth of the variance of a place where somebody stays, per axis: people walk about in a house."""
-    moving_mps: float = 3.0
+    moving_mps: float = 4.0
     """Standard deviation per axis of the speed of those who move: on foot and in traffic together."""
     error_correlation_s: float = 180.0
     """The slow part of the error falls to 1/e in this time."""
     fresh_share: float = 0.10
     """Share of the variance of a fix that is fresh with each fix."""
-    fixed_share: float = 0.25
+    fixed_share: float = 0.20
     """Share of the variance that never changes while the surroundings are the same, however many fixes there are."""
     outlier_share: float = 0.01
     """So many fixes are not where they say, beyond any accuracy."""
-    outlier_reach_m: float = 150.0
+    outlier_reach_m: float = 120.0
     """They lie somewhere within this distance."""
     support_sigma: float = 3.0
     """A fix farther than this from the filtered position, in its own standard deviations, is an outlier."""
@@ -81,7 +81,7 @@ class ZonePolicy:
     dwell_s: float = 240.0
     """The breach must be seen over at least this time; walking past stays POSSIBLE."""
     minimum_fix_count: int = 3
-    mean_s: float = 120.0
+    mean_s: float = 90.0
     """The mean of P(breach) forgets in this time."""
     telling_probability: float = 0.10
     """A fix that could give no more than this at the very middle of the zone says nothing of it, neither way."""

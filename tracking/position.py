@@ -230,7 +230,7 @@ def _correct(modes, mixed, mode, sigma, policy):  # type: ignore[no-untyped-def]
     north = -mixed[mode, _LAT] - slope * mixed[mode, _NORTH]
     away = east * east + north * north
     told = (1.0 - policy[8]) * np.exp(-0.5 * away / variance) / (_TAU * variance)
-    stray = policy[8] / (np.pi * policy[10] ** 2)
+    stray = policy[8] / (np.pi * policy[10] ** 2 * (1.0 + away / policy[10] ** 2) ** 2)
     share = told / (told + stray)
     place_gain, error_gain = place_gain / variance, error_gain / variance
     spread = 0.5 * share * (1.0 - share) * away
