@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from geo.datum import Datum, to_wgs84
 from geo.postgis import driver_connection
 from tracking.fix import DEFAULT_ACCURACY_M, Fix
-from tracking.quality import FixFlag, QualityPolicy, assess_fix
+from tracking.quality import FixFlag, QualityPolicy, find_flags
 
 QUALITY = QualityPolicy()
 """By which every fix is flagged or refused, whatever way it comes in."""
@@ -164,7 +164,7 @@ def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime | None) 
     rows = []
     for position, fix in enumerate(fixes):
         received = fix.received_at or received_at or fix.fixed_at
-        flags = assess_fix(fix, received_at=received, policy=QUALITY).flags.value
+        flags = find_flags(fix, received_at=received, policy=QUALITY)
         is_accuracy_assumed = flags & _ACCURACY_ASSUMED != 0
         rows.append(
             (

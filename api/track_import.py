@@ -13,7 +13,7 @@ from api.importing import ImportReport
 from api.inbox import QUALITY, to_rows, write_rows
 from geo.postgis import driver_connection
 from tracking.fix import Fix
-from tracking.quality import Refusal, assess_fix
+from tracking.quality import Refusal, find_refusal
 from venues.place import Rejected
 
 ROWS_PER_COMMIT = 20_000
@@ -69,7 +69,7 @@ def sort_out(track: TrackRead, *, received_at: datetime | None) -> tuple[list[Fi
     refusals: Counter[Refusal] = Counter()
     for fix in track.fixes:
         received = fix.received_at or received_at or fix.fixed_at
-        refusal = assess_fix(fix, received_at=received, policy=QUALITY).refusal
+        refusal = find_refusal(fix, received_at=received, policy=QUALITY)
         if refusal is None:
             sound.append(fix)
         else:

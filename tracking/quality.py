@@ -5,7 +5,7 @@ assumed. What a fix is worth beside those before it: ``tracking.quality_sequence
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import IntFlag
 
 from geo.position import find_position_fault
@@ -42,7 +42,7 @@ FLAG_NAMES: dict[FixFlag, str] = {
 """In plain words, for people who ask why a fix did not count."""
 
 INTAKE_DOES_NOT_DECIDE = int(FixFlag.ACCURACY_ABSURD | FixFlag.DECLARED_INVALID | FixFlag.MOCK)
-"""Found by :func:`assess_fix`. Such fixes are no part of the sequence either: nothing is measured against them."""
+"""Found by :func:`find_flags`. Such fixes are no part of the sequence either: nothing is measured against them."""
 
 DOES_NOT_DECIDE = INTAKE_DOES_NOT_DECIDE | int(
     FixFlag.IMPOSSIBLE_SPEED | FixFlag.TELEPORT | FixFlag.STALE_REPEAT | FixFlag.SAME_INSTANT
@@ -97,43 +97,20 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
-    """What a fix is worth by itself. ``refusal``: it must not be stored."""
-
-    flags: FixFlag
-    refusal: Refusal | None
-
-
-def assess_fix(fix: Fix, *, received_at: datetime, policy: QualityPolicy) -> Assessment:
-    """Judge one fix as sent, without memory. ``received_at``: aware, when the server got it."""
-    return Assessment(
-        flags=_flags(fix, received_at, policy),
-        refusal=_position_refusal(fix) or _time_refusal(fix, received_at, policy),
-    )
-
-
-def describe_flags(flags: int) -> tuple[str, ...]:
-    """Each flag in plain words, Chinese first."""
-    return tuple(words for flag, words in FLAG_NAMES.items() if flags & flag)
-
-
-def _position_refusal(fix: Fix) -> Refusal | None:
+def find_refusal(fix: Fix, *, received_at: datetime, policy: QualityPolicy) -> Refusal | None:
+    """Why a fix as sent must not be stored, or ``None``. ``received_at``: aware, when the server got it."""
     fault = find_position_fault(longitude=fix.longitude, latitude=fix.latitude)
-    return None if fault is None else Refusal(field=fault.field, reason=fault.reason)
-
-
-def _time_refusal(fix: Fix, received_at: datetime, policy: QualityPolicy) -> Refusal | None:
+    if fault is not None:
+        return Refusal(field=fault.field, reason=fault.reason)
     if fix.fixed_at < policy.earliest:
-        reason = "时间早于 2000 年，请校准设备时钟 / before the year 2000: set the device's clock"
-        return Refusal(field="fixed_at", reason=reason)
-    if fix.fixed_at - received_at > timedelta(seconds=policy.clock_slack_s):
-        reason = "时间在未来，请校准设备时钟 / in the future: set the device's clock"
-        return Refusal(field="fixed_at", reason=reason)
+        return _BEFORE_CLOCKS
+    if fix.fixed_at > received_at and (fix.fixed_at - received_at).total_seconds() > policy.clock_slack_s:
+        return _IN_THE_FUTURE
     return None
 
 
-def _flags(fix: Fix, received_at: datetime, policy: QualityPolicy) -> FixFlag:
+def find_flags(fix: Fix, *, received_at: datetime, policy: QualityPolicy) -> int:
+    """Bits of :class:`FixFlag` for what is doubtful about a fix as sent, without memory. 0: nothing is."""
     flags = 0
     accuracy_m = fix.accuracy_m
     if accuracy_m is None or not accuracy_m > 0.0:  # NaN too
@@ -148,7 +125,12 @@ def _flags(fix: Fix, received_at: datetime, policy: QualityPolicy) -> FixFlag:
         flags |= FixFlag.CLOCK_AHEAD.value
     if fix.is_mock:
         flags |= FixFlag.MOCK.value
-    return FixFlag(flags)
+    return flags
+
+
+def describe_flags(flags: int) -> tuple[str, ...]:
+    """Each flag in plain words, Chinese first."""
+    return tuple(words for flag, words in FLAG_NAMES.items() if flags & flag)
 
 
 def _is_altitude(altitude_m: float, policy: QualityPolicy) -> bool:
@@ -156,3 +138,9 @@ def _is_altitude(altitude_m: float, policy: QualityPolicy) -> bool:
         policy.lowest_altitude_m <= altitude_m <= policy.highest_altitude_m
         and altitude_m not in policy.altitude_sentinels_m
     )
+
+
+_BEFORE_CLOCKS = Refusal(
+    field="fixed_at", reason="时间早于 2000 年，请校准设备时钟 / before the year 2000: set the device's clock"
+)
+_IN_THE_FUTURE = Refusal(field="fixed_at", reason="时间在未来，请校准设备时钟 / in the future: set the device's clock")

@@ -13,7 +13,7 @@ from api.devices import Permit
 from api.inbox import QUALITY
 from geo.datum import Datum
 from tracking.fix import Fix, FixSource
-from tracking.quality import assess_fix
+from tracking.quality import find_refusal
 
 router = APIRouter()
 
@@ -98,7 +98,7 @@ def _sort_out(
             continue
         if not permit.allows(fix.fixed_at):
             refused.append(_refusal(index, "fixed_at", "此时没有有效的决定书 / no order is in force at this time"))
-        elif (refusal := assess_fix(fix, received_at=fix.received_at or now, policy=QUALITY).refusal) is not None:
+        elif (refusal := find_refusal(fix, received_at=fix.received_at or now, policy=QUALITY)) is not None:
             refused.append(_refusal(index, refusal.field, refusal.reason))
         else:
             good.append(fix)

@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy import Engine, text
 
 from api.cli.inspect import quality_of
-from api.database import alembic_config, migrate
+from api.database import migrate
 from api.explaining import explain_alert
 from api.files.tracks import read_tracks
 from api.fix_flags import flags_of, forget_fix_flags, save_fix_flags
@@ -21,6 +21,7 @@ from api.fix_log import drain, history
 from api.replaying import replay_files
 from api.track_import import sort_out
 from tests.api.live_server import NOW, as_json, post, running_server, stored
+from tests.api.test_schema import alembic_config
 from tests.make import EVENING, Person, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.fix import DEFAULT_ACCURACY_M, FixSource
 from tracking.quality import FixFlag, QualityPolicy
