@@ -158,6 +158,7 @@ def a_track(
     accuracy_m: ArrayLike = 10.0,
     subject_no: ArrayLike = 1,
     fix_key: ArrayLike = 0,
+    flags: ArrayLike = 0,
     late_minutes: ArrayLike = 1.0 / 60.0,
 ) -> FixBatch:
     """Fixes so many minutes into the evening, metres from the bar, and minutes on their way. Arrays of one length."""
@@ -172,6 +173,7 @@ def a_track(
         ).copy(),
         accuracy_m=np.broadcast_to(np.asarray(accuracy_m, dtype=np.float64), time.shape).copy(),
         fix_key=np.broadcast_to(np.asarray(fix_key, dtype=np.int64), time.shape).copy(),
+        flags=np.broadcast_to(np.asarray(flags, dtype=np.int32), time.shape).copy(),
     )
 
 
