@@ -79,4 +79,5 @@ def _middles(found: Crossings, starts: FixBatch, ends: FixBatch) -> FixBatch:
         latitude=0.5 * (found.entry_latitude + found.exit_latitude),
         accuracy_m=np.hypot((1.0 - share) * starts.accuracy_m, share * ends.accuracy_m),
         fix_key=ends.fix_key,
+        flags=ends.flags,
     )

@@ -25,8 +25,10 @@ from tracking.presence import (
     WeighedFixes,
     run_filter,
 )
+from tracking.quality import DOES_NOT_DECIDE
+from tracking.quality_sequence import QUALITY_STATE, flag_sequence
 from tracking.rules import RuleBook, ZoneBook
-from tracking.states import PresenceStates
+from tracking.states import QUALITY_FIELDS, PresenceStates
 
 _POISON = "longitude, latitude or accuracy_m is not a number in range"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +59,10 @@ class Evaluation:
     late_rows: NDArray[np.intp]
     """Rows not evaluated because their subject has a newer fix already: evaluate that subject again from its log."""
     set_aside: tuple[SetAside, ...]
+    flagged_rows: NDArray[np.intp]
+    """Rows that the sequence of fixes speaks against; ``flags`` says why."""
+    flags: NDArray[np.int32]
+    """Bits of ``tracking.quality.FixFlag``, one for each of ``flagged_rows``; those of intake are not repeated."""
 
     @property
     def episodes(self) -> tuple[Episode, ...]:
@@ -86,15 +92,44 @@ def evaluate(
     rows = np.flatnonzero(~poison)
     rows = rows[np.lexsort((fixes.fix_key[rows], fixes.fixed_at[rows], fixes.subject_no[rows]))]
     late = fixes.fixed_at[rows] <= states.last_for(fixes.subject_no[rows])
-    batch = fixes.take(_without_repeats(fixes, rows[~late]))
-    subjects, presences = _presences(states, batch, rules, zones, policy)
+    taken = _without_repeats(fixes, rows[~late])
+    batch = fixes.take(taken)
+    before = states.rows_for(batch.subject_no[_first_rows(batch.subject_no)])
+    subjects, flags = _flagged(before, batch, policy)
+    decides = (batch.flags | flags) & DOES_NOT_DECIDE == 0
+    subjects, presences = _presences(states, subjects, batch.take(decides), rules, zones, policy)
+    flagged = np.flatnonzero(flags)
     return Evaluation(
         states=_advance_states(states, subjects, presences),
         presence_rows=presences,
         violations=_violations(presences, rules, policy),
         late_rows=rows[late],
         set_aside=tuple(SetAside(row=int(row), reason=_POISON) for row in np.flatnonzero(poison)),
+        flagged_rows=taken[flagged],
+        flags=flags[flagged],
     )
+
+
+def _first_rows(subject_no: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The first row of each subject of sorted numbers."""
+    return np.flatnonzero(np.append(True, subject_no[1:] != subject_no[:-1])[: len(subject_no)])
+
+
+def _flagged(
+    before: NDArray[Any], batch: FixBatch, policy: PresencePolicy
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """``SUBJECT_STATE`` with what the sequence of fixes remembers and the time of the last of them; and the flags."""
+    subjects = before.copy()
+    memory = np.zeros(len(subjects), dtype=QUALITY_STATE)
+    memory["subject_no"] = subjects["subject_no"]
+    for name in QUALITY_FIELDS:
+        memory[name] = subjects[f"quality_{name}"]
+    flags, memory = flag_sequence(batch, memory, policy.quality)
+    for name in QUALITY_FIELDS:
+        subjects[f"quality_{name}"] = memory[name]
+    last = np.append(_first_rows(batch.subject_no)[1:], len(batch)) - 1
+    subjects["last_fixed_at"] = batch.fixed_at[last[: len(subjects)]]
+    return subjects, flags
 
 
 def _find_poison(fixes: FixBatch) -> NDArray[np.bool_]:
@@ -115,18 +150,24 @@ def _without_repeats(fixes: FixBatch, rows: NDArray[np.intp]) -> NDArray[np.intp
 
 
 def _presences(
-    states: PresenceStates, batch: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy
+    states: PresenceStates,
+    before: NDArray[Any],
+    batch: FixBatch,
+    rules: RuleBook,
+    zones: ZoneBook,
+    policy: PresencePolicy,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """``SUBJECT_STATE`` of the subjects of the batch after it, and all their presences."""
-    starts = np.flatnonzero(np.append(True, batch.subject_no[1:] != batch.subject_no[:-1])[: len(batch)])
-    subjects = states.rows_for(batch.subject_no[starts])
-    before = subjects.copy()
-    counts = np.diff(np.append(starts, len(batch)))
-    subject_row = np.repeat(np.arange(len(starts)), counts)
+    """``SUBJECT_STATE`` after the fixes that decide, and all presences of the subjects of ``before``.
+
+    Only fixes that decide are a sign of where somebody is: a mocked one does not put off silence.
+    """
+    subjects = before.copy()
+    subject_row = np.searchsorted(subjects["subject_no"], batch.subject_no)
     sigma_m = np.maximum(batch.accuracy_m, MINIMUM_ACCURACY_M) * SIGMA_PER_ACCURACY
     believed = replace(batch, accuracy_m=sigma_m / SIGMA_PER_ACCURACY)
     positions = _advance_positions(subjects, subject_row, batch, sigma_m, policy)
-    subjects["last_fixed_at"] = subjects["last_weighed_at"] = batch.fixed_at[starts + counts - 1]
+    starts = _first_rows(batch.subject_no)
+    subjects["last_weighed_at"][subject_row[starts]] = batch.fixed_at[np.append(starts[1:], len(batch))[: len(starts)] - 1]
     filtered = replace(
         batch,
         longitude=positions.longitude,
@@ -146,7 +187,7 @@ def _presences(
             is_supported=positions.is_supported,
         ),
         seen=observe(filtered, rules, zones, policy),
-        crossed=_crossed(before, starts, believed, positions, rules, zones, policy),
+        crossed=_crossed(before[subject_row[starts]], starts, believed, positions, rules, zones, policy),
         open_rows=in_batch[in_force],
         policy=policy,
     )

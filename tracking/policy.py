@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.quality import QualityPolicy
+
 ENGINE_VERSION = "2026.11-2"
 """Stored with every decision (design.md, invariant 9). Changed whenever the same fixes could give another answer."""
 
@@ -101,6 +103,7 @@ class PresencePolicy:
     small_radius_m: float = 40.0
     """Radius of the disc of equal area up to which an exclusion zone is small."""
     motion: MotionPolicy = field(default_factory=MotionPolicy)
+    quality: QualityPolicy = field(default_factory=QualityPolicy)
     silence_s: float = 1800.0
     """After this long without a fix that decides presence is UNKNOWN: open episodes end, and nothing is inferred."""
     live_within_s: float = 1800.0

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from tracking.position import POSITION_FIELDS
 from tracking.presence import PRESENCE
+from tracking.quality_sequence import QUALITY_STATE
+
+QUALITY_FIELDS = tuple(name for name in QUALITY_STATE.names or () if name != "subject_no")
+"""What the flags of the next fix depend on (``tracking.quality_sequence``), here each with the prefix ``quality_``."""
 
 SUBJECT_STATE = np.dtype(
     [
@@ -15,10 +19,11 @@ SUBJECT_STATE = np.dtype(
         ("last_fixed_at", np.int64),
         ("last_weighed_at", np.int64),
         *((name, np.float64) for name in POSITION_FIELDS),
+        *((f"quality_{name}", QUALITY_STATE[name]) for name in QUALITY_FIELDS),
     ]
 )
 """What is known of one subject: the time of the last fix that was evaluated, and of the last that decides, microseconds
-UTC, 0 = none; and the filter over its position (``tracking.position``)."""
+UTC, 0 = none; the filter over its position (``tracking.position``); and what the flags of its fixes depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +71,9 @@ class PresenceStates:
     def replaced(self, *, subject_rows: NDArray[Any], open_rows: NDArray[Any]) -> "PresenceStates":
         """The same with all that is known of the subjects of ``subject_rows`` replaced by the rows given."""
         rest = self.without(subject_rows["subject_no"])
-        subjects = np.concatenate([rest.subject_rows, subject_rows])
         presences = np.concatenate([rest.open_rows, open_rows])
         return PresenceStates(
-            subject_rows=subjects[np.argsort(subjects["subject_no"], kind="stable")],
+            subject_rows=_merged(rest.subject_rows, subject_rows),
             open_rows=presences[np.argsort(presences["subject_no"], kind="stable")],
         )
 
@@ -78,3 +82,10 @@ class PresenceStates:
             subject_rows=self.subject_rows[np.isin(self.subject_rows["subject_no"], subjects, invert=invert)],
             open_rows=self.open_rows[np.isin(self.open_rows["subject_no"], subjects, invert=invert)],
         )
+
+
+def _merged(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    if len(first) == 0:
+        return second
+    rows = np.concatenate([first, second])
+    return rows[np.argsort(rows["subject_no"], kind="stable")]
