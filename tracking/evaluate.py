@@ -67,12 +67,12 @@ class Evaluation:
     @property
     def episodes(self) -> tuple[Episode, ...]:
         """``presence_rows`` as episodes, made anew at each call."""
-        return tuple(episode_of(row) for row in self.presence_rows)
+        return episodes_of(self.presence_rows)
 
     @property
     def check_ins(self) -> tuple[Episode, ...]:
         """The episodes of this batch for which a check-in should be asked now."""
-        return tuple(episode_of(row) for row in self.presence_rows[self.presence_rows["undecidable_now"] == 1])
+        return episodes_of(self.presence_rows[self.presence_rows["undecidable_now"] == 1])
 
 
 def evaluate(
@@ -289,8 +289,12 @@ def _episode_id(row: Any) -> UUID:
     return joined_id(int(row["episode_high"]), int(row["episode_low"]))
 
 
-def episode_of(row: Any) -> Episode:
-    """A row of ``PRESENCE`` as an episode."""
+def episodes_of(presence_rows: NDArray[Any]) -> tuple[Episode, ...]:
+    """Rows of ``PRESENCE`` as episodes."""
+    return tuple(_episode(row) for row in presence_rows)
+
+
+def _episode(row: Any) -> Episode:
     ended = to_instant(row["ended_at"]) if row["ended_at"] else None
     return Episode(
         episode_id=_episode_id(row),
