@@ -26,6 +26,8 @@ class MotionPolicy:
     """Growth of the variance of a place where somebody stays, per axis: people walk about in a house."""
     moving_mps: float = 4.0
     """Standard deviation per axis of the speed of those who move: on foot and in traffic together."""
+    fast_share: float = 0.05
+    """Share of the ways that are faster than three times that."""
     error_correlation_s: float = 180.0
     """The slow part of the error falls to 1/e in this time."""
     fresh_share: float = 0.10
@@ -64,6 +66,7 @@ class MotionPolicy:
                 self.level_share,
                 self.level_jump,
                 self.give_up,
+                self.fast_share,
             ]
         )
 

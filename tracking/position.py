@@ -42,6 +42,7 @@ _LEVEL, _TRUST, _STILL_WEIGHT, _FIRST_MODE = 3, 4, 5, 6
 _LON, _LAT, _EAST, _NORTH, _VXX, _VXU, _VUU, _BIAS = range(8)
 _METRES_PER_DEGREE = 111_319.49
 _TAU = 2.0 * np.pi
+_RARE = 3.0  # innovations beyond this many standard deviations are no usual way on foot or in traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,11 @@ def _correct(modes, mixed, mode, sigma, policy):  # type: ignore[no-untyped-def]
     east = -mixed[mode, _LON] - slope * mixed[mode, _EAST]
     north = -mixed[mode, _LAT] - slope * mixed[mode, _NORTH]
     away = east * east + north * north
-    told = (1.0 - policy[8]) * np.exp(-0.5 * away / variance) / (_TAU * variance)
+    usual = 1.0
+    if mode == _MOVING and away > _RARE**2 * variance:  # a train, a lift in a car: rare, and as fast as it takes
+        more = away / 4.0 - variance
+        vxx, place_gain, variance, usual = vxx + more, place_gain + more, variance + more, policy[14]
+    told = usual * (1.0 - policy[8]) * np.exp(-0.5 * away / variance) / (_TAU * variance)
     stray = policy[8] / (np.pi * policy[10] ** 2 * (1.0 + away / policy[10] ** 2) ** 2)
     share = told / (told + stray)
     place_gain, error_gain = place_gain / variance, error_gain / variance

@@ -1,6 +1,7 @@
 """What a fix is worth beside those before it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from api.files.tracks import read_tracks
 from geo.datum import Datum
 from geo.projection import geodesic_m
 from tests.make import a_batch
-from tests.tracking.scene import a_track, joined, parts
+from tests.tracking.scene import a_track as a_trembling_track
+from tests.tracking.scene import joined, parts
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.quality import DOES_NOT_DECIDE, FixFlag, QualityPolicy
 from tracking.quality_sequence import QUALITY_STATE, flag_sequence
+
+a_track = partial(a_trembling_track, trembles=False)
+"""Digits exactly as told: repeats are what is tested here."""
 
 POLICY = QualityPolicy()
 SPEED = FixFlag.IMPOSSIBLE_SPEED | FixFlag.TELEPORT
@@ -179,7 +184,7 @@ def test_after_a_silence_nothing_is_held_against_a_fix() -> None:
 def test_memory_ends_where_presence_does() -> None:
     """A stretch between two silences is evaluated again alone, after a late fix: flags must come out the same."""
     assert PresencePolicy().silence_s == POLICY.forget_after_s
-    assert PresencePolicy().dwell_s > POLICY.stale_after_s
+    assert PresencePolicy().small.dwell_s > POLICY.stale_after_s
 
 
 def test_rows_out_of_order_are_refused() -> None:
