@@ -47,6 +47,13 @@ class MotionPolicy:
     give_up: float = 0.1
     """A place is given up when the probability of still being there falls below this."""
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fresh_share + self.fixed_share < 1.0:
+            raise ValueError(
+                f"fresh_share {self.fresh_share} and fixed_share {self.fixed_share}: both together must lie between 0 "
+                "and 1, and leave a share for the error that changes slowly"
+            )
+
     def parameters(self) -> NDArray[np.float64]:
         """The numbers in the order that ``tracking.position`` reads."""
         slow_share = 1.0 - self.fresh_share - self.fixed_share

@@ -171,6 +171,7 @@ def _weigh(  # type: ignore[no-untyped-def] # compiled
         return False
     if not is_supported:
         return False
+    best = max(best, own_best)  # a place that is in doubt is no poor fix: its doubt is none of the zone's
     share = min(1.0 - np.exp(-(time - row.seen_at) / limits[6]), _MOST_OF_MEAN)
     row.mean += share * (weight * p - row.mean)
     row.seen_at = time
@@ -300,7 +301,7 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                     break
             own_best = _best_at(obs_radius_m[obs], sigma_m)
             tells = fix_supported[fix] and own_best >= limits[7]
-            if not found and tells and obs_p[obs] >= limits[0] * obs_best[obs]:
+            if not found and tells and obs_p[obs] >= limits[0] * max(obs_best[obs], own_best):
                 _open(
                     rows[used], subject, obs_condition[obs], obs_zone[obs], time, received, obs_p[obs], weight,
                     obs_radius_m[obs], obs_kind[obs], last != 0, own_best < limits[1],

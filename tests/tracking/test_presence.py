@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from tests.tracking.scene import (
@@ -26,6 +27,7 @@ from tracking.episode import Ending, Episode, Tier
 from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
+from tracking.quality import FixFlag
 from tracking.rules import to_microseconds
 
 BAR = a_scene(a_zone(1))
@@ -124,9 +126,12 @@ def test_no_episode_spans_a_silence_and_each_ends_as_the_fixes_say(batch: FixBat
             assert followed is None
 
 
+TWO_BARS = [a_zone(1), a_zone(2, east_m=180.0, radius_m=60.0)]
+ORDERS = [an_order(a_condition(subject), subject_no=subject) for subject in (1, 2, 3)]
+
+
 def everyone_barred() -> Scene:
-    orders = [an_order(a_condition(subject), subject_no=subject) for subject in (1, 2, 3)]
-    return a_scene(a_zone(1), a_zone(2, east_m=180.0, radius_m=60.0), orders=orders)
+    return a_scene(*TWO_BARS, orders=ORDERS)
 
 
 # ---- exit
@@ -272,6 +277,58 @@ def test_fixes_that_prove_nothing_do_not_end_a_visit(accuracy_m: float) -> None:
     found = BAR.run(a_track(np.arange(23.0), 0.0, accuracy_m=accuracies))
     assert len(found.episodes) == 1
     assert only(found).ended_by is None
+
+
+@steady
+@given(st.sampled_from([0.0, 10.0, 25.0, 33.0, 36.0, 45.0]), st.sampled_from([3.0, 10.0, 20.0, 30.0]), st.floats(1.0, 5.0))
+def test_worse_accuracy_never_adds_certainty(east_m: float, accuracy_m: float, worse: float) -> None:
+    good, bad = (BAR.run(a_track(np.arange(15.0), east_m, accuracy_m=accuracy_m * factor)) for factor in (1.0, worse))
+    decided_good, decided_bad = ([item for item in found.episodes if item.decided_at] for found in (good, bad))
+    assert len(decided_bad) <= len(decided_good)
+
+
+@steady
+@given(evenings())
+def test_no_episode_without_a_fix_near(batch: FixBatch) -> None:
+    zones = everyone_barred().zones
+    for episode in everyone_barred().run(batch).episodes:
+        if episode.is_crossing:
+            continue
+        at = (batch.subject_no == episode.subject_no) & (batch.fixed_at == to_microseconds(episode.started_at))
+        near = zones.index.match(
+            longitude=batch.longitude[at], latitude=batch.latitude[at], reach_m=6.0 * batch.accuracy_m[at] + 50.0
+        )
+        assert episode.zone_no in zones.zone_no[near.zone_row]
+
+
+@steady
+@given(evenings(), st.sampled_from([-100.0, 3.0, 57.3]))
+def test_zone_and_fixes_moved_together_change_nothing(batch: FixBatch, degrees: float) -> None:
+    def told(found: Outcome) -> list[tuple[object, ...]]:
+        return sorted(
+            (item.subject_no, item.zone_no, item.started_at, str(item.tier), item.fix_count) for item in found.episodes
+        )
+
+    moved = [replace(zone, shape=replace(zone.shape, longitude=zone.shape.longitude + degrees)) for zone in TWO_BARS]
+    there = a_scene(*moved, orders=ORDERS).run(replace(batch, longitude=batch.longitude + degrees))
+    assert told(there) == told(everyone_barred().run(batch))
+
+
+def test_a_presence_that_no_fix_can_decide_asks_for_a_check_in_when_the_dwell_is_over() -> None:
+    small = a_scene(a_zone(1, radius_m=25.0))
+    first = small.evaluate(a_track(np.arange(4.0), 0.0, accuracy_m=40.0))
+    assert first.check_ins == ()
+    then = small.evaluate(a_track(np.arange(4.0, 10.0), 0.0, accuracy_m=40.0), first.states)
+    (asked,) = then.check_ins
+    assert (asked.is_undecidable, asked.undecidable_at, asked.decided_at) == (True, minute(4), None)
+    assert then.violations == ()
+    assert small.evaluate(a_track([10.0], 0.0, accuracy_m=40.0), then.states).check_ins == ()
+
+
+def test_a_mocked_position_proves_nothing_and_does_not_put_off_silence() -> None:
+    mocked = a_track(np.arange(5.0, 50.0, 5.0), 0.0, flags=int(FixFlag.MOCK))
+    found = BAR.run(joined(a_track(np.arange(5.0), 0.0), mocked, a_track([50.0], 0.0)))
+    assert sorted((item.fix_count, str(item.ended_by)) for item in found.episodes) == [(1, "None"), (5, "silence")]
 
 
 # ---- areas: being outside is the breach
