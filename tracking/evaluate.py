@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.probability import MINIMUM_ACCURACY_M, SIGMA_PER_ACCURACY
+from tracking.crossed import crossed_zones
 from tracking.episode import Ending, Episode, Tier, Violation, derived_id, joined_id, split_id
 from tracking.fix import FixBatch
-from tracking.crossed import crossed_zones
 from tracking.observation import observe
 from tracking.policy import ENGINE_VERSION, PresencePolicy
 from tracking.position import POSITION_FIELDS, Positions, filter_positions
@@ -115,9 +115,7 @@ def _first_rows(subject_no: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.flatnonzero(np.append(True, subject_no[1:] != subject_no[:-1])[: len(subject_no)])
 
 
-def _flagged(
-    before: NDArray[Any], batch: FixBatch, policy: PresencePolicy
-) -> tuple[NDArray[Any], NDArray[np.int32]]:
+def _flagged(before: NDArray[Any], batch: FixBatch, policy: PresencePolicy) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """``SUBJECT_STATE`` with what the sequence of fixes remembers and the time of the last of them; and the flags."""
     subjects = before.copy()
     memory = np.zeros(len(subjects), dtype=QUALITY_STATE)
@@ -167,7 +165,9 @@ def _presences(
     believed = replace(batch, accuracy_m=sigma_m / SIGMA_PER_ACCURACY)
     positions = _advance_positions(subjects, subject_row, batch, sigma_m, policy)
     starts = _first_rows(batch.subject_no)
-    subjects["last_weighed_at"][subject_row[starts]] = batch.fixed_at[np.append(starts[1:], len(batch))[: len(starts)] - 1]
+    subjects["last_weighed_at"][subject_row[starts]] = batch.fixed_at[
+        np.append(starts[1:], len(batch))[: len(starts)] - 1
+    ]
     filtered = replace(
         batch,
         longitude=positions.longitude,

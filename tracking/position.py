@@ -14,7 +14,6 @@ who stays nor holds back one who left; the fixes after it tell.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -22,7 +21,16 @@ from numpy.typing import NDArray
 
 from tracking.policy import MotionPolicy
 
-_MODE = ("longitude", "latitude", "east_error", "north_error", "variance_m2", "covariance_m", "error_variance", "bias_m")
+_MODE = (
+    "longitude",
+    "latitude",
+    "east_error",
+    "north_error",
+    "variance_m2",
+    "covariance_m",
+    "error_variance",
+    "bias_m",
+)
 POSITION_FIELDS: tuple[str, ...] = (
     "longitude",  # of the last fix that was weighed, as reported; degrees WGS-84
     "latitude",
@@ -85,9 +93,7 @@ def filter_positions(
         silence_s * 1e6, policy.parameters(),
     )  # fmt: skip
     longitude, latitude, sigma_m, weight = (np.ascontiguousarray(out[:, column]) for column in range(4))
-    return Positions(
-        longitude=longitude, latitude=latitude, sigma_m=sigma_m, weight=weight, is_supported=supported
-    )
+    return Positions(longitude=longitude, latitude=latitude, sigma_m=sigma_m, weight=weight, is_supported=supported)
 
 
 @njit(cache=True, nogil=True)
@@ -113,7 +119,7 @@ def _run(state_row, time, lon, lat, sigma, last_time, states, out, supported, si
             level *= np.exp(change * (1.0 if is_new else policy[11]))
             still = _advance(modes, mixed, still, 1e-6 * (time[fix] - last), level, is_new, policy)
         last = time[fix]
-        best = _STILL if still >= 0.5 else _MOVING  # noqa: PLR2004
+        best = _STILL if still >= 0.5 else _MOVING
         away = modes[best, _LON] ** 2 + modes[best, _LAT] ** 2
         _to_degrees(modes, lon[fix], lat[fix], scale)
         out[fix, 0], out[fix, 1] = modes[best, _LON], modes[best, _LAT]
@@ -148,9 +154,9 @@ def _to_metres(modes, lon, lat, scale):  # type: ignore[no-untyped-def] # compil
     """Places as metres from the fix; the short way over the antimeridian."""
     for mode in range(2):
         east = modes[mode, _LON] - lon
-        if east > 180.0:  # noqa: PLR2004
+        if east > 180.0:
             east -= 360.0
-        elif east < -180.0:  # noqa: PLR2004
+        elif east < -180.0:
             east += 360.0
         modes[mode, _LON] = east * scale
         modes[mode, _LAT] = (modes[mode, _LAT] - lat) * _METRES_PER_DEGREE
@@ -160,9 +166,9 @@ def _to_metres(modes, lon, lat, scale):  # type: ignore[no-untyped-def] # compil
 def _to_degrees(modes, lon, lat, scale):  # type: ignore[no-untyped-def] # compiled
     for mode in range(2):
         east = lon + modes[mode, _LON] / scale
-        if east > 180.0:  # noqa: PLR2004
+        if east > 180.0:
             east -= 360.0
-        elif east < -180.0:  # noqa: PLR2004
+        elif east < -180.0:
             east += 360.0
         modes[mode, _LON] = east
         modes[mode, _LAT] = min(max(lat + modes[mode, _LAT] / _METRES_PER_DEGREE, -90.0), 90.0)

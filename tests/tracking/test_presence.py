@@ -119,7 +119,9 @@ def test_no_episode_spans_a_silence_and_each_ends_as_the_fixes_say(batch: FixBat
         after = [time for time in times if time >= last]
         followed = next((n for n, (earlier, later) in enumerate(pairwise(after)) if later - earlier > limit), None)
         if episode.ended_by is Ending.EXIT:
-            assert followed is None or followed >= BAR.policy.small.exit_fix_count, "too few fixes outside before the silence"
+            assert followed is None or followed >= BAR.policy.small.exit_fix_count, (
+                "too few fixes outside before the silence"
+            )
         elif episode.ended_by is Ending.SILENCE:
             assert followed is not None
         else:
@@ -280,7 +282,9 @@ def test_fixes_that_prove_nothing_do_not_end_a_visit(accuracy_m: float) -> None:
 
 
 @steady
-@given(st.sampled_from([0.0, 10.0, 25.0, 33.0, 36.0, 45.0]), st.sampled_from([3.0, 10.0, 20.0, 30.0]), st.floats(1.0, 5.0))
+@given(
+    st.sampled_from([0.0, 10.0, 25.0, 33.0, 36.0, 45.0]), st.sampled_from([3.0, 10.0, 20.0, 30.0]), st.floats(1.0, 5.0)
+)
 def test_worse_accuracy_never_adds_certainty(east_m: float, accuracy_m: float, worse: float) -> None:
     good, bad = (BAR.run(a_track(np.arange(15.0), east_m, accuracy_m=accuracy_m * factor)) for factor in (1.0, worse))
     decided_good, decided_bad = ([item for item in found.episodes if item.decided_at] for found in (good, bad))

@@ -61,7 +61,9 @@ def everyone(people: int, radius_m: float) -> Scene:
     )
 
 
-def standing(people: int, days: int, *, from_centre_m: float, radius_m: float, accuracy_m: float, every: float) -> Watch:
+def standing(
+    people: int, days: int, *, from_centre_m: float, radius_m: float, accuracy_m: float, every: float
+) -> Watch:
     minutes = np.tile(np.arange(0.0, days * 1_440.0, every), (people, 1))
     place_m = np.zeros((*minutes.shape, 2))
     place_m[..., 0] = from_centre_m
