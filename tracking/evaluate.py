@@ -48,8 +48,8 @@ class SetAside:
 class Evaluation:
     """What a batch changed.
 
-    ``presence_rows``: ``PRESENCE`` ``[k]``, every episode it opened, carried on or ended; ``episodes`` shows them one by
-    one. ``violations``: decided, or become live, in this batch. ``check_ins``: presences that no fix of this accuracy
+    ``presence_rows``: ``PRESENCE`` ``[k]``, every episode it opened, carried on or ended; ``episodes`` shows them as
+    objects. ``violations``: decided, or become live, in this batch. ``check_ins``: presences that no fix of this accuracy
     can decide, found so in this batch: the subject should be asked.
     """
 

@@ -228,7 +228,7 @@ def _mix(modes, mixed, target, share):  # type: ignore[no-untyped-def] # compile
 
 @njit(cache=True, nogil=True)
 def _correct(modes, mixed, mode, sigma, policy):  # type: ignore[no-untyped-def] # compiled
-    """Correct one hypothesis by a fix at the origin, or leave it as it is as far as the fix is an outlier; likelihood."""
+    """Correct one hypothesis by a fix at the origin as far as it is no outlier; the likelihood of the fix."""
     slope = sigma * np.sqrt(policy[5])
     vxx, vxu, vuu = mixed[mode, _VXX], mixed[mode, _VXU], mixed[mode, _VUU]
     place_gain, error_gain = vxx + slope * vxu, vxu + slope * vuu
