@@ -49,8 +49,8 @@ class Evaluation:
     """What a batch changed.
 
     ``presence_rows``: ``PRESENCE`` ``[k]``, every episode it opened, carried on or ended; ``episodes`` shows them as
-    objects. ``violations``: decided, or become live, in this batch. ``check_ins``: presences that no fix of this accuracy
-    can decide, found so in this batch: the subject should be asked.
+    objects. ``violations``: decided, or become live, in this batch. ``check_ins``: presences that no fix of this
+    accuracy can decide, found so in this batch: the subject should be asked.
     """
 
     states: PresenceStates
