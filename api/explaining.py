@@ -9,10 +9,10 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import Connection, text
 
+from api.fix_flags import flags_of
 from api.fix_log import history
 from api.gateways import masked
 from tracking.evaluate import to_instant
-from tracking.fix import FixBatch
 from tracking.observation import observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
 from tracking.policy import PresencePolicy
@@ -42,6 +42,8 @@ class FixEvidence:
     accuracy_m: float
     signed_distance_m: float | None
     probability: float
+    flags: int
+    """Bits of ``tracking.quality.FixFlag``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +144,16 @@ def _evidence(
     seen = observe(fixes, rules, zones, PresencePolicy())
     near = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=100_000.0)
     distance_m = dict(zip(near.fix_row.tolist(), near.signed_distance_m.tolist(), strict=True))
+    flags = flags_of(connection, fixes)
     return [
-        _fix_evidence(fixes, row, distance_m.get(row), seen.probability[seen.start[row] : seen.start[row + 1]], rules)
+        FixEvidence(
+            fixed_at=to_instant(int(fixes.fixed_at[row])),
+            received_at=to_instant(int(fixes.received_at[row])),
+            accuracy_m=float(fixes.accuracy_m[row]),
+            signed_distance_m=distance_m.get(row),
+            probability=_probability(seen.probability[seen.start[row] : seen.start[row + 1]], rules),
+            flags=int(flags[row]),
+        )
         for row in range(len(fixes))
     ]
 
@@ -163,17 +173,10 @@ def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> Supervis
     )
 
 
-def _fix_evidence(
-    fixes: FixBatch, row: int, distance_m: float | None, probability: Any, rules: RuleBook
-) -> FixEvidence:
+def _probability(observed: Any, rules: RuleBook) -> float:
+    """P(breach) of one fix; a zone out of its reach is certain in one way or the other."""
     absent = 1.0 if len(rules) and rules.breach[0] == INCLUSION else 0.0
-    return FixEvidence(
-        fixed_at=to_instant(int(fixes.fixed_at[row])),
-        received_at=to_instant(int(fixes.received_at[row])),
-        accuracy_m=float(fixes.accuracy_m[row]),
-        signed_distance_m=distance_m,
-        probability=float(probability[0]) if len(probability) else absent,
-    )
+    return float(observed[0]) if len(observed) else absent
 
 
 def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ...]]:

@@ -24,7 +24,7 @@ SELECT pg_current_snapshot()::text,
 _FETCH = text("""
 SELECT f.subject_no, (extract(epoch FROM f.fixed_at) * 1000000)::bigint,
        (extract(epoch FROM f.received_at) * 1000000)::bigint, f.longitude, f.latitude, f.accuracy_m, f.fix_key,
-       f.shard, f.written_by::text, f.seq
+       f.flags, f.shard, f.written_by::text, f.seq
 FROM shard s
 CROSS JOIN LATERAL (
     SELECT * FROM fix f
@@ -77,8 +77,8 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     counts = dict.fromkeys(shards, 0)
     after: dict[int, tuple[str, int]] = {}
     for row in rows:
-        counts[row[7]] += 1
-        after[row[7]] = max(after.get(row[7], ("0", 0)), (row[8], row[9]), key=lambda at: (int(at[0]), at[1]))
+        counts[row[8]] += 1
+        after[row[8]] = max(after.get(row[8], ("0", 0)), (row[9], row[10]), key=lambda at: (int(at[0]), at[1]))
     return Drained(
         fixes=to_batch(rows),
         snapshot=snapshot,
@@ -111,8 +111,8 @@ def history(connection: Connection, subject_no: int, *, since: datetime) -> FixB
     rows = connection.execute(
         text(
             "SELECT subject_no, (extract(epoch FROM fixed_at) * 1000000)::bigint,"
-            " (extract(epoch FROM received_at) * 1000000)::bigint, longitude, latitude, accuracy_m, fix_key FROM fix"
-            " WHERE subject_no = :subject_no AND fixed_at >= :since ORDER BY fixed_at, fix_key"
+            " (extract(epoch FROM received_at) * 1000000)::bigint, longitude, latitude, accuracy_m, fix_key, flags"
+            " FROM fix WHERE subject_no = :subject_no AND fixed_at >= :since ORDER BY fixed_at, fix_key"
         ),
         {"subject_no": subject_no, "since": since},
     ).all()
@@ -120,8 +120,8 @@ def history(connection: Connection, subject_no: int, *, since: datetime) -> FixB
 
 
 def to_batch(rows: Sequence[Any]) -> FixBatch:
-    """Rows (subject_no, fixed_at, received_at, longitude, latitude, accuracy_m, fix_key, …) as columns."""
-    columns: Any = list(zip(*rows, strict=True)) or [()] * 7
+    """Rows (subject_no, fixed_at, received_at, longitude, latitude, accuracy_m, fix_key, flags, …) as columns."""
+    columns: Any = list(zip(*rows, strict=True)) or [()] * 8
     return FixBatch(
         subject_no=np.array(columns[0], dtype=np.int64),
         fixed_at=np.array(columns[1], dtype=np.int64),
@@ -130,6 +130,7 @@ def to_batch(rows: Sequence[Any]) -> FixBatch:
         latitude=np.array(columns[4], dtype=np.float64),
         accuracy_m=np.array(columns[5], dtype=np.float64),
         fix_key=np.array(columns[6], dtype=np.int64),
+        flags=np.array(columns[7], dtype=np.int32),
     )
 
 

@@ -18,6 +18,10 @@ from sqlalchemy import Engine
 from geo.datum import Datum, to_wgs84
 from geo.postgis import driver_connection
 from tracking.fix import DEFAULT_ACCURACY_M, Fix
+from tracking.quality import FixFlag, QualityPolicy, find_flags
+
+QUALITY = QualityPolicy()
+"""By which every fix is flagged or refused, whatever way it comes in."""
 
 WAKE_CHANNEL = "hulan_fix"
 """LISTEN here to be woken when fixes were committed."""
@@ -25,8 +29,9 @@ WAKE_CHANNEL = "hulan_fix"
 _COLUMNS = (
     "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
     "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
-    "battery_percent", "is_mock", "device_id",
+    "battery_percent", "is_mock", "device_id", "flags",
 )  # fmt: skip
+_ACCURACY_ASSUMED, _ALTITUDE_UNKNOWN = FixFlag.ACCURACY_ASSUMED.value, FixFlag.ALTITUDE_UNKNOWN.value
 _NAMES = ", ".join(_COLUMNS)
 _STAGE = f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS AS SELECT {_NAMES} FROM fix LIMIT 0"
 _COPY = f"COPY fix_stage ({_NAMES}) FROM STDIN"
@@ -150,33 +155,39 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
     return written
 
 
-def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime) -> list[tuple[Any, ...]]:
-    """Log rows: canonical WGS-84 beside the coordinate as sent, assumed accuracy named as such."""
+def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime | None) -> list[tuple[Any, ...]]:
+    """Log rows: canonical WGS-84 beside the coordinate as sent, and flags for what is doubtful or assumed.
+
+    ``received_at``: aware, for fixes that carry none of their own; ``None``: those were received when they were taken.
+    """
     canonical = _canonical(fixes)
     rows = []
     for position, fix in enumerate(fixes):
-        accuracy_m = fix.accuracy_m
+        received = fix.received_at or received_at or fix.fixed_at
+        flags = find_flags(fix, received_at=received, policy=QUALITY)
+        is_accuracy_assumed = flags & _ACCURACY_ASSUMED != 0
         rows.append(
             (
                 sender.subject_no,
                 fix.fixed_at,
                 fix_key(fix),
                 sender.shard,
-                fix.received_at or received_at,
+                received,
                 fix.sent_at,
                 float(canonical[0][position]),
                 float(canonical[1][position]),
-                DEFAULT_ACCURACY_M[fix.source] if accuracy_m is None else accuracy_m,
-                accuracy_m is None,
+                DEFAULT_ACCURACY_M[fix.source] if is_accuracy_assumed else fix.accuracy_m,
+                is_accuracy_assumed,
                 fix.longitude,
                 fix.latitude,
                 str(fix.datum),
                 str(fix.source),
                 fix.speed_mps,
-                fix.altitude_m,
+                None if flags & _ALTITUDE_UNKNOWN else fix.altitude_m,
                 fix.battery_percent,
                 fix.is_mock,
                 sender.device_id,
+                flags,
             )
         )
     return rows

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tracking.alert_quality import Score, find_by_policy, missed_targets, score
 from tracking.overrides import sweep, with_overrides
 from tracking.point_rules import POINT_RULES, Findings, PointRule, find_by_rule
 from tracking.policy import ENGINE_VERSION, PresencePolicy
-from tracking.quality import Score, find_by_policy, missed_targets, score
 from tracking.rules import ZoneBook
 from tracking.simulate import TEST_SEEDS_FROM, Simulation, simulate
 from tracking.simulate_delivery import Delivery

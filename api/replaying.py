@@ -13,6 +13,7 @@ from api.files.tracks import read_tracks
 from api.files.zones import ZoneRecord, read_zones
 from api.fix_log import to_batch
 from api.inbox import Sender, to_rows
+from api.track_import import sort_out
 from geo.datum import Datum
 from tracking.episode import Episode
 from tracking.fix import FixBatch
@@ -55,10 +56,12 @@ def replay_files(
     batches: list[FixBatch] = []
     for track in read_tracks(fixes, datum=datum, timezone=timezone, progress=progress):
         rejected += track.rejected
-        if track.fixes:
+        good, refused = sort_out(track, received_at=None)
+        rejected += refused
+        if good:
             number = subjects.setdefault(track.subject_ref, len(subjects))
             sender = Sender(device_id=UUID(int=0), subject_no=number, shard=0)
-            batches.append(_batch(to_rows(sender, track.fixes, track.fixes[0].fixed_at)))
+            batches.append(_batch(to_rows(sender, good, None)))
     book = ZoneBook.build([_zone(number, record) for number, record in enumerate(read.zones)])
     batch = joined(batches)
     episodes = replay(batch, book, policy=PresencePolicy())
@@ -103,7 +106,7 @@ def _batch(rows: Sequence[tuple[object, ...]]) -> FixBatch:
         assert isinstance(instant, datetime)
         return to_microseconds(instant)
 
-    return to_batch([(row[0], micro(row[1]), micro(row[4]), row[6], row[7], row[8], row[2]) for row in rows])
+    return to_batch([(row[0], micro(row[1]), micro(row[4]), row[6], row[7], row[8], row[2], row[-1]) for row in rows])
 
 
 def _zone(number: int, record: ZoneRecord) -> Zone:

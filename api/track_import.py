@@ -1,5 +1,6 @@
 """Tracks from files into the fix log, under the same rules as fixes over HTTP."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -9,9 +10,10 @@ from api.cases import subject_id_for
 from api.devices import devices_of, spans_of
 from api.files.tracks import TrackRead
 from api.importing import ImportReport
-from api.inbox import to_rows, write_rows
+from api.inbox import QUALITY, to_rows, write_rows
 from geo.postgis import driver_connection
 from tracking.fix import Fix
+from tracking.quality import Refusal, find_refusal
 from venues.place import Rejected
 
 ROWS_PER_COMMIT = 20_000
@@ -49,13 +51,30 @@ def _import_one(engine: Engine, track: TrackRead, at: datetime) -> tuple[int, in
     if sender is None:
         reason = "没有这个对象或其设备，请先导入案件 / no such subject or device: import its case first"
         return 0, 0, [_refused(track, len(track.fixes), "subject_id", reason)]
-    good = [fix for fix in track.fixes if any(start <= fix.fixed_at < end for start, end in spans)]
+    sound, refused = sort_out(track, received_at=at)
+    good = [fix for fix in sound if any(start <= fix.fixed_at < end for start, end in spans)]
     new = sum(_write(engine, to_rows(sender, part, at)) for part in _parts(good))
-    refused: list[Rejected] = []
-    if len(good) < len(track.fixes):
+    if len(good) < len(sound):
         reason = "此时没有有效的决定书，未保存 / no order is in force at these times: not stored"
-        refused.append(_refused(track, len(track.fixes) - len(good), "fixed_at", reason))
+        refused.append(_refused(track, len(sound) - len(good), "fixed_at", reason))
     return new, len(good) - new, refused
+
+
+def sort_out(track: TrackRead, *, received_at: datetime | None) -> tuple[list[Fix], list[Rejected]]:
+    """The fixes of a file that may be stored, and a rejection for each reason why others may not.
+
+    ``received_at``: as in ``api.inbox.to_rows``.
+    """
+    sound: list[Fix] = []
+    refusals: Counter[Refusal] = Counter()
+    for fix in track.fixes:
+        received = fix.received_at or received_at or fix.fixed_at
+        refusal = find_refusal(fix, received_at=received, policy=QUALITY)
+        if refusal is None:
+            sound.append(fix)
+        else:
+            refusals[refusal] += 1
+    return sound, [_refused(track, count, refusal.field, refusal.reason) for refusal, count in refusals.items()]
 
 
 def _parts(fixes: Sequence[Fix]) -> Iterable[Sequence[Fix]]:

@@ -90,6 +90,7 @@ def a_batch(fixes: Sequence[Fix], *, subject_no: int = 1) -> FixBatch:
         latitude=np.array([row[7] for row in rows], dtype=np.float64),
         accuracy_m=np.array([row[8] for row in rows], dtype=np.float64),
         fix_key=np.array([row[2] for row in rows], dtype=np.int64),
+        flags=np.array([row[19] for row in rows], dtype=np.int32),
     )
 
 

@@ -46,6 +46,10 @@ class Episode:
     """False when nothing was known before: presence, but not an "enter" (design.md, invariant 4)."""
     is_undecidable: bool
     """True when no fix was good enough to decide: ask for a check-in."""
+    is_crossing: bool = False
+    """True when no fix lay inside, but the way between two of them did: never PROBABLE."""
+    undecidable_at: datetime | None = None
+    """Event time at which the dwell was over and no fix could decide: from then on a check-in should be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

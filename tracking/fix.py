@@ -37,7 +37,7 @@ class Fix:
     latitude: float
     datum: Datum
     accuracy_m: float | None = None
-    """68 % radius in metres; ``None`` when the device does not say."""
+    """68 % radius in metres; ``None`` when the device does not say; below 0 when it calls the position invalid."""
     source: FixSource = FixSource.UNKNOWN
     sent_at: datetime | None = None
     received_at: datetime | None = None
@@ -54,6 +54,7 @@ class FixBatch:
     ``subject_no``: int64 ``[n]``. ``fixed_at``, ``received_at``: int64 ``[n]``, microseconds since the Unix epoch, UTC.
     ``longitude``, ``latitude``: float64 ``[n]``, degrees. ``accuracy_m``: float64 ``[n]``, 68 % radius, never NaN.
     ``fix_key``: int64 ``[n]``, identity of the observation within its subject and time (resends are equal).
+    ``flags``: int32 ``[n]``, bits of ``tracking.quality.FixFlag`` found at intake.
     """
 
     subject_no: NDArray[np.int64]
@@ -63,6 +64,7 @@ class FixBatch:
     latitude: NDArray[np.float64]
     accuracy_m: NDArray[np.float64]
     fix_key: NDArray[np.int64]
+    flags: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.subject_no)
@@ -77,4 +79,5 @@ class FixBatch:
             latitude=self.latitude[rows],
             accuracy_m=self.accuracy_m[rows],
             fix_key=self.fix_key[rows],
+            flags=self.flags[rows],
         )

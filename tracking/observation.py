@@ -1,13 +1,13 @@
-"""From fixes to P(breach): every fix weighed against every zone that a rule of its subject cares about."""
+"""From positions to P(breach): every position weighed against every zone that a rule of its subject cares about."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.probability import centre_probability, inside_probability
+from geo.probability import ShapeProbability
 from tracking.fix import FixBatch
-from tracking.policy import PresencePolicy
+from tracking.policy import AREA, LARGE, SMALL, PresencePolicy
 from tracking.rules import EXCLUSION, INCLUSION, RuleBook, ZoneBook
 
 
@@ -16,8 +16,9 @@ class Observations:
     """``k`` observations grouped by fix: those of fix ``i`` are rows ``start[i]:start[i+1]``.
 
     ``condition_no``, ``zone_no``: int64 ``[k]``. ``probability``: P(breach), float64 ``[k]``.
-    ``best_probability``: the most that a fix of this accuracy could have given at this zone, float64 ``[k]``.
+    ``best_probability``: the most that a position of this accuracy could have given at this zone, float64 ``[k]``.
     ``radius_m``: of the disc as large as the zone, infinite where being outside is the breach, float64 ``[k]``.
+    ``kind``: row of ``PresencePolicy.thresholds``, int64 ``[k]``.
     """
 
     start: NDArray[np.int64]
@@ -26,6 +27,7 @@ class Observations:
     probability: NDArray[np.float64]
     best_probability: NDArray[np.float64]
     radius_m: NDArray[np.float64]
+    kind: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class _Weighed:
 def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy) -> Observations:
     """P(breach) of each (fix, rule, zone) that matters. Fixes must be sorted by (subject, time).
 
-    Fixes outside the validity of a rule's order give no observation of it (design.md, invariant 8).
+    ``fixes`` are reported or filtered positions, ``accuracy_m`` the 68 % radius of what they are. Fixes outside the
+    validity of a rule's order give no observation of it (design.md, invariant 8).
     """
     reach_m = np.minimum(2.0 * fixes.accuracy_m + float(np.max(rules.tolerance_m, initial=0.0)), policy.reach_limit_m)
     pairs = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m)
@@ -51,8 +54,9 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
     distance_m = np.concatenate([exclusion.signed_distance_m, inclusion.signed_distance_m])
     order = np.lexsort((zone_row, rule_row, fix_row))
     fix_row, rule_row, zone_row, distance_m = fix_row[order], rule_row[order], zone_row[order], distance_m[order]
-    inside, best = _probabilities(fixes, zones, fix_row, zone_row, distance_m)
+    inside, best = _probabilities(fixes, rules, zones, fix_row, rule_row, zone_row, distance_m)
     is_inclusion = rules.breach[rule_row] == INCLUSION
+    radius_m = np.where(is_inclusion, np.inf, zones.shapes.equivalent_radius_m[zone_row])
     return Observations(
         start=np.searchsorted(fix_row, np.arange(len(fixes) + 1)).astype(np.int64),
         condition_no=rules.condition_no[rule_row],
@@ -61,21 +65,40 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
         # most that such a fix could say.
         probability=np.where(is_inclusion, 1.0 - np.minimum(inside / best, 1.0), inside),
         best_probability=np.where(is_inclusion, 1.0, best),
-        radius_m=np.where(is_inclusion, np.inf, zones.equivalent_radius_m[zone_row]),
+        radius_m=radius_m,
+        kind=np.where(is_inclusion, AREA, np.where(radius_m <= policy.small_radius_m, SMALL, LARGE)),
     )
 
 
 def _probabilities(
     fixes: FixBatch,
+    rules: RuleBook,
     zones: ZoneBook,
     fix_row: NDArray[np.int64],
+    rule_row: NDArray[np.int64],
     zone_row: NDArray[np.int64],
     distance_m: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    accuracy_m = fixes.accuracy_m[fix_row]
-    radius_m = zones.equivalent_radius_m[zone_row]
-    inside = inside_probability(signed_distance_m=distance_m, accuracy_m=accuracy_m, equivalent_radius_m=radius_m)
-    return inside, centre_probability(accuracy_m=accuracy_m, equivalent_radius_m=radius_m)
+    """P(inside) of each observation and the most that it could be, of the area as its rule widens it."""
+    wide_row = rules.wide_row[rule_row]
+    inside, best = np.empty(len(fix_row)), np.empty(len(fix_row))
+    places: tuple[tuple[ShapeProbability, NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]], ...] = (
+        (zones.shapes, zone_row, wide_row < 0, distance_m),
+        (rules.wide, wide_row, wide_row >= 0, distance_m - rules.tolerance_m[rule_row]),
+    )
+    for shapes, row, chosen, signed_m in places:
+        if not np.any(chosen):
+            continue
+        fix = fix_row[chosen]
+        inside[chosen] = shapes.inside(
+            zone_row=row[chosen],
+            longitude=fixes.longitude[fix],
+            latitude=fixes.latitude[fix],
+            accuracy_m=fixes.accuracy_m[fix],
+            signed_distance_m=signed_m[chosen],
+        )
+        best[chosen] = shapes.best_probability(zone_row=row[chosen], accuracy_m=fixes.accuracy_m[fix])
+    return inside, np.maximum(best, inside)
 
 
 def _rules_of_fixes(fixes: FixBatch, rules: RuleBook, fix_row: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
@@ -137,5 +160,5 @@ def _inclusion(
         fix_row=position,
         rule_row=rule_row,
         zone_row=area_row,
-        signed_distance_m=np.where(is_near, near_m, reach_m[position]) - rules.tolerance_m[rule_row],
+        signed_distance_m=np.where(is_near, near_m, reach_m[position]),
     )

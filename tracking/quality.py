@@ -1,138 +1,146 @@
-"""How good a policy is on simulated tracks: false suspicions a day, true visits found, and how soon."""
+"""What a fix is worth by itself, as it arrives: accepted, accepted with flags, or refused, with the reason.
 
-from collections.abc import Sequence
+A flagged fix is stored. Flags in ``DOES_NOT_DECIDE`` keep it from proving anything; the others only say what was
+assumed. What a fix is worth beside those before it: ``tracking.quality_sequence``.
+"""
+
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntFlag
 
-import numpy as np
-from numpy.typing import NDArray
+from geo.position import find_position_fault
+from tracking.fix import Fix
 
-from tracking.episode import Episode
-from tracking.point_rules import Findings
-from tracking.policy import PresencePolicy
-from tracking.replay import replay
-from tracking.rules import ZoneBook, to_microseconds
-from tracking.simulate import Simulation, Truth
-from tracking.simulate_scenario import Target
+
+class FixFlag(IntFlag):
+    """What is doubtful about a fix. The numbers are stored: never change one."""
+
+    ACCURACY_ASSUMED = 1  # unknown, 0 or negative: `tracking.fix.DEFAULT_ACCURACY_M` of its source stands for it
+    ACCURACY_ABSURD = 2  # react-native-background-geolocation#892: 17 km of error raised an exit
+    DECLARED_INVALID = 4  # iOS: CLLocation.horizontalAccuracy below 0 says that the position is invalid
+    ALTITUDE_UNKNOWN = 8  # a number that stands for "none"
+    CLOCK_AHEAD = 16  # taken after it was received, by no more than clocks differ
+    MOCK = 32  # Android isMock, AMap isMock(); a suspicion of tampering, no place (reference/domain.md 4, item 12)
+    IMPOSSIBLE_SPEED = 256  # farther from the last accepted fix than any vehicle on the ground takes one
+    TELEPORT = 512  # farther than an airliner
+    STALE_REPEAT = 1024  # the same observation again under a newer time (WeChat in the background, domain.md 3.1)
+    SAME_INSTANT = 2048  # another observation of the very instant was weighed already
+
+
+FLAG_NAMES: dict[FixFlag, str] = {
+    FixFlag.ACCURACY_ASSUMED: "精度未知，按来源取默认值 / accuracy unknown, the default of its source is used",
+    FixFlag.ACCURACY_ABSURD: "精度过差，不作依据 / accuracy absurd, decides nothing",
+    FixFlag.DECLARED_INVALID: "设备声明定位无效，不作依据 / called invalid by the device, decides nothing",
+    FixFlag.ALTITUDE_UNKNOWN: "海拔为占位值，视为未知 / altitude is a placeholder, taken as unknown",
+    FixFlag.CLOCK_AHEAD: "设备时钟略快 / the device's clock is a little ahead",
+    FixFlag.MOCK: "模拟定位，不作依据 / mock location, decides nothing",
+    FixFlag.IMPOSSIBLE_SPEED: "速度不可能，不作依据 / impossible speed, decides nothing",
+    FixFlag.TELEPORT: "位置跳变，不作依据 / teleport, decides nothing",
+    FixFlag.STALE_REPEAT: "重复的旧定位，不作依据 / stale repeat, decides nothing",
+    FixFlag.SAME_INSTANT: "同一时刻已有定位，不作依据 / second fix of one instant, decides nothing",
+}
+"""In plain words, for people who ask why a fix did not count."""
+
+INTAKE_DOES_NOT_DECIDE = int(FixFlag.ACCURACY_ABSURD | FixFlag.DECLARED_INVALID | FixFlag.MOCK)
+"""Found by :func:`find_flags`. Such fixes are no part of the sequence either: nothing is measured against them."""
+
+DOES_NOT_DECIDE = INTAKE_DOES_NOT_DECIDE | int(
+    FixFlag.IMPOSSIBLE_SPEED | FixFlag.TELEPORT | FixFlag.STALE_REPEAT | FixFlag.SAME_INSTANT
+)
+"""A fix with any of these bits is evidence that the device reported, and of nothing about where the subject was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """Agreement of findings with the truth. Shares are of true visits and ``None`` where there was none.
+class QualityPolicy:
+    """The numbers by which fixes are flagged or refused. ``version`` is stored with what they led to."""
 
-    A finding belongs to a visit when subject and zone are the same and the times overlap; what belongs to no visit is
-    false, a passage of less than three minutes being none.
-    """
+    version: str = "quality-1"
+    clock_slack_s: float = 300.0
+    """A fix from farther in the future than this is refused; one from less is flagged and counts."""
+    earliest: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    """Earlier fixes are refused: 1970 and 1980 are what clocks without a battery say."""
+    absurd_accuracy_m: float = 10_000.0
+    """A cell of the network in open country reaches about so far; beyond, nothing was located."""
+    altitude_sentinels_m: tuple[float, ...] = (0.0, -1.0)
+    """Exactly these: what Android's getAltitude() and mini programs give when there is none."""
+    lowest_altitude_m: float = -500.0
+    """The Dead Sea lies at -430. Below are -9999, -999, -777, -32768."""
+    highest_altitude_m: float = 8_900.0
+    """Chomolungma is 8,849. Above are 9999, 32767, 65535; an airliner's own altitude is lost with them, and unused."""
+    top_speed_mps: float = 120.0
+    """432 km/h: above every train in China (CR450 400 km/h, Shanghai maglev 431). An airliner in flight is flagged
+    until it has landed: a subject in the air is in no zone, and the landing is accepted."""
+    teleport_speed_mps: float = 300.0
+    """1,080 km/h: faster than an airliner with the wind."""
+    accuracy_factor: float = 2.0
+    """Accuracy is a 68 % radius; twice it holds 99 % of normal errors. Only what lies beyond both fixes' counts."""
+    time_grain_s: float = 1.0
+    """Many devices cut times to seconds: two fixes "1 s" apart may be 2 s apart."""
+    agreeing_fix_count: int = 3
+    """So many fixes in a row that agree with each other at the new place are believed against the old one. The last of
+    them counts; those before it stay flagged."""
+    stale_fix_count: int = 4
+    """The same coordinates and accuracy so many times in a row …"""
+    stale_after_s: float = 120.0
+    """… over at least so long prove nothing new. Shorter than the dwell, so that a frozen position alone never makes a
+    PROBABLE; a receiver that really works changes some digit of its position or accuracy from fix to fix."""
+    forget_after_s: float = 1800.0
+    """After this long without any fix nothing is measured against the fixes before. Equal to
+    ``PresencePolicy.silence_s``: a stretch between two silences is evaluated again alone, and must give the same."""
 
-    person_days: int
-    visit_count: int
-    false_possible_per_day: float
-    """Findings that belong to no visit, of any tier, per person-day."""
-    false_probable_per_day: float
-    """Those of them that were PROBABLE."""
-    possible_recall: float | None
-    """Visits found as POSSIBLE or better; an undecidable one counts, since it asks for a check-in."""
-    probable_recall: float | None
-    undecidable_share: float | None
-    """Visits that were found, not as PROBABLE, and said to be undecidable."""
-    repeats_per_visit: float | None
-    """PROBABLE findings beyond the first, per visit: second alerts about one stay."""
-    possible_delay_s: float | None
-    """Median time from entering to POSSIBLE, of visits found."""
-    probable_delay_s: float | None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a fix is not taken: the field as devices and files call it, and the reason without any value in it."""
+
+    field: str
+    reason: str
 
 
-def find_by_policy(simulation: Simulation, zones: ZoneBook, policy: PresencePolicy) -> Findings:
-    """What the engine itself finds with a policy."""
-    return to_findings(replay(simulation.fixes, zones, policy=policy))
+def find_refusal(fix: Fix, *, received_at: datetime, policy: QualityPolicy) -> Refusal | None:
+    """Why a fix as sent must not be stored, or ``None``. ``received_at``: aware, when the server got it."""
+    fault = find_position_fault(longitude=fix.longitude, latitude=fix.latitude)
+    if fault is not None:
+        return Refusal(field=fault.field, reason=fault.reason)
+    if fix.fixed_at < policy.earliest:
+        return _BEFORE_CLOCKS
+    if fix.fixed_at > received_at and (fix.fixed_at - received_at).total_seconds() > policy.clock_slack_s:
+        return _IN_THE_FUTURE
+    return None
 
 
-def to_findings(episodes: Sequence[Episode]) -> Findings:
-    """Episodes in columns."""
+def find_flags(fix: Fix, *, received_at: datetime, policy: QualityPolicy) -> int:
+    """Bits of :class:`FixFlag` for what is doubtful about a fix as sent, without memory. 0: nothing is."""
+    flags = 0
+    accuracy_m = fix.accuracy_m
+    if accuracy_m is None or not accuracy_m > 0.0:  # NaN too
+        flags |= FixFlag.ACCURACY_ASSUMED.value
+        if accuracy_m is not None and accuracy_m < 0.0:
+            flags |= FixFlag.DECLARED_INVALID.value
+    elif accuracy_m > policy.absurd_accuracy_m:
+        flags |= FixFlag.ACCURACY_ABSURD.value
+    if fix.altitude_m is not None and not _is_altitude(fix.altitude_m, policy):
+        flags |= FixFlag.ALTITUDE_UNKNOWN.value
+    if fix.fixed_at > received_at:
+        flags |= FixFlag.CLOCK_AHEAD.value
+    if fix.is_mock:
+        flags |= FixFlag.MOCK.value
+    return flags
 
-    def column(values: Sequence[int]) -> NDArray[np.int64]:
-        return np.array(values, dtype=np.int64)
 
-    return Findings(
-        subject_no=column([item.subject_no for item in episodes]),
-        zone_no=column([item.zone_no for item in episodes]),
-        started_at=column([to_microseconds(item.started_at) for item in episodes]),
-        ended_at=column([to_microseconds(item.ended_at or item.last_inside_at) for item in episodes]),
-        possible_at=column([to_microseconds(item.possible_at) for item in episodes]),
-        decided_at=column([0 if item.decided_at is None else to_microseconds(item.decided_at) for item in episodes]),
-        is_undecidable=np.array([item.is_undecidable for item in episodes], dtype=bool),
+def describe_flags(flags: int) -> tuple[str, ...]:
+    """Each flag in plain words, Chinese first."""
+    return tuple(words for flag, words in FLAG_NAMES.items() if flags & flag)
+
+
+def _is_altitude(altitude_m: float, policy: QualityPolicy) -> bool:
+    return (
+        policy.lowest_altitude_m <= altitude_m <= policy.highest_altitude_m
+        and altitude_m not in policy.altitude_sentinels_m
     )
 
 
-def score(findings: Findings, truth: Truth, *, person_days: int) -> Score:
-    """Compare findings with what really happened."""
-    visits = np.flatnonzero(truth.is_visit)
-    visit, finding = _belonging(findings, truth, visits)
-    is_false = np.ones(len(findings), dtype=bool)
-    is_false[finding] = False
-    is_probable = findings.decided_at > 0
-    decided = is_probable[finding]
-    probable_count = np.bincount(visit[decided], minlength=len(visits))
-    found = np.bincount(visit, minlength=len(visits)) > 0
-    unsure = np.bincount(visit[findings.is_undecidable[finding]], minlength=len(visits)) > 0
-    entered_at = truth.entered_at[visits]
-    return Score(
-        person_days=person_days,
-        visit_count=len(visits),
-        false_possible_per_day=float(is_false.sum()) / person_days,
-        false_probable_per_day=float((is_false & is_probable).sum()) / person_days,
-        possible_recall=_share(found),
-        probable_recall=_share(probable_count > 0),
-        undecidable_share=_share(unsure & (probable_count == 0)),
-        repeats_per_visit=float(np.maximum(probable_count - 1, 0).mean()) if len(visits) else None,
-        possible_delay_s=_median_delay_s(entered_at, visit, findings.possible_at[finding]),
-        probable_delay_s=_median_delay_s(entered_at, visit[decided], findings.decided_at[finding[decided]]),
-    )
-
-
-def missed_targets(score: Score, target: Target) -> tuple[str, ...]:
-    """Names of the fields of a target that a score does not reach."""
-    most = {
-        "most_false_per_day": (score.false_probable_per_day, target.most_false_per_day),
-        "most_delay_s": (score.possible_delay_s, target.most_delay_s),
-    }
-    least = {
-        "least_possible": (score.possible_recall, target.least_possible),
-        "least_probable": (score.probable_recall, target.least_probable),
-    }
-    over = [name for name, (value, limit) in most.items() if limit is not None and (value is None or value > limit)]
-    under = [name for name, (value, limit) in least.items() if limit is not None and (value is None or value < limit)]
-    return (*over, *under)
-
-
-def _belonging(
-    findings: Findings, truth: Truth, visits: NDArray[np.intp]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every (place in ``visits``, row of findings) that belong together."""
-    place = np.int64(max(int(findings.zone_no.max(initial=0)), int(truth.zone_no.max(initial=0))) + 1)
-    key = findings.subject_no * place + findings.zone_no
-    order = np.argsort(key, kind="stable")
-    wanted = truth.subject_no[visits] * place + truth.zone_no[visits]
-    first = np.searchsorted(key[order], wanted, side="left")
-    counts = np.searchsorted(key[order], wanted, side="right") - first
-    visit = np.repeat(np.arange(len(visits)), counts)
-    within = np.arange(len(visit)) - np.repeat(np.cumsum(counts) - counts, counts)
-    finding = order[np.repeat(first, counts) + within]
-    overlaps = (findings.started_at[finding] <= truth.left_at[visits[visit]]) & (
-        findings.ended_at[finding] >= truth.entered_at[visits[visit]]
-    )
-    return visit[overlaps], finding[overlaps]
-
-
-def _share(is_so: NDArray[np.bool_]) -> float | None:
-    return float(is_so.mean()) if len(is_so) else None
-
-
-def _median_delay_s(
-    entered_at: NDArray[np.int64], visit: NDArray[np.int64], found_at: NDArray[np.int64]
-) -> float | None:
-    if len(visit) == 0:
-        return None
-    earliest = np.full(len(entered_at), np.iinfo(np.int64).max)
-    np.minimum.at(earliest, visit, found_at)
-    seen = np.unique(visit)
-    return float(np.median(np.maximum(earliest[seen] - entered_at[seen], 0))) / 1e6
+_BEFORE_CLOCKS = Refusal(
+    field="fixed_at", reason="时间早于 2000 年，请校准设备时钟 / before the year 2000: set the device's clock"
+)
+_IN_THE_FUTURE = Refusal(field="fixed_at", reason="时间在未来，请校准设备时钟 / in the future: set the device's clock")

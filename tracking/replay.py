@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.probability import ShapeProbability
 from tracking.episode import Episode
 from tracking.evaluate import evaluate
 from tracking.fix import FixBatch
@@ -48,6 +49,8 @@ def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
         zone_row=_column(rules, 2, np.int64),
         category_mask=_column(rules, 3, np.int64),
         tolerance_m=np.zeros(count),
+        wide_row=np.full(count, -1),
+        wide=ShapeProbability.build([]),
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.index import ZoneIndex
-from geo.shapes import area_m2
+from geo.probability import ShapeProbability
+from geo.shape_change import widened
 from tracking.order import Condition, ConditionKind, SupervisionOrder
 from tracking.zone import Zone, ZoneKind
 from venues.category import SiteCategory, VenueCategory
@@ -38,26 +39,24 @@ def to_microseconds(instant: datetime) -> int:
 class ZoneBook:
     """``m`` zones with their index. Row ``i`` of every array is ``zones[i]`` and zone row ``i`` of ``index``.
 
-    ``equivalent_radius_m``: float64 ``[m]``, radius of the disc of equal area. ``category_bit``: int64 ``[m]``, 0 for
-    an inclusion zone.
+    ``shapes``: the same zones compiled for P(inside). ``category_bit``: int64 ``[m]``, 0 for an inclusion zone.
     """
 
     zones: tuple[Zone, ...]
     index: ZoneIndex
     zone_no: NDArray[np.int64]
-    equivalent_radius_m: NDArray[np.float64]
+    shapes: ShapeProbability
     category_bit: NDArray[np.int64]
 
     @classmethod
     def build(cls, zones: Sequence[Zone]) -> "ZoneBook":
         """Compile zones once; ``zone_no`` ascending, so that it can be searched."""
         ordered = tuple(sorted(zones, key=lambda zone: zone.zone_no))
-        areas = np.array([area_m2(zone.shape) for zone in ordered], dtype=np.float64)
         return cls(
             zones=ordered,
             index=ZoneIndex.build([zone.shape for zone in ordered]),
             zone_no=np.array([zone.zone_no for zone in ordered], dtype=np.int64),
-            equivalent_radius_m=np.sqrt(areas / np.pi),
+            shapes=ShapeProbability.build([zone.shape for zone in ordered]),
             category_bit=np.array([_category_bit(zone) for zone in ordered], dtype=np.int64),
         )
 
@@ -73,6 +72,7 @@ class RuleBook:
 
     ``valid_from``, ``valid_to``: int64 microseconds UTC, half open. ``breach``: ``EXCLUSION`` or ``INCLUSION``.
     ``zone_row``: row in the zone book, or -1 for a rule by category. ``category_mask``: int64 bits.
+    ``wide_row``: row in ``wide`` of the area widened by the rule's tolerance, or -1 where there is nothing to widen.
     """
 
     orders: tuple[SupervisionOrder, ...]
@@ -85,6 +85,8 @@ class RuleBook:
     zone_row: NDArray[np.int64]
     category_mask: NDArray[np.int64]
     tolerance_m: NDArray[np.float64]
+    wide_row: NDArray[np.int64]
+    wide: ShapeProbability
 
     @classmethod
     def build(cls, orders: Sequence[SupervisionOrder], zones: ZoneBook) -> "RuleBook":
@@ -93,6 +95,7 @@ class RuleBook:
             ((order, condition) for order in orders for condition in order.conditions),
             key=lambda rule: (rule[0].subject_no, rule[1].condition_no),
         )
+        wide_row, wide = _widened_areas([condition for _, condition in rules], zones)
         return cls(
             orders=tuple(order for order, _ in rules),
             conditions=tuple(condition for _, condition in rules),
@@ -104,17 +107,21 @@ class RuleBook:
             zone_row=np.array([_zone_row(condition, zones) for _, condition in rules], dtype=np.int64),
             category_mask=np.array([category_mask(condition.categories) for _, condition in rules], dtype=np.int64),
             tolerance_m=np.array([condition.tolerance_m for _, condition in rules], dtype=np.float64),
+            wide_row=wide_row,
+            wide=wide,
         )
 
     def __len__(self) -> int:
         return len(self.conditions)
 
-    def row_of(self, condition_no: int) -> int:
-        """The row of a condition number; raises ``LookupError`` if the book does not hold it."""
-        rows = np.flatnonzero(self.condition_no == condition_no)
-        if len(rows) == 0:
+    def rows_of(self, condition_nos: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The first row of each condition number ``[k]``; raises ``LookupError`` if the book does not hold one."""
+        known, first = np.unique(self.condition_no, return_index=True)
+        place = np.minimum(np.searchsorted(known, condition_nos), max(len(known) - 1, 0))
+        missing = condition_nos != known[place] if len(known) else np.ones(len(condition_nos), dtype=np.bool_)
+        for condition_no in condition_nos[missing][:1].tolist():
             raise LookupError(f"condition_no {condition_no} is in no order in force")
-        return int(rows[0])
+        return first[place]
 
 
 def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
@@ -123,6 +130,18 @@ def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
     for category in categories:
         mask |= CATEGORY_BITS[category]
     return mask
+
+
+def _widened_areas(conditions: Sequence[Condition], zones: ZoneBook) -> tuple[NDArray[np.int64], ShapeProbability]:
+    """The row of each condition among the widened areas, and those areas: one per zone and tolerance."""
+    keys = [
+        (_zone_row(item, zones), item.tolerance_m) if _breach(item.kind) == INCLUSION and item.tolerance_m > 0 else None
+        for item in conditions
+    ]
+    place = {key: number for number, key in enumerate(dict.fromkeys(key for key in keys if key is not None))}
+    shapes = [widened(zones.zones[row].shape, tolerance_m) for row, tolerance_m in place]
+    row = np.array([-1 if key is None else place[key] for key in keys], dtype=np.int64)
+    return row, ShapeProbability.build(shapes)
 
 
 def _category_bit(zone: Zone) -> int:

@@ -108,6 +108,7 @@ def _fixes(
         latitude=np.round(latitude[row], 7),
         accuracy_m=np.maximum(np.round(noise.reported_m[row], 1), 1.0),
         fix_key=np.zeros(len(row), dtype=np.int64),
+        flags=np.zeros(len(row), dtype=np.int32),
     )
 
 

@@ -1,5 +1,6 @@
 """Commands that look: replay, explain, map."""
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from api.cli.load import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
-from api.explaining import Explanation, explain_alert
+from api.explaining import Explanation, FixEvidence, explain_alert
 from api.files.rejects import write_rejects
 from api.heatmaps import write_heatmap
 from api.replaying import replay_files
@@ -20,6 +21,7 @@ from geo.datum import parse_datum
 from maps.heat_layers import BackdropFeature, BackdropKind
 from tracking.episode import Tier
 from tracking.order import LOCAL_TIME
+from tracking.quality import describe_flags
 from venues.risk import RiskLevel
 
 
@@ -85,8 +87,22 @@ def show_explanation(explanation: Explanation) -> None:
             )
         )
     show_table(rows, title="首个疑似违规的定位（负数为界内） fixes of the first violation, negative is inside")
+    if doubts := quality_of(explanation.fixes):
+        show_table([("问题 doubt", "定位 fixes"), *doubts], title="定位质量 quality of these fixes")
     heading = ("对象 role", "号码 number", "状态 state", "发送 sent", "内容 text", "错误 error")
     show_table([heading, *explanation.notifications], title="通知 notifications")
+
+
+def quality_of(fixes: Sequence[FixEvidence]) -> list[tuple[str, str]]:
+    """Each doubt in plain words, and the times of the fixes that it is about."""
+    times: dict[str, list[str]] = {}
+    for fix in fixes:
+        for words in describe_flags(fix.flags):
+            times.setdefault(words, []).append(f"{fix.fixed_at.astimezone(LOCAL_TIME):%H:%M:%S}")
+    return [
+        (words, "全部 all" if len(found) == len(fixes) else ", ".join(found[:20]) + ("…" if len(found) > 20 else ""))
+        for words, found in times.items()
+    ]
 
 
 def map_venues(

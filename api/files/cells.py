@@ -5,14 +5,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from api.files.text import shown
 from geo.datum import Datum, parse_datum
+from geo.position import find_position_fault
 from venues.place import Rejected
 
 _ABSENT = {"", "nan", "null", "none", "na", "n/a", "\\n"}
 _YES = {"true", "1", "yes", "y", "t", "是"}
 _NO = {"false", "0", "no", "n", "f", "否"}
-_NULL_ISLAND_DEG = 0.01  # about a kilometre round 0,0, where no supervised person and no venue is
-_ARCTIC_DEG = 73.4  # the west end of China as a longitude; nobody lives so far north between the two below
-_SWAPPED_LATITUDES = (18.0, 53.6)  # of China, found in the longitude; Svalbard (10-17 E) stays out of it
 
 
 class CellError(ValueError):
@@ -79,29 +77,9 @@ def parse_datum_cell(text: str, *, field: str, default: Datum | None) -> Datum:
 
 def check_position(*, longitude: float, latitude: float) -> None:
     """Raises CellError for a position (degrees, any datum) off the Earth, at 0,0, or with its two numbers swapped."""
-    on_earth = abs(longitude) <= 180.0 and abs(latitude) <= 90.0
-    low, high = _SWAPPED_LATITUDES
-    if (not on_earth and abs(longitude) <= 90.0 and abs(latitude) <= 180.0) or (
-        on_earth and latitude >= _ARCTIC_DEG and low <= longitude <= high
-    ):
-        raise CellError(
-            field="latitude",
-            value=f"{longitude}, {latitude}",
-            reason="经纬度疑似颠倒 / longitude and latitude look swapped: exchange the two columns",
-        )
-    if not on_earth:
-        field = "longitude" if abs(longitude) > 180.0 else "latitude"
-        raise CellError(
-            field=field,
-            value=str(longitude if field == "longitude" else latitude),
-            reason="坐标超出范围 / out of range: degrees are needed, longitude within ±180, latitude within ±90",
-        )
-    if abs(longitude) < _NULL_ISLAND_DEG and abs(latitude) < _NULL_ISLAND_DEG:
-        raise CellError(
-            field="longitude",
-            value=f"{longitude}, {latitude}",
-            reason="坐标为 0,0，即无定位 / the position is 0,0, which means no position: leave the row out",
-        )
+    fault = find_position_fault(longitude=longitude, latitude=latitude)
+    if fault is not None:
+        raise CellError(field=fault.field, value=f"{longitude}, {latitude}", reason=fault.reason)
 
 
 def parse_instant(text: str, *, field: str, timezone: tzinfo | None, is_date_enough: bool = False) -> datetime:

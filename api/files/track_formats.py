@@ -72,14 +72,8 @@ class _Outcome:
         )
 
 
-def known_accuracy_m(accuracy_m: float | None, *, text: str) -> float | None:
-    """The 68 % radius, or ``None`` where the device does not say: 0.0 is not perfection but a blank.
-
-    Raises CellError for a negative one: by it iOS says that the position itself is not valid.
-    """
-    if accuracy_m is not None and accuracy_m < 0.0:
-        reason = "精度为负，设备表示定位无效 / negative accuracy: by it the device says that the position is not valid"
-        raise CellError(field="accuracy_m", value=text, reason=reason)
+def known_accuracy_m(accuracy_m: float | None) -> float | None:
+    """The 68 % radius, or ``None`` where the device does not say: 0.0 is not perfection but a blank."""
     return accuracy_m or None
 
 
@@ -172,7 +166,7 @@ def _rec_fix(text: str, datum: Datum) -> Fix | None:
         longitude=longitude,
         latitude=latitude,
         datum=datum,
-        accuracy_m=known_accuracy_m(optional("acc"), text=str(message.get("acc"))),
+        accuracy_m=known_accuracy_m(optional("acc")),
         received_at=parse_instant(cells[0], field="received_at", timezone=None),
         speed_mps=None if speed_kmh is None or speed_kmh < 0.0 else speed_kmh / _KMH_PER_MPS,
         altitude_m=optional("alt"),

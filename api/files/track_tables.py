@@ -132,7 +132,7 @@ def _fix(cells: Mapping[str, str], columns: Mapping[str, str], source: TrackSour
         longitude=longitude,
         latitude=latitude,
         datum=parse_datum_cell(cell("datum"), field="datum", default=source.datum),
-        accuracy_m=known_accuracy_m(number("accuracy_m"), text=cell("accuracy_m")),
+        accuracy_m=known_accuracy_m(number("accuracy_m")),
         source=_source(cell("source")),
         sent_at=instant("sent_at"),
         received_at=instant("received_at"),

@@ -1,7 +1,7 @@
 """Hop 1: a device posts one fix or many; it hears 201 only for fixes that are on disk."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Request
@@ -10,16 +10,15 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from api.devices import Permit
+from api.inbox import QUALITY
 from geo.datum import Datum
 from tracking.fix import Fix, FixSource
+from tracking.quality import find_refusal
 
 router = APIRouter()
 
 MOST_FIXES = 5_000
 """In one request; a longer backlog is sent in several."""
-
-CLOCK_SLACK = timedelta(minutes=5)
-"""A fix from farther in the future than this is refused: the device's clock is wrong."""
 
 
 class FixIn(BaseModel):
@@ -28,10 +27,12 @@ class FixIn(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     fixed_at: AwareDatetime = Field(description="ISO 8601 with offset: when the device was there")
-    longitude: float = Field(ge=-180, le=180, description="degrees, in `datum`", allow_inf_nan=False)
-    latitude: float = Field(ge=-90, le=90, description="degrees, in `datum`", allow_inf_nan=False)
+    longitude: float = Field(description="degrees within ±180, in `datum`", allow_inf_nan=False)
+    latitude: float = Field(description="degrees within ±90, in `datum`", allow_inf_nan=False)
     datum: Datum = Field(description="WGS84, GCJ02, BD09 or CGCS2000; never guessed")
-    accuracy_m: float | None = Field(None, ge=0, le=100_000, description="68 % radius in metres", allow_inf_nan=False)
+    accuracy_m: float | None = Field(
+        None, le=100_000, description="68 % radius in metres; negative: position invalid", allow_inf_nan=False
+    )
     source: FixSource = FixSource.UNKNOWN
     sent_at: AwareDatetime | None = None
     speed_mps: float | None = Field(None, allow_inf_nan=False)
@@ -97,10 +98,8 @@ def _sort_out(
             continue
         if not permit.allows(fix.fixed_at):
             refused.append(_refusal(index, "fixed_at", "此时没有有效的决定书 / no order is in force at this time"))
-        elif not is_replay and fix.fixed_at > now + CLOCK_SLACK:
-            refused.append(
-                _refusal(index, "fixed_at", "时间在未来，请校准设备时钟 / in the future: set the device's clock")
-            )
+        elif (refusal := find_refusal(fix, received_at=fix.received_at or now, policy=QUALITY)) is not None:
+            refused.append(_refusal(index, refusal.field, refusal.reason))
         else:
             good.append(fix)
     return good, refused

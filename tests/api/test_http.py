@@ -173,7 +173,7 @@ def test_a_request_without_any_good_fix_is_422(engine: Engine, client: httpx.Cli
         ("longitude", 180.5),
         ("latitude", -91),
         ("longitude", "NaN"),
-        ("accuracy_m", -1),
+        ("accuracy_m", 100_001),
         ("fixed_at", "2026-03-20T22:00:00"),
         ("fixed_at", "yesterday"),
         ("sent_at", "2026-03-20T22:00:00"),

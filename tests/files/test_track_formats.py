@@ -86,16 +86,20 @@ def test_owntracks_words_for_not_known() -> None:
     assert (fix.accuracy_m, fix.speed_mps, fix.battery_percent) == (None, None, None)
 
 
+def test_a_negative_accuracy_is_kept_for_intake_to_judge() -> None:
+    (fix,) = rec(message(acc=-5)).fixes
+    assert fix.accuracy_m == -5.0
+
+
 def test_other_owntracks_messages_are_counted_and_bad_lines_rejected() -> None:
     will = '2015-08-24T05:55:14Z\t-\t{"tst":"1440363922","_type":"lwt"}'
-    read = rec(will, message(), "garbage", message(lat="x"), message(tst=None), message(acc=-5), "x\ty\t[1]")
+    read = rec(will, message(), "garbage", message(lat="x"), message(tst=None), "x\ty\t[1]")
     assert (len(read.fixes), read.other_count) == (1, 1)
     assert [(row.line, row.field) for row in read.rejected] == [
         (3, ""),
         (4, "lat"),
         (5, "tst"),
-        (6, "accuracy_m"),
-        (7, ""),
+        (6, ""),
     ]
 
 

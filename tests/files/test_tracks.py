@@ -76,7 +76,6 @@ def test_an_accuracy_of_zero_is_not_perfect_but_unknown(tmp_path: Path) -> None:
         ("s1,2024-05-01T08:00:00Z,,39.9,5", "longitude", "missing"),
         ("s1,2024-05-01T08:00:00Z,39.9,116.4,5", "latitude", "swapped"),
         ("s1,2024-05-01T08:00:00Z,0,0,5", "longitude", "0,0"),
-        ("s1,2024-05-01T08:00:00Z,116.4,39.9,-1", "accuracy_m", "negative"),
         ("s1,2024-05-01T08:00:00Z,116.4,39.9,good", "accuracy_m", "number"),
     ],
 )

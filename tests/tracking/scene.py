@@ -158,7 +158,9 @@ def a_track(
     accuracy_m: ArrayLike = 10.0,
     subject_no: ArrayLike = 1,
     fix_key: ArrayLike = 0,
+    flags: ArrayLike = 0,
     late_minutes: ArrayLike = 1.0 / 60.0,
+    trembles: bool = True,
 ) -> FixBatch:
     """Fixes so many minutes into the evening, metres from the bar, and minutes on their way. Arrays of one length."""
     time = START + np.rint(np.asarray(minutes, dtype=np.float64) * MINUTE).astype(np.int64)
@@ -167,11 +169,13 @@ def a_track(
         fixed_at=time,
         received_at=time + np.rint(np.asarray(late_minutes, dtype=np.float64) * MINUTE).astype(np.int64),
         longitude=np.broadcast_to(longitudes_at(east_m), time.shape).copy(),
-        latitude=np.broadcast_to(
-            BAR_LATITUDE + np.asarray(north_m, dtype=np.float64) / METRES_PER_DEGREE, time.shape
-        ).copy(),
+        # A phone that sends the very same digits again and again is taken for frozen: these tremble by a centimetre.
+        latitude=BAR_LATITUDE
+        + np.asarray(north_m, dtype=np.float64) / METRES_PER_DEGREE
+        + trembles * (time // 100_000 % 17 - 8) * 1e-8,
         accuracy_m=np.broadcast_to(np.asarray(accuracy_m, dtype=np.float64), time.shape).copy(),
         fix_key=np.broadcast_to(np.asarray(fix_key, dtype=np.int64), time.shape).copy(),
+        flags=np.broadcast_to(np.asarray(flags, dtype=np.int32), time.shape).copy(),
     )
 
 

@@ -28,6 +28,7 @@ from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import ENGINE_VERSION
+from tracking.presence import OF_ONE_RUN
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 
@@ -63,8 +64,8 @@ def findings(outcome: Outcome) -> tuple[object, ...]:
     A violation may be told twice: when it is decided, and when a fix of it is live.
     """
     open_rows = outcome.states.open_rows.copy()
-    open_rows["decided_now"] = 0
-    open_rows["live_now"] = 0
+    for name in OF_ONE_RUN:
+        open_rows[name] = 0
     violations = {item.violation_id: item for item in outcome.violations}
     last = dict(
         zip(

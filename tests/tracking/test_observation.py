@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo.probability import centre_probability, inside_probability
+from geo.probability import ShapeProbability, centre_probability
+from geo.shape_change import widened
 from tests.make import EVENING
 from tests.tracking.scene import (
     MINUTE,
@@ -85,15 +86,17 @@ def expected(scene: Scene, fixes: FixBatch) -> dict[tuple[int, int, int], float]
                 distance_m = distance(fixes, row, zones, place)
                 if condition.kind is ConditionKind.STAY_WITHIN_AREA:
                     if zone.zone_no == condition.zone_no:
+                        # against the most that such a fix could say, of the area as its tolerance widens it
+                        wide = ShapeProbability.build([widened(zone.shape, condition.tolerance_m)])
                         signed = min(distance_m, reach_m) - condition.tolerance_m
-                        # against the most that such a fix could say
-                        best = inside(-zones.equivalent_radius_m[place], accuracy_m, zones, place)
-                        share = min(inside(signed, accuracy_m, zones, place) / best, 1.0)
+                        best = float(wide.best_probability(zone_row=np.array([0]), accuracy_m=accuracy_m)[0])
+                        share = min(inside(wide, fixes, row, signed) / best, 1.0)
                         found[row, condition.condition_no, zone.zone_no] = 1.0 - share
                 elif distance_m < reach_m and (
                     zone.zone_no == condition.zone_no or zone.category in condition.categories
                 ):
-                    found[row, condition.condition_no, zone.zone_no] = inside(distance_m, accuracy_m, zones, place)
+                    alone = ShapeProbability.build([zone.shape])
+                    found[row, condition.condition_no, zone.zone_no] = inside(alone, fixes, row, distance_m)
     return found
 
 
@@ -104,9 +107,16 @@ def distance(fixes: FixBatch, row: int, zones: ZoneBook, place: int) -> float:
     return float(pairs.signed_distance_m[pairs.zone_row == place][0])
 
 
-def inside(signed_m: float, accuracy_m: float, zones: ZoneBook, place: int) -> float:
-    radius_m = zones.equivalent_radius_m[place]
-    return float(inside_probability(signed_distance_m=signed_m, accuracy_m=accuracy_m, equivalent_radius_m=radius_m))
+def inside(shape: ShapeProbability, fixes: FixBatch, row: int, signed_m: float) -> float:
+    return float(
+        shape.inside(
+            zone_row=np.array([0]),
+            longitude=fixes.longitude[row],
+            latitude=fixes.latitude[row],
+            accuracy_m=fixes.accuracy_m[row],
+            signed_distance_m=signed_m,
+        )[0]
+    )
 
 
 @st.composite

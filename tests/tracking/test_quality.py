@@ -1,183 +1,125 @@
-"""Scores by hand, the reference table, and policies changed by name."""
+"""What a fix is worth by itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tracking.overrides import names_of, sweep, with_overrides
-from tracking.point_rules import POINT_RULES, Findings, find_by_rule
-from tracking.policy import PresencePolicy
-from tracking.quality import Score, find_by_policy, missed_targets, score
-from tracking.rules import ZoneBook
-from tracking.simulate import TEST_SEEDS_FROM, Truth, simulate
-from tracking.simulate_scenario import Target
-
-MINUTE = 60_000_000
-
-
-def truth_of(*presences: tuple[int, int, int, int, bool]) -> Truth:
-    """(subject, zone, entered, left, is a visit), times in minutes."""
-    columns = np.array([row[:4] for row in presences], dtype=np.int64).reshape(-1, 4).T
-    return Truth(
-        subject_no=columns[0],
-        zone_no=columns[1],
-        entered_at=columns[2] * MINUTE,
-        left_at=columns[3] * MINUTE,
-        is_visit=np.array([row[4] for row in presences], dtype=bool),
-    )
+from geo.position import find_position_fault
+from tests.make import EVENING, a_fix
+from tracking.quality import (
+    DOES_NOT_DECIDE,
+    FLAG_NAMES,
+    INTAKE_DOES_NOT_DECIDE,
+    FixFlag,
+    QualityPolicy,
+    Refusal,
+    describe_flags,
+    find_flags,
+    find_refusal,
+)
 
 
-def findings_of(*found: tuple[int, int, int, int, int, bool]) -> Findings:
-    """(subject, zone, started, ended, decided or 0, is undecidable), times in minutes; possible when started."""
-    columns = np.array([row[:5] for row in found], dtype=np.int64).reshape(-1, 5).T
-    return Findings(
-        subject_no=columns[0],
-        zone_no=columns[1],
-        started_at=columns[2] * MINUTE,
-        ended_at=columns[3] * MINUTE,
-        possible_at=columns[2] * MINUTE,
-        decided_at=columns[4] * MINUTE,
-        is_undecidable=np.array([row[5] for row in found], dtype=bool),
-    )
+def assess(*, received_at: datetime = EVENING + timedelta(seconds=1), **changes: Any) -> tuple[int, Refusal | None]:
+    fix, policy = replace(a_fix(), **changes), QualityPolicy()
+    flags = find_flags(fix, received_at=received_at, policy=policy)
+    return flags, find_refusal(fix, received_at=received_at, policy=policy)
 
 
-def test_a_visit_found_twice_is_found_once_and_repeated_once() -> None:
-    truth = truth_of((1, 0, 10, 30, True), (2, 0, 10, 30, True))
-    findings = findings_of((1, 0, 12, 18, 16, False), (1, 0, 24, 35, 28, False), (2, 0, 40, 50, 45, False))
-    found = score(findings, truth, person_days=2)
-    assert found.visit_count == 2
-    assert found.possible_recall == found.probable_recall == 0.5
-    assert found.repeats_per_visit == 0.5
-    assert found.false_probable_per_day == found.false_possible_per_day == 0.5
-    assert (found.possible_delay_s, found.probable_delay_s) == (120.0, 360.0)
-
-
-@pytest.mark.parametrize(("subject", "zone"), [(2, 0), (1, 1)])
-def test_a_finding_of_another_subject_or_zone_is_false(subject: int, zone: int) -> None:
-    found = score(findings_of((subject, zone, 10, 30, 15, False)), truth_of((1, 0, 10, 30, True)), person_days=1)
-    assert (found.possible_recall, found.false_probable_per_day) == (0.0, 1.0)
-    assert found.possible_delay_s is None
-
-
-def test_a_passage_is_no_visit_and_a_finding_there_is_false() -> None:
-    found = score(findings_of((1, 0, 10, 12, 11, False)), truth_of((1, 0, 10, 12, False)), person_days=4)
-    assert (found.visit_count, found.false_probable_per_day) == (0, 0.25)
-    assert found.possible_recall is None
-
-
-def test_possible_is_neither_probable_nor_a_false_alarm() -> None:
-    truth = truth_of((1, 0, 10, 30, True))
-    found = score(findings_of((1, 0, 12, 20, 0, True), (1, 0, 50, 51, 0, False)), truth, person_days=1)
-    assert (found.possible_recall, found.probable_recall, found.undecidable_share) == (1.0, 0.0, 1.0)
-    assert (found.false_possible_per_day, found.false_probable_per_day) == (1.0, 0.0)
-
-
-def test_what_was_decided_is_not_undecidable() -> None:
-    truth = truth_of((1, 0, 10, 30, True))
-    found = score(findings_of((1, 0, 12, 20, 0, True), (1, 0, 22, 30, 28, False)), truth, person_days=1)
-    assert (found.undecidable_share, found.probable_recall) == (0.0, 1.0)
-
-
-def test_who_finds_nothing_has_no_delay() -> None:
-    found = score(findings_of(), truth_of((1, 0, 10, 30, True)), person_days=1)
-    assert (found.possible_recall, found.false_possible_per_day, found.possible_delay_s) == (0.0, 0.0, None)
-
-
-def test_targets_missed_are_named() -> None:
-    truth = truth_of((1, 0, 10, 30, True))
-    found = score(findings_of((1, 0, 15, 20, 0, False), (1, 0, 90, 99, 95, False)), truth, person_days=1)
-    asked = Target(most_false_per_day=0.1, least_possible=0.99, least_probable=0.94, most_delay_s=120.0)
-    assert missed_targets(found, asked) == ("most_false_per_day", "most_delay_s", "least_probable")
-    assert missed_targets(found, Target()) == ()
-
-
-# ---- the error model against the reference
-
-
-def by_rules(scenario: str) -> dict[str, Score]:
-    found = simulate(scenario, people=60, days=2, seed=TEST_SEEDS_FROM)
-    zones = ZoneBook.build(found.zones)
-    return {
-        rule.name: score(find_by_rule(found.fixes, zones, rule), found.truth, person_days=found.person_days)
-        for rule in POINT_RULES
-    }
-
-
-def test_point_rules_give_false_alarms_of_the_order_of_the_reference() -> None:
-    """reference/peers.md 3.1, R = 50 m, gap 30 m, urban: 16, 2.2, 0.5 and 169 a day."""
-    scores = by_rules("neighbour")
-    reference = {"point": 16.0, "three": 2.2, "five": 0.5, "overlap": 169.0}
-    for name, per_day in reference.items():
-        assert per_day / 2.0 < scores[name].false_probable_per_day < per_day * 2.0, name
-
-
-def test_the_more_fixes_in_a_row_the_fewer_false_alarms_and_visits_found() -> None:
-    scores = by_rules("visit_indoor_30")
-    recalls = [scores[name].probable_recall or 0.0 for name in ("point", "three", "five")]
-    assert recalls[0] > recalls[1] > recalls[2]
-
-
-def test_policy_finds_accurate_visits_once_each() -> None:
-    found = simulate("visit_20_accurate", people=20, days=2, seed=TEST_SEEDS_FROM)
-    findings = find_by_policy(found, ZoneBook.build(found.zones), PresencePolicy())
-    scored = score(findings, found.truth, person_days=found.person_days)
-    assert (scored.probable_recall, scored.repeats_per_visit) == (1.0, 0.0)
-
-
-# ---- policies changed by name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    dwell_s: float = 240.0
-    fix_count: int = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    version: str = "1"
-    small: Part = field(default_factory=Part)
-    large: Part = field(default_factory=Part)
-    silence_s: float = 1_800.0
-
-
-def test_a_field_a_path_and_a_field_of_the_parts_can_be_changed() -> None:
-    assert with_overrides(Whole(), {"silence_s": 60}) == Whole(silence_s=60.0)
-    assert with_overrides(Whole(), {"small.dwell_s": 1.0}) == Whole(small=Part(dwell_s=1.0))
-    assert with_overrides(Whole(), {"large": {"fix_count": 5}}) == Whole(large=Part(fix_count=5))
-    assert with_overrides(Whole(), {"dwell_s": 9}) == Whole(small=Part(dwell_s=9.0), large=Part(dwell_s=9.0))
+def test_a_good_fix_is_accepted_without_a_flag() -> None:
+    assert assess(altitude_m=41.3) == (0, None)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("changes", "flags"),
     [
-        ({"dwel_s": 1.0}, "small.dwell_s"),
-        ({"small.dwel_s": 1.0}, "fix_count"),
-        ({"silence_s": "long"}, "float"),
-        ({"silence_s": True}, "float"),
-        ({"fix_count": 2.5}, "int"),
-        ({"version": 3}, "str"),
-        ({"small": 3}, "Part"),
+        ({"accuracy_m": None}, FixFlag.ACCURACY_ASSUMED),
+        ({"accuracy_m": 0.0}, FixFlag.ACCURACY_ASSUMED),
+        ({"accuracy_m": float("nan")}, FixFlag.ACCURACY_ASSUMED),
+        ({"accuracy_m": -1.0}, FixFlag.ACCURACY_ASSUMED | FixFlag.DECLARED_INVALID),
+        ({"accuracy_m": 17_000.0}, FixFlag.ACCURACY_ABSURD),
+        ({"accuracy_m": 10_000.0}, FixFlag(0)),
+        ({"is_mock": True}, FixFlag.MOCK),
+        ({"received_at": EVENING - timedelta(seconds=299)}, FixFlag.CLOCK_AHEAD),
     ],
 )
-def test_what_the_policy_does_not_have_is_refused_with_what_it_has(values: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        with_overrides(Whole(), values)
+def test_what_is_doubtful_is_flagged_and_taken(changes: dict[str, Any], flags: FixFlag) -> None:
+    assert assess(**changes) == (flags, None)
 
 
-def test_sweep_makes_every_combination_the_last_changing_fastest() -> None:
-    made = sweep(Whole(), {"silence_s": [1.0, 2.0], "dwell_s": [3.0, 4.0]})
-    assert [tuple(values.values()) for values, _ in made] == [(1.0, 3.0), (1.0, 4.0), (2.0, 3.0), (2.0, 4.0)]
-    assert made[1][1] == Whole(silence_s=1.0, small=Part(dwell_s=4.0), large=Part(dwell_s=4.0))
+@pytest.mark.parametrize(
+    "altitude_m", [0.0, -0.0, -1.0, -999.0, -9999.0, -777.0, 9999.0, 32767.0, 65535.0, float("nan")]
+)
+def test_an_altitude_that_stands_for_none_is_unknown_and_costs_no_position(altitude_m: float) -> None:
+    assert assess(altitude_m=altitude_m) == (FixFlag.ALTITUDE_UNKNOWN, None)
+    assert not FixFlag.ALTITUDE_UNKNOWN & DOES_NOT_DECIDE
 
 
-def test_every_name_of_the_policy_in_force_can_be_changed_to_what_it_is() -> None:
-    policy = PresencePolicy()
-    names = list(names_of(policy))
-    assert "probable_probability" in {name.rpartition(".")[2] for name in names}
-    for name in names:
-        value: object = policy
-        for part in name.split("."):
-            value = getattr(value, part)
-        assert with_overrides(policy, {name: value}) == policy
+@pytest.mark.parametrize("altitude_m", [None, -154.0, 0.1, 44.0, 8848.9])
+def test_altitudes_of_the_ground_pass(altitude_m: float | None) -> None:
+    assert assess(altitude_m=altitude_m) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "reason"),
+    [
+        ({"longitude": 0.0, "latitude": 0.0}, "longitude", "无定位"),
+        ({"longitude": 34.26, "latitude": 117.2}, "latitude", "互换"),  # Xuzhou
+        ({"longitude": 43.8, "latitude": 87.6}, "latitude", "互换"),  # Urumqi: both pass as degrees
+        ({"longitude": float("nan")}, "longitude", "超出范围"),
+        ({"latitude": float("nan")}, "latitude", "超出范围"),
+        ({"longitude": float("inf")}, "longitude", "超出范围"),
+        ({"latitude": -91.0}, "latitude", "超出范围"),
+        ({"fixed_at": datetime(1980, 1, 6, tzinfo=UTC)}, "fixed_at", "2000"),
+        ({"received_at": EVENING - timedelta(seconds=301)}, "fixed_at", "未来"),
+    ],
+)
+def test_what_is_no_fix_is_refused_by_its_field_with_what_to_do(
+    changes: dict[str, Any], field: str, reason: str
+) -> None:
+    _, refusal = assess(**changes)
+    assert refusal is not None
+    assert (refusal.field, reason in refusal.reason) == (field, True)
+
+
+@given(st.floats(73.6, 134.7), st.floats(18.2, 53.5))
+def test_no_place_in_china_is_refused_and_every_one_swapped_is(longitude: float, latitude: float) -> None:
+    assert find_position_fault(longitude=longitude, latitude=latitude) is None
+    fault = find_position_fault(longitude=latitude, latitude=longitude)
+    assert fault is not None
+    assert "swapped" in fault.reason
+
+
+def test_missing_accuracy_is_no_reason_not_to_decide_but_an_invalid_position_is() -> None:
+    assert not FixFlag.ACCURACY_ASSUMED & DOES_NOT_DECIDE
+    assert not FixFlag.CLOCK_AHEAD & DOES_NOT_DECIDE
+    for flag in (FixFlag.MOCK, FixFlag.DECLARED_INVALID, FixFlag.ACCURACY_ABSURD):
+        assert flag & INTAKE_DOES_NOT_DECIDE & DOES_NOT_DECIDE
+
+
+def test_every_flag_has_its_words_in_both_languages_and_says_whether_it_decides() -> None:
+    assert set(FLAG_NAMES) == set(FixFlag)
+    for flag, words in FLAG_NAMES.items():
+        chinese, english = words.split(" / ")
+        assert chinese != english
+        assert ("不作依据" in chinese, "decides nothing" in english) == (bool(flag & DOES_NOT_DECIDE),) * 2
+    assert describe_flags(0) == ()
+    assert describe_flags(FixFlag.MOCK | FixFlag.TELEPORT) == (FLAG_NAMES[FixFlag.MOCK], FLAG_NAMES[FixFlag.TELEPORT])
+
+
+def test_stored_numbers_of_flags_never_change() -> None:
+    assert {flag.name: flag.value for flag in FixFlag} == {
+        "ACCURACY_ASSUMED": 1,
+        "ACCURACY_ABSURD": 2,
+        "DECLARED_INVALID": 4,
+        "ALTITUDE_UNKNOWN": 8,
+        "CLOCK_AHEAD": 16,
+        "MOCK": 32,
+        "IMPOSSIBLE_SPEED": 256,
+        "TELEPORT": 512,
+        "STALE_REPEAT": 1024,
+        "SAME_INSTANT": 2048,
+    }
