@@ -1,6 +1,6 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,12 +12,14 @@ from alerts.decide import decide
 from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
 from api.books import Books, load_books
-from api.fix_log import drain, save_cursor
+from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
+from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.leases import LeaseLostError
-from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_set_aside
+from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside
+from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.states import PresenceStates
-from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
+from tracking.store import load_subjects, save_episodes, save_violations
 
 log = structlog.get_logger()
 
@@ -28,6 +30,10 @@ class Memory:
 
     fences: dict[int, int]
     states: PresenceStates
+    shard_of: ShardOf
+    written: dict[int, Written]
+    to_rebuild: frozenset[int]
+    """Shards whose stored state was of another engine, or lost: the next batch derives it from the log."""
     books: Books | None = None
 
 
@@ -55,7 +61,14 @@ class Policies:
 def load_memory(engine: Engine, fences: dict[int, int]) -> Memory:
     """The committed state of freshly leased shards."""
     with engine.connect() as connection:
-        return Memory(fences=fences, states=load_states(connection, list(fences)))
+        loaded = load_states(connection, list(fences))
+    return Memory(
+        fences=fences,
+        states=loaded.states,
+        shard_of=loaded.shard_of,
+        written=loaded.written,
+        to_rebuild=loaded.to_rebuild,
+    )
 
 
 def advance(
@@ -74,27 +87,58 @@ def advance(
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
+    shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
     # An edited zone or order has a new number: open presences are read again in terms of it.
-    states = memory.states if books is memory.books else load_states(connection, sorted(memory.fences))
-    findings = evaluate_surely(states, drained.fixes, books, policies.presence)
+    states = memory.states if books is memory.books else in_current_numbers(connection, memory.states)
+    findings = evaluate_surely(states, _in_turn(drained, memory), books, policies.presence)
+    if memory.to_rebuild:
+        log.warning("state_rebuilt", shard_count=len(memory.to_rebuild))
+        findings = replace(findings, late=concatenated(findings.late, _to_evaluate_again(connection, drained, memory)))
+        known = shards_of_subjects(connection, sorted(memory.to_rebuild))
+        shard_of = shard_of.joined(known.subject_no, known.shard)
     findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
         log.warning("fixes_set_aside", count=len(findings.set_aside))
-    save_episodes(connection, findings.episodes)
+    save_episodes(connection, findings.presence_rows)
     notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
-    save_states(connection, findings.states, np.unique(drained.fixes.subject_no))
+    written = save_states(
+        connection,
+        findings.states,
+        touched=np.unique(drained.fixes.subject_no),
+        shard_of=shard_of,
+        written=memory.written,
+        whole=memory.to_rebuild,
+    )
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
     return Advanced(
-        memory=Memory(fences=memory.fences, states=findings.states, books=books),
+        memory=Memory(
+            fences=memory.fences,
+            states=findings.states,
+            shard_of=shard_of,
+            written=written,
+            to_rebuild=frozenset(),
+            books=books,
+        ),
         fix_count=len(drained.fixes),
-        episode_count=len(findings.episodes),
+        episode_count=len(findings.presence_rows),
         violation_count=violation_count,
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more,
     )
+
+
+def _in_turn(drained: Drained, memory: Memory) -> FixBatch:
+    """The fixes of the batch whose subjects' state is known."""
+    return drained.fixes.take(~np.isin(drained.shard, sorted(memory.to_rebuild)))
+
+
+def _to_evaluate_again(connection: Connection, drained: Drained, memory: Memory) -> FixBatch:
+    """A fix of everyone in the shards to rebuild, as if it had come late, and all that the batch has of them."""
+    shards = sorted(memory.to_rebuild)
+    return concatenated(newest_read(connection, shards), drained.fixes.take(np.isin(drained.shard, shards)))
 
 
 def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy) -> tuple[int, int]:

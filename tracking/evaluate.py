@@ -38,14 +38,24 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a batch changed. ``episodes`` hold every episode it opened, carried on or ended."""
+    """What a batch changed. ``presence_rows``: ``PRESENCE`` ``[k]``, every presence it opened, carried on or ended."""
 
     states: PresenceStates
-    episodes: tuple[Episode, ...]
+    presence_rows: NDArray[Any]
     violations: tuple[Violation, ...]
     late_rows: NDArray[np.intp]
     """Rows not evaluated because their subject has a newer fix already: evaluate that subject again from its log."""
     set_aside: tuple[SetAside, ...]
+
+    @property
+    def episodes(self) -> tuple[Episode, ...]:
+        """The same presences as episodes, built anew at each call."""
+        return episodes_of(self.presence_rows)
+
+
+def episodes_of(presence_rows: NDArray[Any]) -> tuple[Episode, ...]:
+    """Rows of ``PRESENCE`` as episodes."""
+    return tuple(_episode(row) for row in presence_rows)
 
 
 def evaluate(
@@ -69,8 +79,11 @@ def evaluate(
     presences = _presences(states, batch, rules, zones, policy)
     return Evaluation(
         states=_advance_states(states, batch, presences),
-        episodes=tuple(_episode(row) for row in presences),
-        violations=tuple(_violation(row, rules, policy) for row in presences if row["decided_now"] or row["live_now"]),
+        presence_rows=presences,
+        violations=tuple(
+            _violation(row, rules, policy)
+            for row in presences[(presences["decided_now"] != 0) | (presences["live_now"] != 0)]
+        ),
         late_rows=rows[late],
         set_aside=set_aside,
     )
