@@ -45,6 +45,10 @@ CROSS JOIN LATERAL (
 WHERE s.shard = ANY(%(shards)s)
 """
 
+# Only the index gives the next rows of a shard in their order. The planner would rather fetch a whole backlog and sort
+# it, for every batch.
+_BY_INDEX = text("SELECT set_config(name, :to, true) FROM unnest(ARRAY['enable_bitmapscan', 'enable_sort']) AS name")
+
 _FIX: dict[str, type[np.generic]] = {
     "subject_no": np.int64, "fixed_at": np.int64, "received_at": np.int64, "longitude": np.float64,
     "latitude": np.float64, "accuracy_m": np.float64, "fix_key": np.int64,
@@ -91,7 +95,9 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     columns = {name: np.zeros(0, dtype=kind) for name, kind in (_FIX | _PLACE).items()}
     if oldest is not None:
         asked = {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}
+        connection.execute(_BY_INDEX, {"to": "off"})
         columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, _FIX | _PLACE)
+        connection.execute(_BY_INDEX, {"to": "on"})
     shard, written_by, seq = (columns.pop(name) for name in _PLACE)
     # Rows of a shard come together, in the order of the log.
     last = np.flatnonzero(np.append(shard[1:] != shard[:-1], True)) if len(shard) else np.zeros(0, dtype=np.int64)

@@ -39,7 +39,7 @@ class Worker:
     clock: SystemClock
     policies: Policies
     lease_seconds: float
-    batch_size: int
+    batch_size: int = 20_000
     on_batch: Callable[[Advanced], None] = lambda _: None
     owner: str = field(default_factory=lambda: f"{os.getpid()}/{uuid4().hex[:8]}")
     _stop: threading.Event = field(default_factory=threading.Event)

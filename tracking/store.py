@@ -405,23 +405,22 @@ def supersede_episodes(
     ).rowcount
 
 
-_VIOLATION_COLUMNS = [name for name in Violation.__slots__ if not name.startswith("live_")]
+_VIOLATION_COLUMNS = {
+    "violation_id": "uuid", "episode_id": "uuid", "subject_no": "bigint", "order_no": "bigint",
+    "condition_no": "bigint", "zone_no": "bigint", "kind": "text", "started_at": "timestamptz",
+    "decided_at": "timestamptz", "known_at": "timestamptz", "probability": "double precision",
+    "engine_version": "text", "policy_version": "text",
+}  # fmt: skip
 
 
 def save_violations(connection: Connection, violations: Sequence[Violation]) -> set[UUID]:
     """Add violations; returns the ids of those that were not known before."""
-    new: set[UUID] = set()
-    for item in violations:
-        row = connection.execute(
-            text(
-                "INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind,"
-                " started_at, decided_at, known_at, probability, engine_version, policy_version) VALUES (:violation_id,"
-                " :episode_id, :subject_no, :order_no, :condition_no, :zone_no, :kind, :started_at, :decided_at,"
-                " :known_at, :probability, :engine_version, :policy_version)"
-                " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
-            ),
-            {name: getattr(item, name) for name in _VIOLATION_COLUMNS} | {"kind": str(item.kind)},
-        ).one_or_none()
-        if row is not None:
-            new.add(row.violation_id)
-    return new
+    if not violations:
+        return set()
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _VIOLATION_COLUMNS.values())
+    statement = (
+        f"INSERT INTO violation ({', '.join(_VIOLATION_COLUMNS)}) SELECT * FROM unnest({arrays})"
+        " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
+    )
+    values = [[getattr(item, name) for item in violations] for name in _VIOLATION_COLUMNS]
+    return {row[0] for row in driver_connection(connection).execute(statement.encode(), values)}
