@@ -1,5 +1,6 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifi
 from api.books import Books, load_books
 from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
 from api.fix_log import Drained, drain, newest_read, save_cursor
-from api.leases import LeaseLostError
+from api.leases import LeaseLostError, holds_leases
 from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
@@ -35,6 +36,17 @@ class Memory:
     to_rebuild: frozenset[int]
     """Shards whose stored state was of another engine, or lost: the next batch derives it from the log."""
     books: Books | None = None
+
+    def only(self, shards: Collection[int]) -> "Memory":
+        """The same without the shards that are not named."""
+        kept = self.shard_of.subject_no[np.isin(self.shard_of.shard, sorted(shards))]
+        return replace(
+            self,
+            fences={shard: fence for shard, fence in self.fences.items() if shard in shards},
+            states=self.states.of(kept),
+            written={shard: written for shard, written in self.written.items() if shard in shards},
+            to_rebuild=self.to_rebuild & frozenset(shards),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +70,8 @@ class Policies:
     alerts: AlertPolicy
 
 
-def load_memory(engine: Engine, fences: dict[int, int]) -> Memory:
-    """The committed state of freshly leased shards."""
+def load_memory(engine: Engine, fences: dict[int, int], books: Books | None) -> Memory:
+    """The committed state of freshly leased shards. ``books``: those known so far; the next batch sees to their age."""
     with engine.connect() as connection:
         loaded = load_states(connection, list(fences))
     return Memory(
@@ -68,6 +80,7 @@ def load_memory(engine: Engine, fences: dict[int, int]) -> Memory:
         shard_of=loaded.shard_of,
         written=loaded.written,
         to_rebuild=loaded.to_rebuild,
+        books=books,
     )
 
 
@@ -87,13 +100,16 @@ def advance(
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
+    if not (len(drained.fixes) or drained.is_catching_up or memory.to_rebuild):
+        return _nothing_new(connection, memory)
     shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
     # An edited zone or order has a new number: open presences are read again in terms of it.
     states = memory.states if books is memory.books else in_current_numbers(connection, memory.states)
     findings = evaluate_surely(states, _in_turn(drained, memory), books, policies.presence)
     if memory.to_rebuild:
-        log.warning("state_rebuilt", shard_count=len(memory.to_rebuild))
-        findings = replace(findings, late=concatenated(findings.late, _to_evaluate_again(connection, drained, memory)))
+        again = _to_evaluate_again(connection, drained, memory)
+        findings = replace(findings, late=concatenated(findings.late, again))
+        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
         known = shards_of_subjects(connection, sorted(memory.to_rebuild))
         shard_of = shard_of.joined(known.subject_no, known.shard)
     findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
@@ -127,6 +143,21 @@ def advance(
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more,
+    )
+
+
+def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
+    """An idle look writes nothing; a lease that was lost meanwhile is noticed all the same."""
+    if not holds_leases(connection, memory.fences):
+        raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
+    return Advanced(
+        memory=memory,
+        fix_count=0,
+        episode_count=0,
+        violation_count=0,
+        notification_count=0,
+        set_aside_count=0,
+        has_more=False,
     )
 
 
