@@ -16,9 +16,11 @@ from api.books import Books, load_books
 from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
 from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.leases import LeaseLostError, holds_leases
-from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside
+from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside, set_aside
+from api.retention import dropped_until
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
+from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.store import load_subjects, save_episodes, save_violations
 
@@ -112,6 +114,7 @@ def advance(
         log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
         known = shards_of_subjects(connection, sorted(memory.to_rebuild))
         shard_of = shard_of.joined(known.subject_no, known.shard)
+    findings = _without_dropped(connection, findings)
     findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
@@ -144,6 +147,17 @@ def advance(
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more,
     )
+
+
+def _without_dropped(connection: Connection, findings: Findings) -> Findings:
+    """Late fixes of weeks that retention dropped are set aside: alone they would unsay what the whole said."""
+    until = dropped_until(connection) if len(findings.late) else None
+    if until is None:
+        return findings
+    is_dropped = findings.late.fixed_at < to_microseconds(until)
+    reason = "late by so much that the log of its time was dropped by retention"
+    aside = [set_aside(findings.late, int(row), reason) for row in np.flatnonzero(is_dropped)]
+    return replace(findings, late=findings.late.take(~is_dropped), set_aside=(*findings.set_aside, *aside))
 
 
 def _nothing_new(connection: Connection, memory: Memory) -> Advanced:

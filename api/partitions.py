@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 
 WEEK = timedelta(days=7)
@@ -47,7 +48,8 @@ def make_room(connection: psycopg.Connection[Any], instants: Iterable[datetime])
     if not missing:
         return 0
     info = connection.info
-    with psycopg.connect(**(info.get_parameters() | {"password": info.password}), autocommit=True) as own:
+    place = make_conninfo(info.dsn, **({"password": info.password} if info.password else {}))
+    with psycopg.connect(place, autocommit=True) as own:
         return sum(_make(own, partition) for partition in missing)
 
 

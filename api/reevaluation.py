@@ -154,12 +154,13 @@ def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
         states=evaluation.states,
         presence_rows=evaluation.presence_rows,
         violations=evaluation.violations,
-        set_aside=tuple(_poison(fixes, item.row, item.reason) for item in evaluation.set_aside),
+        set_aside=tuple(set_aside(fixes, item.row, item.reason) for item in evaluation.set_aside),
         late=fixes.take(evaluation.late_rows),
     )
 
 
-def _poison(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
+def set_aside(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
+    """The fix of a row, not to be evaluated."""
     return PoisonFix(
         subject_no=int(fixes.subject_no[row]),
         fixed_at=to_instant(int(fixes.fixed_at[row])),
@@ -184,7 +185,7 @@ def _set_aside_whole(states: PresenceStates, fixes: FixBatch, reason: str) -> Fi
         states=states,
         presence_rows=nothing.presence_rows,
         violations=(),
-        set_aside=tuple(_poison(fixes, row, reason) for row in range(len(fixes))),
+        set_aside=tuple(set_aside(fixes, row, reason) for row in range(len(fixes))),
         late=nothing.late,
     )
 
@@ -205,7 +206,8 @@ def _newest(rows: NDArray[Any]) -> NDArray[Any]:
     order = np.lexsort((np.arange(len(rows)), rows["episode_low"], rows["episode_high"]))
     high, low = rows["episode_high"][order], rows["episode_low"][order]
     is_last = np.append((high[1:] != high[:-1]) | (low[1:] != low[:-1]), True)[: len(rows)]
-    return rows[np.sort(order[is_last])]
+    newest: NDArray[Any] = rows[np.sort(order[is_last])]
+    return newest
 
 
 def concatenated(first: FixBatch, second: FixBatch) -> FixBatch:

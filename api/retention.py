@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from api.partitions import Partition, partitions
+from api.settings import SHORTEST_KEEP_DAYS
 
 _RETENTION_LOCK = 0x4855_4C52  # "HULR": one at a time, however many workers run
-
-SHORTEST_KEEP_DAYS = 14
-"""Late fixes are evaluated again with those of up to seven days before: less would drop what the engine reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +75,12 @@ def drop_weeks(connection: Connection, *, keep_days: int, at: datetime, is_rehea
             },
         )
     return dropped
+
+
+def dropped_until(connection: Connection) -> datetime | None:
+    """Up to when the log is not whole any more; ``None`` if nothing was ever dropped."""
+    found: datetime | None = connection.execute(text("SELECT max(to_at) FROM retention_run")).scalar_one()
+    return found
 
 
 def forget_read(connection: Connection) -> int:

@@ -1,9 +1,9 @@
 """From the log to committed episodes beside a bare COPY of the same rows, and from HTTP to the log.
 
-``python -m bench.ingest --subjects 100000 --zones 20000 --fixes 1000000``. In a private cluster of its own, with durable
-settings: (A) COPY (binary) of the rows into the log as it is, partitioned and indexed; (B) a worker process drains them:
-episodes, violations, alerts, states and cursor committed. Both in each run; the best of each counts, and no ratio is
-printed unless every run found the same. The worker has compiled its rules before; what that takes is printed too.
+``python -m bench.ingest --subjects 100000 --zones 20000 --fixes 1000000``. In a private cluster of its own with durable
+settings: (A) a binary COPY of the rows into the log as it is, partitioned and indexed; (B) a worker process drains
+them: episodes, violations, alerts, states and cursor committed. Both in each run; the best of each counts, and no ratio
+is printed unless every run found the same. The worker has compiled its rules before; what that takes is printed too.
 Peak memory is that of the worker process. Then a real server takes posts of one fix and of many over open connections.
 """
 
@@ -57,7 +57,8 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return work(options.worker, options.batch)
+        work(options.worker, options.batch)
+        return
     size = Size(subjects=options.subjects, zones=options.zones, fixes=options.fixes)
     with throwaway_database() as (url, folder):
         engine = open_engine(url)
@@ -88,7 +89,7 @@ def compare(engine: Engine, url: str, folder: Path, size: Size, options: argpars
     write_afternoon(engine, size, zones_m, options.seed)
     file = folder / "afternoon.copy"
     with engine.begin() as connection, file.open("wb") as out:
-        query = f"COPY (SELECT {COLUMNS} FROM fix ORDER BY seq) TO STDOUT (FORMAT binary)"
+        query = f"COPY (SELECT {COLUMNS} FROM fix ORDER BY seq) TO STDOUT (FORMAT binary)"  # noqa: S608 # constant
         with driver_connection(connection).cursor() as cursor, cursor.copy(query.encode()) as copy:
             for part in copy:
                 out.write(part)
@@ -169,7 +170,8 @@ def ask(process: "subprocess.Popen[str]", word: str) -> dict[str, Any]:
 def found(engine: Engine) -> dict[str, int]:
     """How many rows of each kind of finding there are."""
     with engine.connect() as connection:
-        return {name: int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()) for name in FOUND}
+        counts = {name: text(f"SELECT count(*) FROM {name}") for name in FOUND}  # noqa: S608 # constants
+        return {name: int(connection.execute(count).scalar_one()) for name, count in counts.items()}
 
 
 def work(url: str, batch: int | None) -> None:
@@ -183,8 +185,8 @@ def work(url: str, batch: int | None) -> None:
         clock=SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         lease_seconds=120.0,
-        **({} if batch is None else {"batch_size": batch}),
     )
+    worker.batch_size = batch or worker.batch_size
     batches = []
     worker.on_batch = lambda advanced: batches.append(advanced.fix_count)
     worker.step()

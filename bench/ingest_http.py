@@ -32,7 +32,7 @@ uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 def measure_posts(engine: Engine, url: str, *, seconds: float) -> dict[str, dict[str, float]]:
     """Fixes per second and the time to the 201 of each kind of post. SystemExit if one fix is not in the log."""
     tokens = add_devices(engine, CONNECTIONS)
-    answers = {}
+    answers: dict[str, dict[str, float]] = {}
     with server(url) as port:
         for name, per_post in FIXES_PER_POST.items():
             asyncio.run(_load(port, tokens, per_post, 1.0, 2 * len(answers)))  # it wakes up and looks devices up
@@ -80,8 +80,8 @@ async def _client(port: int, token: str, per_post: int, start: datetime, seconds
         body = json.dumps(fixes[0] if per_post == 1 else {"fixes": fixes}).encode()
         began = time.perf_counter()
         writer.write(
-            f"POST /positions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            f"POST /positions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         head = await reader.readuntil(b"\r\n\r\n")

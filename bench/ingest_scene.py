@@ -83,8 +83,8 @@ def degrees(places_m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 def _add_people(connection: Connection, count: int, areas: list[Any]) -> None:
     parameters = {"count": count, "areas": areas}
     for statement in (
-        "INSERT INTO subject (subject_id, shard, alias, birth_date) SELECT gen_random_uuid(), n % 64, '合成', '2010-01-01'"
-        " FROM generate_series(1, :count) n",
+        "INSERT INTO subject (subject_id, shard, alias, birth_date)"
+        " SELECT gen_random_uuid(), n % 64, '合成', '2010-01-01' FROM generate_series(1, :count) n",
         "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number, deciding_organ,"
         " executing_organ, valid_from, valid_to) SELECT gen_random_uuid(), 1, subject_no,"
         " 'conditional_non_prosecution', '合成', '合成', '合成', now() - interval '90 days', now() + interval '90 days'"
