@@ -277,8 +277,13 @@ def _laid_over(parts: Sequence[PresenceStates]) -> PresenceStates:
 
 
 def _written(rows: Iterable[Any]) -> Written:
-    sizes = [len(row.content) for row in rows]
-    return Written(whole_bytes=sum(sizes[:1]), change_bytes=sum(sizes[1:]), change_count=max(len(sizes) - 1, 0))
+    sizes = [(row.is_whole, len(row.content)) for row in rows]
+    changes = [size for is_whole, size in sizes if not is_whole]
+    return Written(
+        whole_bytes=sum(size for is_whole, size in sizes if is_whole),
+        change_bytes=sum(changes),
+        change_count=len(changes),
+    )
 
 
 def _fields(dtype: np.dtype[Any]) -> list[list[str]]:
