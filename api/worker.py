@@ -78,7 +78,7 @@ class Worker:
             while not self._stop.is_set():
                 self._wake.clear()
                 if not self._safely(self.step):
-                    self._wake.wait(IDLE_WAIT_S)
+                    self._wake.wait(self._pause_s)
         finally:
             self.stop()
             scheduler.shutdown(wait=True)
@@ -86,6 +86,11 @@ class Worker:
             self._safely(self._give_back)
         if self._failure is not None:
             raise RuntimeError("the delivery thread ended: no message would leave") from self._failure
+
+    @property
+    def _pause_s(self) -> float:
+        """No longer than until the next look at the leases: who sleeps over that loses them."""
+        return min(IDLE_WAIT_S, self.lease_seconds / LOOKS_PER_LEASE)
 
     def stop(self) -> None:
         """Finish the batch in hand, give the shards back, and return from :meth:`run`."""
@@ -204,7 +209,7 @@ class Worker:
         except DATABASE_AWAY as error:
             log.warning("database_away", error=type(getattr(error, "orig", error)).__name__)
             self._stale = True
-            time.sleep(IDLE_WAIT_S)
+            time.sleep(self._pause_s)
         return False
 
     def _listen(self) -> None:

@@ -5,14 +5,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
+from alerts.gateway import FakeGateway
+from api.database import migrate
 from api.fix_log import drain
 from api.inbox import CELL_RESOLUTION, to_rows, write_rows
 from api.partitions import WEEK, partition_of
 from api.retention import drop_weeks, dropped_before, forget_read
 from geo.cells import cell_of
 from geo.postgis import driver_connection
+from tests.api.test_schema import alembic_config
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 
 DAY = 1440.0
@@ -160,3 +164,29 @@ def test_a_late_fix_of_a_dropped_week_unsays_nothing(engine: Engine, person: Per
     assert [reason for (reason,) in rows(engine, "SELECT reason FROM fix_set_aside")] == [
         "late by so much that the log of its time was dropped by retention"
     ]
+
+
+def test_a_log_of_one_piece_is_cut_into_weeks_and_work_goes_on(engine: Engine, person: Person) -> None:
+    """From the schema before, in mid-stay: the rows move, their cells are found, the engine's state is derived anew."""
+    gateway = FakeGateway()
+    worker = a_worker(engine, gateway)
+    log_fixes(engine, person, [a_fix(minutes=-20 * DAY, east_m=500), *a_visit()[:15]])
+    worker.drain()
+    log_fixes(engine, person, a_visit()[15:20])  # read by nobody yet
+    before = rows(engine, "SELECT * FROM fix ORDER BY fixed_at")
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+    assert weeks(engine) == []
+    assert rows(engine, "SELECT count(*) FROM fix") == [(21,)]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE shard SET lease_until = '-infinity'"))
+    migrate(engine)
+    assert rows(engine, "SELECT * FROM fix ORDER BY fixed_at") == before
+    assert weeks(engine) == ["fix_20260223", "fix_20260316"]
+    worker = a_worker(engine, gateway)
+    worker.drain()
+    log_fixes(engine, person, a_visit()[20:])
+    worker.drain()
+    current = "SELECT tier, fix_count, ended_by, is_entry FROM episode WHERE superseded_at IS NULL"
+    assert rows(engine, current) == [("probable", 20, "exit", True)]
+    assert len(gateway.sent) == 1
