@@ -112,7 +112,10 @@ def reset(engine: Engine) -> None:
     """As it was before the first fix."""
     with engine.begin() as connection:
         connection.execute(
-            text("TRUNCATE fix, fix_written, engine_state, episode, violation, alert, alert_violation, notification")
+            text(
+                "TRUNCATE fix, fix_written, engine_state, worker, episode, violation, alert, alert_violation,"
+                " notification"
+            )
         )
         connection.execute(text("UPDATE shard SET seen = '1:1:', target = NULL, lease_until = '-infinity'"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
