@@ -130,7 +130,7 @@ def advance(
         whole=memory.to_rebuild,
     )
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
-        raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
+        raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
     return Advanced(
         memory=Memory(
             fences=memory.fences,
@@ -163,7 +163,7 @@ def _without_dropped(connection: Connection, findings: Findings) -> Findings:
 def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
     """An idle look writes nothing; a lease that was lost meanwhile is noticed all the same."""
     if not holds_leases(connection, memory.fences):
-        raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
+        raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
     return Advanced(
         memory=memory,
         fix_count=0,
