@@ -78,6 +78,7 @@ def test_late_fixes_give_the_episode_that_order_would_have_given(engine: Engine,
     other = a_worker(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE shard SET lease_until = '-infinity'"))
+        connection.execute(text("DELETE FROM worker"))
     other.drain()
     assert rows(engine, current) == shuffled
 
@@ -246,6 +247,7 @@ def test_cursors_rebased_after_a_restore_skip_nothing_and_repeat_nothing(engine:
                 "::pg_snapshot"
             )
         )
+        connection.execute(text("DELETE FROM worker"))
         assert rebase(connection) == 20
     worker = a_worker(engine)
     worker.drain()
