@@ -1,6 +1,7 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,12 +13,16 @@ from alerts.decide import decide
 from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
 from api.books import Books, load_books
-from api.fix_log import drain, save_cursor
-from api.leases import LeaseLostError
-from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_set_aside
+from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
+from api.fix_log import Drained, drain, newest_read, save_cursor
+from api.leases import LeaseLostError, holds_leases
+from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside, set_aside
+from api.retention import dropped_until
+from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
+from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
-from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
+from tracking.store import load_subjects, save_episodes, save_violations
 
 log = structlog.get_logger()
 
@@ -28,7 +33,22 @@ class Memory:
 
     fences: dict[int, int]
     states: PresenceStates
+    shard_of: ShardOf
+    written: dict[int, Written]
+    to_rebuild: frozenset[int]
+    """Shards whose stored state was of another engine, or lost: the next batch derives it from the log."""
     books: Books | None = None
+
+    def only(self, shards: Collection[int]) -> "Memory":
+        """The same without the shards that are not named."""
+        kept = self.shard_of.subject_no[np.isin(self.shard_of.shard, sorted(shards))]
+        return replace(
+            self,
+            fences={shard: fence for shard, fence in self.fences.items() if shard in shards},
+            states=self.states.of(kept),
+            written={shard: written for shard, written in self.written.items() if shard in shards},
+            to_rebuild=self.to_rebuild & frozenset(shards),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +72,18 @@ class Policies:
     alerts: AlertPolicy
 
 
-def load_memory(engine: Engine, fences: dict[int, int]) -> Memory:
-    """The committed state of freshly leased shards."""
+def load_memory(engine: Engine, fences: dict[int, int], books: Books | None) -> Memory:
+    """The committed state of freshly leased shards. ``books``: those known so far; the next batch sees to their age."""
     with engine.connect() as connection:
-        return Memory(fences=fences, states=load_states(connection, list(fences)))
+        loaded = load_states(connection, list(fences))
+    return Memory(
+        fences=fences,
+        states=loaded.states,
+        shard_of=loaded.shard_of,
+        written=loaded.written,
+        to_rebuild=loaded.to_rebuild,
+        books=books,
+    )
 
 
 def advance(
@@ -74,27 +102,88 @@ def advance(
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
+    if not (len(drained.fixes) or drained.is_catching_up or memory.to_rebuild):
+        return _nothing_new(connection, memory)
+    shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
     # An edited zone or order has a new number: open presences are read again in terms of it.
-    states = memory.states if books is memory.books else load_states(connection, sorted(memory.fences))
-    findings = evaluate_surely(states, drained.fixes, books, policies.presence)
+    states = memory.states if books is memory.books else in_current_numbers(connection, memory.states)
+    findings = evaluate_surely(states, _in_turn(drained, memory), books, policies.presence)
+    if memory.to_rebuild:
+        again = _to_evaluate_again(connection, drained, memory)
+        findings = replace(findings, late=concatenated(findings.late, again))
+        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
+        known = shards_of_subjects(connection, sorted(memory.to_rebuild))
+        shard_of = shard_of.joined(known.subject_no, known.shard)
+    findings = _without_dropped(connection, findings)
     findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
         log.warning("fixes_set_aside", count=len(findings.set_aside))
-    save_episodes(connection, findings.episodes)
+    save_episodes(connection, findings.presence_rows)
     notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
-    save_states(connection, findings.states, np.unique(drained.fixes.subject_no))
+    written = save_states(
+        connection,
+        findings.states,
+        touched=np.unique(drained.fixes.subject_no),
+        shard_of=shard_of,
+        written=memory.written,
+        whole=memory.to_rebuild,
+    )
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
-        raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
+        raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
     return Advanced(
-        memory=Memory(fences=memory.fences, states=findings.states, books=books),
+        memory=Memory(
+            fences=memory.fences,
+            states=findings.states,
+            shard_of=shard_of,
+            written=written,
+            to_rebuild=frozenset(),
+            books=books,
+        ),
         fix_count=len(drained.fixes),
-        episode_count=len(findings.episodes),
+        episode_count=len(findings.presence_rows),
         violation_count=violation_count,
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more,
     )
+
+
+def _without_dropped(connection: Connection, findings: Findings) -> Findings:
+    """Late fixes of weeks that retention dropped are set aside: alone they would unsay what the whole said."""
+    until = dropped_until(connection) if len(findings.late) else None
+    if until is None:
+        return findings
+    is_dropped = findings.late.fixed_at < to_microseconds(until)
+    reason = "late by so much that the log of its time was dropped by retention"
+    aside = [set_aside(findings.late, int(row), reason) for row in np.flatnonzero(is_dropped)]
+    return replace(findings, late=findings.late.take(~is_dropped), set_aside=(*findings.set_aside, *aside))
+
+
+def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
+    """An idle look writes nothing; a lease that was lost meanwhile is noticed all the same."""
+    if not holds_leases(connection, memory.fences):
+        raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
+    return Advanced(
+        memory=memory,
+        fix_count=0,
+        episode_count=0,
+        violation_count=0,
+        notification_count=0,
+        set_aside_count=0,
+        has_more=False,
+    )
+
+
+def _in_turn(drained: Drained, memory: Memory) -> FixBatch:
+    """The fixes of the batch whose subjects' state is known."""
+    return drained.fixes.take(~np.isin(drained.shard, sorted(memory.to_rebuild)))
+
+
+def _to_evaluate_again(connection: Connection, drained: Drained, memory: Memory) -> FixBatch:
+    """A fix of everyone in the shards to rebuild, as if it had come late, and all that the batch has of them."""
+    shards = sorted(memory.to_rebuild)
+    return concatenated(newest_read(connection, shards), drained.fixes.take(np.isin(drained.shard, shards)))
 
 
 def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy) -> tuple[int, int]:

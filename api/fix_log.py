@@ -12,31 +12,48 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from geo.postgis import read_columns
 from tracking.fix import FixBatch
 
 _LOOK = text("""
 SELECT pg_current_snapshot()::text,
-       EXISTS (SELECT FROM shard WHERE shard = ANY(:shards) AND target IS NOT NULL)
+       EXISTS (SELECT FROM shard WHERE shard = ANY(:shards) AND target IS NOT NULL), min(w.oldest), max(w.newest)
+FROM fix_written w
+WHERE w.written_by >= (SELECT min(pg_snapshot_xmin(seen)) FROM shard WHERE shard = ANY(:shards))
+  AND EXISTS (SELECT FROM shard s WHERE s.shard = ANY(:shards) AND NOT pg_visible_in_snapshot(w.written_by, s.seen))
 """)
 
-_FETCH = text("""
-SELECT f.subject_no, (extract(epoch FROM f.fixed_at) * 1000000)::bigint,
-       (extract(epoch FROM f.received_at) * 1000000)::bigint, f.longitude, f.latitude, f.accuracy_m, f.fix_key,
-       f.flags, f.shard, f.written_by::text, f.seq
+# The times are there for the planner: it leaves out the weeks that hold no news.
+_FETCH = """
+SELECT f.*
 FROM shard s
 CROSS JOIN LATERAL (
-    SELECT * FROM fix f
+    SELECT f.subject_no, f.fixed_at, f.received_at, f.longitude, f.latitude, f.accuracy_m, f.fix_key, f.flags,
+           f.shard, f.written_by, f.seq
+    FROM fix f
     WHERE f.shard = s.shard
+      AND f.fixed_at BETWEEN %(oldest)s AND %(newest)s
       AND f.written_by >= pg_snapshot_xmin(s.seen)
       AND NOT pg_visible_in_snapshot(f.written_by, s.seen)
-      AND pg_visible_in_snapshot(f.written_by, coalesce(s.target, CAST(:now_snapshot AS pg_snapshot)))
-      AND (f.written_by > s.after_xid OR (f.written_by = s.after_xid AND f.seq > s.after_seq))
-    ORDER BY f.written_by, f.seq LIMIT :per_shard
+      AND pg_visible_in_snapshot(f.written_by, coalesce(s.target, CAST(%(now_snapshot)s AS pg_snapshot)))
+      AND (f.written_by, f.seq) > (s.after_xid, s.after_seq)
+    ORDER BY f.written_by, f.seq LIMIT %(per_shard)s
 ) f
-WHERE s.shard = ANY(:shards)
-""")
+WHERE s.shard = ANY(%(shards)s)
+"""
+
+# Only the index gives the next rows of a shard in their order. The planner would rather fetch a whole backlog and sort
+# it, for every batch.
+_BY_INDEX = text("SELECT set_config(name, :to, true) FROM unnest(ARRAY['enable_bitmapscan', 'enable_sort']) AS name")
+
+_FIX: dict[str, type[np.generic]] = {
+    "subject_no": np.int64, "fixed_at": np.int64, "received_at": np.int64, "longitude": np.float64,
+    "latitude": np.float64, "accuracy_m": np.float64, "fix_key": np.int64, "flags": np.int32,
+}  # fmt: skip
+_PLACE: dict[str, type[np.generic]] = {"shard": np.int16, "written_by": np.int64, "seq": np.int64}
 
 _ADVANCE = text("""
 UPDATE shard s SET
@@ -57,6 +74,8 @@ class Drained:
     """A batch of the log and where it leaves each shard."""
 
     fixes: FixBatch
+    shard: NDArray[np.int16]
+    """The shard of each fix."""
     snapshot: str
     is_shard_drained: dict[int, bool]
     after: dict[int, tuple[str, int]]
@@ -71,19 +90,25 @@ class Drained:
 
 def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> Drained:
     """The next rows of these shards, at most about ``most_rows`` in all."""
-    snapshot, is_catching_up = connection.execute(_LOOK, {"shards": list(shards)}).one()
+    snapshot, is_catching_up, oldest, newest = connection.execute(_LOOK, {"shards": list(shards)}).one()
     per_shard = max(1, most_rows // max(1, len(shards)))
-    rows = connection.execute(_FETCH, {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}).all()
-    counts = dict.fromkeys(shards, 0)
-    after: dict[int, tuple[str, int]] = {}
-    for row in rows:
-        counts[row[8]] += 1
-        after[row[8]] = max(after.get(row[8], ("0", 0)), (row[9], row[10]), key=lambda at: (int(at[0]), at[1]))
+    columns = {name: np.zeros(0, dtype=kind) for name, kind in (_FIX | _PLACE).items()}
+    if oldest is not None:
+        asked = {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}
+        connection.execute(_BY_INDEX, {"to": "off"})
+        columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, _FIX | _PLACE)
+        connection.execute(_BY_INDEX, {"to": "on"})
+    shard, written_by, seq = (columns.pop(name) for name in _PLACE)
+    # Rows of a shard come together, in the order of the log.
+    last = np.flatnonzero(np.append(shard[1:] != shard[:-1], True)) if len(shard) else np.zeros(0, dtype=np.int64)
+    counts = dict(zip(shard[last].tolist(), np.diff(last, prepend=-1).tolist(), strict=True))
+    assert len(counts) == len(last), "the rows of a shard came apart: its cursor would be wrong"
     return Drained(
-        fixes=to_batch(rows),
+        fixes=FixBatch(**columns),
+        shard=shard,
         snapshot=snapshot,
-        is_shard_drained={shard: count < per_shard for shard, count in counts.items()},
-        after=after,
+        is_shard_drained={number: counts.get(number, 0) < per_shard for number in shards},
+        after={int(shard[row]): (str(written_by[row]), int(seq[row])) for row in last},
         is_catching_up=is_catching_up,
     )
 
@@ -108,15 +133,27 @@ def save_cursor(connection: Connection, drained: Drained, fences: dict[int, int]
 
 def history(connection: Connection, subject_no: int, *, since: datetime) -> FixBatch:
     """All fixes of a subject from an aware instant on, in time order."""
-    rows = connection.execute(
-        text(
-            "SELECT subject_no, (extract(epoch FROM fixed_at) * 1000000)::bigint,"
-            " (extract(epoch FROM received_at) * 1000000)::bigint, longitude, latitude, accuracy_m, fix_key, flags"
-            " FROM fix WHERE subject_no = :subject_no AND fixed_at >= :since ORDER BY fixed_at, fix_key"
-        ),
-        {"subject_no": subject_no, "since": since},
-    ).all()
-    return to_batch(rows)
+    query = (
+        f"SELECT {', '.join(_FIX)} FROM fix WHERE subject_no = %(subject_no)s AND fixed_at >= %(since)s"
+        " ORDER BY fixed_at, fix_key"
+    )
+    return FixBatch(**read_columns(connection, query, {"subject_no": subject_no, "since": since}, _FIX))
+
+
+def newest_read(connection: Connection, shards: Sequence[int]) -> FixBatch:
+    """Of every subject of these shards the newest fix that the cursors are past, one row each."""
+    query = f"""
+        SELECT n.* FROM shard s JOIN subject u USING (shard) CROSS JOIN LATERAL (
+            SELECT {", ".join(_FIX)} FROM fix f
+            WHERE f.subject_no = u.subject_no
+              AND (pg_visible_in_snapshot(f.written_by, s.seen)
+                   OR s.target IS NOT NULL AND pg_visible_in_snapshot(f.written_by, s.target)
+                      AND (f.written_by, f.seq) <= (s.after_xid, s.after_seq))
+            ORDER BY f.fixed_at DESC, f.fix_key DESC LIMIT 1
+        ) n
+        WHERE s.shard = ANY(%(shards)s)
+    """
+    return FixBatch(**read_columns(connection, query, {"shards": list(shards)}, _FIX))
 
 
 def to_batch(rows: Sequence[Any]) -> FixBatch:
@@ -152,6 +189,13 @@ def rebase(connection: Connection) -> int:
             SELECT count(*) FILTER (WHERE is_unread) FROM rebased
         """)
     ).scalar_one()
+    connection.execute(text("DELETE FROM fix_written"))
+    connection.execute(
+        text(
+            "INSERT INTO fix_written (oldest, newest) SELECT min(fixed_at), max(fixed_at) FROM fix"
+            " WHERE written_by = pg_current_xact_id() HAVING count(*) > 0"
+        )
+    )
     connection.execute(
         # Not the current snapshot: a transaction's own snapshot may call its own id visible.
         text("UPDATE shard SET seen = '4:4:', target = NULL, after_xid = '0', after_seq = 0")

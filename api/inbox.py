@@ -15,6 +15,8 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Engine
 
+from api.partitions import make_room
+from geo.cells import cell_of
 from geo.datum import Datum, to_wgs84
 from geo.postgis import driver_connection
 from tracking.fix import DEFAULT_ACCURACY_M, Fix
@@ -29,7 +31,7 @@ WAKE_CHANNEL = "hulan_fix"
 _COLUMNS = (
     "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
     "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
-    "battery_percent", "is_mock", "device_id", "flags",
+    "battery_percent", "is_mock", "device_id", "flags", "cell",
 )  # fmt: skip
 _ACCURACY_ASSUMED, _ALTITUDE_UNKNOWN = FixFlag.ACCURACY_ASSUMED.value, FixFlag.ALTITUDE_UNKNOWN.value
 _NAMES = ", ".join(_COLUMNS)
@@ -40,6 +42,12 @@ _MERGE = (
     f"INSERT INTO fix ({_NAMES}) SELECT {_NAMES} FROM fix_stage ORDER BY subject_no, fixed_at, fix_key"
     " ON CONFLICT DO NOTHING"
 )
+# Of all that was sent, new or not: a note too many costs a look, a note too few would cost a fix.
+_NOTE = "INSERT INTO fix_written (oldest, newest) VALUES (%s, %s)"
+
+CELL_RESOLUTION = 9
+"""H3 resolution of ``fix.cell``: hexagons of some 0.1 km², 200 m from centre to corner. "Who was near here" asks for a
+cell and its neighbours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +151,13 @@ class Inbox:
 
 
 def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
-    """COPY rows to the log inside the caller's transaction and wake the evaluators; returns how many are new."""
+    """COPY rows to the log inside the caller's transaction and wake the evaluators; returns how many are new.
+
+    The only way into the log: it also notes what time the rows are of, without which no reader would look for them. The
+    caller must not have changed ``subject`` before in its transaction (:func:`api.partitions.make_room`).
+    """
+    times = [row[1] for row in rows]
+    make_room(connection, times)
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)
         with cursor.copy(_COPY) as copy:
@@ -151,6 +165,7 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
                 copy.write_row(row)
         written: int = cursor.execute(_MERGE).rowcount
         if written:
+            cursor.execute(_NOTE, [min(times), max(times)])
             cursor.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(WAKE_CHANNEL)))
     return written
 
@@ -161,6 +176,7 @@ def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime | None) 
     ``received_at``: aware, for fixes that carry none of their own; ``None``: those were received when they were taken.
     """
     canonical = _canonical(fixes)
+    cells = _cells(*canonical)
     rows = []
     for position, fix in enumerate(fixes):
         received = fix.received_at or received_at or fix.fixed_at
@@ -188,9 +204,19 @@ def to_rows(sender: Sender, fixes: Sequence[Fix], received_at: datetime | None) 
                 fix.is_mock,
                 sender.device_id,
                 flags,
+                cells[position],
             )
         )
     return rows
+
+
+def _cells(longitude: Any, latitude: Any) -> list[int]:
+    """The H3 cell of each canonical coordinate; 0 where it is not on Earth, which evaluation sets aside."""
+    with np.errstate(invalid="ignore"):
+        is_placed = (np.abs(longitude) <= 180.0) & (np.abs(latitude) <= 90.0)
+    cells = np.zeros(len(longitude), dtype=np.uint64)
+    cells[is_placed] = cell_of(longitude=longitude[is_placed], latitude=latitude[is_placed], resolution=CELL_RESOLUTION)
+    return cells.tolist()
 
 
 def _canonical(fixes: Sequence[Fix]) -> tuple[Any, Any]:

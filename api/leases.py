@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from api.ids import SHARD_COUNT
+
 
 class RestoredDatabaseError(RuntimeError):
     """The log's cursors come from another cluster: reading on would skip fixes in silence (ADR 0003)."""
@@ -11,7 +13,29 @@ class LeaseLostError(RuntimeError):
     """Another worker holds the shard now: this one's work on it must not be saved."""
 
 
-def lease_shards(connection: Connection, owner: str, *, lease_seconds: float, most: int = 64) -> dict[int, int]:
+def fair_share(connection: Connection, owner: str, *, lease_seconds: float) -> int:
+    """Say that this worker lives, and learn how many shards are its due: all of them, divided by the living workers."""
+    connection.execute(
+        text(
+            "INSERT INTO worker (owner, alive_until) VALUES (:owner, now() + make_interval(secs => :lease_seconds))"
+            " ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until"
+        ),
+        {"owner": owner, "lease_seconds": lease_seconds},
+    )
+    living = connection.execute(text("SELECT count(*) FROM worker WHERE alive_until > now()")).scalar_one()
+    return -(-SHARD_COUNT // int(living))
+
+
+def forget_worker(connection: Connection, owner: str) -> None:
+    """It works no more: the others may take its share at once. Forgets those that were not heard of for a day, too."""
+    connection.execute(
+        text("DELETE FROM worker WHERE owner = :owner OR alive_until < now() - interval '1 day'"), {"owner": owner}
+    )
+
+
+def lease_shards(
+    connection: Connection, owner: str, *, lease_seconds: float, most: int = SHARD_COUNT
+) -> dict[int, int]:
     """Take up to ``most`` shards that nobody holds; returns their fencing tokens. The database's clock decides.
 
     Raises :class:`RestoredDatabaseError` if the cursors are ahead of this cluster's transactions.
@@ -48,6 +72,18 @@ def renew_leases(connection: Connection, fences: dict[int, int], *, lease_second
         {"shards": list(fences), "fences": list(fences.values()), "lease_seconds": lease_seconds},
     ).rowcount
     return updated == len(fences)
+
+
+def holds_leases(connection: Connection, fences: dict[int, int]) -> bool:
+    """Whether none of them was taken over, as the caller's transaction sees it."""
+    held = connection.execute(
+        text(
+            "SELECT count(*) FROM shard s JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[]))"
+            " AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence"
+        ),
+        {"shards": list(fences), "fences": list(fences.values())},
+    ).scalar_one()
+    return int(held) == len(fences)
 
 
 def release_leases(connection: Connection, fences: dict[int, int]) -> None:

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from api.books import Books
 from api.fix_log import history
 from geo.postgis import insert_columns
-from tracking.episode import Episode, Violation
-from tracking.evaluate import Evaluation, evaluate, to_instant
+from tracking.episode import Violation
+from tracking.evaluate import Evaluation, episodes_of, evaluate, to_instant
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
+from tracking.presence import PRESENCE
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.store import supersede_episodes
@@ -42,7 +45,8 @@ class Findings:
     """What a batch gave, with what could not be evaluated yet."""
 
     states: PresenceStates
-    episodes: tuple[Episode, ...]
+    presence_rows: NDArray[Any]
+    """``PRESENCE`` ``[k]``: the newest state of every episode touched."""
     violations: tuple[Violation, ...]
     set_aside: tuple[PoisonFix, ...]
     late: FixBatch
@@ -92,16 +96,23 @@ def reevaluate_late(
         again = evaluate_surely(forgotten, stretch, books, policy)
         since = to_instant(start)
         supersede_episodes(
-            connection, subject_no=subject_no, since=since, kept=[item.episode_id for item in again.episodes], at=at
+            connection,
+            subject_no=subject_no,
+            since=since,
+            kept=[item.episode_id for item in episodes_of(again.presence_rows)],
+            at=at,
         )
 
-        def is_kept(item: Episode | Violation, number: int = subject_no, start: datetime = since) -> bool:
-            return item.subject_no != number or item.started_at < start
+        rows = findings.presence_rows
+        superseded = (rows["subject_no"] == subject_no) & (rows["started_at"] >= start)
+
+        def is_kept(item: Violation, number: int = subject_no, since: datetime = since) -> bool:
+            return item.subject_no != number or item.started_at < since
 
         findings = _joined(
             Findings(
                 states=again.states,
-                episodes=tuple(item for item in findings.episodes if is_kept(item)),
+                presence_rows=rows[~superseded],
                 violations=tuple(item for item in findings.violations if is_kept(item)),
                 set_aside=findings.set_aside,
                 late=findings.late,
@@ -141,14 +152,15 @@ def _stretch(connection: Connection, subject_no: int, late_at: datetime, policy:
 def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
     return Findings(
         states=evaluation.states,
-        episodes=evaluation.episodes,
+        presence_rows=evaluation.presence_rows,
         violations=evaluation.violations,
-        set_aside=tuple(_poison(fixes, item.row, item.reason) for item in evaluation.set_aside),
+        set_aside=tuple(set_aside(fixes, item.row, item.reason) for item in evaluation.set_aside),
         late=fixes.take(evaluation.late_rows),
     )
 
 
-def _poison(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
+def set_aside(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
+    """The fix of a row, not to be evaluated."""
     return PoisonFix(
         subject_no=int(fixes.subject_no[row]),
         fixed_at=to_instant(int(fixes.fixed_at[row])),
@@ -159,7 +171,11 @@ def _poison(fixes: FixBatch, row: int, reason: str) -> PoisonFix:
 
 def _nothing(states: PresenceStates, fixes: FixBatch) -> Findings:
     return Findings(
-        states=states, episodes=(), violations=(), set_aside=(), late=fixes.take(np.zeros(0, dtype=np.intp))
+        states=states,
+        presence_rows=np.zeros(0, dtype=PRESENCE),
+        violations=(),
+        set_aside=(),
+        late=fixes.take(np.zeros(0, dtype=np.intp)),
     )
 
 
@@ -167,26 +183,35 @@ def _set_aside_whole(states: PresenceStates, fixes: FixBatch, reason: str) -> Fi
     nothing = _nothing(states, fixes)
     return Findings(
         states=states,
-        episodes=(),
+        presence_rows=nothing.presence_rows,
         violations=(),
-        set_aside=tuple(_poison(fixes, row, reason) for row in range(len(fixes))),
+        set_aside=tuple(set_aside(fixes, row, reason) for row in range(len(fixes))),
         late=nothing.late,
     )
 
 
 def _joined(first: Findings, second: Findings) -> Findings:
-    episodes = {item.episode_id: item for item in (*first.episodes, *second.episodes)}
     violations = {item.violation_id: item for item in (*first.violations, *second.violations)}
     return Findings(
         states=second.states,
-        episodes=tuple(episodes.values()),
+        presence_rows=_newest(np.concatenate([first.presence_rows, second.presence_rows])),
         violations=tuple(violations.values()),
         set_aside=first.set_aside + second.set_aside,
-        late=_concatenated(first.late, second.late),
+        late=concatenated(first.late, second.late),
     )
 
 
-def _concatenated(first: FixBatch, second: FixBatch) -> FixBatch:
+def _newest(rows: NDArray[Any]) -> NDArray[Any]:
+    """Of every episode the last row."""
+    order = np.lexsort((np.arange(len(rows)), rows["episode_low"], rows["episode_high"]))
+    high, low = rows["episode_high"][order], rows["episode_low"][order]
+    is_last = np.append((high[1:] != high[:-1]) | (low[1:] != low[:-1]), True)[: len(rows)]
+    newest: NDArray[Any] = rows[np.sort(order[is_last])]
+    return newest
+
+
+def concatenated(first: FixBatch, second: FixBatch) -> FixBatch:
+    """Both, one behind the other."""
     return FixBatch(
         **{
             name: np.concatenate([getattr(first, name), getattr(second, name)])

@@ -14,6 +14,9 @@ DEMO_SECRET = "demo-secret-never-for-real-people"  # noqa: S105 # refused outsid
 SHORTEST_SECRET = 16
 """Characters."""
 
+SHORTEST_KEEP_DAYS = 14
+"""Late fixes are evaluated again with those of up to seven days before: less would drop what the engine reads."""
+
 
 def _default_data_dir() -> Path:
     if os.geteuid() == 0:
@@ -43,6 +46,11 @@ class Settings(BaseSettings):
     gateway_url: str | None = Field(None, description="HTTP 短信网关地址 / URL of the HTTP gateway")
     lease_seconds: float = Field(10.0, gt=0, description="分片租约秒数 / how long a worker holds its shards unheard")
     batch_size: int = Field(20_000, ge=1, description="每批最多处理的定位数 / most fixes evaluated in one transaction")
+    keep_days: int | None = Field(
+        None,
+        ge=SHORTEST_KEEP_DAYS,
+        description="定位保留天数，至少 14；不填则不删除 / days that fixes are kept, 14 or more; none: for good",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 

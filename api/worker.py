@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
@@ -15,16 +16,23 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from alerts.delivery import deliver
 from alerts.gateway import Gateway
+from api.books import Books
 from api.clock import SystemClock
 from api.evaluator import Advanced, Memory, Policies, advance, load_memory
 from api.inbox import WAKE_CHANNEL
-from api.leases import LeaseLostError, lease_shards, release_leases, renew_leases
+from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, release_leases, renew_leases
 from api.outbox import DatabaseOutbox
+from api.partitions import WEEK, make_room
+from api.retention import drop_weeks, forget_read
+from geo.postgis import driver_connection
 
 log = structlog.get_logger()
 
 DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 """Lost connections, lock timeouts, deadlocks, a full disk: worth another try. Anything else is a bug and stops us."""
+
+LOOKS_PER_LEASE = 3
+"""How often within the time of a lease a worker renews it, and looks whether others came or went."""
 
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
@@ -39,7 +47,9 @@ class Worker:
     clock: SystemClock
     policies: Policies
     lease_seconds: float
-    batch_size: int
+    batch_size: int = 20_000
+    keep_days: int | None = None
+    """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
     on_batch: Callable[[Advanced], None] = lambda _: None
     owner: str = field(default_factory=lambda: f"{os.getpid()}/{uuid4().hex[:8]}")
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -48,12 +58,17 @@ class Worker:
     _failure: Exception | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _delivery_due: threading.Event = field(default_factory=threading.Event)
+    _books: Books | None = None
+    _look_at: float = 0.0
 
     def run(self) -> None:
         """Work until :meth:`stop`. The database may go away and come back meanwhile."""
         scheduler = BackgroundScheduler(timezone="Asia/Shanghai")
         # Retries come due without any fix arriving; missed runs fold into one.
         scheduler.add_job(self._delivery_due.set, "interval", seconds=1, max_instances=1, coalesce=True)
+        scheduler.add_job(
+            self._safely, "interval", [self.tidy], hours=1, next_run_time=datetime.now(UTC), coalesce=True
+        )
         scheduler.start()
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         # A slow provider must not hold up evaluation.
@@ -63,7 +78,7 @@ class Worker:
             while not self._stop.is_set():
                 self._wake.clear()
                 if not self._safely(self.step):
-                    self._wake.wait(IDLE_WAIT_S)
+                    self._wake.wait(self._pause_s)
         finally:
             self.stop()
             scheduler.shutdown(wait=True)
@@ -71,6 +86,11 @@ class Worker:
             self._safely(self._give_back)
         if self._failure is not None:
             raise RuntimeError("the delivery thread ended: no message would leave") from self._failure
+
+    @property
+    def _pause_s(self) -> float:
+        """No longer than until the next look at the leases: who sleeps over that loses them."""
+        return min(IDLE_WAIT_S, self.lease_seconds / LOOKS_PER_LEASE)
 
     def stop(self) -> None:
         """Finish the batch in hand, give the shards back, and return from :meth:`run`."""
@@ -95,10 +115,13 @@ class Worker:
                     lease_seconds=self.lease_seconds,
                 )
                 connection.commit()
+        except LeaseLostError:
+            self._memory = None
+            raise
         except Exception:
             self._stale = True  # whatever was computed was not committed
             raise
-        self._memory = advanced.memory
+        self._memory, self._books = advanced.memory, advanced.memory.books
         if advanced.fix_count:
             self.on_batch(advanced)
         if advanced.notification_count:
@@ -111,19 +134,43 @@ class Worker:
             pass
         self.deliver_due()
 
+    def tidy(self) -> bool:
+        """Make room for the weeks to come, and drop those that are too old; any number of workers may do it at once."""
+        at = self.clock.now()
+        with self.engine.begin() as connection:
+            make_room(driver_connection(connection), [at, at + WEEK])
+        if self.keep_days is not None:
+            with self.engine.begin() as connection:
+                for dropped in drop_weeks(connection, keep_days=self.keep_days, at=at):
+                    log.info("fixes_dropped", partition=dropped.partition.name, count=dropped.fix_count)
+        with self.engine.begin() as connection:
+            forget_read(connection)
+        return False
+
     def _hold_shards(self) -> Memory | None:
+        """Look after the leases when it is time; every commit of a batch renews them too."""
         held = {} if self._memory is None else self._memory.fences
         if self._stale:
-            self._memory = load_memory(self.engine, held) if held else None
+            self._memory = load_memory(self.engine, held, self._books) if held else None
             self._stale = False
+        if held and time.monotonic() < self._look_at:
+            return self._memory
         with self.engine.begin() as connection:
             if held and not renew_leases(connection, held, lease_seconds=self.lease_seconds):
                 self._memory = None
                 raise LeaseLostError("a lease ran out while this worker was busy")
-            fresh = lease_shards(connection, self.owner, lease_seconds=self.lease_seconds)
+            share = fair_share(connection, self.owner, lease_seconds=self.lease_seconds)
+            kept, surplus = dict(sorted(held.items())[:share]), dict(sorted(held.items())[share:])
+            release_leases(connection, surplus)
+            free = share - len(kept)
+            fresh = lease_shards(connection, self.owner, lease_seconds=self.lease_seconds, most=free) if free else {}
+        self._look_at = time.monotonic() + self.lease_seconds / LOOKS_PER_LEASE
+        if surplus and self._memory is not None:
+            self._memory = self._memory.only(kept)
+            log.info("shards_given_up", count=len(surplus), held=len(kept))
         if fresh:
-            self._memory = load_memory(self.engine, held | fresh)
-            log.info("shards_leased", count=len(fresh), held=len(held | fresh))
+            self._memory = load_memory(self.engine, kept | fresh, self._books)
+            log.info("shards_leased", count=len(fresh), held=len(kept | fresh))
         return self._memory
 
     def deliver_due(self) -> bool:
@@ -146,10 +193,11 @@ class Worker:
             self.stop()
 
     def _give_back(self) -> bool:
-        if self._memory is not None:
-            with self.engine.begin() as connection:
+        with self.engine.begin() as connection:
+            forget_worker(connection, self.owner)
+            if self._memory is not None:
                 release_leases(connection, self._memory.fences)
-            self._memory = None
+        self._memory = None
         return False
 
     def _safely(self, work: Callable[[], bool]) -> bool:
@@ -161,7 +209,7 @@ class Worker:
         except DATABASE_AWAY as error:
             log.warning("database_away", error=type(getattr(error, "orig", error)).__name__)
             self._stale = True
-            time.sleep(IDLE_WAIT_S)
+            time.sleep(self._pause_s)
         return False
 
     def _listen(self) -> None:

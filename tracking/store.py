@@ -1,6 +1,6 @@
-"""Zones, orders, engine state and findings in PostGIS."""
+"""Zones, orders and findings in PostGIS. What the engine remembers is in ``api.engine_state``."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -24,12 +24,11 @@ from sqlalchemy import (
     text,
 )
 
-from geo.postgis import from_element, geometry_column, insert_columns, metadata, to_element
+from geo.postgis import copy_rows, driver_connection, from_element, geometry_column, metadata, to_element
 from geo.shapes import Area, Circle, Corridor, Shape
-from tracking.episode import Episode, Violation
+from tracking.episode import Ending, Episode, Tier, Violation
 from tracking.order import Condition, ConditionKind, Measure, Subject, SupervisionOrder
-from tracking.presence import PRESENCE
-from tracking.states import SUBJECT_STATE, PresenceStates
+from tracking.presence import ENDED_BY_EXIT, ENDED_BY_RULE, ENDED_BY_SILENCE, PROBABLE
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
@@ -343,121 +342,54 @@ def load_subjects(connection: Connection, subject_nos: Collection[int]) -> dict[
     }
 
 
-_PRESENCE_COLUMNS: dict[str, str] = {
-    "subject_no": "bigint",
-    "condition_no": "bigint",
-    "zone_no": "bigint",
-    "started_at": "bigint",
-    "last_inside_at": "bigint",
-    "seen_at": "bigint",
-    "possible_at": "bigint",
-    "decided_at": "bigint",
-    "known_at": "bigint",
-    "live_at": "bigint",
-    "live_known_at": "bigint",
-    "episode_high": "bigint",
-    "episode_low": "bigint",
-    "radius_m": "double precision",
-    "mean": "double precision",
-    "decided_mean": "double precision",
-    "peak": "double precision",
-    "fix_count": "integer",
-    "outside_count": "integer",
-    "tier": "smallint",
-    "is_entry": "smallint",
-    "undecidable": "smallint",
-}
+def _instant(microseconds: str) -> str:
+    """The SQL of an instant, from that of its microseconds since 1970; exact, as ``to_timestamp`` is not."""
+    return f"timestamptz '1970-01-01 00:00:00+00' + {microseconds} * interval '1 microsecond'"
 
 
-def load_states(connection: Connection, shards: Collection[int]) -> PresenceStates:
-    """The engine's memory of all subjects of these shards, in terms of the zones and conditions now in force.
+_EPISODE_COLUMNS = [name for name in Episode.__slots__ if name != "episode_id"]
 
-    An open presence goes on under the new version of its zone or order: editing either is no exit and no entry.
+_STAGE_EPISODES = """
+CREATE TEMP TABLE IF NOT EXISTS episode_stage (
+    episode_id uuid, subject_no bigint, condition_no bigint, zone_no bigint, started_at bigint, ended_at bigint,
+    last_inside_at bigint, possible_at bigint, decided_at bigint, peak double precision, fix_count integer,
+    tier smallint, ended_by smallint, is_entry smallint, undecidable smallint
+) ON COMMIT DELETE ROWS
+"""
+
+_MERGE_EPISODES = f"""
+INSERT INTO episode AS e (episode_id, subject_no, condition_no, zone_no, tier, started_at, ended_at, ended_by,
+    last_inside_at, possible_at, decided_at, peak_probability, fix_count, is_entry, is_undecidable)
+SELECT episode_id, subject_no, condition_no, zone_no,
+    CASE tier WHEN {PROBABLE} THEN '{Tier.PROBABLE}' ELSE '{Tier.POSSIBLE}' END,
+    {_instant("started_at")}, {_instant("nullif(ended_at, 0)")},
+    CASE WHEN ended_at <> 0 THEN CASE ended_by WHEN {ENDED_BY_EXIT} THEN '{Ending.EXIT}'
+        WHEN {ENDED_BY_SILENCE} THEN '{Ending.SILENCE}' WHEN {ENDED_BY_RULE} THEN '{Ending.RULE}' END END,
+    {_instant("last_inside_at")}, {_instant("possible_at")}, {_instant("nullif(decided_at, 0)")},
+    peak, fix_count, is_entry <> 0, undecidable <> 0
+FROM episode_stage
+ON CONFLICT (episode_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _EPISODE_COLUMNS)},
+    superseded_at = NULL
+WHERE (e.superseded_at, {", ".join(f"e.{name}" for name in _EPISODE_COLUMNS)})
+    IS DISTINCT FROM (CAST(NULL AS timestamptz), {", ".join(f"excluded.{name}" for name in _EPISODE_COLUMNS)})
+"""
+
+
+def save_episodes(connection: Connection, presence_rows: NDArray[Any]) -> int:
+    """Add the episodes of ``PRESENCE`` rows, or carry known ones on; returns the rows written.
+
+    A repeat of the same episode changes nothing and writes nothing. No two rows may be of one episode.
     """
-    parameters = {"shards": list(shards)}
-    subjects = connection.execute(
-        text("SELECT subject_no, last_fixed_at FROM subject_state WHERE shard = ANY(:shards) ORDER BY subject_no"),
-        parameters,
-    ).all()
-    current = {
-        "condition_no": "coalesce((SELECT n.condition_no FROM condition c JOIN condition n USING (condition_id)"
-        " JOIN supervision_order o ON o.order_no = n.order_no AND o.superseded_at IS NULL"
-        " WHERE c.condition_no = p.condition_no), p.condition_no)",
-        "zone_no": "coalesce((SELECT n.zone_no FROM zone z JOIN zone n USING (zone_id)"
-        " WHERE z.zone_no = p.zone_no AND n.superseded_at IS NULL), p.zone_no)",
-    }
-    names = ", ".join(current.get(name, f"p.{name}") for name in _PRESENCE_COLUMNS)
-    found = connection.execute(
-        text(f"SELECT {names} FROM presence p WHERE p.shard = ANY(:shards) ORDER BY p.subject_no"), parameters
-    ).all()
-    open_rows = np.zeros(len(found), dtype=PRESENCE)
-    for position, name in enumerate(_PRESENCE_COLUMNS):
-        open_rows[name] = [row[position] for row in found]
-    subject_rows = np.array([tuple(row) for row in subjects], dtype=SUBJECT_STATE)
-    return PresenceStates(subject_rows=subject_rows, open_rows=open_rows)
-
-
-def save_states(connection: Connection, states: PresenceStates, subject_nos: NDArray[np.int64]) -> None:
-    """Write the state of these subjects, and of nobody else."""
-    touched = states.of(subject_nos)
-    connection.execute(
-        text(
-            "INSERT INTO subject_state (subject_no, shard, last_fixed_at)"
-            " SELECT u.subject_no, s.shard, u.last_fixed_at"
-            " FROM unnest(CAST(:subject_nos AS bigint[]), CAST(:lasts AS bigint[])) AS u (subject_no, last_fixed_at)"
-            " JOIN subject s USING (subject_no)"
-            " ON CONFLICT (subject_no) DO UPDATE SET last_fixed_at = excluded.last_fixed_at"
-        ),
-        {
-            "subject_nos": touched.subject_rows["subject_no"].tolist(),
-            "lasts": touched.subject_rows["last_fixed_at"].tolist(),
-        },
-    )
-    connection.execute(
-        text("DELETE FROM presence WHERE subject_no = ANY(CAST(:subject_nos AS bigint[]))"),
-        {"subject_nos": subject_nos.tolist()},
-    )
-    rows = touched.open_rows
-    shards = _shards(connection, rows["subject_no"].tolist())
-    columns = {name: (kind, rows[name].tolist()) for name, kind in _PRESENCE_COLUMNS.items()}
-    columns["shard"] = ("smallint", [shards[number] for number in rows["subject_no"].tolist()])
-    insert_columns(connection, "presence", columns)
-
-
-def _shards(connection: Connection, subject_nos: Iterable[int]) -> dict[int, int]:
-    rows = connection.execute(
-        text("SELECT subject_no, shard FROM subject WHERE subject_no = ANY(:subject_nos)"),
-        {"subject_nos": sorted(set(subject_nos))},
-    )
-    return {row.subject_no: row.shard for row in rows}
-
-
-def save_episodes(connection: Connection, episodes: Sequence[Episode]) -> int:
-    """Add episodes, or carry known ones on; a repeat of the same episode changes nothing."""
-    columns: dict[str, tuple[str, Sequence[Any]]] = {
-        "episode_id": ("uuid", [item.episode_id for item in episodes]),
-        "subject_no": ("bigint", [item.subject_no for item in episodes]),
-        "condition_no": ("bigint", [item.condition_no for item in episodes]),
-        "zone_no": ("bigint", [item.zone_no for item in episodes]),
-        "tier": ("text", [str(item.tier) for item in episodes]),
-        "started_at": ("timestamptz", [item.started_at for item in episodes]),
-        "ended_at": ("timestamptz", [item.ended_at for item in episodes]),
-        "ended_by": ("text", [None if item.ended_by is None else str(item.ended_by) for item in episodes]),
-        "last_inside_at": ("timestamptz", [item.last_inside_at for item in episodes]),
-        "possible_at": ("timestamptz", [item.possible_at for item in episodes]),
-        "decided_at": ("timestamptz", [item.decided_at for item in episodes]),
-        "peak_probability": ("double precision", [item.peak_probability for item in episodes]),
-        "fix_count": ("integer", [item.fix_count for item in episodes]),
-        "is_entry": ("boolean", [item.is_entry for item in episodes]),
-        "is_undecidable": ("boolean", [item.is_undecidable for item in episodes]),
-    }
-    updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "episode_id")
-    return insert_columns(
-        connection,
-        "episode",
-        columns,
-        on_conflict=f"ON CONFLICT (episode_id) DO UPDATE SET {updates}, superseded_at = NULL",
-    )
+    if len(presence_rows) == 0:
+        return 0
+    rows = presence_rows
+    names = ("subject_no", "condition_no", "zone_no", "started_at", "ended_at", "last_inside_at", "possible_at",
+             "decided_at", "peak", "fix_count", "tier", "ended_by", "is_entry", "undecidable")  # fmt: skip
+    driver = driver_connection(connection)
+    driver.execute(_STAGE_EPISODES)
+    ids = np.stack([rows["episode_high"], rows["episode_low"]], axis=1)
+    copy_rows(connection, "episode_stage", {"episode_id": ids} | {name: rows[name] for name in names})
+    return driver.execute(_MERGE_EPISODES.encode()).rowcount
 
 
 def supersede_episodes(
@@ -473,23 +405,22 @@ def supersede_episodes(
     ).rowcount
 
 
-_VIOLATION_COLUMNS = [name for name in Violation.__slots__ if not name.startswith("live_")]
+_VIOLATION_COLUMNS = {
+    "violation_id": "uuid", "episode_id": "uuid", "subject_no": "bigint", "order_no": "bigint",
+    "condition_no": "bigint", "zone_no": "bigint", "kind": "text", "started_at": "timestamptz",
+    "decided_at": "timestamptz", "known_at": "timestamptz", "probability": "double precision",
+    "engine_version": "text", "policy_version": "text",
+}  # fmt: skip
 
 
 def save_violations(connection: Connection, violations: Sequence[Violation]) -> set[UUID]:
     """Add violations; returns the ids of those that were not known before."""
-    new: set[UUID] = set()
-    for item in violations:
-        row = connection.execute(
-            text(
-                "INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind,"
-                " started_at, decided_at, known_at, probability, engine_version, policy_version) VALUES (:violation_id,"
-                " :episode_id, :subject_no, :order_no, :condition_no, :zone_no, :kind, :started_at, :decided_at,"
-                " :known_at, :probability, :engine_version, :policy_version)"
-                " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
-            ),
-            {name: getattr(item, name) for name in _VIOLATION_COLUMNS} | {"kind": str(item.kind)},
-        ).one_or_none()
-        if row is not None:
-            new.add(row.violation_id)
-    return new
+    if not violations:
+        return set()
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _VIOLATION_COLUMNS.values())
+    statement = (
+        f"INSERT INTO violation ({', '.join(_VIOLATION_COLUMNS)}) SELECT * FROM unnest({arrays})"
+        " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
+    )
+    values = [[getattr(item, name) for item in violations] for name in _VIOLATION_COLUMNS]
+    return {row[0] for row in driver_connection(connection).execute(statement.encode(), values)}

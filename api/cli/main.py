@@ -20,7 +20,7 @@ imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_he
 maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    run.up, run.serve, run.worker, run.migrate, inspect.replay, inspect.explain, quality.simulate,
+    run.up, run.serve, run.worker, run.migrate, run.retention, inspect.replay, inspect.explain, quality.simulate,
     quality.quality, demo.demo,
 )  # fmt: skip
 _IMPORTS: tuple[Callable[..., None], ...] = (

@@ -24,8 +24,9 @@ from api.fix_log import rebase
 from api.gateways import masked, open_gateway
 from api.leases import RestoredDatabaseError
 from api.logs import configure_logs
+from api.retention import drop_weeks
 from api.session import NotReadyError, open_database
-from api.settings import Settings, read_settings, secret_of
+from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
@@ -119,6 +120,44 @@ def migrate(
         out.print(f"数据库结构版本 / schema version: {version}")
 
 
+def retention(
+    keep_days: Annotated[
+        int | None, typer.Option(help="保留天数 / days to keep; default HULAN_KEEP_DAYS", min=SHORTEST_KEEP_DAYS)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出，不删除 / list only, drop nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
+) -> None:
+    """删除超过保留期的定位（按周）。Drop fixes older than the age that is kept, week by week.
+
+    例 / example:  hulan retention --keep-days 365 --dry-run
+    """
+    with plain_errors(*FORESEEABLE):
+        settings = _settings(None)
+        days = keep_days or settings.keep_days
+        if days is None:
+            raise NotReadyError(
+                "没有设定保留天数：请用 --keep-days 或 HULAN_KEEP_DAYS"
+                " / no age is set: give --keep-days or HULAN_KEEP_DAYS"
+            )
+        with open_database(settings, say=say) as engine:
+            at = SystemClock().now()
+            with engine.begin() as connection:
+                weeks = drop_weeks(connection, keep_days=days, at=at, is_rehearsal=True)
+            for week in weeks:
+                span = f"{week.partition.from_at:%Y-%m-%d} – {week.partition.to_at:%Y-%m-%d}"
+                out.print(f"{span}  定位 fixes: {week.fix_count}", highlight=False)
+            if dry_run or not weeks:
+                out.print(f"超过 {days} 天的周数 / weeks older than {days} days: {len(weeks)}", highlight=False)
+                return
+            if not yes:
+                question = "以上定位将被永久删除，不可恢复。继续？/ These fixes will be gone for good. Go on?"
+                typer.confirm(question, abort=True)
+            with engine.begin() as connection:
+                dropped = drop_weeks(connection, keep_days=days, at=at)
+            count = sum(week.fix_count for week in dropped)
+            out.print(f"已删除 / dropped: {len(dropped)} 周 weeks, {count} 条定位 fixes", highlight=False)
+
+
 def _rebase_if(engine: Engine, is_restored: bool) -> None:
     if is_restored:
         with engine.begin() as connection:
@@ -135,6 +174,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         lease_seconds=settings.lease_seconds,
         batch_size=settings.batch_size,
+        keep_days=settings.keep_days,
     )
 
 

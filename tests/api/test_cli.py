@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from tests.make import BAR_LATITUDE, BAR_LONGITUDE, a_visit
+from tests.make import BAR_LATITUDE, BAR_LONGITUDE, a_fix, a_person, a_visit, a_worker, log_fixes
 
 
 def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
 @pytest.mark.parametrize(
     "command",
     [
-        ["up"], ["serve"], ["worker"], ["migrate"], ["replay"], ["explain"], ["demo"], ["map", "venues"],
+        ["up"], ["serve"], ["worker"], ["migrate"], ["retention"], ["replay"], ["explain"], ["demo"], ["map", "venues"],
         ["simulate"], ["quality"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
@@ -152,3 +153,21 @@ def test_cases_and_tracks_come_in_and_fixes_without_an_order_do_not(tmp_path: Pa
     reasons = (tmp_path / "fixes.csv.rejects.csv").read_text(encoding="utf-8-sig")
     assert "no order is in force" in reasons
     assert "no such subject" in reasons
+
+
+def test_retention_lists_before_it_drops(tmp_path: Path, database_url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        person = a_person(connection)
+    log_fixes(engine, person, [a_fix(east_m=500)])  # in March, long before any day this test may run
+    a_worker(engine).drain()
+    unset = hulan("retention", data_dir=tmp_path, database_url=database_url)
+    assert unset.returncode == 1
+    assert "HULAN_KEEP_DAYS" in unset.stderr
+    listed = hulan("retention", "--keep-days", "30", "--dry-run", data_dir=tmp_path, database_url=database_url)
+    assert "2026-03-16 – 2026-03-23  定位 fixes: 1" in listed.stdout
+    unasked = hulan("retention", "--keep-days", "30", data_dir=tmp_path, database_url=database_url)
+    assert unasked.returncode == 1, "dropped without an answer"
+    done = hulan("retention", "--keep-days", "30", "--yes", data_dir=tmp_path, database_url=database_url)
+    assert "dropped: 1 周 weeks, 1 条定位 fixes" in done.stdout
+    again = hulan("retention", "--keep-days", "30", "--yes", data_dir=tmp_path, database_url=database_url)
+    assert "older than 30 days: 0" in again.stdout

@@ -226,5 +226,5 @@ _SENDER = Sender(device_id=UUID(int=1), subject_no=1, shard=1)
 _NAMES = (
     "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
     "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
-    "battery_percent", "is_mock", "device_id", "flags",
+    "battery_percent", "is_mock", "device_id", "flags", "cell",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -17,6 +18,7 @@ import alerts.store
 import tracking.store
 import venues.store
 from api.database import MIGRATIONS, current_version, expected_version, migrate
+from api.engine_state import ShardOf, load_states, save_states
 from api.fix_log import rebase
 from api.migrations.versions import __file__ as versions_file
 from geo.postgis import metadata
@@ -27,7 +29,7 @@ from tracking.policy import PresencePolicy
 from tracking.presence import PRESENCE
 from tracking.rules import RuleBook, ZoneBook
 from tracking.states import PresenceStates
-from tracking.store import load_orders, load_states, load_zones, save_states
+from tracking.store import load_orders, load_zones
 
 STORES = (alerts.store, tracking.store, venues.store)
 
@@ -109,12 +111,6 @@ def test_geometry_columns_have_the_same_srid(engine: Engine, table: Table) -> No
     assert found == believed
 
 
-def test_presence_table_holds_every_field_that_the_engine_remembers(engine: Engine) -> None:
-    # Only open presences are stored.
-    remembered = set(PRESENCE.names or ()) - {"ended_at", "ended_by"} - OF_ONE_RUN
-    assert set(columns_of(engine, "presence")) == remembered | {"shard"}
-
-
 def test_finding_tables_hold_every_field_of_a_finding(engine: Engine) -> None:
     episode, violation = columns_of(engine, "episode"), columns_of(engine, "violation")
     assert set(episode) == {field.name for field in fields(Episode)} | {"superseded_at"}
@@ -133,10 +129,12 @@ def test_states_come_back_from_the_database_bit_by_bit(engine: Engine) -> None:
         states=PresenceStates.empty(), fixes=fixes, rules=rules, zones=zones, policy=PresencePolicy()
     ).states
     assert len(before.open_rows) == 1, "nothing to remember: this test shows nothing"
+    subjects = before.subject_rows["subject_no"]
+    shard_of = ShardOf.of(subjects, np.array([person.sender.shard], dtype=np.int16))
     with engine.begin() as connection:
-        save_states(connection, before, before.subject_rows["subject_no"])
+        save_states(connection, before, touched=subjects, shard_of=shard_of, written={})
     with engine.connect() as connection:
-        after = load_states(connection, range(64))
+        after = load_states(connection, range(64)).states
     assert after.subject_rows.tolist() == before.subject_rows.tolist()
     for name in set(PRESENCE.names or ()) - OF_ONE_RUN:
         assert after.open_rows[name].tolist() == before.open_rows[name].tolist(), name
@@ -194,7 +192,7 @@ def test_going_down_works_with_data_in_the_tables(engine: Engine) -> None:
     log_fixes(engine, person, a_visit()[:25])
     a_worker(engine).drain()
     with engine.connect() as connection:
-        for table in ("presence", "episode", "violation", "alert_violation", "notification"):
+        for table in ("engine_state", "episode", "violation", "alert_violation", "notification"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 1, table
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "base")

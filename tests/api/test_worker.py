@@ -93,6 +93,7 @@ def test_new_fixes_wake_an_idle_worker(engine: Engine, person: Person, monkeypat
     monkeypatch.setattr("api.worker.IDLE_WAIT_S", 3600.0)
     batches: list[Advanced] = []
     worker = a_worker(engine)
+    worker.lease_seconds = 36_000.0  # no look at the leases either
     worker.on_batch = batches.append
     with running(worker):
         wait_for_leases(engine)
@@ -128,6 +129,7 @@ def test_a_worker_taken_over_in_mid_stay_loses_nothing_and_repeats_nothing(engin
     slow.drain()
     with engine.begin() as connection:
         connection.execute(text("UPDATE shard SET lease_until = now() - interval '1 second'"))
+        connection.execute(text("UPDATE worker SET alive_until = now() - interval '1 second'"))
     log_fixes(engine, person, a_visit()[20:30])
     quick.drain()
     with pytest.raises(LeaseLostError):
@@ -215,6 +217,7 @@ def test_an_error_that_may_pass_is_waited_out(
 def test_a_commit_whose_reply_is_lost_is_not_done_again(engine: Engine, person: Person, commit_no: int) -> None:
     gateway = FakeGateway()
     worker = a_worker(engine, gateway)
+    worker.lease_seconds = 0.001  # so that every step sees to its leases
     log_fixes(engine, person, a_visit()[:5])
     worker.drain()
     log_fixes(engine, person, a_visit()[5:20])
