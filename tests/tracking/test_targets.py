@@ -135,6 +135,7 @@ def test_a_visit_of_ten_minutes_is_found(bias: float) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_visit_indoors_is_surfaced(seed: int) -> None:
+    """A floor and not the target: design.md asks for 0.99, and the simulator's harder tracks give 0.984 (ADR 0011)."""
     rng = np.random.default_rng(seed)
     watch = visiting(600, stay=30.0, radius_m=25.0, accuracy_m=45.0, rng=rng)
     assert share_of(at_the_visit(found_rows(watch, rng), 30.0), 600) >= 0.985
