@@ -14,6 +14,7 @@ from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
 from api.books import Books, load_books
 from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
+from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.leases import LeaseLostError, holds_leases
 from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside, set_aside
@@ -119,6 +120,7 @@ def advance(
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
         log.warning("fixes_set_aside", count=len(findings.set_aside))
+    save_fix_flags(connection, findings.flagged, findings.flagged.flags)
     save_episodes(connection, findings.presence_rows)
     notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
     written = save_states(

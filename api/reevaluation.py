@@ -1,6 +1,6 @@
 """Evaluation that a single bad fix cannot stop, and that fixes arriving late correct."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from api.books import Books
+from api.fix_flags import forget_fix_flags
 from api.fix_log import history
 from geo.postgis import insert_columns
 from tracking.episode import Violation
@@ -50,6 +51,8 @@ class Findings:
     violations: tuple[Violation, ...]
     set_aside: tuple[PoisonFix, ...]
     late: FixBatch
+    flagged: FixBatch
+    """Fixes that the sequence speaks against, with what it says as their ``flags``."""
 
 
 def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, policy: PresencePolicy) -> Findings:
@@ -103,6 +106,7 @@ def reevaluate_late(
             at=at,
         )
 
+        forget_fix_flags(connection, subject_no=subject_no, since=since)
         rows = findings.presence_rows
         superseded = (rows["subject_no"] == subject_no) & (rows["started_at"] >= start)
 
@@ -116,6 +120,9 @@ def reevaluate_late(
                 violations=tuple(item for item in findings.violations if is_kept(item)),
                 set_aside=findings.set_aside,
                 late=findings.late,
+                flagged=findings.flagged.take(
+                    (findings.flagged.subject_no != subject_no) | (findings.flagged.fixed_at < start)
+                ),
             ),
             again,
         )
@@ -156,6 +163,7 @@ def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
         violations=evaluation.violations,
         set_aside=tuple(set_aside(fixes, item.row, item.reason) for item in evaluation.set_aside),
         late=fixes.take(evaluation.late_rows),
+        flagged=replace(fixes.take(evaluation.flagged_rows), flags=evaluation.flags),
     )
 
 
@@ -176,6 +184,7 @@ def _nothing(states: PresenceStates, fixes: FixBatch) -> Findings:
         violations=(),
         set_aside=(),
         late=fixes.take(np.zeros(0, dtype=np.intp)),
+        flagged=fixes.take(np.zeros(0, dtype=np.intp)),
     )
 
 
@@ -187,6 +196,7 @@ def _set_aside_whole(states: PresenceStates, fixes: FixBatch, reason: str) -> Fi
         violations=(),
         set_aside=tuple(set_aside(fixes, row, reason) for row in range(len(fixes))),
         late=nothing.late,
+        flagged=nothing.flagged,
     )
 
 
@@ -198,6 +208,7 @@ def _joined(first: Findings, second: Findings) -> Findings:
         violations=tuple(violations.values()),
         set_aside=first.set_aside + second.set_aside,
         late=concatenated(first.late, second.late),
+        flagged=concatenated(first.flagged, second.flagged),
     )
 
 

@@ -16,7 +16,7 @@ SMALL, LARGE, AREA = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionPolicy:
-    """How people move and how phones err. Measured on synthetic tracks only: see ADR 0010."""
+    """How people move and how phones err. Measured on synthetic tracks only: see ADR 0011."""
 
     stay_s: float = 3600.0
     """Mean time that a person stays at a place before going on."""
