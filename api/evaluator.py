@@ -1,6 +1,7 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -14,8 +15,11 @@ from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifi
 from api.books import Books, load_books
 from api.fix_log import drain, save_cursor
 from api.leases import LeaseLostError
-from api.reevaluation import Findings, evaluate_surely, reevaluate_late, save_set_aside
+from api.reevaluation import Findings, evaluate_surely, reevaluate, save_set_aside
+from api.rule_edits import take_due_work
+from tracking.evaluate import end_lapsed, to_instant
 from tracking.policy import PresencePolicy
+from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.store import load_states, load_subjects, save_episodes, save_states, save_violations
 
@@ -29,6 +33,8 @@ class Memory:
     fences: dict[int, int]
     states: PresenceStates
     books: Books | None = None
+    swept_to: int = 0
+    """Until when open presences were ended with their rules, microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,34 +72,51 @@ def advance(
     at: datetime,
     most_rows: int,
     lease_seconds: float,
+    now_for: Callable[[datetime], datetime],
 ) -> Advanced:
     """Evaluate the next batch inside the caller's transaction, which the caller commits.
 
-    ``at``: the wall clock, only stored as the time of writing. Raises :class:`LeaseLostError` if another worker took a
-    shard over; the caller must then roll back and forget ``memory``.
+    ``at``: the wall clock, only stored as the time of writing. ``now_for``: the present, given when the batch became
+    known; rules that ended by then end the presences under them. Raises :class:`LeaseLostError` if another worker took
+    a shard over; the caller must then roll back and forget ``memory``.
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
-    # An edited zone or order has a new number: open presences are read again in terms of it.
-    states = memory.states if books is memory.books else load_states(connection, sorted(memory.fences))
-    findings = evaluate_surely(states, drained.fixes, books, policies.presence)
-    findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
+    findings = evaluate_surely(memory.states, drained.fixes, books, policies.presence)
+    due = take_due_work(connection, memory.fences, findings.states)
+    findings = reevaluate(connection, findings, due.since, drained.fixes, books, policies.presence, at=at)
+    touched = np.union1d(drained.fixes.subject_no, np.fromiter(due.since, dtype=np.int64, count=len(due.since)))
+    swept_to = to_microseconds(now_for(to_instant(int(drained.fixes.received_at.max(initial=0)))))
+    lapsed = end_lapsed(
+        states=findings.states,
+        rules=books.rules,
+        zones=books.zones,
+        policy=policies.presence,
+        after=memory.swept_to if books is memory.books else 0,
+        now=swept_to,
+        subjects=touched,
+    )
+    findings = replace(
+        findings, episodes=tuple({item.episode_id: item for item in (*findings.episodes, *lapsed)}.values())
+    )
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
         log.warning("fixes_set_aside", count=len(findings.set_aside))
     save_episodes(connection, findings.episodes)
     notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
-    save_states(connection, findings.states, np.unique(drained.fixes.subject_no))
+    save_states(connection, findings.states, touched)
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
     return Advanced(
-        memory=Memory(fences=memory.fences, states=findings.states, books=books),
+        memory=Memory(
+            fences=memory.fences, states=findings.states, books=books, swept_to=max(swept_to, memory.swept_to)
+        ),
         fix_count=len(drained.fixes),
         episode_count=len(findings.episodes),
         violation_count=violation_count,
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
-        has_more=drained.has_more,
+        has_more=drained.has_more or due.has_more,
     )
 
 

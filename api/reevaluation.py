@@ -1,26 +1,21 @@
-"""Evaluation that a single bad fix cannot stop, and that fixes arriving late correct."""
+"""Evaluation that a single bad fix cannot stop, and that late fixes and edited rules correct."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Connection
 
 from api.books import Books
-from api.fix_log import history
+from api.histories import concatenated, read_histories, stretch_starts
 from geo.postgis import insert_columns
 from tracking.episode import Episode, Violation
 from tracking.evaluate import Evaluation, evaluate, to_instant
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
-from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.store import supersede_episodes
-
-LATE_LIMIT = timedelta(days=7)
-"""How far back a silence is looked for first; a longer stay without one is read from its beginning."""
-
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EvaluationFailedError(RuntimeError):
@@ -75,40 +70,58 @@ def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, polic
     return findings
 
 
-def reevaluate_late(
-    connection: Connection, findings: Findings, books: Books, policy: PresencePolicy, *, at: datetime
+def reevaluate(
+    connection: Connection,
+    findings: Findings,
+    since: Mapping[int, int],
+    drained: FixBatch,
+    books: Books,
+    policy: PresencePolicy,
+    *,
+    at: datetime,
 ) -> Findings:
-    """Evaluate again, from their log, the subjects of whom older fixes arrived after newer ones.
+    """Evaluate again, from their log, the subjects whose older fixes arrived late and those whose rules were edited.
 
-    A silence ends all presence, so the stretch between two silences that holds the late fix can be evaluated anew and
-    alone, and gives what in-order arrival would have given. Episodes no longer found are superseded, not deleted.
+    ``since``: where an edit reaches back to, microseconds by subject. ``drained``: the batch that gave ``findings``,
+    not behind the cursor yet. A silence ends all presence, so the stretch between two silences that holds the instant
+    can be evaluated anew and alone, and gives what in-order arrival under the rules as they are now would have given.
+    All subjects are read and evaluated together. Episodes no longer found are superseded, not deleted.
     """
-    for subject_no in np.unique(findings.late.subject_no).tolist():
-        times = findings.late.fixed_at[findings.late.subject_no == subject_no]
-        oldest = to_instant(int(times.min()))
-        stretch = _stretch(connection, subject_no, oldest, policy)
-        start = int(stretch.fixed_at[0])
-        forgotten = findings.states.without(np.array([subject_no]))
-        again = evaluate_surely(forgotten, stretch, books, policy)
-        since = to_instant(start)
-        supersede_episodes(
-            connection, subject_no=subject_no, since=since, kept=[item.episode_id for item in again.episodes], at=at
-        )
+    oldest = _oldest(findings.late, drained, since)
+    if not oldest:
+        return findings
+    subjects = np.array(sorted(oldest), dtype=np.int64)
+    starts = stretch_starts(connection, oldest, silence_s=policy.silence_s)
+    log = concatenated(read_histories(connection, starts), drained.take(np.isin(drained.subject_no, subjects)))
+    again = evaluate_surely(findings.states.without(subjects), log, books, policy)
+    starts_at = {number: to_instant(max(start, 0)) for number, start in starts.items()}
+    supersede_episodes(connection, starts_at, kept=[item.episode_id for item in again.episodes], at=at)
 
-        def is_kept(item: Episode | Violation, number: int = subject_no, start: datetime = since) -> bool:
-            return item.subject_no != number or item.started_at < start
+    def is_kept(item: Episode | Violation) -> bool:
+        return item.subject_no not in starts_at or item.started_at < starts_at[item.subject_no]
 
-        findings = _joined(
-            Findings(
-                states=again.states,
-                episodes=tuple(item for item in findings.episodes if is_kept(item)),
-                violations=tuple(item for item in findings.violations if is_kept(item)),
-                set_aside=findings.set_aside,
-                late=findings.late,
-            ),
-            again,
-        )
-    return findings
+    return _joined(
+        Findings(
+            states=again.states,
+            episodes=tuple(item for item in findings.episodes if is_kept(item)),
+            violations=tuple(item for item in findings.violations if is_kept(item)),
+            set_aside=findings.set_aside,
+            late=findings.late,
+        ),
+        again,
+    )
+
+
+def _oldest(late: FixBatch, drained: FixBatch, since: Mapping[int, int]) -> dict[int, int]:
+    """Where each subject is to be judged again from: its oldest late fix, or the edit, or what came in just now."""
+    oldest = dict(since)
+    for batch, concerned in ((late, None), (drained, since)):
+        order = np.lexsort((batch.fixed_at, batch.subject_no))
+        subjects, first = np.unique(batch.subject_no[order], return_index=True)
+        for number, time in zip(subjects.tolist(), batch.fixed_at[order][first].tolist(), strict=True):
+            if concerned is None or number in concerned:
+                oldest[number] = min(oldest.get(number, time), time)
+    return oldest
 
 
 def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at: datetime) -> None:
@@ -125,17 +138,6 @@ def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at:
         },
         on_conflict="ON CONFLICT DO NOTHING",
     )
-
-
-def _stretch(connection: Connection, subject_no: int, late_at: datetime, policy: PresencePolicy) -> FixBatch:
-    """The subject's fixes from the end of the last silence before ``late_at`` on."""
-    for since in (late_at - LATE_LIMIT, _BEGINNING):
-        log = history(connection, subject_no, since=since)
-        until = log.fixed_at[: int(np.searchsorted(log.fixed_at, to_microseconds(late_at), side="right"))]
-        breaks = np.flatnonzero(np.diff(until) > int(policy.silence_s * 1e6))
-        if len(breaks):
-            return log.take(np.arange(int(breaks[-1]) + 1, len(log)))
-    return log
 
 
 def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
@@ -182,14 +184,5 @@ def _joined(first: Findings, second: Findings) -> Findings:
         episodes=tuple(episodes.values()),
         violations=tuple(violations.values()),
         set_aside=first.set_aside + second.set_aside,
-        late=_concatenated(first.late, second.late),
-    )
-
-
-def _concatenated(first: FixBatch, second: FixBatch) -> FixBatch:
-    return FixBatch(
-        **{
-            name: np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in FixBatch.__dataclass_fields__
-        }
+        late=concatenated(first.late, second.late),
     )

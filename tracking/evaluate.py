@@ -20,8 +20,10 @@ from tracking.presence import (
     PROBABLE,
     run_filter,
 )
+from tracking.rule_ends import cut_at_rule_ends, ended_at, known_at, mark_redrawn, rule_ends, was_watched
 from tracking.rules import RuleBook, ZoneBook
 from tracking.states import SUBJECT_STATE, PresenceStates
+from tracking.versions import NEVER
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDINGS = {ENDED_BY_EXIT: Ending.EXIT, ENDED_BY_SILENCE: Ending.SILENCE, ENDED_BY_RULE: Ending.RULE}
@@ -66,14 +68,47 @@ def evaluate(
     rows = rows[np.lexsort((fixes.fix_key[rows], fixes.fixed_at[rows], fixes.subject_no[rows]))]
     late = fixes.fixed_at[rows] <= states.last_for(fixes.subject_no[rows])
     batch = fixes.take(_without_repeats(fixes, rows[~late]))
-    presences = _presences(states, batch, rules, zones, policy)
+    episodes: dict[UUID, Episode] = {}
+    violations: dict[UUID, Violation] = {}
+    for part in cut_at_rule_ends(batch, states, rules, zones):
+        fixes_of_part = batch.take(part)
+        presences = _presences(states, fixes_of_part, rules, zones, policy)
+        states = _advance_states(states, fixes_of_part, presences)
+        for row in presences:
+            episode = _episode(row, rules, zones)
+            episodes[episode.episode_id] = episode
+            if row["decided_now"] or row["live_now"]:
+                violation = _violation(row, rules, zones, policy)
+                violations[violation.violation_id] = violation
     return Evaluation(
-        states=_advance_states(states, batch, presences),
-        episodes=tuple(_episode(row) for row in presences),
-        violations=tuple(_violation(row, rules, policy) for row in presences if row["decided_now"] or row["live_now"]),
+        states=states,
+        episodes=tuple(episodes.values()),
+        violations=tuple(violations.values()),
         late_rows=rows[late],
         set_aside=set_aside,
     )
+
+
+def end_lapsed(
+    *,
+    states: PresenceStates,
+    rules: RuleBook,
+    zones: ZoneBook,
+    policy: PresencePolicy,
+    now: int,
+    after: int,
+    subjects: NDArray[np.int64],
+) -> tuple[Episode, ...]:
+    """Episodes of open presences whose rule has ended by ``now`` (microseconds UTC), as they ended.
+
+    Only those that ended later than ``after``, and those of ``subjects``. No fix may ever come to show it: after an
+    order's end they are refused. The states stay as they are, so that a fix from before the end, should one still
+    arrive, carries on the same presence.
+    """
+    rows = states.open_rows
+    ends = rule_ends(rows, until=np.full(len(rows), now), rules=rules, zones=zones)
+    has_ended = (ends != NEVER) & ((ends > after) | np.isin(rows["subject_no"], subjects))
+    return tuple(_episode(row, rules, zones) for row in _ended(states, rows[has_ended], ends[has_ended], policy))
 
 
 def _find_poison(fixes: FixBatch) -> list[SetAside]:
@@ -100,12 +135,15 @@ def _presences(
     states: PresenceStates, batch: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy
 ) -> NDArray[Any]:
     seen = observe(batch, rules, zones, policy)
-    in_batch = states.open_rows[np.isin(states.open_rows["subject_no"], np.unique(batch.subject_no))]
-    in_force = np.isin(in_batch["condition_no"], rules.condition_no) & np.isin(in_batch["zone_no"], zones.zone_no)
+    subjects, first = np.unique(batch.subject_no, return_index=True)
+    in_batch = states.open_rows[np.isin(states.open_rows["subject_no"], subjects)]
+    next_at = batch.fixed_at[first[np.searchsorted(subjects, in_batch["subject_no"])]]
+    ends = rule_ends(in_batch, until=next_at, rules=rules, zones=zones)
+    has_ended = ends != NEVER
     rows = run_filter(
         fix_subject=batch.subject_no,
         fix_time=batch.fixed_at,
-        fix_received=batch.received_at,
+        fix_received=known_at(batch, seen, rules, zones),
         fix_last=states.last_for(batch.subject_no),
         fix_sigma_m=np.maximum(batch.accuracy_m, MINIMUM_ACCURACY_M) * SIGMA_PER_ACCURACY,
         obs_start=seen.start,
@@ -113,28 +151,36 @@ def _presences(
         obs_zone=seen.zone_no,
         obs_probability=seen.probability,
         obs_radius_m=seen.radius_m,
-        open_rows=in_batch[in_force],
+        open_rows=in_batch[~has_ended],
         policy=policy,
     )
+    mark_redrawn(rows, rules, zones)
     for row in np.flatnonzero((rows["episode_high"] == 0) & (rows["episode_low"] == 0)).tolist():
+        previous_at = _previous_at(states, batch, int(rows["subject_no"][row]), int(rows["started_at"][row]))
+        if not was_watched(rows[row], previous_at, rules, zones):
+            rows["is_entry"][row] = 0
         _name_episode(rows, row, rules, zones)
-    return np.concatenate([rows, _ended_by_rule(in_batch[~in_force])])
+    return np.concatenate([rows, _ended(states, in_batch[has_ended], ends[has_ended], policy)])
 
 
-def _ended_by_rule(rows: NDArray[Any]) -> NDArray[Any]:
-    """Presences whose condition or zone is gone end where they were last seen: that is no exit."""
-    ended = rows.copy()
-    ended["ended_at"] = ended["last_inside_at"]
-    ended["ended_by"] = ENDED_BY_RULE
-    ended["decided_now"] = ended["live_now"] = 0
-    return ended
+def _ended(states: PresenceStates, rows: NDArray[Any], ends: NDArray[np.int64], policy: PresencePolicy) -> NDArray[Any]:
+    seen_at = states.last_for(rows["subject_no"])
+    return ended_at(rows, ends, seen_at=seen_at, silence=int(policy.silence_s * 1e6))
+
+
+def _previous_at(states: PresenceStates, batch: FixBatch, subject_no: int, started_at: int) -> int:
+    """The time of the subject's fix before this instant, 0 if there was none."""
+    first = int(np.searchsorted(batch.subject_no, subject_no))
+    after = int(np.searchsorted(batch.subject_no, subject_no, "right"))
+    row = first + int(np.searchsorted(batch.fixed_at[first:after], started_at))
+    return int(batch.fixed_at[row - 1]) if row > first else int(states.last_for(np.array([subject_no]))[0])
 
 
 def _name_episode(rows: NDArray[Any], row: int, rules: RuleBook, zones: ZoneBook) -> None:
     """Give a new episode its id. It is kept in the row: a later version of zone or order is not another stay."""
-    zone = zones.zones[zones.row_of(int(rows["zone_no"][row]))]
-    condition = rules.conditions[rules.row_of(int(rows["condition_no"][row]))]
     started_at = int(rows["started_at"][row])
+    zone = zones.zones[zones.row_at(int(rows["zone_no"][row]), started_at)]
+    condition = rules.conditions[rules.row_at(int(rows["condition_no"][row]), started_at)]
     subject_no = int(rows["subject_no"][row])
     key = derived_id("episode", started_at, subject_no, str(condition.condition_id), str(zone.zone_id))
     rows["episode_high"][row], rows["episode_low"][row] = split_id(key)
@@ -158,13 +204,14 @@ def _episode_id(row: Any) -> UUID:
     return joined_id(int(row["episode_high"]), int(row["episode_low"]))
 
 
-def _episode(row: Any) -> Episode:
+def _episode(row: Any, rules: RuleBook, zones: ZoneBook) -> Episode:
+    """Zone and condition are named by the versions in force when it started."""
     ended = to_instant(row["ended_at"]) if row["ended_at"] else None
     return Episode(
         episode_id=_episode_id(row),
         subject_no=int(row["subject_no"]),
-        condition_no=int(row["condition_no"]),
-        zone_no=int(row["zone_no"]),
+        condition_no=_condition_no(row, rules, int(row["started_at"])),
+        zone_no=_zone_no(row, zones, int(row["started_at"])),
         tier=Tier.PROBABLE if row["tier"] == PROBABLE else Tier.POSSIBLE,
         started_at=to_instant(row["started_at"]),
         ended_at=ended,
@@ -179,16 +226,30 @@ def _episode(row: Any) -> Episode:
     )
 
 
-def _violation(row: Any, rules: RuleBook, policy: PresencePolicy) -> Violation:
-    rule = rules.row_of(int(row["condition_no"]))
+def _condition_no(row: Any, rules: RuleBook, at: int) -> int:
+    key = int(row["condition_no"])
+    held = len(rules.spans.rows_of(key))
+    return int(rules.condition_no[rules.row_at(key, at)]) if held else key
+
+
+def _zone_no(row: Any, zones: ZoneBook, at: int) -> int:
+    key = int(row["zone_no"])
+    found = zones.row_at(key, at)
+    return int(zones.zone_no[found]) if found >= 0 else key
+
+
+def _violation(row: Any, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy) -> Violation:
+    """Zone, condition and order are named by the versions in force when it was decided."""
+    decided_at = int(row["decided_at"])
+    rule = rules.row_at(int(row["condition_no"]), decided_at)
     episode_id = _episode_id(row)
     return Violation(
         violation_id=derived_id("violation", int(row["started_at"]), str(episode_id)),
         episode_id=episode_id,
         subject_no=int(row["subject_no"]),
         order_no=rules.orders[rule].order_no,
-        condition_no=int(row["condition_no"]),
-        zone_no=int(row["zone_no"]),
+        condition_no=int(rules.condition_no[rule]),
+        zone_no=_zone_no(row, zones, decided_at),
         kind=rules.conditions[rule].kind,
         started_at=to_instant(row["started_at"]),
         decided_at=to_instant(row["decided_at"]),

@@ -15,7 +15,8 @@ from tracking.rules import EXCLUSION, INCLUSION, RuleBook, ZoneBook
 class Observations:
     """``k`` observations grouped by fix: those of fix ``i`` are rows ``start[i]:start[i+1]``.
 
-    ``condition_no``, ``zone_no``: int64 ``[k]``. ``probability``: P(breach), float64 ``[k]``.
+    ``condition_no``, ``zone_no``: int64 ``[k]``, the keys that all versions share.
+    ``probability``: P(breach), float64 ``[k]``.
     ``best_probability``: the most that a fix of this accuracy could have given at this zone, float64 ``[k]``.
     ``radius_m``: of the disc as large as the zone, infinite where being outside is the breach, float64 ``[k]``.
     """
@@ -42,7 +43,7 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
     Fixes outside the validity of a rule's order give no observation of it (design.md, invariant 8).
     """
     reach_m = np.minimum(2.0 * fixes.accuracy_m + float(np.max(rules.tolerance_m, initial=0.0)), policy.reach_limit_m)
-    pairs = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m)
+    pairs = zones.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m, fixed_at=fixes.fixed_at)
     exclusion = _exclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m)
     inclusion = _inclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m, reach_m)
     fix_row = np.concatenate([exclusion.fix_row, inclusion.fix_row])
@@ -55,8 +56,8 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
     is_inclusion = rules.breach[rule_row] == INCLUSION
     return Observations(
         start=np.searchsorted(fix_row, np.arange(len(fixes) + 1)).astype(np.int64),
-        condition_no=rules.condition_no[rule_row],
-        zone_no=zones.zone_no[zone_row],
+        condition_no=rules.condition_key[rule_row],
+        zone_no=zones.zone_key[zone_row],
         # A fix that could not place anyone inside an area does not prove that somebody left it: measure against the
         # most that such a fix could say.
         probability=np.where(is_inclusion, 1.0 - np.minimum(inside / best, 1.0), inside),
