@@ -83,7 +83,7 @@ def advance(
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
     findings = evaluate_surely(memory.states, drained.fixes, books, policies.presence)
-    due = take_due_work(connection, memory.fences, findings.states)
+    due = take_due_work(connection, memory.fences, memory.states)
     findings = reevaluate(connection, findings, due.since, drained.fixes, books, policies.presence, at=at)
     touched = np.union1d(drained.fixes.subject_no, np.fromiter(due.since, dtype=np.int64, count=len(due.since)))
     swept_to = to_microseconds(now_for(to_instant(int(drained.fixes.received_at.max(initial=0)))))

@@ -50,8 +50,8 @@ class DueWork:
 def take_due_work(connection: Connection, shards: Collection[int], states: PresenceStates) -> DueWork:
     """Take work of these shards in the caller's transaction, which must be that of their holder.
 
-    An edited zone is work for the subjects that had a fix near it since; they are looked for first. Subjects with no
-    fix evaluated since need nothing: their fixes will be judged by the rules as they are now.
+    ``states``: before the batch in hand, which is judged by the rules as they are now. An edited zone is work for the
+    subjects that had a fix near it since; they are looked for first. Subjects with no fix evaluated since need nothing.
     """
     is_waiting = "SELECT EXISTS (SELECT FROM reevaluation WHERE shard = ANY(:shards))"
     parameters = {"shards": sorted(shards)}

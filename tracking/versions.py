@@ -140,4 +140,5 @@ def _is_last(
     """Of rows by (key, start): whether the next one does not go on where this one ends."""
     follows = np.zeros(len(key), dtype=bool)
     follows[:-1] = (key[1:] == key[:-1]) & (start[1:] == end[:-1]) & (content[1:] == content[:-1])
-    return np.logical_and(~follows, end != NEVER)
+    last: NDArray[np.bool_] = ~follows & (end != NEVER)
+    return last
