@@ -86,7 +86,8 @@ def advance(
     due = take_due_work(connection, memory.fences, memory.states)
     findings = reevaluate(connection, findings, due.since, drained.fixes, books, policies.presence, at=at)
     touched = np.union1d(drained.fixes.subject_no, np.fromiter(due.since, dtype=np.int64, count=len(due.since)))
-    swept_to = to_microseconds(now_for(to_instant(int(drained.fixes.received_at.max(initial=0)))))
+    present = now_for(to_instant(int(drained.fixes.received_at.max(initial=0))))
+    swept_to = max(memory.swept_to, to_microseconds(present))
     lapsed = end_lapsed(
         states=findings.states,
         rules=books.rules,
@@ -108,9 +109,7 @@ def advance(
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"shards {sorted(memory.fences)} were taken over by another worker")
     return Advanced(
-        memory=Memory(
-            fences=memory.fences, states=findings.states, books=books, swept_to=max(swept_to, memory.swept_to)
-        ),
+        memory=Memory(fences=memory.fences, states=findings.states, books=books, swept_to=swept_to),
         fix_count=len(drained.fixes),
         episode_count=len(findings.episodes),
         violation_count=violation_count,

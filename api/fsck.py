@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class Checked:
-    """What was compared, and what differs. ``kept_count``: violations of episodes that a later fix or edit undid."""
+    """What was compared, and what differs. ``kept_count``: violations that a later fix or edit undid."""
 
     subject_count: int = 0
     fix_count: int = 0
@@ -172,7 +172,12 @@ class _Part:
         violations = {item.violation_id: item for item in found.violations if is_asked(item)}
         stored = {row.episode_id: row for row in self._rows("episode", "superseded_at IS NULL") if is_asked(row)}
         decided = {row.violation_id: row for row in self._rows("violation", "true") if is_asked(row)}
-        kept = {key for key, row in decided.items() if row.episode_id not in stored and key not in violations}
+        steady = self._steady(decided)
+        kept = {
+            key
+            for key, row in decided.items()
+            if key not in violations and (key not in steady or row.episode_id not in stored)
+        }
         checked.subject_count += len(self.subjects)
         checked.fix_count += len(fixes)
         checked.episode_count += len(stored)
@@ -184,7 +189,8 @@ class _Part:
             if key in violations
         )
         checked.differences += self._episodes(stored, episodes, self._lapsed(found.states))
-        checked.differences += self._violations({key: decided[key] for key in decided.keys() - kept}, violations)
+        compared = {key: decided[key] for key in decided.keys() - kept}
+        checked.differences += self._violations(compared, violations, steady)
         checked.differences += self._unattached(decided)
         if until is None:
             checked.differences += list(_states(states.of(self._numbers()), found.states, self.subjects))
@@ -218,22 +224,41 @@ class _Part:
             item = lapsed[key] if key in lapsed and row.ended_at is not None else expected[key]
             yield from _fields("episode", key, row, item, _EPISODE)
 
-    def _violations(self, stored: Mapping[UUID, Any], expected: Mapping[UUID, Violation]) -> Iterator[Difference]:
-        """Decided on what was known: only where fixes came in order and no rule changed must it still be the same."""
+    def _violations(
+        self, stored: Mapping[UUID, Any], expected: Mapping[UUID, Violation], steady: set[UUID]
+    ) -> Iterator[Difference]:
         yield from _sets("violation", stored, expected)
-        moved = self._out_of_order({row.subject_no for row in stored.values()})
-        rules, zones = self.books.rules, self.books.zones
-        condition_key = dict(zip(rules.condition_no.tolist(), rules.condition_key.tolist(), strict=True))
-        zone_key = dict(zip(zones.zone_no.tolist(), zones.zone_key.tolist(), strict=True))
-        changed = set(rules.spans.changed_key.tolist()), set(zones.spans.changed_key.tolist())
         for key in sorted(stored.keys() & expected.keys()):
             row, item = stored[key], expected[key]
-            about = condition_key.get(item.condition_no), zone_key.get(item.zone_no)
-            is_steady = row.subject_no not in moved and about[0] not in changed[0] and about[1] not in changed[1]
-            names = [name for name in _VIOLATION if name not in _OF_ENGINE and (is_steady or name not in _OF_DECISION)]
+            names = [name for name in _VIOLATION if name not in _OF_ENGINE]
+            names = [name for name in names if key in steady or name not in _OF_DECISION]
             yield from _fields("violation", key, row, item, names)
-            if (condition_key.get(row.condition_no), zone_key.get(row.zone_no)) != about:
-                yield _difference("violation", key, row, "condition_no, zone_no", about)
+            if self._about(row) != self._about(item):
+                yield _difference("violation", key, row, "condition_no, zone_no", self._about(item))
+
+    def _steady(self, decided: Mapping[UUID, Any]) -> set[UUID]:
+        """Violations that must be as if decided today: the fixes came in order, and zone and order never changed.
+
+        Any other was decided on what was known then, and its record is not taken back.
+        """
+        moved = self._out_of_order({row.subject_no for row in decided.values()})
+        changed = self.books.rules.spans.changed_key, self.books.zones.spans.changed_key
+        return {
+            key
+            for key, row in decided.items()
+            if row.subject_no not in moved
+            and not any(part in keys for part, keys in zip(self._about(row), changed, strict=True))
+        }
+
+    def _about(self, item: Any) -> tuple[int, int]:
+        """The condition and the zone, whatever their versions."""
+        rules, zones = self.books.rules, self.books.zones
+        rule = np.flatnonzero(rules.condition_no == item.condition_no)
+        zone = zones.row_of(item.zone_no)
+        return (
+            int(rules.condition_key[rule[0]]) if len(rule) else item.condition_no,
+            int(zones.zone_key[zone]) if zone >= 0 else item.zone_no,
+        )
 
     def _unattached(self, decided: Mapping[UUID, Any]) -> Iterator[Difference]:
         query = text("SELECT violation_id FROM alert_violation WHERE violation_id = ANY(:keys)")
