@@ -324,7 +324,7 @@ def step_all(worker: Worker) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tracks(), st.lists(edits, max_size=3), st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_any_interleaving_of_fixes_and_edits_ends_in_the_same_episodes(
     engine: Engine, track: list[Fix], edited: Sequence[Edit], seed: int, part_count: int
