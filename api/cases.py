@@ -72,6 +72,9 @@ class CaseIn(_Strict):
     executing_organ: str
     valid_from: AwareDatetime
     valid_to: AwareDatetime
+    effective_from: AwareDatetime | None = Field(
+        None, description="a variation governs from when it is imported; the correction of an error from this instant"
+    )
     conditions: Annotated[list[ConditionIn], Field(min_length=1)]
     recipients: list[RecipientIn] = []
 
@@ -152,11 +155,15 @@ def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: da
     )
     order_id = derived_id("order", 0, str(subject_id), case.document_number)
     zones = {
-        derived_id("condition", 0, str(order_id), position): _zone_id(connection, order_id, position, condition, at)
-        for position, condition in enumerate(case.conditions)
+        derived_id("condition", 0, str(order_id), position): _zone_id(connection, case, order_id, position, at)
+        for position in range(len(case.conditions))
     }
     add_order(
-        connection, order=_order(case, order_id, subject_no), zone_id_of=lambda item: zones[item.condition_id], at=at
+        connection,
+        order=_order(case, order_id, subject_no),
+        zone_id_of=lambda item: zones[item.condition_id],
+        at=at,
+        effective_from=case.effective_from,
     )
     named = [_recipient_id(subject_id, recipient) for recipient in case.recipients]
     block_other_recipients(connection, subject_no, keep=named)
@@ -225,9 +232,9 @@ def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:
     )
 
 
-def _zone_id(
-    connection: Connection, order_id: UUID, position: int, condition: ConditionIn, at: datetime
-) -> UUID | None:
+def _zone_id(connection: Connection, case: CaseIn, order_id: UUID, position: int, at: datetime) -> UUID | None:
+    """A zone drawn by the order governs as long as the order is valid; one that is redrawn, as a variation does."""
+    condition = case.conditions[position]
     if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
         return None
     source, source_id = condition.zone_source or f"condition:{order_id}", condition.zone or str(position)
@@ -242,7 +249,7 @@ def _zone_id(
             name=condition.label,
             shape=shape_from_geojson(condition.geometry, radius_m=condition.radius_m),
         )
-        save_zones(connection, [draft], at=at)
+        save_zones(connection, [draft], at=at, new_from=case.valid_from, changed_from=case.effective_from)
     found = zone_ids(connection, source, [source_id])
     if source_id not in found:
         raise LookupError(

@@ -47,15 +47,15 @@ def add_device(connection: Connection, subject_no: int, secret: bytes) -> str:
 
 
 def spans_of(connection: Connection, subject_no: int) -> tuple[tuple[datetime, datetime], ...]:
-    """When the subject's orders are in force."""
+    """When the subject's orders are in force, whatever their version: a fix from before a variation is still wanted."""
     rows = connection.execute(
         text(
-            "SELECT valid_from, valid_to FROM supervision_order"
-            " WHERE subject_no = :subject_no AND superseded_at IS NULL ORDER BY valid_from"
+            "SELECT in_force_from, in_force_to FROM order_in_force"
+            " WHERE subject_no = :subject_no AND in_force_from < in_force_to ORDER BY in_force_from"
         ),
         {"subject_no": subject_no},
     )
-    return tuple((row.valid_from, row.valid_to) for row in rows)
+    return tuple((row.in_force_from, row.in_force_to) for row in rows)
 
 
 class DeviceRegister:

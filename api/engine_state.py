@@ -84,7 +84,10 @@ def layout() -> str:
 
 
 def load_states(connection: Connection, shards: Collection[int]) -> Loaded:
-    """The engine's memory of all subjects of these shards, in terms of the zones and conditions now in force."""
+    """The engine's memory of all subjects of these shards.
+
+    Conditions and zones go by the number of their first version: editing either is no exit and no entry.
+    """
     rows = connection.execute(
         text(
             "SELECT e.shard, l.layout, e.is_whole, e.subject_count, e.content FROM engine_state e"
@@ -109,7 +112,7 @@ def load_states(connection: Connection, shards: Collection[int]) -> Loaded:
     )
     written = {shard: _written(row for row in usable if row.shard == shard) for shard in shards}
     return Loaded(
-        states=in_current_numbers(connection, states),
+        states=states,
         shard_of=shard_of,
         written=written,
         to_rebuild=frozenset(to_rebuild),
@@ -167,43 +170,6 @@ def shards_of_subjects(connection: Connection, shards: Sequence[int]) -> ShardOf
     query = "SELECT subject_no, shard FROM subject WHERE shard = ANY(%(shards)s)"
     found = read_columns(connection, query, {"shards": list(shards)}, columns)
     return ShardOf.of(found["subject_no"], found["shard"])
-
-
-def in_current_numbers(connection: Connection, states: PresenceStates) -> PresenceStates:
-    """Open presences in terms of the zones and conditions now in force.
-
-    An open presence goes on under the new version of its zone or order: editing either is no exit and no entry.
-    """
-    conditions = connection.execute(
-        text(
-            "SELECT c.condition_no, n.condition_no FROM condition c JOIN condition n USING (condition_id)"
-            " JOIN supervision_order o ON o.order_no = n.order_no AND o.superseded_at IS NULL"
-            " WHERE c.condition_no = ANY(:numbers) AND n.condition_no <> c.condition_no"
-        ),
-        {"numbers": np.unique(states.open_rows["condition_no"]).tolist()},
-    ).all()
-    zones = connection.execute(
-        text(
-            "SELECT z.zone_no, n.zone_no FROM zone z JOIN zone n USING (zone_id)"
-            " WHERE z.zone_no = ANY(:numbers) AND n.superseded_at IS NULL AND n.zone_no <> z.zone_no"
-        ),
-        {"numbers": np.unique(states.open_rows["zone_no"]).tolist()},
-    ).all()
-    return renumbered(states, conditions=dict(map(tuple, conditions)), zones=dict(map(tuple, zones)))
-
-
-def renumbered(states: PresenceStates, *, conditions: Mapping[int, int], zones: Mapping[int, int]) -> PresenceStates:
-    """The same with old numbers of conditions and zones replaced by new ones; a number that is not named stays."""
-    if not conditions and not zones:
-        return states
-    rows = states.open_rows.copy()
-    for name, mapping in (("condition_no", conditions), ("zone_no", zones)):
-        if mapping:
-            old = np.array(sorted(mapping), dtype=np.int64)
-            new = np.array([mapping[number] for number in old.tolist()], dtype=np.int64)
-            at = np.minimum(np.searchsorted(old, rows[name]), len(old) - 1)
-            rows[name] = np.where(old[at] == rows[name], new[at], rows[name])
-    return PresenceStates(subject_rows=states.subject_rows, open_rows=rows)
 
 
 def _begun(connection: Connection, shards: Collection[int]) -> set[int]:

@@ -1,11 +1,13 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from alerts.alert import Case
@@ -13,17 +15,22 @@ from alerts.decide import decide
 from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
 from api.books import Books, load_books
-from api.engine_state import ShardOf, Written, in_current_numbers, load_states, save_states, shards_of_subjects
+from api.engine_state import ShardOf, Written, load_states, save_states, shards_of_subjects
+from api.findings import save_episodes, save_violations
 from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
+from api.histories import BEGINNING, concatenated
 from api.leases import LeaseLostError, holds_leases
-from api.reevaluation import Findings, concatenated, evaluate_surely, reevaluate_late, save_set_aside, set_aside
+from api.reevaluation import Findings, evaluate_surely, reevaluate, save_set_aside, set_aside
 from api.retention import dropped_until
+from api.rule_edits import DueWork, take_due_work
+from tracking.evaluate import end_lapsed
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
+from tracking.presence_rows import newest_of_each, to_instant
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
-from tracking.store import load_subjects, save_episodes, save_violations
+from tracking.store import load_subjects
 
 log = structlog.get_logger()
 
@@ -39,6 +46,8 @@ class Memory:
     to_rebuild: frozenset[int]
     """Shards whose stored state was of another engine, or lost: the next batch derives it from the log."""
     books: Books | None = None
+    swept_to: int = 0
+    """Until when open presences were ended with their rules, microseconds."""
 
     def only(self, shards: Collection[int]) -> "Memory":
         """The same without the shards that are not named."""
@@ -95,38 +104,33 @@ def advance(
     at: datetime,
     most_rows: int,
     lease_seconds: float,
+    now_for: Callable[[datetime], datetime],
 ) -> Advanced:
     """Evaluate the next batch inside the caller's transaction, which the caller commits.
 
-    ``at``: the wall clock, only stored as the time of writing. Raises :class:`LeaseLostError` if another worker took a
-    shard over; the caller must then roll back and forget ``memory``.
+    ``at``: the wall clock, only stored as the time of writing. ``now_for``: the present, given when the batch became
+    known; rules that ended by then end the presences under them. Raises :class:`LeaseLostError` if another worker took
+    a shard over; the caller must then roll back and forget ``memory``.
     """
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
-    if not (len(drained.fixes) or drained.is_catching_up or memory.to_rebuild):
-        return _nothing_new(connection, memory)
-    shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
-    # An edited zone or order has a new number: open presences are read again in terms of it.
-    states = memory.states if books is memory.books else in_current_numbers(connection, memory.states)
-    findings = evaluate_surely(states, _in_turn(drained, memory), books, policies.presence)
-    if memory.to_rebuild:
-        again = _to_evaluate_again(connection, drained, memory)
-        findings = replace(findings, late=concatenated(findings.late, again))
-        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
-        known = shards_of_subjects(connection, sorted(memory.to_rebuild))
-        shard_of = shard_of.joined(known.subject_no, known.shard)
-    findings = _without_dropped(connection, findings)
-    findings = reevaluate_late(connection, findings, books, policies.presence, at=at)
-    save_set_aside(connection, findings.set_aside, at=at)
-    if findings.set_aside:
-        log.warning("fixes_set_aside", count=len(findings.set_aside))
-    save_fix_flags(connection, findings.flagged, findings.flagged.flags)
-    save_episodes(connection, findings.presence_rows)
-    notification_count, violation_count = _raise_alerts(connection, findings, policies.alerts)
+    # A shard to be derived from the log is judged by the rules as they are now: its work waits for the next batch.
+    due = take_due_work(connection, memory.fences.keys() - memory.to_rebuild, memory.states)
+    present = now_for(to_instant(int(drained.fixes.received_at.max(initial=0))))
+    swept_to = max(memory.swept_to, to_microseconds(present))
+    after = replace(memory, books=books, swept_to=swept_to)
+    has_news = len(drained.fixes) or drained.is_catching_up or memory.to_rebuild or due.was_waiting
+    if not has_news and not len(_lapsed(memory.states, memory, after, policies.presence)):
+        return _nothing_new(connection, after)
+    findings, shard_of = _evaluate(connection, memory, drained, due, books, policies.presence, at=at)
+    touched = np.union1d(drained.fixes.subject_no, np.array(list(due.since), dtype=np.int64))
+    lapsed = _lapsed(findings.states, memory, after, policies.presence, touched)
+    findings = replace(findings, presence_rows=newest_of_each(np.concatenate([findings.presence_rows, lapsed])))
+    notification_count, violation_count = _save(connection, findings, policies.alerts, at=at)
     written = save_states(
         connection,
         findings.states,
-        touched=np.unique(drained.fixes.subject_no),
+        touched=touched,
         shard_of=shard_of,
         written=memory.written,
         whole=memory.to_rebuild,
@@ -134,32 +138,88 @@ def advance(
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
     return Advanced(
-        memory=Memory(
-            fences=memory.fences,
-            states=findings.states,
-            shard_of=shard_of,
-            written=written,
-            to_rebuild=frozenset(),
-            books=books,
-        ),
+        memory=replace(after, states=findings.states, shard_of=shard_of, written=written, to_rebuild=frozenset()),
         fix_count=len(drained.fixes),
         episode_count=len(findings.presence_rows),
         violation_count=violation_count,
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
-        has_more=drained.has_more,
+        has_more=drained.has_more or due.has_more or bool(memory.to_rebuild),
     )
 
 
-def _without_dropped(connection: Connection, findings: Findings) -> Findings:
+def _evaluate(
+    connection: Connection,
+    memory: Memory,
+    drained: Drained,
+    due: DueWork,
+    books: Books,
+    policy: PresencePolicy,
+    *,
+    at: datetime,
+) -> tuple[Findings, ShardOf]:
+    """What the batch gave with all that is to be judged again, and the shards of everyone in it."""
+    shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
+    findings = evaluate_surely(memory.states, _in_turn(drained, memory), books, policy)
+    if memory.to_rebuild:
+        again = _to_evaluate_again(connection, drained, memory)
+        findings = replace(findings, late=concatenated(findings.late, again))
+        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
+        known = shards_of_subjects(connection, sorted(memory.to_rebuild))
+        shard_of = shard_of.joined(known.subject_no, known.shard)
+    if not (len(findings.late) or due.since):
+        return findings, shard_of
+    dropped = dropped_until(connection)
+    log_from = BEGINNING if dropped is None else to_microseconds(dropped)
+    findings, fixes = _without_dropped(findings, drained.fixes, log_from)
+    since = {number: max(instant, log_from) for number, instant in due.since.items()}
+    return reevaluate(connection, findings, since, fixes, books, policy, at=at, log_from=log_from), shard_of
+
+
+def _lapsed(
+    states: PresenceStates,
+    before: Memory,
+    after: Memory,
+    policy: PresencePolicy,
+    touched: NDArray[np.int64] | None = None,
+) -> NDArray[Any]:
+    """``PRESENCE`` ``[k]``: open presences whose rule ended since the batch before, and all such of ``touched``."""
+    assert after.books is not None
+    return end_lapsed(
+        states=states,
+        rules=after.books.rules,
+        zones=after.books.zones,
+        policy=policy,
+        now=after.swept_to,
+        after=before.swept_to if after.books is before.books else 0,
+        subjects=np.zeros(0, dtype=np.int64) if touched is None else touched,
+    )
+
+
+def _save(connection: Connection, findings: Findings, policy: AlertPolicy, *, at: datetime) -> tuple[int, int]:
+    """Everything but the state and the cursor; returns how many notifications and violations there are."""
+    save_set_aside(connection, findings.set_aside, at=at)
+    if findings.set_aside:
+        log.warning("fixes_set_aside", count=len(findings.set_aside))
+    save_fix_flags(connection, findings.flagged, findings.flagged.flags)
+    save_episodes(connection, findings.presence_rows)
+    return _raise_alerts(connection, findings, policy)
+
+
+def _without_dropped(findings: Findings, fixes: FixBatch, log_from: int) -> tuple[Findings, FixBatch]:
     """Late fixes of weeks that retention dropped are set aside: alone they would unsay what the whole said."""
-    until = dropped_until(connection) if len(findings.late) else None
-    if until is None:
-        return findings
-    is_dropped = findings.late.fixed_at < to_microseconds(until)
+    is_dropped = findings.late.fixed_at < log_from
+    if not np.any(is_dropped):
+        return findings, fixes
     reason = "late by so much that the log of its time was dropped by retention"
     aside = [set_aside(findings.late, int(row), reason) for row in np.flatnonzero(is_dropped)]
-    return replace(findings, late=findings.late.take(~is_dropped), set_aside=(*findings.set_aside, *aside))
+    of_dropped = (fixes.fixed_at < log_from) & np.isin(fixes.subject_no, findings.late.subject_no[is_dropped])
+    kept = replace(
+        findings,
+        late=findings.late.take(np.flatnonzero(~is_dropped)),
+        set_aside=(*findings.set_aside, *aside),
+    )
+    return kept, fixes.take(np.flatnonzero(~of_dropped))
 
 
 def _nothing_new(connection: Connection, memory: Memory) -> Advanced:

@@ -1,7 +1,7 @@
 """Why an alert was raised: order, condition, zone, fixes, probability, the rule that won, who was told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, text
 from api.fix_flags import flags_of
 from api.fix_log import history
 from api.gateways import masked
-from tracking.evaluate import to_instant
 from tracking.observation import observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
 from tracking.policy import PresencePolicy
+from tracking.presence_rows import to_instant
 from tracking.rules import INCLUSION, RuleBook, ZoneBook, to_microseconds
 from tracking.store import load_orders, load_zones
 from tracking.zone import Zone, ZoneOrigin
@@ -136,6 +136,7 @@ def _evidence(
     connection: Connection, violation: Any, order: SupervisionOrder, condition: Condition, zone: Zone
 ) -> list[FixEvidence]:
     """Weigh the fixes again with the code and the zone version that decided."""
+    zone = replace(zone, in_force_from=None, in_force_to=None)
     zones = ZoneBook.build([zone])
     rules = RuleBook.build([_only(order, condition, zone)], zones)
     log = history(connection, violation.subject_no, since=violation.started_at - MARGIN)
@@ -159,18 +160,9 @@ def _evidence(
 
 
 def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> SupervisionOrder:
-    """The order with just this condition, bound to the zone version that decided."""
-    bound = Condition(
-        condition_no=condition.condition_no,
-        condition_id=condition.condition_id,
-        kind=condition.kind,
-        zone_no=None if condition.zone_no is None else zone.zone_no,
-        categories=condition.categories,
-        tolerance_m=condition.tolerance_m,
-    )
-    return SupervisionOrder(
-        **{name: getattr(order, name) for name in SupervisionOrder.__slots__} | {"conditions": (bound,)}
-    )
+    """The order with just this condition, bound to the zone version that decided, as if both had always governed."""
+    bound = replace(condition, zone_no=None if condition.zone_no is None else zone.zone_no)
+    return replace(order, conditions=(bound,), in_force_from=None, in_force_to=None)
 
 
 def _probability(observed: Any, rules: RuleBook) -> float:

@@ -1,5 +1,6 @@
 """Flags that fixes got beside those before them (``tracking.quality_sequence``), kept with the other results."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -7,8 +8,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from geo.postgis import insert_columns
-from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
+from tracking.presence_rows import to_instant
 
 
 def save_fix_flags(connection: Connection, fixes: FixBatch, flags: NDArray[np.int32]) -> int:
@@ -27,11 +28,15 @@ def save_fix_flags(connection: Connection, fixes: FixBatch, flags: NDArray[np.in
     )
 
 
-def forget_fix_flags(connection: Connection, *, subject_no: int, since: datetime) -> int:
-    """Before a subject is evaluated again from ``since`` (aware) on: what was flagged from there on, is no longer."""
+def forget_fix_flags(connection: Connection, since: Mapping[int, datetime]) -> int:
+    """Before subjects are evaluated again, each from an aware instant on: what was flagged there, is no longer."""
     return connection.execute(
-        text("DELETE FROM fix_flag WHERE subject_no = :subject_no AND fixed_at >= :since"),
-        {"subject_no": subject_no, "since": since},
+        text(
+            "DELETE FROM fix_flag f"
+            " USING unnest(CAST(:subject_nos AS bigint[]), CAST(:starts AS timestamptz[])) AS w (subject_no, since)"
+            " WHERE f.subject_no = w.subject_no AND f.fixed_at >= w.since"
+        ),
+        {"subject_nos": list(since), "starts": list(since.values())},
     ).rowcount
 
 

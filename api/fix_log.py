@@ -49,7 +49,14 @@ WHERE s.shard = ANY(%(shards)s)
 # it, for every batch.
 _BY_INDEX = text("SELECT set_config(name, :to, true) FROM unnest(ARRAY['enable_bitmapscan', 'enable_sort']) AS name")
 
-_FIX: dict[str, type[np.generic]] = {
+WAS_READ = (
+    "(pg_visible_in_snapshot(f.written_by, s.seen) OR s.target IS NOT NULL"
+    " AND pg_visible_in_snapshot(f.written_by, s.target)"
+    " AND (f.written_by < s.after_xid OR f.written_by = s.after_xid AND f.seq <= s.after_seq))"
+)
+"""SQL: whether row ``f`` of the log is behind the cursor of its shard ``s``."""
+
+FIX_COLUMNS: dict[str, type[np.generic]] = {
     "subject_no": np.int64, "fixed_at": np.int64, "received_at": np.int64, "longitude": np.float64,
     "latitude": np.float64, "accuracy_m": np.float64, "fix_key": np.int64, "flags": np.int32,
 }  # fmt: skip
@@ -92,11 +99,11 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     """The next rows of these shards, at most about ``most_rows`` in all."""
     snapshot, is_catching_up, oldest, newest = connection.execute(_LOOK, {"shards": list(shards)}).one()
     per_shard = max(1, most_rows // max(1, len(shards)))
-    columns = {name: np.zeros(0, dtype=kind) for name, kind in (_FIX | _PLACE).items()}
+    columns = {name: np.zeros(0, dtype=kind) for name, kind in (FIX_COLUMNS | _PLACE).items()}
     if oldest is not None:
         asked = {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}
         connection.execute(_BY_INDEX, {"to": "off"})
-        columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, _FIX | _PLACE)
+        columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, FIX_COLUMNS | _PLACE)
         connection.execute(_BY_INDEX, {"to": "on"})
     shard, written_by, seq = (columns.pop(name) for name in _PLACE)
     # Rows of a shard come together, in the order of the log.
@@ -134,26 +141,23 @@ def save_cursor(connection: Connection, drained: Drained, fences: dict[int, int]
 def history(connection: Connection, subject_no: int, *, since: datetime) -> FixBatch:
     """All fixes of a subject from an aware instant on, in time order."""
     query = (
-        f"SELECT {', '.join(_FIX)} FROM fix WHERE subject_no = %(subject_no)s AND fixed_at >= %(since)s"
+        f"SELECT {', '.join(FIX_COLUMNS)} FROM fix WHERE subject_no = %(subject_no)s AND fixed_at >= %(since)s"
         " ORDER BY fixed_at, fix_key"
     )
-    return FixBatch(**read_columns(connection, query, {"subject_no": subject_no, "since": since}, _FIX))
+    return FixBatch(**read_columns(connection, query, {"subject_no": subject_no, "since": since}, FIX_COLUMNS))
 
 
 def newest_read(connection: Connection, shards: Sequence[int]) -> FixBatch:
     """Of every subject of these shards the newest fix that the cursors are past, one row each."""
     query = f"""
         SELECT n.* FROM shard s JOIN subject u USING (shard) CROSS JOIN LATERAL (
-            SELECT {", ".join(_FIX)} FROM fix f
-            WHERE f.subject_no = u.subject_no
-              AND (pg_visible_in_snapshot(f.written_by, s.seen)
-                   OR s.target IS NOT NULL AND pg_visible_in_snapshot(f.written_by, s.target)
-                      AND (f.written_by, f.seq) <= (s.after_xid, s.after_seq))
+            SELECT {", ".join(FIX_COLUMNS)} FROM fix f
+            WHERE f.subject_no = u.subject_no AND {WAS_READ}
             ORDER BY f.fixed_at DESC, f.fix_key DESC LIMIT 1
         ) n
         WHERE s.shard = ANY(%(shards)s)
     """
-    return FixBatch(**read_columns(connection, query, {"shards": list(shards)}, _FIX))
+    return FixBatch(**read_columns(connection, query, {"shards": list(shards)}, FIX_COLUMNS))
 
 
 def to_batch(rows: Sequence[Any]) -> FixBatch:
@@ -178,11 +182,9 @@ def rebase(connection: Connection) -> int:
     transaction, and everything but the settled id counts as not seen. Run it before anything else writes.
     """
     unread = connection.execute(
-        text("""
+        text(f"""
             WITH rebased AS (
-                UPDATE fix f SET written_by = CASE WHEN pg_visible_in_snapshot(f.written_by, s.seen)
-                    OR s.target IS NOT NULL AND pg_visible_in_snapshot(f.written_by, s.target)
-                        AND (f.written_by < s.after_xid OR f.written_by = s.after_xid AND f.seq <= s.after_seq)
+                UPDATE fix f SET written_by = CASE WHEN {WAS_READ}
                     THEN '3'::xid8 ELSE pg_current_xact_id() END
                 FROM shard s WHERE s.shard = f.shard
                 RETURNING f.written_by = pg_current_xact_id() AS is_unread)

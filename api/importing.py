@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shapely import MultiPolygon, Point, Polygon
@@ -16,6 +16,8 @@ from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.store import save_sites, save_venues
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SITE_PERIMETER_M = 200.0
 """The zone of a school reaches this far beyond its boundary, straight line (reference/domain.md 2.3, national rule)."""
@@ -42,11 +44,13 @@ class ImportReport:
         ]
 
 
-def import_venues(connection: Connection, read: PlacesRead, *, at: datetime) -> ImportReport:
+def import_venues(
+    connection: Connection, read: PlacesRead, *, at: datetime, valid_from: datetime | None = None
+) -> ImportReport:
     """Save the venues of a file and the zone around each; sites in it count as not ours."""
     saved = save_venues(connection, read.venues, at=at, new_id=new_id)
     drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.VENUE)
-    save_zones(connection, drafts, at=at)
+    save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
@@ -56,11 +60,13 @@ def import_venues(connection: Connection, read: PlacesRead, *, at: datetime) -> 
     )
 
 
-def import_sites(connection: Connection, read: PlacesRead, *, at: datetime) -> ImportReport:
+def import_sites(
+    connection: Connection, read: PlacesRead, *, at: datetime, valid_from: datetime | None = None
+) -> ImportReport:
     """Save the schools and kindergartens of a file and the zone of each; venues in it count as not ours."""
     saved = save_sites(connection, read.sites, at=at, new_id=new_id)
     drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.SITE)
-    save_zones(connection, drafts, at=at)
+    save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
@@ -78,8 +84,13 @@ def import_zones(
     origin: ZoneOrigin,
     source: str,
     at: datetime,
+    valid_from: datetime | None = None,
 ) -> ImportReport:
-    """Save zones drawn by a supervisor, or administrative boundaries; ``source`` and the feature's id identify each."""
+    """Save zones drawn by a supervisor, or administrative boundaries; ``source`` and the feature's id identify each.
+
+    They govern fixes from ``at`` on, or ``valid_from`` if given. A new boundary always did: it binds only those whose
+    order names it.
+    """
     drafts = [
         ZoneDraft(
             zone_id=new_id(),
@@ -92,7 +103,8 @@ def import_zones(
         )
         for record in records
     ]
-    saved: ZonesSaved = save_zones(connection, drafts, at=at)
+    always = EPOCH if origin is ZoneOrigin.BOUNDARY else None
+    saved: ZonesSaved = save_zones(connection, drafts, at=at, new_from=valid_from or always, changed_from=valid_from)
     return ImportReport(
         added_count=saved.added_count,
         changed_count=saved.changed_count,

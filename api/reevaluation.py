@@ -1,7 +1,8 @@
-"""Evaluation that a single bad fix cannot stop, and that fixes arriving late correct."""
+"""Evaluation that a single bad fix cannot stop, and that late fixes and edited rules correct."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,22 +10,18 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from api.books import Books
+from api.findings import supersede_episodes
 from api.fix_flags import forget_fix_flags
-from api.fix_log import history
+from api.histories import BEGINNING, concatenated, read_histories, stretch_starts
 from geo.postgis import insert_columns
 from tracking.episode import Violation
-from tracking.evaluate import Evaluation, episodes_of, evaluate, to_instant
+from tracking.evaluate import Evaluation, evaluate
 from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.presence import PRESENCE
-from tracking.rules import to_microseconds
+from tracking.presence_rows import newest_of_each, to_instant
 from tracking.states import PresenceStates
-from tracking.store import supersede_episodes
-
-LATE_LIMIT = timedelta(days=7)
-"""How far back a silence is looked for first; a longer stay without one is read from its beginning."""
-
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+from tracking.versions import NEVER
 
 
 class EvaluationFailedError(RuntimeError):
@@ -82,51 +79,67 @@ def evaluate_surely(states: PresenceStates, fixes: FixBatch, books: Books, polic
     return findings
 
 
-def reevaluate_late(
-    connection: Connection, findings: Findings, books: Books, policy: PresencePolicy, *, at: datetime
+def reevaluate(
+    connection: Connection,
+    findings: Findings,
+    since: Mapping[int, int],
+    drained: FixBatch,
+    books: Books,
+    policy: PresencePolicy,
+    *,
+    at: datetime,
+    log_from: int = BEGINNING,
 ) -> Findings:
-    """Evaluate again, from their log, the subjects of whom older fixes arrived after newer ones.
+    """Evaluate again, from their log, the subjects whose older fixes arrived late and those whose rules were edited.
 
-    A silence ends all presence, so the stretch between two silences that holds the late fix can be evaluated anew and
-    alone, and gives what in-order arrival would have given. Episodes no longer found are superseded, not deleted.
+    ``since``: where an edit reaches back to, microseconds by subject. ``drained``: the batch that gave ``findings``,
+    not behind the cursor yet. A silence ends all presence, so the stretch between two silences that holds the instant
+    can be evaluated anew and alone, and gives what in-order arrival under the rules as they are now would have given.
+    All subjects are read and evaluated together. Episodes no longer found are superseded, not deleted. ``log_from``:
+    where the log begins, microseconds; what was found before stays as it is.
     """
-    for subject_no in np.unique(findings.late.subject_no).tolist():
-        times = findings.late.fixed_at[findings.late.subject_no == subject_no]
-        oldest = to_instant(int(times.min()))
-        stretch = _stretch(connection, subject_no, oldest, policy)
-        start = int(stretch.fixed_at[0])
-        forgotten = findings.states.without(np.array([subject_no]))
-        again = evaluate_surely(forgotten, stretch, books, policy)
-        since = to_instant(start)
-        supersede_episodes(
-            connection,
-            subject_no=subject_no,
-            since=since,
-            kept=[item.episode_id for item in episodes_of(again.presence_rows)],
-            at=at,
-        )
+    oldest = _oldest(findings.late, drained, since)
+    if not oldest:
+        return findings
+    subjects = np.array(sorted(oldest), dtype=np.int64)
+    starts = stretch_starts(connection, oldest, silence_s=policy.silence_s)
+    starts = {number: max(start, log_from) for number, start in starts.items()}
+    log = concatenated(read_histories(connection, starts), drained.take(np.isin(drained.subject_no, subjects)))
+    again = evaluate_surely(findings.states.without(subjects), log, books, policy)
+    starts_at = {number: to_instant(start) for number, start in starts.items()}
+    supersede_episodes(connection, starts_at, kept=again.presence_rows, at=at)
+    forget_fix_flags(connection, starts_at)
+    rows, flagged = findings.presence_rows, findings.flagged
+    kept = Findings(
+        states=again.states,
+        presence_rows=rows[rows["started_at"] < _starts_for(rows["subject_no"], starts)],
+        violations=tuple(
+            item
+            for item in findings.violations
+            if item.subject_no not in starts_at or item.started_at < starts_at[item.subject_no]
+        ),
+        set_aside=findings.set_aside,
+        late=findings.late,
+        flagged=flagged.take(np.flatnonzero(flagged.fixed_at < _starts_for(flagged.subject_no, starts))),
+    )
+    return _joined(kept, again)
 
-        forget_fix_flags(connection, subject_no=subject_no, since=since)
-        rows = findings.presence_rows
-        superseded = (rows["subject_no"] == subject_no) & (rows["started_at"] >= start)
 
-        def is_kept(item: Violation, number: int = subject_no, since: datetime = since) -> bool:
-            return item.subject_no != number or item.started_at < since
+def _starts_for(subject_no: NDArray[np.int64], starts: Mapping[int, int]) -> NDArray[np.int64]:
+    """The start of each of these subjects, ``NEVER`` where it has none."""
+    return np.array([starts.get(number, NEVER) for number in subject_no.tolist()], dtype=np.int64)
 
-        findings = _joined(
-            Findings(
-                states=again.states,
-                presence_rows=rows[~superseded],
-                violations=tuple(item for item in findings.violations if is_kept(item)),
-                set_aside=findings.set_aside,
-                late=findings.late,
-                flagged=findings.flagged.take(
-                    (findings.flagged.subject_no != subject_no) | (findings.flagged.fixed_at < start)
-                ),
-            ),
-            again,
-        )
-    return findings
+
+def _oldest(late: FixBatch, drained: FixBatch, since: Mapping[int, int]) -> dict[int, int]:
+    """Where each subject is to be judged again from: its oldest late fix, or the edit, or what came in just now."""
+    oldest = dict(since)
+    edited = drained.take(np.isin(drained.subject_no, np.array(list(since), dtype=np.int64)))
+    for batch in (late, edited):
+        order = np.lexsort((batch.fixed_at, batch.subject_no))
+        subjects, first = np.unique(batch.subject_no[order], return_index=True)
+        for number, time in zip(subjects.tolist(), batch.fixed_at[order][first].tolist(), strict=True):
+            oldest[number] = min(oldest.get(number, time), time)
+    return oldest
 
 
 def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at: datetime) -> None:
@@ -143,17 +156,6 @@ def save_set_aside(connection: Connection, poison: tuple[PoisonFix, ...], *, at:
         },
         on_conflict="ON CONFLICT DO NOTHING",
     )
-
-
-def _stretch(connection: Connection, subject_no: int, late_at: datetime, policy: PresencePolicy) -> FixBatch:
-    """The subject's fixes from the end of the last silence before ``late_at`` on."""
-    for since in (late_at - LATE_LIMIT, _BEGINNING):
-        log = history(connection, subject_no, since=since)
-        until = log.fixed_at[: int(np.searchsorted(log.fixed_at, to_microseconds(late_at), side="right"))]
-        breaks = np.flatnonzero(np.diff(until) > int(policy.silence_s * 1e6))
-        if len(breaks):
-            return log.take(np.arange(int(breaks[-1]) + 1, len(log)))
-    return log
 
 
 def _findings(fixes: FixBatch, evaluation: Evaluation) -> Findings:
@@ -204,28 +206,9 @@ def _joined(first: Findings, second: Findings) -> Findings:
     violations = {item.violation_id: item for item in (*first.violations, *second.violations)}
     return Findings(
         states=second.states,
-        presence_rows=_newest(np.concatenate([first.presence_rows, second.presence_rows])),
+        presence_rows=newest_of_each(np.concatenate([first.presence_rows, second.presence_rows])),
         violations=tuple(violations.values()),
-        set_aside=first.set_aside + second.set_aside,
+        set_aside=tuple(dict.fromkeys(first.set_aside + second.set_aside)),
         late=concatenated(first.late, second.late),
         flagged=concatenated(first.flagged, second.flagged),
-    )
-
-
-def _newest(rows: NDArray[Any]) -> NDArray[Any]:
-    """Of every episode the last row."""
-    order = np.lexsort((np.arange(len(rows)), rows["episode_low"], rows["episode_high"]))
-    high, low = rows["episode_high"][order], rows["episode_low"][order]
-    is_last = np.append((high[1:] != high[:-1]) | (low[1:] != low[:-1]), True)[: len(rows)]
-    newest: NDArray[Any] = rows[np.sort(order[is_last])]
-    return newest
-
-
-def concatenated(first: FixBatch, second: FixBatch) -> FixBatch:
-    """Both, one behind the other."""
-    return FixBatch(
-        **{
-            name: np.concatenate([getattr(first, name), getattr(second, name)])
-            for name in FixBatch.__dataclass_fields__
-        }
     )

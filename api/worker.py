@@ -113,6 +113,7 @@ class Worker:
                     at=self.clock.now(),
                     most_rows=self.batch_size,
                     lease_seconds=self.lease_seconds,
+                    now_for=self.clock.now_for,
                 )
                 connection.commit()
         except LeaseLostError:

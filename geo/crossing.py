@@ -37,6 +37,10 @@ class Crossings:
     def __len__(self) -> int:
         return self.fix_row.size
 
+    def take(self, rows: IntArray) -> "Crossings":
+        """These rows, in this order."""
+        return Crossings(**{name: getattr(self, name)[rows] for name in Crossings.__dataclass_fields__})
+
 
 def crossings_between(
     index: ZoneIndex,

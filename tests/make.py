@@ -94,8 +94,16 @@ def a_batch(fixes: Sequence[Fix], *, subject_no: int = 1) -> FixBatch:
     )
 
 
-def a_bar(connection: Connection, *, east_m: float = 0.0, name: str = "合成酒吧", radius_m: float = 35.0) -> None:
-    """A bar as a zone."""
+def a_bar(
+    connection: Connection,
+    *,
+    east_m: float = 0.0,
+    name: str = "合成酒吧",
+    radius_m: float = 35.0,
+    at: datetime = EVENING,
+    valid_from: datetime | None = None,
+) -> None:
+    """A bar as a zone, known since ``at``, in force since then or ``valid_from``; again, it is redrawn."""
     shape = Circle(
         longitude=BAR_LONGITUDE + east_m / (METRES_PER_DEGREE * float(np.cos(np.radians(BAR_LATITUDE)))),
         latitude=BAR_LATITUDE,
@@ -111,7 +119,7 @@ def a_bar(connection: Connection, *, east_m: float = 0.0, name: str = "合成酒
         shape=shape,
         category=VenueCategory.BAR,
     )
-    save_zones(connection, [draft], at=EVENING)
+    save_zones(connection, [draft], at=at, new_from=valid_from, changed_from=valid_from)
 
 
 def a_person(

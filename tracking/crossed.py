@@ -37,13 +37,14 @@ def crossed_zones(
         fixed_at=_woven(starts.fixed_at, ends.fixed_at),
         track=np.repeat(np.arange(len(starts)), 2),
     )
+    found = found.take(np.flatnonzero(zones.spans.hold(found.zone_row, found.entry_at)))
     way = found.fix_row // 2
     middle = _middles(found, starts.take(way), ends.take(way))
     seen = observe(middle, rules, zones, policy)
     stay = np.repeat(np.arange(len(middle)), np.diff(seen.start))
     thresholds = policy.thresholds()
     likely = seen.probability >= thresholds[seen.kind, 0] * seen.best_probability
-    keep = (seen.kind != AREA) & (seen.zone_no == zones.zone_no[found.zone_row[stay]]) & likely
+    keep = (seen.kind != AREA) & (seen.zone_no == zones.zone_key[found.zone_row[stay]]) & likely
     stay = stay[keep]
     return CrossedZones(
         fix_row=end_row[way[stay]].astype(np.int64),

@@ -1,38 +1,28 @@
 """Hop 4: (states, fixes, rules, zones) → states, episodes, violations. Pure and columnar."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.probability import MINIMUM_ACCURACY_M, SIGMA_PER_ACCURACY
 from tracking.crossed import crossed_zones
-from tracking.episode import Ending, Episode, Tier, Violation, derived_id, joined_id, split_id
+from tracking.episode import Episode, Violation
 from tracking.fix import FixBatch
 from tracking.observation import observe
-from tracking.policy import ENGINE_VERSION, PresencePolicy
+from tracking.policy import PresencePolicy
 from tracking.position import POSITION_FIELDS, Positions, filter_positions
-from tracking.presence import (
-    ENDED_BY_EXIT,
-    ENDED_BY_RULE,
-    ENDED_BY_SILENCE,
-    OF_ONE_RUN,
-    PROBABLE,
-    CrossedZones,
-    WeighedFixes,
-    run_filter,
-)
+from tracking.presence import CrossedZones, WeighedFixes
+from tracking.presence_rows import episodes_of, name_episodes, violations_of
 from tracking.quality import DOES_NOT_DECIDE
 from tracking.quality_sequence import QUALITY_STATE, flag_sequence
+from tracking.rule_ends import ended_at, filter_with_rules, known_at, rule_ends, unwatched_entries
 from tracking.rules import RuleBook, ZoneBook
 from tracking.states import QUALITY_FIELDS, PresenceStates
+from tracking.versions import NEVER
 
 _POISON = "longitude, latitude or accuracy_m is not a number in range"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ENDINGS = {ENDED_BY_EXIT: Ending.EXIT, ENDED_BY_SILENCE: Ending.SILENCE, ENDED_BY_RULE: Ending.RULE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +92,7 @@ def evaluate(
     return Evaluation(
         states=_advance_states(states, subjects, presences),
         presence_rows=presences,
-        violations=_violations(presences, rules, policy),
+        violations=violations_of(presences, rules, zones, policy),
         late_rows=rows[late],
         set_aside=tuple(SetAside(row=int(row), reason=_POISON) for row in np.flatnonzero(poison)),
         flagged_rows=taken[flagged],
@@ -174,25 +164,31 @@ def _presences(
         latitude=positions.latitude,
         accuracy_m=positions.sigma_m / SIGMA_PER_ACCURACY,
     )
-    in_batch = states.open_rows[np.isin(states.open_rows["subject_no"], subjects["subject_no"])]
-    in_force = np.isin(in_batch["condition_no"], rules.condition_no) & np.isin(in_batch["zone_no"], zones.zone_no)
-    rows = run_filter(
-        fixes=WeighedFixes(
-            subject_no=batch.subject_no,
-            fixed_at=batch.fixed_at,
-            received_at=batch.received_at,
-            last=before["last_weighed_at"][subject_row],
-            sigma_m=sigma_m,
-            weight=positions.weight,
-            is_supported=positions.is_supported,
-        ),
-        seen=observe(filtered, rules, zones, policy),
+    last = np.append(0, batch.fixed_at[:-1])[: len(batch)]
+    last[starts] = before["last_weighed_at"][subject_row[starts]]
+    seen = observe(filtered, rules, zones, policy)
+    fixes = WeighedFixes(
+        subject_no=batch.subject_no,
+        fixed_at=batch.fixed_at,
+        received_at=known_at(batch, seen, rules, zones),
+        last=last,
+        sigma_m=sigma_m,
+        weight=positions.weight,
+        is_supported=positions.is_supported,
+    )
+    rows = filter_with_rules(
+        fixes=fixes,
+        seen=seen,
         crossed=_crossed(before[subject_row[starts]], starts, believed, positions, rules, zones, policy),
-        open_rows=in_batch[in_force],
+        open_rows=states.open_rows[np.isin(states.open_rows["subject_no"], subjects["subject_no"])],
+        rules=rules,
+        zones=zones,
         policy=policy,
     )
-    _name_episodes(rows, rules, zones)
-    return subjects, np.concatenate([rows, _ended_by_rule(in_batch[~in_force])])
+    new = np.flatnonzero((rows["episode_high"] == 0) & (rows["episode_low"] == 0))
+    rows["is_entry"][new[unwatched_entries(rows[new], fixes, rules, zones)]] = 0
+    name_episodes(rows, new, rules, zones)
+    return subjects, rows
 
 
 def _advance_positions(
@@ -248,99 +244,35 @@ def _crossed(
     )
 
 
-def _ended_by_rule(rows: NDArray[Any]) -> NDArray[Any]:
-    """Presences whose condition or zone is gone end where they were last seen: that is no exit."""
-    ended = rows.copy()
-    ended["ended_at"] = ended["last_inside_at"]
-    ended["ended_by"] = ENDED_BY_RULE
-    for name in OF_ONE_RUN:
-        ended[name] = 0
-    return ended
+def end_lapsed(
+    *,
+    states: PresenceStates,
+    rules: RuleBook,
+    zones: ZoneBook,
+    policy: PresencePolicy,
+    now: int,
+    after: int,
+    subjects: NDArray[np.int64],
+) -> NDArray[Any]:
+    """``PRESENCE`` ``[k]``: open presences whose rule has ended by ``now`` (microseconds UTC), as they ended.
 
-
-def _name_episodes(rows: NDArray[Any], rules: RuleBook, zones: ZoneBook) -> None:
-    """Give new episodes their ids. They are kept in the rows: a later version of zone or order is not another stay."""
-    new = np.flatnonzero((rows["episode_high"] == 0) & (rows["episode_low"] == 0))
-    if len(new) == 0:
-        return
-    condition_ids = [rules.conditions[row].condition_id for row in rules.rows_of(rows["condition_no"][new])]
-    zone_ids = [zones.zones[row].zone_id for row in np.searchsorted(zones.zone_no, rows["zone_no"][new])]
-    keys = zip(rows["started_at"][new].tolist(), rows["subject_no"][new].tolist(), condition_ids, zone_ids, strict=True)
-    halves = [
-        split_id(derived_id("episode", started_at, subject_no, str(condition_id), str(zone_id)))
-        for started_at, subject_no, condition_id, zone_id in keys
-    ]
-    rows["episode_high"][new] = [high for high, _ in halves]
-    rows["episode_low"][new] = [low for _, low in halves]
+    Only those that ended later than ``after``, and those of ``subjects``. No fix may ever come to show it: after an
+    order's end they are refused. The states stay as they are, so that a fix from before the end, should one still
+    arrive, carries on the same presence.
+    """
+    last_ends = np.minimum(
+        rules.spans.last_ends(states.open_rows["condition_no"]), zones.spans.last_ends(states.open_rows["zone_no"])
+    )
+    rows = states.open_rows[(last_ends > after) | np.isin(states.open_rows["subject_no"], subjects)]
+    ends = rule_ends(rows, until=np.full(len(rows), now), rules=rules, zones=zones)
+    has_ended = ends != NEVER
+    has_ended &= (ends > after) | np.isin(rows["subject_no"], subjects)
+    seen_at = states.rows_for(rows["subject_no"])["last_weighed_at"]
+    silence = int(policy.silence_s * 1e6)
+    return ended_at(rows[has_ended], ends[has_ended], seen_at=seen_at[has_ended], silence=silence)
 
 
 def _advance_states(states: PresenceStates, subjects: NDArray[Any], presences: NDArray[Any]) -> PresenceStates:
     if len(subjects) == 0:
         return states
     return states.replaced(subject_rows=subjects, open_rows=presences[presences["ended_at"] == 0])
-
-
-def to_instant(microseconds: int) -> datetime:
-    """Microseconds since the Unix epoch as an aware UTC instant."""
-    return _EPOCH + timedelta(microseconds=int(microseconds))
-
-
-def _episode_id(row: Any) -> UUID:
-    return joined_id(int(row["episode_high"]), int(row["episode_low"]))
-
-
-def episodes_of(presence_rows: NDArray[Any]) -> tuple[Episode, ...]:
-    """Rows of ``PRESENCE`` as episodes."""
-    return tuple(_episode(row) for row in presence_rows)
-
-
-def _episode(row: Any) -> Episode:
-    ended = to_instant(row["ended_at"]) if row["ended_at"] else None
-    return Episode(
-        episode_id=_episode_id(row),
-        subject_no=int(row["subject_no"]),
-        condition_no=int(row["condition_no"]),
-        zone_no=int(row["zone_no"]),
-        tier=Tier.PROBABLE if row["tier"] == PROBABLE else Tier.POSSIBLE,
-        started_at=to_instant(row["started_at"]),
-        ended_at=ended,
-        ended_by=None if ended is None else _ENDINGS[int(row["ended_by"])],
-        last_inside_at=to_instant(row["last_inside_at"]),
-        possible_at=to_instant(row["possible_at"]),
-        decided_at=to_instant(row["decided_at"]) if row["decided_at"] else None,
-        peak_probability=float(row["peak"]),
-        fix_count=int(row["fix_count"]),
-        is_entry=bool(row["is_entry"]),
-        is_crossing=bool(row["is_crossing"]),
-        is_undecidable=bool(row["undecidable"]),
-        undecidable_at=to_instant(row["undecidable_at"]) if row["undecidable_at"] else None,
-    )
-
-
-def _violations(rows: NDArray[Any], rules: RuleBook, policy: PresencePolicy) -> tuple[Violation, ...]:
-    told = rows[(rows["decided_now"] == 1) | (rows["live_now"] == 1)]
-    if len(told) == 0:
-        return ()
-    rule_rows = rules.rows_of(told["condition_no"]).tolist()
-    return tuple(_violation(row, rule, rules, policy) for row, rule in zip(told, rule_rows, strict=True))
-
-
-def _violation(row: Any, rule: int, rules: RuleBook, policy: PresencePolicy) -> Violation:
-    episode_id = _episode_id(row)
-    return Violation(
-        violation_id=derived_id("violation", int(row["started_at"]), str(episode_id)),
-        episode_id=episode_id,
-        subject_no=int(row["subject_no"]),
-        order_no=rules.orders[rule].order_no,
-        condition_no=int(row["condition_no"]),
-        zone_no=int(row["zone_no"]),
-        kind=rules.conditions[rule].kind,
-        started_at=to_instant(row["started_at"]),
-        decided_at=to_instant(row["decided_at"]),
-        known_at=to_instant(row["known_at"]),
-        live_at=to_instant(row["live_at"]) if row["live_at"] else None,
-        live_known_at=to_instant(row["live_known_at"]) if row["live_at"] else None,
-        probability=float(row["decided_mean"]),
-        engine_version=ENGINE_VERSION,
-        policy_version=policy.version,
-    )

@@ -15,7 +15,8 @@ from tracking.rules import EXCLUSION, INCLUSION, RuleBook, ZoneBook
 class Observations:
     """``k`` observations grouped by fix: those of fix ``i`` are rows ``start[i]:start[i+1]``.
 
-    ``condition_no``, ``zone_no``: int64 ``[k]``. ``probability``: P(breach), float64 ``[k]``.
+    ``condition_no``, ``zone_no``: int64 ``[k]``, the keys that all versions share.
+    ``probability``: P(breach), float64 ``[k]``.
     ``best_probability``: the most that a position of this accuracy could have given at this zone, float64 ``[k]``.
     ``radius_m``: of the disc as large as the zone, infinite where being outside is the breach, float64 ``[k]``.
     ``kind``: row of ``PresencePolicy.thresholds``, int64 ``[k]``.
@@ -28,6 +29,14 @@ class Observations:
     best_probability: NDArray[np.float64]
     radius_m: NDArray[np.float64]
     kind: NDArray[np.int64]
+
+    def of_fixes(self, rows: NDArray[np.intp]) -> "Observations":
+        """Those of some fixes, in this order."""
+        counts = np.diff(self.start)[rows]
+        start = np.append(0, np.cumsum(counts)).astype(np.int64)
+        kept = np.arange(start[-1]) + np.repeat(self.start[rows] - start[:-1], counts)
+        columns = {name: getattr(self, name)[kept] for name in Observations.__dataclass_fields__ if name != "start"}
+        return Observations(start=start, **columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +54,7 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
     validity of a rule's order give no observation of it (design.md, invariant 8).
     """
     reach_m = np.minimum(2.0 * fixes.accuracy_m + float(np.max(rules.tolerance_m, initial=0.0)), policy.reach_limit_m)
-    pairs = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m)
+    pairs = zones.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=reach_m, fixed_at=fixes.fixed_at)
     exclusion = _exclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m)
     inclusion = _inclusion(fixes, rules, zones, pairs.fix_row, pairs.zone_row, pairs.signed_distance_m, reach_m)
     fix_row = np.concatenate([exclusion.fix_row, inclusion.fix_row])
@@ -59,8 +68,8 @@ def observe(fixes: FixBatch, rules: RuleBook, zones: ZoneBook, policy: PresenceP
     radius_m = np.where(is_inclusion, np.inf, zones.shapes.equivalent_radius_m[zone_row])
     return Observations(
         start=np.searchsorted(fix_row, np.arange(len(fixes) + 1)).astype(np.int64),
-        condition_no=rules.condition_no[rule_row],
-        zone_no=zones.zone_no[zone_row],
+        condition_no=rules.condition_key[rule_row],
+        zone_no=zones.zone_key[zone_row],
         # A fix that could not place anyone inside an area does not prove that somebody left it: measure against the
         # most that such a fix could say.
         probability=np.where(is_inclusion, 1.0 - np.minimum(inside / best, 1.0), inside),

@@ -65,7 +65,8 @@ class Subject:
 class Condition:
     """One item of an order.
 
-    ``zone_no`` names the zone of an exclusion zone or area; ``categories`` those of ``EXCLUDED_CATEGORIES``.
+    ``zone_no`` names the zone of an exclusion zone or area by any of its versions, and means all of them, each at its
+    time; ``categories`` those of ``EXCLUDED_CATEGORIES``.
     ``tolerance_m`` widens an area by the error of its boundary before leaving it counts.
     """
 
@@ -75,12 +76,22 @@ class Condition:
     zone_no: int | None = None
     categories: frozenset[VenueCategory | SiteCategory] = frozenset()
     tolerance_m: float = 0.0
+    first_no: int | None = None
+    """``condition_no`` of the first version of this ``condition_id``; ``None`` if this is it."""
+
+    @property
+    def key(self) -> int:
+        """The number that all versions of the condition share."""
+        return self.condition_no if self.first_no is None else self.first_no
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisionOrder:
-    """The decision that allows tracking. ``valid_from`` ≤ t < ``valid_to``, aware.
+    """One version of the decision that allows tracking. ``valid_from`` ≤ t < ``valid_to``, aware.
 
+    This version governs fixes taken from ``in_force_from`` to before ``in_force_to`` (event time), which lie within its
+    validity: a variation (变更) governs from when it takes effect, and the version before it until then (ADR 0013).
+    ``None``: as long as the order is valid. ``recorded_at``: when a variation became known; ``None`` for the first.
     Source: 刑诉法 71, 77, 283; reference/domain.md 2.1.
     """
 
@@ -95,6 +106,9 @@ class SupervisionOrder:
     valid_from: datetime
     valid_to: datetime
     conditions: tuple[Condition, ...] = ()
+    in_force_from: datetime | None = None
+    in_force_to: datetime | None = None
+    recorded_at: datetime | None = None
 
     def is_valid_at(self, instant: datetime) -> bool:
         """Whether the order is in force at an aware instant."""

@@ -19,8 +19,10 @@ from tracking.policy import PresencePolicy
 PRESENCE = np.dtype(
     [
         ("subject_no", np.int64),
-        ("condition_no", np.int64),
+        ("condition_no", np.int64),  # key: the number of the first version, of the zone likewise
         ("zone_no", np.int64),
+        ("start_condition_no", np.int64),  # the versions in force at the start; 0 = not yet given
+        ("start_zone_no", np.int64),
         ("started_at", np.int64),  # first fix in breach; times are microseconds UTC, 0 = not yet
         ("last_inside_at", np.int64),
         ("seen_at", np.int64),  # last fix weighed
@@ -68,7 +70,7 @@ _MOST_OF_MEAN = 0.5
 class WeighedFixes:
     """``n`` fixes sorted by (subject, time), as the filter over time reads them.
 
-    ``last``: time of the subject's last fix before this batch, or 0 if nothing is known. ``sigma_m``: standard
+    ``last``: time of the subject's fix before this one, or 0 if nothing is known. ``sigma_m``: standard
     deviation per axis of the fix itself. ``weight``: probability of the filtered position. ``is_supported``: the fix
     lies near that position; else it is an outlier.
     """
@@ -80,6 +82,10 @@ class WeighedFixes:
     sigma_m: NDArray[np.float64]
     weight: NDArray[np.float64]
     is_supported: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.intp]) -> "WeighedFixes":
+        """These rows, in this order."""
+        return WeighedFixes(**{name: getattr(self, name)[rows] for name in WeighedFixes.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,12 @@ class CrossedZones:
 
     def __len__(self) -> int:
         return len(self.fix_row)
+
+    def of_fixes(self, rows: NDArray[np.intp]) -> "CrossedZones":
+        """Those of some fixes, ascending; ``fix_row`` then counts among these."""
+        kept = np.flatnonzero(np.isin(self.fix_row, rows))
+        columns = {name: getattr(self, name)[kept] for name in CrossedZones.__dataclass_fields__}
+        return CrossedZones(**columns | {"fix_row": np.searchsorted(rows, self.fix_row[kept]).astype(np.int64)})
 
 
 def run_filter(

@@ -15,9 +15,9 @@ from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.rules import EVERY_BIT, EXCLUSION, INCLUSION, RuleBook, ZoneBook
 from tracking.states import PresenceStates
+from tracking.versions import ALWAYS, NEVER, Ends, Spans
 from tracking.zone import ZoneKind
 
-_ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
 _NOBODY = UUID(int=0)
 
 
@@ -38,19 +38,30 @@ def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
     per_subject += [(zones.zones[row].zone_no, INCLUSION, row, 0) for row in areas]
     rules = per_subject * len(subjects)
     count = len(rules)
+    masks = _column(rules, 3, np.int64)
+    valid_from, valid_to = np.full(count, ALWAYS), np.full(count, NEVER)
     return RuleBook(
         orders=(_placeholder_order(),) * count,
         conditions=tuple(_placeholder_condition(number, breach) for number, breach, _, _ in rules),
         subject_no=np.repeat(subjects, len(per_subject)),
         condition_no=_column(rules, 0, np.int64),
-        valid_from=np.full(count, _ALWAYS[0]),
-        valid_to=np.full(count, _ALWAYS[1]),
+        condition_key=_column(rules, 0, np.int64),
+        valid_from=valid_from,
+        valid_to=valid_to,
         breach=np.array([rule[1] for rule in rules], dtype=np.int8),
         zone_row=_column(rules, 2, np.int64),
-        category_mask=_column(rules, 3, np.int64),
+        category_mask=masks,
         tolerance_m=np.zeros(count),
         wide_row=np.full(count, -1),
         wide=ShapeProbability.build([]),
+        spans=Spans.build(
+            key=_column(rules, 0, np.int64),
+            start=valid_from,
+            end=valid_to,
+            known_at=np.full(count, ALWAYS),
+            content=masks,
+        ),
+        ends=Ends.build(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)),
     )
 
 

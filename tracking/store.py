@@ -1,4 +1,4 @@
-"""Zones, orders and findings in PostGIS. What the engine remembers is in ``api.engine_state``."""
+"""Zones, orders and subjects in PostGIS. What is found about them is in ``api.findings``."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from shapely import LineString, MultiLineString, Point
 from sqlalchemy import (
     BigInteger,
@@ -20,15 +18,17 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    column,
     select,
+    table,
     text,
 )
 
-from geo.postgis import copy_rows, driver_connection, from_element, geometry_column, metadata, to_element
+from geo.crossing import MAXIMUM_SEGMENT_M
+from geo.postgis import from_element, geometry_column, metadata, to_element
 from geo.shapes import Area, Circle, Corridor, Shape
-from tracking.episode import Ending, Episode, Tier, Violation
 from tracking.order import Condition, ConditionKind, Measure, Subject, SupervisionOrder
-from tracking.presence import ENDED_BY_EXIT, ENDED_BY_RULE, ENDED_BY_SILENCE, PROBABLE
+from tracking.policy import PresencePolicy
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
@@ -48,6 +48,7 @@ zone_table = Table(
     Column("radius_m", Float),
     Column("created_at", DateTime(timezone=True)),
     Column("superseded_at", DateTime(timezone=True)),
+    Column("valid_from", DateTime(timezone=True)),
 )
 
 
@@ -74,8 +75,19 @@ class ZonesSaved:
     unchanged_count: int
 
 
-def save_zones(connection: Connection, drafts: Sequence[ZoneDraft], *, at: datetime) -> ZonesSaved:
-    """Add zones, or a new version of those whose content changed; an unchanged zone stays the version it is."""
+def save_zones(
+    connection: Connection,
+    drafts: Sequence[ZoneDraft],
+    *,
+    at: datetime,
+    new_from: datetime | None = None,
+    changed_from: datetime | None = None,
+) -> ZonesSaved:
+    """Add zones, or a new version of those whose content changed; an unchanged zone stays the version it is.
+
+    New zones govern fixes from ``new_from`` on, new versions from ``changed_from`` on, both from ``at`` unless given.
+    An instant in the past is a correction: what was found since is evaluated again (ADR 0013).
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/zone'))"))
     current = zone_table.c.superseded_at.is_(None) & zone_table.c.source.in_({draft.source for draft in drafts})
     known = {(row.source, row.source_id): row for row in connection.execute(select(zone_table).where(current))}
@@ -84,16 +96,20 @@ def save_zones(connection: Connection, drafts: Sequence[ZoneDraft], *, at: datet
         row = _zone_row(draft)
         old = known.get((draft.source, draft.source_id))
         if old is None:
-            new.append({**row, "version": 1, "created_at": at})
+            new.append({**row, "version": 1, "created_at": at, "valid_from": new_from or at})
         elif _zone_content(old) != _draft_content(draft):
             changed.append(old.zone_no)
-            new.append({**row, "zone_id": old.zone_id, "version": old.version + 1, "created_at": at})
+            start = changed_from or at
+            new.append(
+                {**row, "zone_id": old.zone_id, "version": old.version + 1, "created_at": at, "valid_from": start}
+            )
         elif old.name != draft.name:
             renamed.append({"of_zone": old.zone_no, "new_name": draft.name})
     if changed:
         connection.execute(zone_table.update().where(zone_table.c.zone_no.in_(changed)).values(superseded_at=at))
     if new:
         connection.execute(zone_table.insert(), new)
+        reevaluate_near(connection, {row["zone_id"] for row in new}, since=min(r["valid_from"] for r in new), at=at)
     if renamed:
         # Another sign over the door is not another zone: whoever is inside has not left and come back.
         rename = zone_table.update().where(zone_table.c.zone_no == bindparam("of_zone"))
@@ -151,9 +167,14 @@ def _draft_content(draft: ZoneDraft) -> tuple[Any, ...]:
 
 
 def load_zones(connection: Connection, zone_nos: Collection[int] | None = None) -> list[Zone]:
-    """The zones now in force, or those versions that are named."""
-    wanted = zone_table.c.superseded_at.is_(None) if zone_nos is None else zone_table.c.zone_no.in_(zone_nos)
-    return [_zone(row) for row in connection.execute(select(zone_table).where(wanted).order_by(zone_table.c.zone_no))]
+    """All zones in all versions, or those versions that are named."""
+    in_force = table("zone_in_force", column("zone_no"), column("first_no"), column("in_force_to"))
+    query = select(zone_table, in_force.c.first_no, in_force.c.in_force_to).join(
+        in_force, in_force.c.zone_no == zone_table.c.zone_no
+    )
+    if zone_nos is not None:
+        query = query.where(zone_table.c.zone_no.in_(zone_nos))
+    return [_zone(row) for row in connection.execute(query.order_by(zone_table.c.zone_no))]
 
 
 def _zone(row: Any) -> Zone:
@@ -169,6 +190,10 @@ def _zone(row: Any) -> Zone:
         name=row.name,
         shape=_loaded_shape(from_element(row.geometry), row.radius_m),
         category=category,
+        first_no=row.first_no,
+        in_force_from=row.valid_from,
+        in_force_to=row.in_force_to,
+        recorded_at=row.created_at,
     )
 
 
@@ -199,10 +224,13 @@ def add_order(
     order: SupervisionOrder,
     zone_id_of: Callable[[Condition], UUID | None],
     at: datetime,
+    effective_from: datetime | None = None,
 ) -> int:
     """Store an order as the next version of its ``order_id``; the one before is superseded. Returns ``order_no``.
 
-    An order that says what its current version says stays that version: a second import is not a change of law.
+    An order that says what its current version says stays that version: a second import is not a change of law. The
+    first version governs while the order is valid. A variation governs from ``at`` on, or when it becomes valid, unless
+    ``effective_from`` says otherwise, as it does for the correction of an error (ADR 0013).
     """
     zones = {condition.condition_id: zone_id_of(condition) for condition in order.conditions}
     current = _current_order_no(connection, order, zones)
@@ -219,15 +247,18 @@ def add_order(
         "valid_to": order.valid_to,
         "at": at,
     }
-    connection.execute(
+    superseded = connection.execute(
         text("UPDATE supervision_order SET superseded_at = :at WHERE order_id = :order_id AND superseded_at IS NULL"),
         parameters,
-    )
+    ).rowcount
+    start = effective_from or (max(at, order.valid_from) if superseded else order.valid_from)
+    parameters["effective_from"] = start
     row = connection.execute(
         text(
             "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number, deciding_organ,"
-            " executing_organ, valid_from, valid_to) SELECT :order_id, coalesce(max(version), 0) + 1, :subject_no,"
-            " :measure, :document_number, :deciding_organ, :executing_organ, :valid_from, :valid_to"
+            " executing_organ, valid_from, valid_to, effective_from, recorded_at) SELECT :order_id,"
+            " coalesce(max(version), 0) + 1, :subject_no, :measure, :document_number, :deciding_organ,"
+            " :executing_organ, :valid_from, :valid_to, :effective_from, :at"
             " FROM supervision_order WHERE order_id = :order_id RETURNING order_no"
         ),
         parameters,
@@ -247,7 +278,64 @@ def add_order(
                 "tolerance_m": condition.tolerance_m,
             },
         )
+    reevaluate_subject(connection, order.subject_no, since=start, reason="order", at=at)
     return int(row.order_no)
+
+
+def lift_order(connection: Connection, order_id: UUID, *, lifted_at: datetime, at: datetime) -> bool:
+    """End an order before its term; False if it has ended already. Its presences end at that instant, by rule."""
+    row = connection.execute(
+        text(
+            "UPDATE supervision_order SET superseded_at = :lifted_at WHERE order_id = :order_id"
+            " AND superseded_at IS NULL AND valid_to > :lifted_at RETURNING subject_no"
+        ),
+        {"order_id": order_id, "lifted_at": lifted_at},
+    ).one_or_none()
+    if row is None:
+        return False
+    reevaluate_subject(connection, row.subject_no, since=lifted_at, reason="lifted", at=at)
+    return True
+
+
+def reevaluate_subject(connection: Connection, subject_no: int, *, since: datetime, reason: str, at: datetime) -> None:
+    """Have the holder of the subject's shard judge its fixes from an instant on again."""
+    connection.execute(
+        text(
+            "INSERT INTO reevaluation (shard, subject_no, since, reason, created_at)"
+            " SELECT shard, subject_no, :since, :reason, :at FROM subject WHERE subject_no = :subject_no"
+        ),
+        {"subject_no": subject_no, "since": since, "reason": reason, "at": at},
+    )
+
+
+def reevaluate_near(connection: Connection, zone_ids: Collection[UUID], *, since: datetime, at: datetime) -> None:
+    """Have every shard judge again, from an instant on, the subjects that were near any version of these zones.
+
+    Being far from an inclusion zone is a breach, so that everyone is near one. Near is what a fix can be weighed from,
+    or one end of a way that can lead through the zone.
+    """
+    connection.execute(
+        text(
+            "INSERT INTO reevaluation (shard, since, west, south, east, north, reason, created_at)"
+            " SELECT s.shard, :since, z.west, z.south, z.east, z.north, 'zone', :at"
+            " FROM shard s CROSS JOIN (SELECT"
+            " CASE WHEN bool_or(kind = 'inclusion') THEN -180 ELSE min(ST_XMin(geometry) - wide) END AS west,"
+            " CASE WHEN bool_or(kind = 'inclusion') THEN -90 ELSE min(ST_YMin(geometry) - high) END AS south,"
+            " CASE WHEN bool_or(kind = 'inclusion') THEN 180 ELSE max(ST_XMax(geometry) + wide) END AS east,"
+            " CASE WHEN bool_or(kind = 'inclusion') THEN 90 ELSE max(ST_YMax(geometry) + high) END AS north"
+            " FROM zone CROSS JOIN LATERAL (SELECT (:reach_m + coalesce(radius_m, 0)) / 111000.0 AS high,"
+            " (:reach_m + coalesce(radius_m, 0)) / (111000.0 * greatest(cos(radians(least(89.0,"
+            " greatest(abs(ST_YMin(geometry)), abs(ST_YMax(geometry)))))), 0.01)) AS wide) AS margin"
+            " WHERE zone_id = ANY(:zone_ids)) AS z"
+            " WHERE EXISTS (SELECT FROM subject WHERE subject.shard = s.shard)"
+        ),
+        {
+            "zone_ids": list(zone_ids),
+            "since": since,
+            "at": at,
+            "reach_m": PresencePolicy().reach_limit_m + MAXIMUM_SEGMENT_M,
+        },
+    )
 
 
 _ORDER_CONTENT = (
@@ -281,38 +369,48 @@ def _current_order_no(connection: Connection, order: SupervisionOrder, zones: Ma
 
 
 def load_orders(connection: Connection, order_nos: Collection[int] | None = None) -> list[SupervisionOrder]:
-    """The orders in their current version, or those versions that are named, with their conditions."""
-    wanted = "o.superseded_at IS NULL" if order_nos is None else "o.order_no = ANY(:order_nos)"
+    """All orders in all versions that ever govern, or those versions that are named, with their conditions.
+
+    A condition names its zone by the first version of it.
+    """
+    wanted = "f.in_force_from < f.in_force_to" if order_nos is None else "o.order_no = ANY(:order_nos)"
     parameters = {} if order_nos is None else {"order_nos": list(order_nos)}
+    source = "supervision_order o JOIN order_in_force f USING (order_no)"
     conditions: dict[int, list[Condition]] = {}
     for row in connection.execute(
         text(
-            "SELECT c.*, z.zone_no FROM condition c JOIN supervision_order o USING (order_no)"
-            " LEFT JOIN zone z ON z.zone_id = c.zone_id AND z.superseded_at IS NULL"
+            "SELECT c.*, z.zone_no, v.first_no FROM condition c JOIN (SELECT condition_no, min(condition_no)"
+            " OVER (PARTITION BY condition_id) AS first_no FROM condition) v USING (condition_no)"
+            f" JOIN ({source}) USING (order_no) LEFT JOIN zone z ON z.zone_id = c.zone_id AND z.version = 1"
             f" WHERE {wanted} ORDER BY c.condition_no"
         ),
         parameters,
     ):
         conditions.setdefault(row.order_no, []).append(_condition(row))
     orders = connection.execute(
-        text(f"SELECT o.* FROM supervision_order o WHERE {wanted} ORDER BY o.order_no"), parameters
+        text(f"SELECT o.*, f.in_force_from, f.in_force_to FROM {source} WHERE {wanted} ORDER BY o.order_no"), parameters
     )
-    return [
-        SupervisionOrder(
-            order_no=row.order_no,
-            order_id=row.order_id,
-            version=row.version,
-            subject_no=row.subject_no,
-            measure=Measure(row.measure),
-            document_number=row.document_number,
-            deciding_organ=row.deciding_organ,
-            executing_organ=row.executing_organ,
-            valid_from=row.valid_from,
-            valid_to=row.valid_to,
-            conditions=tuple(conditions.get(row.order_no, ())),
-        )
-        for row in orders
-    ]
+    return [_order(row, conditions.get(row.order_no, ())) for row in orders]
+
+
+def _order(row: Any, conditions: Sequence[Condition]) -> SupervisionOrder:
+    return SupervisionOrder(
+        order_no=row.order_no,
+        order_id=row.order_id,
+        version=row.version,
+        subject_no=row.subject_no,
+        measure=Measure(row.measure),
+        document_number=row.document_number,
+        deciding_organ=row.deciding_organ,
+        executing_organ=row.executing_organ,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        conditions=tuple(conditions),
+        in_force_from=row.in_force_from,
+        in_force_to=row.in_force_to,
+        # Who registers a first version late does not make it known late: its fixes are refused until then.
+        recorded_at=row.recorded_at if row.version > 1 else None,
+    )
 
 
 def _condition(row: Any) -> Condition:
@@ -326,6 +424,7 @@ def _condition(row: Any) -> Condition:
         zone_no=row.zone_no,
         categories=frozenset(categories),
         tolerance_m=row.tolerance_m,
+        first_no=row.first_no,
     )
 
 
@@ -340,87 +439,3 @@ def load_subjects(connection: Connection, subject_nos: Collection[int]) -> dict[
         )
         for row in rows
     }
-
-
-def _instant(microseconds: str) -> str:
-    """The SQL of an instant, from that of its microseconds since 1970; exact, as ``to_timestamp`` is not."""
-    return f"timestamptz '1970-01-01 00:00:00+00' + {microseconds} * interval '1 microsecond'"
-
-
-_EPISODE_COLUMNS = [name for name in Episode.__slots__ if name != "episode_id"]
-
-_STAGE_EPISODES = """
-CREATE TEMP TABLE IF NOT EXISTS episode_stage (
-    episode_id uuid, subject_no bigint, condition_no bigint, zone_no bigint, started_at bigint, ended_at bigint,
-    last_inside_at bigint, possible_at bigint, decided_at bigint, peak double precision, fix_count integer,
-    tier smallint, ended_by smallint, is_entry smallint, undecidable smallint
-) ON COMMIT DELETE ROWS
-"""
-
-_MERGE_EPISODES = f"""
-INSERT INTO episode AS e (episode_id, subject_no, condition_no, zone_no, tier, started_at, ended_at, ended_by,
-    last_inside_at, possible_at, decided_at, peak_probability, fix_count, is_entry, is_undecidable)
-SELECT episode_id, subject_no, condition_no, zone_no,
-    CASE tier WHEN {PROBABLE} THEN '{Tier.PROBABLE}' ELSE '{Tier.POSSIBLE}' END,
-    {_instant("started_at")}, {_instant("nullif(ended_at, 0)")},
-    CASE WHEN ended_at <> 0 THEN CASE ended_by WHEN {ENDED_BY_EXIT} THEN '{Ending.EXIT}'
-        WHEN {ENDED_BY_SILENCE} THEN '{Ending.SILENCE}' WHEN {ENDED_BY_RULE} THEN '{Ending.RULE}' END END,
-    {_instant("last_inside_at")}, {_instant("possible_at")}, {_instant("nullif(decided_at, 0)")},
-    peak, fix_count, is_entry <> 0, undecidable <> 0
-FROM episode_stage
-ON CONFLICT (episode_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _EPISODE_COLUMNS)},
-    superseded_at = NULL
-WHERE (e.superseded_at, {", ".join(f"e.{name}" for name in _EPISODE_COLUMNS)})
-    IS DISTINCT FROM (CAST(NULL AS timestamptz), {", ".join(f"excluded.{name}" for name in _EPISODE_COLUMNS)})
-"""
-
-
-def save_episodes(connection: Connection, presence_rows: NDArray[Any]) -> int:
-    """Add the episodes of ``PRESENCE`` rows, or carry known ones on; returns the rows written.
-
-    A repeat of the same episode changes nothing and writes nothing. No two rows may be of one episode.
-    """
-    if len(presence_rows) == 0:
-        return 0
-    rows = presence_rows
-    names = ("subject_no", "condition_no", "zone_no", "started_at", "ended_at", "last_inside_at", "possible_at",
-             "decided_at", "peak", "fix_count", "tier", "ended_by", "is_entry", "undecidable")  # fmt: skip
-    driver = driver_connection(connection)
-    driver.execute(_STAGE_EPISODES)
-    ids = np.stack([rows["episode_high"], rows["episode_low"]], axis=1)
-    copy_rows(connection, "episode_stage", {"episode_id": ids} | {name: rows[name] for name in names})
-    return driver.execute(_MERGE_EPISODES.encode()).rowcount
-
-
-def supersede_episodes(
-    connection: Connection, *, subject_no: int, since: datetime, kept: Collection[UUID], at: datetime
-) -> int:
-    """Mark episodes from ``since`` on that a new evaluation with late fixes no longer finds. None is deleted."""
-    return connection.execute(
-        text(
-            "UPDATE episode SET superseded_at = :at WHERE subject_no = :subject_no AND started_at >= :since"
-            " AND superseded_at IS NULL AND NOT episode_id = ANY(:kept)"
-        ),
-        {"subject_no": subject_no, "since": since, "kept": list(kept), "at": at},
-    ).rowcount
-
-
-_VIOLATION_COLUMNS = {
-    "violation_id": "uuid", "episode_id": "uuid", "subject_no": "bigint", "order_no": "bigint",
-    "condition_no": "bigint", "zone_no": "bigint", "kind": "text", "started_at": "timestamptz",
-    "decided_at": "timestamptz", "known_at": "timestamptz", "probability": "double precision",
-    "engine_version": "text", "policy_version": "text",
-}  # fmt: skip
-
-
-def save_violations(connection: Connection, violations: Sequence[Violation]) -> set[UUID]:
-    """Add violations; returns the ids of those that were not known before."""
-    if not violations:
-        return set()
-    arrays = ", ".join(f"%s::{kind}[]" for kind in _VIOLATION_COLUMNS.values())
-    statement = (
-        f"INSERT INTO violation ({', '.join(_VIOLATION_COLUMNS)}) SELECT * FROM unnest({arrays})"
-        " ON CONFLICT (violation_id) DO NOTHING RETURNING violation_id"
-    )
-    values = [[getattr(item, name) for item in violations] for name in _VIOLATION_COLUMNS]
-    return {row[0] for row in driver_connection(connection).execute(statement.encode(), values)}

@@ -1,6 +1,7 @@
 """A zone: a shape that a condition, a venue, a site or a supervisor gives a meaning to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,7 +28,10 @@ class ZoneOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """One version of a zone. A changed shape is a new ``zone_no`` with the next ``version`` of the same ``zone_id``."""
+    """One version of a zone. A changed shape is a new ``zone_no`` with the next ``version`` of the same ``zone_id``.
+
+    It governs fixes taken from ``in_force_from`` to before ``in_force_to``: aware, event time, ``None`` without end.
+    """
 
     zone_no: int
     zone_id: UUID
@@ -37,3 +41,14 @@ class Zone:
     name: str
     shape: Shape
     category: VenueCategory | SiteCategory | None = None
+    first_no: int | None = None
+    """``zone_no`` of the first version of this ``zone_id``; ``None`` if this is it."""
+    in_force_from: datetime | None = None
+    in_force_to: datetime | None = None
+    recorded_at: datetime | None = None
+    """When this version became known to the system: a finding by it cannot have been known earlier."""
+
+    @property
+    def key(self) -> int:
+        """The number that all versions of the zone share."""
+        return self.zone_no if self.first_no is None else self.first_no

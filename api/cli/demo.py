@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from api.cli.inspect import read_backdrop
 from api.cli.load import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
-from api.clock import SystemClock
 from api.demo.findings import alert_references, counts
 from api.demo.play import (
     evening_parts,
@@ -125,16 +124,16 @@ def _own(
         "[bold]决定书与联系人为合成：轨迹主人没有违反任何规定。"
         "Orders and contacts are made up: the owners of these tracks broke no rule.[/bold]"
     )
-    _import(engine, places, results, source=None, at=SystemClock().now())
     with progress("读取轨迹 reading tracks") as advance:
         found, rejected = own_tracks(tracks, datum=places.datum, timezone=timezone, progress=advance)
     if rejected:
         _tell_rejected(results / "tracks.rejects.csv", rejected)
     if not found:
         raise StageError("没有可用的定位 / there is no usable fix in these tracks")
+    cases = own_cases(found)
+    first = min(case.valid_from for case in cases)
+    _import(engine, places, results, source=None, at=first)
     with open_stage(engine, data_dir) as stage:
-        cases = own_cases(found)
-        first = min(case.valid_from for case in cases)
         tokens = register(stage, cases, at=first)
         total = sum(len(fixes) for fixes in found.values())
         out.print(f"{len(cases)} 条轨迹 tracks，{total} 个定位 fixes", markup=False)

@@ -1,6 +1,8 @@
 """Commands that look: replay, explain, map."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +10,13 @@ from typing import Annotated
 import geopandas
 import typer
 
+from api.cases import subject_id_for
 from api.cli.load import PROBLEMS
-from api.cli.screen import out, plain_errors, progress, say, show_table
+from api.cli.screen import bar_of, out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
 from api.explaining import Explanation, FixEvidence, explain_alert
 from api.files.rejects import write_rejects
+from api.fsck import Checked, check, subject_no_of
 from api.heatmaps import write_heatmap
 from api.replaying import replay_files
 from api.session import open_database
@@ -21,8 +25,17 @@ from geo.datum import parse_datum
 from maps.heat_layers import BackdropFeature, BackdropKind
 from tracking.episode import Tier
 from tracking.order import LOCAL_TIME
+from tracking.policy import PresencePolicy
 from tracking.quality import describe_flags
 from venues.risk import RiskLevel
+
+INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+"""How instants are typed."""
+
+KIND_NAMES = {"missing": "缺少 missing", "extra": "多出 extra", "different": "不同 different"}
+
+MOST_SHOWN = 50
+"""Differences shown in the table; the JSON line holds all."""
 
 
 def replay(
@@ -103,6 +116,81 @@ def quality_of(fixes: Sequence[FixEvidence]) -> list[tuple[str, str]]:
         (words, "全部 all" if len(found) == len(fixes) else ", ".join(found[:20]) + ("…" if len(found) > 20 else ""))
         for words, found in times.items()
     ]
+
+
+def fsck(
+    subject: Annotated[
+        str | None, typer.Option(help="只查一名对象（案件编号或 id） / one subject: reference or id")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="自何时开始的 / that started since, local time")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="在此之前开始的 / that started before, local time")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="最后输出一行 JSON / end with one JSON line")] = False,
+) -> None:
+    """核对库中结果：从定位日志从头重算，逐项比较；只读，不修复。Does the log, evaluated anew, give what is stored?
+
+    不一致时退出码为 1；有对象在等待重新评估而未核对时为 2。Exit code 1 on any difference, 2 if some subjects wait to be
+    judged again and could not be compared. It never writes: there is no repair.
+
+    例 / example:  hulan fsck --since 2026-03-01
+    """
+    with plain_errors(*PROBLEMS):
+        with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            number = None if subject is None else subject_no_of(connection, subject_id_for(subject))
+            with bar_of("核对 checking") as (begin, advance):
+                checked = check(
+                    connection,
+                    policy=PresencePolicy(),
+                    now=SystemClock().now(),
+                    subject_no=number,
+                    since=local_instant(since),
+                    until=local_instant(until),
+                    begin=begin,
+                    progress=advance,
+                )
+        show_checked(checked)
+        if as_json:
+            typer.echo(json.dumps(asdict(checked), ensure_ascii=False))
+    if checked.differences or checked.unfinished_count:
+        raise typer.Exit(1 if checked.differences else 2)
+
+
+def show_checked(checked: Checked) -> None:
+    """Counts, then the differences with both values."""
+    out.print(
+        f"对象 subjects: {checked.subject_count}  定位 fixes: {checked.fix_count}"
+        f"  在场 episodes: {checked.episode_count}  疑似违规 violations: {checked.violation_count}"
+        f"  不一致 differences: {len(checked.differences)}",
+        markup=False,
+    )
+    notes = (
+        ("后来被推翻而保留的疑似违规 violations kept though a later fix or edit undid them", checked.kept_count),
+        ("由其他引擎或策略版本认定 decided by another engine or policy version", checked.other_engine_count),
+        ("等待重新评估、未核对的对象 subjects not compared: waiting to be judged again", checked.unfinished_count),
+    )
+    for label, count in notes:
+        if count:
+            out.print(f"{label}: {count}", markup=False)
+    if checked.differences:
+        heading = ("项目 what", "情况 kind", "编号 id", "字段 field", "库中 stored", "重算 from the log")
+        rows = [
+            (item.what, KIND_NAMES[item.kind], item.key, item.field, item.stored, item.expected)
+            for item in checked.differences[:MOST_SHOWN]
+        ]
+        show_table([heading, *rows], title="库中结果与日志不一致 what is stored is not what the log says")
+        if len(checked.differences) > MOST_SHOWN:
+            out.print(f"另有 and {len(checked.differences) - MOST_SHOWN} more: --json", markup=False)
+    else:
+        out.print("一致：从头重算与库中相同。Consistent: the log from scratch gives what is stored.", markup=False)
+
+
+def local_instant(instant: datetime | None) -> datetime | None:
+    """A local time as typed, made aware."""
+    return None if instant is None else instant.replace(tzinfo=LOCAL_TIME)
 
 
 def map_venues(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from api.session import open_database
 from api.settings import Settings, read_settings, secret_of
 from api.track_import import import_tracks
 from geo.datum import Datum, parse_datum
+from tracking.order import LOCAL_TIME
 from tracking.zone import ZoneOrigin
 from venues.mapping import MappingError
 from venues.place import PlacesRead, Rejected
@@ -44,6 +46,14 @@ MappingOption = Annotated[
     typer.Option("--mapping", help="类别映射：hulan、osm、amap 或自定义 TOML 文件 / built-in mapping or a TOML file"),
 ]
 LayerOption = Annotated[str | None, typer.Option("--layer", help="GeoPackage 图层 / layer of a GeoPackage")]
+ValidFromOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--valid-from",
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"],
+        help="区域自何时起生效，默认导入时；早于现在则重新评估 / since when the zones govern; default: now",
+    ),
+]
 RejectsOption = Annotated[
     Path | None, typer.Option("--rejects", help="拒收行写入此文件，默认 文件名.rejects.csv / where rejected rows go")
 ]
@@ -55,6 +65,7 @@ def venues(
     datum: DatumOption = None,
     source: SourceOption = None,
     layer: LayerOption = None,
+    valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
 ) -> None:
     """导入场所：CSV、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
@@ -64,7 +75,7 @@ def venues(
     with plain_errors(*PROBLEMS):
         read = _read_places(file, mapping, datum, source, layer)
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            report = import_venues(connection, read, at=SystemClock().now())
+            report = import_venues(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
         _tell(file, report, rejects)
 
 
@@ -74,6 +85,7 @@ def sites(
     datum: DatumOption = None,
     source: SourceOption = None,
     layer: LayerOption = None,
+    valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
 ) -> None:
     """导入学校、幼儿园。Import schools and kindergartens.
@@ -83,11 +95,17 @@ def sites(
     with plain_errors(*PROBLEMS):
         read = _read_places(file, mapping, datum, source, layer)
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            report = import_sites(connection, read, at=SystemClock().now())
+            report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
         _tell(file, report, rejects)
 
 
-def zones(file: File, datum: DatumOption = None, source: SourceOption = None, rejects: RejectsOption = None) -> None:
+def zones(
+    file: File,
+    datum: DatumOption = None,
+    source: SourceOption = None,
+    valid_from: ValidFromOption = None,
+    rejects: RejectsOption = None,
+) -> None:
     """导入监管人员划定的区域（GeoJSON：id、kind、可选 radius_m）。Import zones drawn by supervisors.
 
     例 / example:  hulan import zones zones.geojson
@@ -102,8 +120,14 @@ def zones(file: File, datum: DatumOption = None, source: SourceOption = None, re
                 origin=ZoneOrigin.SUPERVISOR,
                 source=source or file.stem,
                 at=SystemClock().now(),
+                valid_from=local(valid_from),
             )
         _tell(file, report, rejects)
+
+
+def local(instant: datetime | None) -> datetime | None:
+    """An instant as it was typed: without an offset it is local time."""
+    return instant.replace(tzinfo=LOCAL_TIME) if instant is not None and instant.tzinfo is None else instant
 
 
 def boundaries(

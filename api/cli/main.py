@@ -20,8 +20,8 @@ imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_he
 maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    run.up, run.serve, run.worker, run.migrate, run.retention, inspect.replay, inspect.explain, quality.simulate,
-    quality.quality, demo.demo,
+    run.up, run.serve, run.worker, run.migrate, run.retention, inspect.replay, inspect.explain, inspect.fsck,
+    quality.simulate, quality.quality, demo.demo,
 )  # fmt: skip
 _IMPORTS: tuple[Callable[..., None], ...] = (
     load.venues, load.sites, load.zones, load.boundaries, load.incidents, load.cases, load.fixes,

@@ -34,6 +34,15 @@ def show_table(rows: Sequence[tuple[str, ...]], *, title: str | None = None) -> 
 @contextmanager
 def progress(label: str, total: float | None = None) -> Iterator[Callable[[int], None]]:
     """A progress bar; the yielded function is told how much more is done."""
+    with bar_of(label) as (begin, advance):
+        if total is not None:
+            begin(total)
+        yield advance
+
+
+@contextmanager
+def bar_of(label: str) -> Iterator[tuple[Callable[[float], None], Callable[[int], None]]]:
+    """A progress bar whose total is known later: the first function is told it, the second how much more is done."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -42,8 +51,8 @@ def progress(label: str, total: float | None = None) -> Iterator[Callable[[int],
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda count: bar.update(task, advance=count)
+        task = bar.add_task(label, total=None)
+        yield lambda total: bar.update(task, total=total), lambda count: bar.update(task, advance=count)
 
 
 @contextmanager

@@ -8,10 +8,8 @@ from sqlalchemy import Engine, text
 
 import api.engine_state
 from alerts.gateway import FakeGateway
-from api.engine_state import Loaded, load_states, renumbered
+from api.engine_state import Loaded, load_states
 from tests.make import Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
-from tracking.presence import PRESENCE
-from tracking.states import PresenceStates
 
 
 def rows(engine: Engine, query: str) -> list[Any]:
@@ -111,16 +109,6 @@ def test_a_state_that_cannot_be_read_is_derived_from_the_log(engine: Engine, peo
     current = "SELECT tier, fix_count, ended_by, is_entry FROM episode WHERE superseded_at IS NULL"
     assert rows(engine, current) == [("probable", 20, "exit", True)] * 3
     assert len(gateway.sent) == 3
-
-
-def test_numbers_that_no_version_replaced_stay() -> None:
-    open_rows = np.zeros(3, dtype=PRESENCE)
-    open_rows["condition_no"], open_rows["zone_no"] = [1, 2, 3], [7, 8, 9]
-    states = PresenceStates(subject_rows=PresenceStates.empty().subject_rows, open_rows=open_rows)
-    found = renumbered(states, conditions={2: 20}, zones={7: 70, 9: 90, 11: 110}).open_rows
-    assert found["condition_no"].tolist() == [1, 20, 3]
-    assert found["zone_no"].tolist() == [70, 8, 90]
-    assert states.open_rows["zone_no"].tolist() == [7, 8, 9]
 
 
 def test_a_second_worker_gets_its_share_within_a_lease(engine: Engine, people: list[Person]) -> None:

@@ -1,5 +1,7 @@
 """Hop 3 on a real database: from the log to alerts, exactly once."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from api.leases import RestoredDatabaseError
 from geo.postgis import driver_connection
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.rules import to_microseconds
+from tracking.store import add_order, lift_order, load_orders
 
 
 def rows(engine: Engine, query: str) -> list[Any]:
@@ -178,24 +181,12 @@ def test_an_edited_zone_or_order_in_mid_stay_is_no_exit_and_no_second_alert(engi
     worker = a_worker(engine, gateway)
     log_fixes(engine, person, a_visit()[:20])
     worker.drain()
+    edited_at = a_fix(minutes=19.5).fixed_at
     with engine.begin() as connection:
-        a_bar(connection, radius_m=36.0)  # its outline was corrected by a metre
-        connection.execute(text("UPDATE supervision_order SET superseded_at = now()"))
-        connection.execute(
-            text(
-                "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number,"
-                " deciding_organ, executing_organ, valid_from, valid_to) SELECT order_id, 2, subject_no, measure,"
-                " document_number, deciding_organ, executing_organ, valid_from, valid_to + interval '1 day'"
-                " FROM supervision_order"
-            )
-        )
-        connection.execute(
-            text(
-                "INSERT INTO condition (condition_id, order_no, kind, zone_id, categories, tolerance_m) SELECT"
-                " condition_id, (SELECT max(order_no) FROM supervision_order), kind, zone_id, categories, tolerance_m"
-                " FROM condition"
-            )
-        )
+        a_bar(connection, radius_m=36.0, at=edited_at)  # its outline was corrected by a metre
+        (order,) = load_orders(connection)
+        changed = replace(order, valid_to=order.valid_to + timedelta(days=1))
+        add_order(connection, order=changed, zone_id_of=lambda _: None, at=edited_at)
     log_fixes(engine, person, a_visit()[20:])
     worker.drain()
     assert rows(engine, "SELECT tier, ended_by, fix_count FROM episode") == [("probable", "exit", 20)]
@@ -208,10 +199,12 @@ def test_a_condition_that_is_lifted_ends_the_stay_without_an_exit(engine: Engine
     log_fixes(engine, person, a_visit()[:20])
     worker.drain()
     with engine.begin() as connection:
-        connection.execute(text("UPDATE supervision_order SET superseded_at = now()"))
+        (order,) = load_orders(connection)
+        lifted_at = a_fix(minutes=19.5).fixed_at
+        assert lift_order(connection, order.order_id, lifted_at=lifted_at, at=lifted_at)
     log_fixes(engine, person, a_visit()[20:])
     worker.drain()
-    assert rows(engine, "SELECT tier, ended_by FROM episode") == [("probable", "rule")]
+    assert rows(engine, "SELECT tier, ended_by, ended_at FROM episode") == [("probable", "rule", lifted_at)]
 
 
 def test_a_database_restored_from_a_dump_is_refused_and_not_skipped(engine: Engine, person: Person) -> None:

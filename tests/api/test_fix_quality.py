@@ -131,8 +131,8 @@ def test_flags_of_the_sequence_are_kept_replaced_and_forgotten_by_stretch(engine
         save_fix_flags(connection, fixes, np.where(flags, np.int32(FixFlag.STALE_REPEAT), 0).astype(np.int32))
         assert set((flags_of(connection, fixes) & ~fixes.flags).tolist()) == {0, FixFlag.STALE_REPEAT}
         since = EVENING + timedelta(minutes=1)
-        assert forget_fix_flags(connection, subject_no=person.subject_no + 1, since=EVENING) == 0
-        assert forget_fix_flags(connection, subject_no=person.subject_no, since=since) == 1
+        assert forget_fix_flags(connection, {person.subject_no + 1: EVENING}) == 0
+        assert forget_fix_flags(connection, {person.subject_no: since}) == 1
         assert np.flatnonzero(flags_of(connection, fixes)).tolist() == [1, 3]
         assert save_fix_flags(connection, fixes.take(np.arange(0)), flags[:0]) == 0
         assert len(flags_of(connection, fixes.take(np.arange(0)))) == 0

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,19 @@ from sqlalchemy import Engine, make_url, text
 
 from alerts.gateway_console import ConsoleGateway
 from api.cases import CaseIn, register_case
-from api.database import open_engine
+from api.cluster import running_cluster
+from api.database import migrate, open_engine
 from api.demo.stage import StageError, await_quiet
 from api.devices import devices_of
+from api.fsck import check
 from api.inbox import Sender, to_rows, write_rows
+from api.worker import DATABASE_AWAY
 from geo.postgis import driver_connection
 from tests.api.faults import cut_others, wait_until
+from tests.api.throwaway_cluster import open_folder, postmaster_of, silent
 from tests.make import EVENING, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
+from tracking.policy import PresencePolicy
 
 PEOPLE = 16
 WINDOW = 20
@@ -89,9 +95,21 @@ def feed(engine: Engine, senders: list[Sender], *, pause_s: float) -> None:
         for sender, fixes in zip(senders, evenings, strict=True):
             arrived = [fix for fix in fixes if start <= _arrival_minute(fix) < start + WINDOW]
             if arrived:
-                with engine.begin() as connection:
-                    write_rows(driver_connection(connection), to_rows(sender, arrived, EVENING))
+                send(engine, sender, arrived)
         time.sleep(pause_s)
+
+
+def send(engine: Engine, sender: Sender, fixes: list[Fix]) -> None:
+    """Until it is stored, as a device does that hears no 201: the database may be away meanwhile."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with engine.begin() as connection:
+                write_rows(driver_connection(connection), to_rows(sender, fixes, EVENING))
+            return
+        except DATABASE_AWAY:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def _arrival_minute(fix: Fix) -> float:
@@ -121,8 +139,8 @@ class Nursery:
         self.living.append(int(self._process.stdout.readline()))
 
     def kill(self, pid: int) -> None:
-        os.kill(pid, signal.SIGKILL)
         self.living.remove(pid)
+        os.kill(pid, signal.SIGKILL)
 
     def kill_all(self) -> None:
         for pid in list(self.living):
@@ -236,6 +254,7 @@ def test_workers_killed_in_mid_run_leave_what_an_undisturbed_run_leaves(
         feeder.join()
         nursery.kill_all()
     found = findings(engine, folder)
+    assert_log_gives_what_is_stored(engine)
     engine.dispose()
     assert len(undisturbed["alerts"]) >= 20
     assert len(undisturbed["attachments"]) > len(undisturbed["alerts"]), "one event should hold several violations"
@@ -243,16 +262,63 @@ def test_workers_killed_in_mid_run_leave_what_an_undisturbed_run_leaves(
         assert found[name] == expected, name
 
 
-def feed_apart(url: str, senders: list[Sender]) -> None:
+@pytest.mark.slow
+def test_postgres_killed_too_leaves_what_an_undisturbed_run_leaves(
+    folder: Path, nursery: Nursery, undisturbed: dict[str, Any]
+) -> None:
+    """Two workers, one killed again and again, and once the server itself: its postmaster, with -9, under load."""
+    chance = random.Random(4)
+    with ExitStack() as stack:
+        data = stack.enter_context(contextmanager(open_folder)()) / "postgres"
+        url = stack.enter_context(running_cluster(data, say=silent))  # durable: what was acknowledged must stay
+        engine = open_engine(url)
+        migrate(engine)
+        senders = settle(engine)
+        feeder = threading.Thread(target=feed_apart, args=[url, senders, 0.7])
+        feeder.start()
+        try:
+            for _ in range(2):
+                nursery.start(url, folder)
+            for kill in range(6):
+                wait_for_progress(engine)
+                time.sleep(chance.uniform(0.0, 0.4))
+                nursery.kill(chance.choice(nursery.living))
+                if kill == 1:
+                    assert feeder.is_alive(), "the server must be killed under load"
+                    engine.dispose()
+                    os.kill(postmaster_of(data), signal.SIGKILL)
+                    stack.enter_context(running_cluster(data, say=silent))
+                nursery.start(url, folder)
+            hurry(engine, most_s=120)
+        except ProcessLookupError:
+            pytest.fail("a worker ended by itself:\n" + (folder / "worker.log").read_text()[-3000:])
+        finally:
+            feeder.join()
+            nursery.kill_all()
+        found = findings(engine, folder)
+        assert_log_gives_what_is_stored(engine)
+        engine.dispose()
+    for name, expected in undisturbed.items():
+        assert found[name] == expected, name
+
+
+def assert_log_gives_what_is_stored(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        checked = check(connection, policy=PresencePolicy(), now=EVENING + timedelta(days=1))
+    assert (checked.fix_count, checked.subject_count) == (PEOPLE * 240, PEOPLE)
+    assert (checked.differences, checked.unfinished_count) == ([], 0)
+
+
+def feed_apart(url: str, senders: list[Sender], pause_s: float = 0.25) -> None:
     """Feed over connections that are not cut: what a device was told is stored is what counts here."""
     engine = open_engine(url + "&application_name=feeder")
-    feed(engine, senders, pause_s=0.25)
+    feed(engine, senders, pause_s=pause_s)
     engine.dispose()
 
 
-def hurry(engine: Engine) -> None:
+def hurry(engine: Engine, *, most_s: float = 60) -> None:
     """Wait until all is evaluated and sent, with the claims of killed workers running out sooner than in a minute."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + most_s
     while True:
         try:
             return await_quiet(engine, most_s=1.0)

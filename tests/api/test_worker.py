@@ -312,7 +312,9 @@ def test_a_worker_that_cannot_deliver_does_not_go_on_as_if_it_could(engine: Engi
 
 class BrokenClock(EventClock):
     def now_for(self, known_at: datetime) -> datetime:
-        raise ZeroDivisionError
+        if threading.current_thread().name == "delivery":
+            raise ZeroDivisionError
+        return known_at
 
 
 def test_a_batch_that_fails_is_forgotten_and_done_again(engine: Engine, person: Person) -> None:

@@ -24,11 +24,11 @@ from tests.tracking.scene import (
     parts,
 )
 from tracking.episode import Ending, Tier, Violation, derived_id, joined_id, split_id
-from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import ENGINE_VERSION
 from tracking.presence import OF_ONE_RUN
+from tracking.presence_rows import to_instant
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 

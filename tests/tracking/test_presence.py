@@ -25,9 +25,9 @@ from tests.tracking.scene import (
     joined,
 )
 from tracking.episode import Ending, Episode, Tier
-from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
+from tracking.presence_rows import to_instant
 from tracking.quality import FixFlag
 from tracking.rules import to_microseconds
 

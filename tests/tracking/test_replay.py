@@ -17,10 +17,10 @@ from tests.tracking.scene import (
     joined,
 )
 from tracking.episode import Ending, Episode, Tier
-from tracking.evaluate import to_instant
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import PresencePolicy
+from tracking.presence_rows import to_instant
 from tracking.replay import replay
 from tracking.rules import ZoneBook
 from tracking.zone import Zone

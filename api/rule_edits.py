@@ -1,0 +1,84 @@
+"""Edited rules: whose fixes were judged by what is no longer in force, and are to be judged again (ADR 0013)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+from sqlalchemy import Connection, text
+
+from tracking.states import PresenceStates
+
+MOST_SUBJECTS = 500
+"""Judged again in one batch: live fixes wait for it."""
+
+log = structlog.get_logger()
+
+_BOXES = text("""
+SELECT item_no, shard, (extract(epoch FROM since) * 1000000)::bigint AS since, west, south, east, north
+FROM reevaluation WHERE shard = ANY(:shards) AND subject_no IS NULL ORDER BY item_no LIMIT 64
+""")
+
+_SPREAD = text("""
+INSERT INTO reevaluation (shard, subject_no, since, reason, created_at)
+SELECT r.shard, s.subject_no, r.since, r.reason, r.created_at
+FROM reevaluation r JOIN subject s USING (shard)
+WHERE r.item_no = :item_no AND s.subject_no = ANY(:subject_nos)
+  AND EXISTS (SELECT FROM fix f WHERE f.subject_no = s.subject_no AND f.fixed_at >= r.since
+              AND f.longitude BETWEEN r.west AND r.east AND f.latitude BETWEEN r.south AND r.north)
+""")
+
+_TAKE = text("""
+WITH chosen AS MATERIALIZED (
+    SELECT DISTINCT subject_no FROM reevaluation
+    WHERE shard = ANY(:shards) AND subject_no IS NOT NULL ORDER BY subject_no LIMIT :most),
+taken AS (
+    DELETE FROM reevaluation r USING chosen c WHERE r.subject_no = c.subject_no AND r.shard = ANY(:shards)
+    RETURNING r.subject_no, r.since)
+SELECT subject_no, (extract(epoch FROM min(since)) * 1000000)::bigint FROM taken GROUP BY subject_no
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueWork:
+    """``since``: subjects to be judged again, each from an instant on, microseconds. ``has_more``: beside these.
+
+    ``was_waiting``: whether there was anything to take, if only to find that it concerns nobody.
+    """
+
+    since: dict[int, int]
+    was_waiting: bool
+    has_more: bool
+
+
+def take_due_work(connection: Connection, shards: Collection[int], states: PresenceStates) -> DueWork:
+    """Take work of these shards in the caller's transaction, which must be that of their holder.
+
+    ``states``: before the batch in hand, which is judged by the rules as they are now. An edited zone is work for the
+    subjects that had a fix near it since; they are looked for first. Subjects with no fix evaluated since need nothing.
+    """
+    is_waiting = "SELECT EXISTS (SELECT FROM reevaluation WHERE shard = ANY(:shards))"
+    parameters = {"shards": sorted(shards)}
+    if not connection.execute(text(is_waiting), parameters).scalar_one():
+        return DueWork(since={}, was_waiting=False, has_more=False)
+    last_fixed_at = states.subject_rows["last_fixed_at"]
+    boxes = connection.execute(_BOXES, parameters).all()
+    for box in boxes:
+        judged = states.subject_rows["subject_no"][last_fixed_at >= box.since]
+        if len(judged):
+            connection.execute(_SPREAD, {"item_no": box.item_no, "subject_nos": judged.tolist()})
+    connection.execute(
+        text("DELETE FROM reevaluation WHERE item_no = ANY(:item_nos)"), {"item_nos": [box.item_no for box in boxes]}
+    )
+    taken = connection.execute(_TAKE, parameters | {"most": MOST_SUBJECTS}).all()
+    since = {row[0]: row[1] for row in taken}
+    last = states.last_for(np.array(list(since), dtype=np.int64))
+    judged_since = {number: at for (number, at), seen in zip(since.items(), last.tolist(), strict=True) if seen >= at}
+    left = int(
+        connection.execute(
+            text("SELECT count(*) FROM reevaluation WHERE shard = ANY(:shards)"), parameters
+        ).scalar_one()
+    )
+    if judged_since or left:
+        log.info("rules_edited", subjects_judged_again=len(judged_since), items_left=left)
+    return DueWork(since=judged_since, was_waiting=True, has_more=left > 0)
