@@ -53,8 +53,9 @@ def a_fix(
     accuracy_m: float | None = 10.0,
     late_minutes: float = 0.0,
 ) -> Fix:
-    """A fix at so many metres from the bar, so many minutes into the evening."""
+    """A fix at so many metres from the bar, so many minutes into the evening; never quite the same as the one before."""
     fixed_at = EVENING + timedelta(minutes=minutes)
+    north_m += 0.4 * float(np.sin(37.0 * minutes))
     return Fix(
         fixed_at=fixed_at,
         longitude=BAR_LONGITUDE + east_m / (METRES_PER_DEGREE * float(np.cos(np.radians(BAR_LATITUDE)))),
