@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from alerts.alert import Recipient, Role
 from alerts.gateway import FakeGateway, Gateway
@@ -53,7 +53,7 @@ def a_fix(
     accuracy_m: float | None = 10.0,
     late_minutes: float = 0.0,
 ) -> Fix:
-    """A fix at so many metres from the bar, so many minutes into the evening; never quite the same as the one before."""
+    """A fix at so many metres from the bar, so many minutes into the evening; never quite the one before."""
     fixed_at = EVENING + timedelta(minutes=minutes)
     north_m += 0.4 * float(np.sin(37.0 * minutes))
     return Fix(
@@ -65,6 +65,18 @@ def a_fix(
         source=FixSource.GPS,
         received_at=fixed_at + timedelta(minutes=late_minutes),
     )
+
+
+def empty(connection: Connection) -> None:
+    """The database as the migrations leave it."""
+    names = connection.execute(
+        text("SELECT string_agg(relname, ', ') FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+             " AND relnamespace = 'public'::regnamespace"
+             " AND relname NOT IN ('alembic_version', 'spatial_ref_sys', 'rule_version')")
+    ).scalar_one()  # fmt: skip
+    connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    connection.execute(text("INSERT INTO shard (shard) SELECT generate_series(0, 63)"))
+    connection.execute(text("UPDATE rule_version SET version = version + 1"))
 
 
 def a_visit(*, start: float = 10.0, length: float = 20.0, step: float = 1.0) -> list[Fix]:

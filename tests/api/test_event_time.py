@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from alerts.gateway import FakeGateway
 from api.fsck import check
 from api.worker import Worker
-from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, empty, log_fixes
 from tracking.fix import Fix
 from tracking.policy import PresencePolicy
 from tracking.store import add_order, lift_order, load_orders
@@ -101,7 +101,7 @@ def test_a_zone_redrawn_away_from_somebody_who_stands_still_ends_the_stay_by_rul
 def test_late_fixes_are_judged_by_the_zone_of_their_time(engine: Engine, person: Person) -> None:
     """The bar moved away at minute 60. What the telephone sends late tells of minutes 10 to 30."""
     worker = a_worker(engine)
-    log_fixes(engine, person, [a_fix(minutes=0, east_m=500), a_fix(minutes=100, east_m=500)])
+    log_fixes(engine, person, [*a_visit()[:10], a_fix(minutes=100, east_m=500)])
     worker.drain()
     with engine.begin() as connection:
         a_bar(connection, east_m=500.0, at=minute(60))
@@ -224,7 +224,7 @@ def test_a_variation_binds_from_when_it_is_made_and_not_before(engine: Engine, p
         add_order(connection, order=order, zone_id_of=lambda _: None, at=minute(35))
     log_fixes(engine, person, [a_fix(minutes=50, east_m=500)])
     worker.drain()
-    log_fixes(engine, person, a_visit())
+    log_fixes(engine, person, a_visit()[:36])
     log_fixes(engine, person, inside(36, 48, late_minutes=10))
     worker.drain()
     assert rows(engine, CURRENT) == [(minute(36), None, None, "probable", True, 12)]
@@ -300,10 +300,7 @@ def replace_categories(connection: Any) -> Any:
 
 def emptied(engine: Engine) -> Person:
     with engine.begin() as connection:
-        names = "fix, zone, subject, shard, episode, violation, alert, supervision_order, condition, reevaluation"
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-        connection.execute(text("INSERT INTO shard (shard) SELECT generate_series(0, 63)"))
-        connection.execute(text("UPDATE rule_version SET version = version + 1"))
+        empty(connection)
         a_bar(connection, at=EVENING - timedelta(days=1))
         return a_person(connection)
 

@@ -26,7 +26,7 @@ def person(engine: Engine) -> Person:
         a_bar(connection)
         someone, other = a_person(connection), a_person(connection, alias="小明")
     visit = a_visit()
-    log_fixes(engine, someone, [*visit, *[a_fix(minutes=minute, east_m=3) for minute in range(45, 60)]])
+    log_fixes(engine, someone, [*visit, *[a_fix(minutes=minute, east_m=3) for minute in range(40, 55)]])
     log_fixes(engine, other, visit)
     a_worker(engine).drain()
     return someone
@@ -52,7 +52,7 @@ FAULTS = {
     "an episode nobody found": (
         "INSERT INTO episode SELECT gen_random_uuid(), subject_no, condition_no, zone_no, tier, started_at, ended_at,"
         " ended_by, last_inside_at, possible_at, decided_at, peak_probability, fix_count, is_entry, is_undecidable,"
-        f" NULL FROM episode WHERE episode_id = {FIRST}",
+        f" NULL, is_crossing, undecidable_at FROM episode WHERE episode_id = {FIRST}",
         {("episode", "extra", "")},
     ),
     "a violation is gone": (
@@ -72,7 +72,7 @@ ALTERED = {
         "ended_by": "'silence'", "last_inside_at": "last_inside_at + interval '1 s'",
         "possible_at": "possible_at + interval '1 s'", "decided_at": "decided_at + interval '1 s'",
         "peak_probability": "peak_probability - 0.001", "fix_count": "fix_count + 1", "is_entry": "NOT is_entry",
-        "is_undecidable": "NOT is_undecidable",
+        "is_undecidable": "NOT is_undecidable", "is_crossing": "NOT is_crossing", "undecidable_at": "started_at",
     },
     "violation": {
         "started_at": "started_at + interval '1 s'", "decided_at": "decided_at + interval '1 s'",
@@ -105,13 +105,13 @@ def test_one_subject_and_a_span_of_time_can_be_asked_for(engine: Engine, person:
         connection.execute(text("UPDATE episode SET fix_count = 99 WHERE ended_at IS NULL"))
     assert [item.field for item in checked(engine, subject_no=person.subject_no).differences] == ["fix_count"]
     assert checked(engine, subject_no=person.subject_no + 1).differences == []
-    assert checked(engine, since=EVENING + timedelta(minutes=44)).episode_count == 1
-    assert len(checked(engine, since=EVENING + timedelta(minutes=44)).differences) == 1
-    assert checked(engine, until=EVENING + timedelta(minutes=44)).differences == []
+    assert checked(engine, since=EVENING + timedelta(minutes=39)).episode_count == 1
+    assert len(checked(engine, since=EVENING + timedelta(minutes=39)).differences) == 1
+    assert checked(engine, until=EVENING + timedelta(minutes=39)).differences == []
 
 
 def test_fixes_that_no_evaluator_read_yet_are_no_difference(engine: Engine, person: Person) -> None:
-    log_fixes(engine, person, [a_fix(minutes=minute, east_m=500) for minute in range(60, 70)])
+    log_fixes(engine, person, [a_fix(minutes=minute, east_m=500) for minute in range(55, 65)])
     assert (checked(engine).fix_count, checked(engine).differences) == (95, [])
 
 
@@ -122,6 +122,7 @@ def test_subjects_that_wait_to_be_judged_again_are_counted_and_not_compared(engi
     a_worker(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE shard SET lease_until = '-infinity'"))
+        connection.execute(text("DELETE FROM worker"))
     a_worker(engine).drain()
     assert (checked(engine).unfinished_count, checked(engine).differences) == (0, [])
 

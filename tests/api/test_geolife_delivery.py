@@ -15,7 +15,7 @@ from api.fsck import check
 from api.inbox import to_rows, write_rows
 from geo.postgis import driver_connection
 from geo.shapes import Circle
-from tests.make import Person, a_person, a_worker
+from tests.make import Person, a_person, a_worker, empty
 from tracking.fix import Fix
 from tracking.policy import PresencePolicy
 from tracking.store import ZoneDraft, save_zones
@@ -78,10 +78,7 @@ def laid_out(engine: Engine, tracks: dict[str, list[Fix]]) -> dict[str, Person]:
     every = [fix for fixes in tracks.values() for fix in fixes]
     first, last = min(fix.fixed_at for fix in every), max(fix.fixed_at for fix in every)
     with engine.begin() as connection:
-        names = "fix, zone, subject, shard, episode, violation, alert, supervision_order, condition, reevaluation"
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-        connection.execute(text("INSERT INTO shard (shard) SELECT generate_series(0, 63)"))
-        connection.execute(text("UPDATE rule_version SET version = version + 1"))
+        empty(connection)
         draw_bars(connection, every, at=first)
         return {
             reference: a_person(connection, alias=reference[:10], valid_from=first, valid_to=last + timedelta(days=1))
