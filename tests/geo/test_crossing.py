@@ -59,6 +59,14 @@ def test_points_and_times_lie_on_the_way() -> None:
     assert (found.entry_at.tolist(), found.exit_at.tolist()) == ([24_000_000], [36_000_000])
 
 
+@pytest.mark.parametrize("start", [0.0005, 0.02, 0.96, 0.9985])
+def test_a_narrow_zone_near_an_end_of_the_way_is_crossed(start: float) -> None:
+    lane = Area(geometry=box(117.0 + 0.02 * start, 33.99, 117.0 + 0.02 * (start + 0.001), 34.01))
+    found = cross(ZoneIndex.build([lane]), [117.0, 117.02], [34.0, 34.002])
+    assert found.entry_fraction == pytest.approx([start])
+    assert found.exit_fraction == pytest.approx([start + 0.001])
+
+
 def test_a_circle_is_crossed_at_its_radius() -> None:
     index = ZoneIndex.build([Circle(longitude=117.005, latitude=34.0, radius_m=100.0)])
     found = cross(index, [117.0, 117.01], [34.0, 34.0])

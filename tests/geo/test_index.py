@@ -281,6 +281,15 @@ def test_a_zone_across_the_antimeridian_is_one_zone() -> None:
     assert (pairs.signed_distance_m < -350).all()
 
 
+@pytest.mark.parametrize("latitude", [-60.0, 34.0, 70.0])
+def test_a_slanting_edge_of_kilometres_is_measured_at_its_bow(latitude: float) -> None:
+    """Its middle lies 0.6 to 0.9 m off the geodesic between its ends."""
+    corner = Polygon([(117.0, latitude), (117.045, latitude + 0.045), (117.0, latitude + 0.045)])
+    lon, lat = 117.0226, latitude + 0.0224
+    pairs = ZoneIndex.build([Area(geometry=corner)]).match(longitude=[lon], latitude=[lat], reach_m=500.0)
+    assert pairs.signed_distance_m == pytest.approx([edge_distance_m(lon, lat, corner.exterior)], abs=0.01)
+
+
 def test_a_long_edge_that_the_fix_is_far_along_is_found() -> None:
     wedge = Polygon([(117.0, 34.0), (118.0, 34.5), (117.0, 34.6)])
     lon, lat = 117.5, 34.245

@@ -89,7 +89,7 @@ def places_about(flat: Polygon, random: np.random.Generator, accuracy_m: float) 
 def told(
     shape: Shape,
     places_m: FloatArray,
-    accuracy_m: float | Sequence[float],
+    accuracy_m: float | Sequence[float] | FloatArray,
     signed: FloatArray,
     latitude: float = LATITUDE,
 ) -> FloatArray:
@@ -268,6 +268,19 @@ def test_worse_accuracy_never_makes_doubt_into_certainty(
     assert (said <= best + (1e-12 if family == "circle" else 0.02)).all()
 
 
+@pytest.mark.parametrize("quarter", [3, 8, 32])
+def test_no_area_is_surer_than_the_disc_of_its_size(quarter: int) -> None:
+    """Of all shapes of one size the disc is the surest; an area that is all but a disc may not pass it by rounding."""
+    round_area = Area(geometry=shapely.transform(Point(0, 0).buffer(20.0, quad_segs=quarter), degrees))
+    accuracy_m = np.geomspace(3.0, 2_000.0, 400)
+    zone = ShapeProbability.build([round_area])
+    centre = centre_probability(accuracy_m=accuracy_m, equivalent_radius_m=zone.equivalent_radius_m[0])
+    said = told(round_area, np.zeros((400, 2)), accuracy_m, np.full(400, -19.0))
+    assert (said <= centre).all()
+    assert said == pytest.approx(centre, rel=0.02)
+    assert (zone.best_probability(zone_row=np.zeros(400, dtype=np.int64), accuracy_m=accuracy_m) <= centre).all()
+
+
 @steady
 @given(st.sampled_from(["square", "thin polygon"]), sizes_m, growing_m, offsets, offsets)
 def test_worse_accuracy_never_makes_a_fix_inside_a_convex_zone_more_certain(
@@ -432,6 +445,15 @@ def test_best_of_a_shape_of_parts_is_the_greatest_probability(family: str, size_
 @example(160.0, 0.25, [0.0, 2.75])
 def test_best_of_a_bent_corridor_is_the_greatest_probability(size_m: float, width: float, turns: list[float]) -> None:
     assert_best_is_the_greatest(bent_corridor(size_m, width, turns))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(20.0, 500.0), st.floats(0.0, 1.0), st.lists(st.floats(-2.8, 2.8), min_size=2, max_size=6))
+@example(252.54, 0.6474, [-0.6223, -2.5364, 0.1622, -2.4876, -1.9894, 1.4169])
+def test_best_never_rises_however_small_the_step(size_m: float, width: float, turns: list[float]) -> None:
+    zone, accuracy_m = ShapeProbability.build([bent_corridor(size_m, width, turns)]), np.geomspace(3.0, 2_000.0, 400)
+    best = zone.best_probability(zone_row=np.zeros(400, dtype=np.int64), accuracy_m=accuracy_m)
+    assert (np.diff(best) <= 1e-12).all()
 
 
 def test_building_in_threads_changes_nothing() -> None:
