@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.index import ZoneIndex
 from geo.projection import FloatArray
-from geo.shapes import Area, Circle, Corridor, Shape
+from geo.shapes import Area, Circle, Corridor, Shape, shape_bounds
 
 GEOD = pyproj.Geod(ellps="WGS84")
 seeds = st.integers(0, 2**32 - 1)
@@ -90,7 +90,12 @@ def test_pairs_and_metres_equal_brute_force(seed: int, latitude: float, longitud
     shapes = [random_shape(rng, (longitude, latitude)) for _ in range(int(rng.integers(1, 8)))]
     lon = longitude + rng.uniform(-0.015, 0.015, 8)
     lat = latitude + rng.uniform(-0.015, 0.015, 8)
+    for fix in range(5):  # in the middle of a zone, where its hole is
+        west, south, east, north = shape_bounds(shapes[int(rng.integers(len(shapes)))])
+        lon[fix] = rng.uniform((2.0 * west + east) / 3.0, (west + 2.0 * east) / 3.0)
+        lat[fix] = rng.uniform((2.0 * south + north) / 3.0, (south + 2.0 * north) / 3.0)
     reach = rng.uniform(0.0, 1000.0, 8)
+    reach[:2] = 0.0
     pairs = ZoneIndex.build(shapes).match(longitude=lon, latitude=lat, reach_m=reach)
     wanted = brute_force_match(shapes, lon.tolist(), lat.tolist())
 
@@ -204,10 +209,18 @@ def test_what_is_just_within_reach_is_found_in_every_direction(seed: int, latitu
     for beyond_m in (-0.003, 0.003):
         x, y, _ = GEOD.fwd(lon, lat, bearing, reach + 2.0 + beyond_m)
         places = zip(np.asarray(x).tolist(), np.asarray(y).tolist(), strict=True)
-        index = ZoneIndex.build([Circle(longitude=east, latitude=north, radius_m=2.0) for east, north in places])
+        index = ZoneIndex.build([two_metres_about(*place, row % 2 == 0) for row, place in enumerate(places)])
         pairs = index.match(longitude=lon, latitude=lat, reach_m=reach)
         own = pairs.fix_row[pairs.fix_row == pairs.zone_row]
         assert own.tolist() == (list(range(count)) if beyond_m < 0.0 else [])
+
+
+def two_metres_about(longitude: float, latitude: float, is_circle: bool) -> Shape:
+    """A circle, or a corridor of two parts a tenth of a millimetre long, which is searched as a tree."""
+    if is_circle:
+        return Circle(longitude=longitude, latitude=latitude, radius_m=2.0)
+    part = [(longitude, latitude), (longitude - math.copysign(1e-9, longitude), latitude)]
+    return Corridor(line=MultiLineString([part, part]), half_width_m=2.0)
 
 
 def test_a_hole_is_outside_and_its_edge_counts() -> None:
