@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Polygon, box
 
@@ -20,6 +20,8 @@ def cross(index: ZoneIndex, lon: list[float], lat: list[float], **options: float
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(-80.0, 80.0), st.sampled_from([117.0, 179.999, -180.0]))
+@example(722, 44.0, 117.0)
+@example(3118138138, 80.0, 117.0)
 def test_stays_equal_those_found_by_sampling_the_way(seed: int, latitude: float, longitude: float) -> None:
     rng = np.random.default_rng(seed)
     shapes = [random_shape(rng, (longitude, latitude)) for _ in range(6)]
@@ -34,8 +36,10 @@ def test_stays_equal_those_found_by_sampling_the_way(seed: int, latitude: float,
     fraction = np.linspace(0.0, 1.0, 4001)
     way_lon = (lon[0] + fraction * over + 180.0) % 360.0 - 180.0
     inside = np.zeros((len(shapes), fraction.size), dtype=bool)
-    pairs = index.match(longitude=way_lon, latitude=lat[0] + fraction * (lat[1] - lat[0]), reach_m=0.0)
-    inside[pairs.zone_row, pairs.fix_row] = True
+    pairs = index.match(longitude=way_lon, latitude=lat[0] + fraction * (lat[1] - lat[0]), reach_m=0.1)
+    inside[pairs.zone_row, pairs.fix_row] = pairs.signed_distance_m < 0.0
+    grazed = np.zeros_like(inside)  # a way along the edge of a corridor: 8 mm to 5 cm (at 80 degrees) were seen
+    grazed[pairs.zone_row, pairs.fix_row] = np.abs(pairs.signed_distance_m) < 0.1
     for zone in range(len(shapes)):
         mine = found.zone_row == zone
         if inside[zone, 0] or inside[zone, -1]:
@@ -46,6 +50,7 @@ def test_stays_equal_those_found_by_sampling_the_way(seed: int, latitude: float,
             covered |= (fraction > entry) & (fraction < leave)
         edges = np.concatenate([found.entry_fraction[mine], found.exit_fraction[mine]])
         doubtful = (np.abs(fraction[:, None] - edges) < 2e-5).any(axis=1)
+        doubtful |= grazed[zone] & isinstance(shapes[zone], Corridor)
         assert np.array_equal(covered[~doubtful], inside[zone][~doubtful])
 
 
