@@ -88,6 +88,14 @@ def test_a_zone_with_two_arms_is_crossed_twice() -> None:
     assert found.exit_fraction == pytest.approx([3 / 8, 7 / 8])
 
 
+def test_a_way_through_a_hole_leaves_the_zone_there() -> None:
+    yard = box(117.002, 33.99, 117.008, 34.01).difference(box(117.004, 33.995, 117.006, 34.005))
+    assert isinstance(yard, Polygon)
+    found = cross(ZoneIndex.build([Area(geometry=yard)]), [117.0, 117.01], [34.0, 34.0])
+    assert found.entry_fraction == pytest.approx([0.2, 0.6])
+    assert found.exit_fraction == pytest.approx([0.4, 0.8])
+
+
 def test_a_corridor_is_one_stay_over_its_bends() -> None:
     route = LineString([(117.002, 33.99), (117.002, 34.0), (117.004, 34.0), (117.004, 34.01)])
     found = cross(ZoneIndex.build([Corridor(line=route, half_width_m=30.0)]), [117.0, 117.006], [34.0, 34.0])
