@@ -15,7 +15,8 @@ from alerts.alert import Recipient, Role
 from alerts.store import add_recipient, block_other_recipients
 from api.devices import add_device
 from api.ids import shard_of
-from geo.shapes import ShapeError, check_shape, shape_from_geojson
+from geo.geojson import shape_from_geojson
+from geo.shapes import ShapeError, check_shape
 from tracking.episode import derived_id
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.store import ZoneDraft, add_order, add_subject, save_zones, zone_ids

@@ -1,5 +1,6 @@
 """The trade-off of a policy as a picture: false suspicions a day against true visits found."""
 
+import math
 from itertools import groupby
 from pathlib import Path
 
@@ -38,10 +39,13 @@ def draw(traded: TradeOff, path: Path) -> None:
         )
     for point in traded.rules:
         _mark(axes, point, marker="s", colour="grey", beside=(6, -10))
-    _mark(axes, traded.chosen, marker="*", colour="black", beside=(-40, 6))
-    axes.set_xscale("symlog", linthresh=1.0 / traded.person_days)
-    axes.set_xlim(left=0.0)
-    axes.set_ylim(0.0, 103.0)
+    _mark(axes, traded.chosen, marker="*", colour="black", beside=(12, -4))
+    one = 1.0 / traded.person_days
+    axes.set_xscale("symlog", linthresh=one)
+    axes.set_xlim(left=-0.3 * one)
+    axes.set_xticks([0.0, *(10.0**power for power in range(math.ceil(math.log10(one)), 3))])
+    least_recall = min(point.recall for point in (*traded.swept, *traded.rules, traded.chosen))
+    axes.set_ylim(max(0.0, 100.0 * least_recall - 8.0), 102.0)
     most, least = SCENARIOS[FALSE_AT].target.most_false_per_day, SCENARIOS[RECALL_AT].target.least_probable
     assert most is not None and least is not None
     axes.axvline(most, color="green", linewidth=0.8, linestyle="--")
@@ -50,7 +54,7 @@ def draw(traded: TradeOff, path: Path) -> None:
     axes.set_ylabel("10-minute visits found as PROBABLE, %")
     axes.set_title(f"Trade-off over {traded.person_days} simulated person-days")
     axes.grid(visible=True, which="both", linewidth=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     figure.savefig(path, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
 
 

@@ -106,7 +106,7 @@ def _batch(rows: Sequence[tuple[object, ...]]) -> FixBatch:
         assert isinstance(instant, datetime)
         return to_microseconds(instant)
 
-    return to_batch([(row[0], micro(row[1]), micro(row[4]), row[6], row[7], row[8], row[2], row[-1]) for row in rows])
+    return to_batch([(row[0], micro(row[1]), micro(row[4]), row[6], row[7], row[8], row[2], row[19]) for row in rows])
 
 
 def _zone(number: int, record: ZoneRecord) -> Zone:

@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--fixes", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=None, help="most fixes of one transaction; none: the default")
     parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--late-percent", type=float, default=0.0, help="of the fixes: half an hour late, out of order")
     parser.add_argument("--http-seconds", type=float, default=10.0, help="per kind of post; 0 for none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -59,7 +60,7 @@ def main() -> None:
     if options.worker:
         work(options.worker, options.batch)
         return
-    size = Size(subjects=options.subjects, zones=options.zones, fixes=options.fixes)
+    size = Size(subjects=options.subjects, zones=options.zones, fixes=options.fixes, late_percent=options.late_percent)
     with throwaway_database() as (url, folder):
         engine = open_engine(url)
         runs = compare(engine, url, folder, size, options)

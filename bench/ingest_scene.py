@@ -35,6 +35,8 @@ class Size:
     subjects: int
     zones: int
     fixes: int
+    late_percent: float = 0.0
+    """Of the fixes, those that come six rounds after their time."""
 
 
 def settle(engine: Engine, size: Size, seed: int) -> NDArray[np.float64]:
@@ -44,7 +46,8 @@ def settle(engine: Engine, size: Size, seed: int) -> NDArray[np.float64]:
     places: NDArray[np.float64] = centres[rng.integers(0, len(centres), size.zones)]
     places = places + rng.normal(0.0, 700.0, places.shape)
     with engine.begin() as connection:
-        save_zones(connection, _drafts(places, rng), at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        save_zones(connection, _drafts(places, rng), at=now, new_from=now - timedelta(days=90))
         areas = [row.zone_id for row in connection.execute(text("SELECT zone_id FROM zone WHERE kind = 'inclusion'"))]
         _add_people(connection, size.subjects, areas)
     return places
@@ -86,9 +89,9 @@ def _add_people(connection: Connection, count: int, areas: list[Any]) -> None:
         "INSERT INTO subject (subject_id, shard, alias, birth_date)"
         " SELECT gen_random_uuid(), n % 64, '合成', '2010-01-01' FROM generate_series(1, :count) n",
         "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number, deciding_organ,"
-        " executing_organ, valid_from, valid_to) SELECT gen_random_uuid(), 1, subject_no,"
-        " 'conditional_non_prosecution', '合成', '合成', '合成', now() - interval '90 days', now() + interval '90 days'"
-        " FROM subject",
+        " executing_organ, valid_from, valid_to, effective_from, recorded_at) SELECT gen_random_uuid(), 1, subject_no,"
+        " 'conditional_non_prosecution', '合成', '合成', '合成', at, at + interval '180 days', at, at"
+        " FROM subject CROSS JOIN (SELECT now() - interval '90 days' AS at) AS since",
         "INSERT INTO condition (condition_id, order_no, kind, categories) SELECT gen_random_uuid(), order_no,"
         " 'excluded_categories', '{bar,ktv,nightclub}' FROM supervision_order",
         "INSERT INTO condition (condition_id, order_no, kind, zone_id) SELECT gen_random_uuid(), order_no,"
@@ -132,7 +135,8 @@ def write_afternoon(engine: Engine, size: Size, zones_m: NDArray[np.float64], se
             place[(kind == 3) & (turn >= 3)] += [8_000.0, 0.0]
             at = now - STEP * (rounds - 1 - turn)
             copy_rows(connection, "afternoon", _round(place, at, rng, size.fixes - turn * size.subjects))
-        connection.execute(text(_FILL))
+        parameters = {"late": round(size.late_percent * 100), "delay": 6 * size.subjects}
+        connection.execute(text(_FILL), parameters)
         connection.execute(text("DROP TABLE afternoon"))
 
 
@@ -164,5 +168,5 @@ SELECT a.subject_no, t.at, a.fix_key, s.shard, t.at + interval '2 seconds', long
     false, longitude, latitude, 'WGS84', 'gps', 50, false, '00000000-0000-7000-8000-000000000001', a.cell
 FROM afternoon a JOIN subject s USING (subject_no)
 CROSS JOIN LATERAL (SELECT timestamptz '1970-01-01 00:00:00+00' + a.fixed_at * interval '1 microsecond' AS at) t
-ORDER BY a.turn
+ORDER BY a.turn + CASE WHEN abs(a.fix_key) % 10000 < :late THEN :delay ELSE 0 END
 """

@@ -101,10 +101,10 @@ class ZonePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresencePolicy:
-    """Everything that decides, by kind of zone. Defaults follow reference/domain.md 4.1 and ADR 0010."""
+    """Everything that decides, by kind of zone. Defaults follow reference/domain.md 4.1 and ADR 0011."""
 
     version: str = "presence-2"
-    small: ZonePolicy = field(default_factory=lambda: ZonePolicy(possible_share=0.10, exit_share=0.04))
+    small: ZonePolicy = field(default_factory=lambda: ZonePolicy(possible_share=0.06, exit_share=0.04))
     """Exclusion zones up to ``small_radius_m``: a venue, a shop, a floor of a mall."""
     large: ZonePolicy = field(default_factory=ZonePolicy)
     """Wider exclusion zones: a school with its surroundings, a quarter."""

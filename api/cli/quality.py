@@ -107,7 +107,7 @@ def quality(
                 traded = trade_off(chosen, swept, setup, progress=advance)
             draw(traded, plot)
         if as_json_line:
-            typer.echo(json.dumps(as_json(judged, chosen, setup, traded), ensure_ascii=False))
+            typer.echo(json.dumps(as_json(judged, chosen, setup, traded), ensure_ascii=False, default=str))
             return
         kind = "调参 tuning" if seed < TEST_SEEDS_FROM else "检验 test"
         out.print(f"{people} × {days} 人日 person-days  {kind} seed {seed}  策略 policy {chosen.version}", markup=False)

@@ -15,7 +15,8 @@ from api.files.tables import Progress
 from api.files.text import is_damaged
 from api.files.vector import Feature, cell_text, is_wgs84, read_features, read_geojson
 from geo.datum import Datum, geometry_to_wgs84, to_wgs84
-from geo.shapes import Area, Circle, Corridor, Shape, ShapeError, check_shape, shape_from_geojson
+from geo.geojson import shape_from_geojson
+from geo.shapes import Area, Circle, Corridor, Shape, ShapeError, check_shape
 from venues.place import Rejected
 
 EXCLUSION = "exclusion"

@@ -38,7 +38,7 @@ def weeks(engine: Engine) -> list[str]:
 @pytest.fixture
 def person(engine: Engine) -> Person:
     with engine.begin() as connection:
-        a_bar(connection)
+        a_bar(connection, valid_from=EVENING - timedelta(days=900))
         return a_person(connection, valid_from=EVENING - timedelta(days=900), valid_to=EVENING + timedelta(days=900))
 
 

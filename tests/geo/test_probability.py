@@ -63,6 +63,14 @@ def test_result_is_a_probability_and_never_above_the_centre(depth: float, accura
     assert 0.0 <= got <= float(centre_probability(accuracy_m=accuracy_m, equivalent_radius_m=radius_m)) <= 1.0
 
 
+def test_not_even_rounding_makes_a_disc_surer_than_its_centre() -> None:
+    radius_m = np.geomspace(1.0, 300.0, 20_000)
+    centre = centre_probability(accuracy_m=20.0, equivalent_radius_m=radius_m)
+    for depth in (1.0, 0.999999, 0.99):
+        got = inside_probability(signed_distance_m=-depth * radius_m, accuracy_m=20.0, equivalent_radius_m=radius_m)
+        assert (got <= centre).all()
+
+
 @given(radii_m, accuracies_m, accuracies_m)
 def test_worse_accuracy_never_makes_the_centre_more_certain(radius_m: float, first: float, second: float) -> None:
     good, bad = sorted((first, second))

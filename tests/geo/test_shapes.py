@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import GeometryCollection, LineString, MultiLineString, MultiPolygon, Point, Polygon, box
 
+from geo.geojson import shape_from_geojson
 from geo.shape_change import repaired, widened
 from geo.shapes import (
     Area,
@@ -20,7 +21,6 @@ from geo.shapes import (
     check_shape,
     equivalent_radius_m,
     shape_bounds,
-    shape_from_geojson,
     shape_to_geometry,
 )
 
@@ -137,6 +137,10 @@ OPEN_RING = [[117.0, 34.0], [117.01, 34.0], [117.01, 34.01], [117.0, 34.01]]
         ({"type": "Polygon", "coordinates": [OPEN_RING]}, None, "ring 0 of the Polygon is not closed"),
         ({"type": "Polygon", "coordinates": [[[1, 1], [2, 2], [1, 1]]]}, None, "at least 4"),
         ({"type": "Polygon", "coordinates": [[*OPEN_RING, OPEN_RING[0]]]}, 5.0, "leave it out"),
+        ({"type": "Point", "coordinates": [117.0, 34.0]}, "50", "radius_m of the Point is '50': give its radius"),
+        ({"type": "Point", "coordinates": [117.0, 34.0]}, True, "radius_m of the Point is True"),
+        ({"type": "LineString", "coordinates": OPEN_RING}, [50.0], "give its half width as a number of metres"),
+        ({"type": "Polygon", "coordinates": [[*OPEN_RING, OPEN_RING[0]]]}, "5", "leave it out"),
         ({"type": "Polygon", "coordinates": []}, None, "not empty"),
         ({"type": "Polygon", "coordinates": OPEN_RING}, None, "must be a list"),
         ({"type": "Point", "coordinates": ["117", 34.0]}, 5.0, "as numbers"),
@@ -148,9 +152,9 @@ OPEN_RING = [[117.0, 34.0], [117.01, 34.0], [117.01, 34.01], [117.0, 34.01]]
         ({}, None, "None cannot be a zone"),
     ],
 )
-def test_geojson_that_is_not_a_zone_is_refused(geometry: dict[str, object], radius_m: float | None, words: str) -> None:
+def test_geojson_that_is_not_a_zone_is_refused(geometry: dict[str, object], radius_m: object, words: str) -> None:
     with pytest.raises(ShapeError, match=words):
-        shape_from_geojson(geometry, radius_m=radius_m)
+        shape_from_geojson(geometry, radius_m=radius_m)  # type: ignore[arg-type] # files and requests give anything
 
 
 @given(st.floats(-179, 179), st.floats(-80, 80), st.floats(1, 200_000))

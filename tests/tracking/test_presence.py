@@ -113,6 +113,9 @@ def test_after_a_silence_the_same_place_is_a_new_episode() -> None:
 def test_no_episode_spans_a_silence_and_each_ends_as_the_fixes_say(batch: FixBatch) -> None:
     limit = round(BAR.policy.silence_s * 1e6)
     for episode in everyone_barred().run(batch).episodes:
+        if episode.is_crossing:
+            assert episode.ended_at is not None, "a way through has both ends"
+            continue
         times = sorted(batch.fixed_at[batch.subject_no == episode.subject_no].tolist())
         start, last = to_microseconds(episode.started_at), to_microseconds(episode.last_inside_at)
         inside = [time for time in times if start <= time <= last]

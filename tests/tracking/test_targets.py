@@ -115,7 +115,7 @@ def test_a_resident_60_m_from_a_bar_is_not_suspected_in_a_week(seed: int, bias: 
     watch = standing(30, 7, from_centre_m=60.0, radius_m=20.0, accuracy_m=65.0, every=5.0)
     rows = found_rows(watch, np.random.default_rng(seed), bias)
     assert np.count_nonzero(rows["tier"] == PROBABLE) == 0
-    assert np.count_nonzero(rows["undecidable_at"]) <= 1.5 * 30 * 7, "asked for a check-in more than thrice in two days"
+    assert np.count_nonzero(rows["undecidable_at"]) <= 2.0 * 30 * 7, "undecidable more than twice a day"
 
 
 @pytest.mark.parametrize("bias", BIAS)
@@ -135,10 +135,9 @@ def test_a_visit_of_ten_minutes_is_found(bias: float) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_visit_indoors_is_surfaced(seed: int) -> None:
-    """A floor and not the target: design.md asks for 0.99, and the simulator's harder tracks give 0.984 (ADR 0011)."""
     rng = np.random.default_rng(seed)
     watch = visiting(600, stay=30.0, radius_m=25.0, accuracy_m=45.0, rng=rng)
-    assert share_of(at_the_visit(found_rows(watch, rng), 30.0), 600) >= 0.985
+    assert share_of(at_the_visit(found_rows(watch, rng), 30.0), 600) >= 0.99
 
 
 @pytest.mark.parametrize("seed", SEEDS)
