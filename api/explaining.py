@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from api.fix_flags import flags_of
-from api.fix_log import history
 from api.gateways import masked
-from tracking.observation import observe
+from api.histories import read_histories, stretch_starts
+from tracking.evaluate import filtered_fixes
+from tracking.fix import FixBatch
+from tracking.observation import Observations, observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant
@@ -35,13 +38,18 @@ _RULE_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixEvidence:
-    """One fix as evidence. ``probability``: P(breach) of this fix alone."""
+    """One fix as evidence.
+
+    ``probability``: P(breach) of this fix alone. ``filtered_probability``: P(breach) of where the engine took the
+    subject to be, all fixes up to this one considered: what it decided by; none for a fix that does not decide.
+    """
 
     fixed_at: datetime
     received_at: datetime
     accuracy_m: float
     signed_distance_m: float | None
     probability: float
+    filtered_probability: float | None
     flags: int
     """Bits of ``tracking.quality.FixFlag``."""
 
@@ -139,10 +147,15 @@ def _evidence(
     zone = replace(zone, in_force_from=None, in_force_to=None)
     zones = ZoneBook.build([zone])
     rules = RuleBook.build([_only(order, condition, zone)], zones)
-    log = history(connection, violation.subject_no, since=violation.started_at - MARGIN)
+    log = _stretch(connection, violation)
+    from_at = to_microseconds(violation.started_at - MARGIN)
     until = to_microseconds((violation.ended_at or violation.decided_at) + MARGIN)
-    fixes = log.take(np.flatnonzero((log.fixed_at <= until) & np.isfinite(log.longitude)))
-    seen = observe(fixes, rules, zones, PresencePolicy())
+    shown = np.flatnonzero((from_at <= log.fixed_at) & (log.fixed_at <= until))
+    fixes = log.take(shown)
+    alone = _probabilities(observe(fixes, rules, zones, PresencePolicy()), rules)
+    filtered, decides = filtered_fixes(log, PresencePolicy())
+    decided_by = np.full(len(log), np.nan)
+    decided_by[decides] = _probabilities(observe(filtered, rules, zones, PresencePolicy()), rules)
     near = zones.index.match(longitude=fixes.longitude, latitude=fixes.latitude, reach_m=100_000.0)
     distance_m = dict(zip(near.fix_row.tolist(), near.signed_distance_m.tolist(), strict=True))
     flags = flags_of(connection, fixes)
@@ -152,11 +165,23 @@ def _evidence(
             received_at=to_instant(int(fixes.received_at[row])),
             accuracy_m=float(fixes.accuracy_m[row]),
             signed_distance_m=distance_m.get(row),
-            probability=_probability(seen.probability[seen.start[row] : seen.start[row + 1]], rules),
+            probability=float(alone[row]),
+            filtered_probability=None if np.isnan(decided_by[shown[row]]) else float(decided_by[shown[row]]),
             flags=int(flags[row]),
         )
         for row in range(len(fixes))
     ]
+
+
+def _stretch(connection: Connection, violation: Any) -> FixBatch:
+    """The subject's fixes from the end of the silence before the episode on, that evaluation could take."""
+    subject_no = violation.subject_no
+    starts = stretch_starts(
+        connection, {subject_no: to_microseconds(violation.started_at)}, silence_s=PresencePolicy().silence_s
+    )
+    log = read_histories(connection, starts)
+    order = np.lexsort((log.fix_key, log.fixed_at))
+    return log.take(order[np.isfinite(log.longitude[order])])
 
 
 def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> SupervisionOrder:
@@ -165,10 +190,13 @@ def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> Supervis
     return replace(order, conditions=(bound,), in_force_from=None, in_force_to=None)
 
 
-def _probability(observed: Any, rules: RuleBook) -> float:
-    """P(breach) of one fix; a zone out of its reach is certain in one way or the other."""
+def _probabilities(seen: Observations, rules: RuleBook) -> NDArray[np.float64]:
+    """P(breach) of each fix; a zone out of its reach is certain in one way or the other."""
     absent = 1.0 if len(rules) and rules.breach[0] == INCLUSION else 0.0
-    return float(observed[0]) if len(observed) else absent
+    probability = np.full(len(seen.start) - 1, absent)
+    has_any = np.flatnonzero(np.diff(seen.start))
+    probability[has_any] = seen.probability[seen.start[has_any]]
+    return probability
 
 
 def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ...]]:

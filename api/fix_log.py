@@ -8,7 +8,6 @@ with ``target`` held still.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -136,15 +135,6 @@ def save_cursor(connection: Connection, drained: Drained, fences: dict[int, int]
         },
     ).rowcount
     return updated == len(shards)
-
-
-def history(connection: Connection, subject_no: int, *, since: datetime) -> FixBatch:
-    """All fixes of a subject from an aware instant on, in time order."""
-    query = (
-        f"SELECT {', '.join(FIX_COLUMNS)} FROM fix WHERE subject_no = %(subject_no)s AND fixed_at >= %(since)s"
-        " ORDER BY fixed_at, fix_key"
-    )
-    return FixBatch(**read_columns(connection, query, {"subject_no": subject_no, "since": since}, FIX_COLUMNS))
 
 
 def newest_read(connection: Connection, shards: Sequence[int]) -> FixBatch:

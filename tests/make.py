@@ -15,11 +15,12 @@ from alerts.store import add_recipient
 from api.clock import EventClock
 from api.devices import add_device
 from api.evaluator import Policies
+from api.fix_log import FIX_COLUMNS
 from api.ids import new_id, shard_of
 from api.inbox import Sender, to_rows, write_rows
 from api.worker import Worker
 from geo.datum import Datum
-from geo.postgis import driver_connection
+from geo.postgis import driver_connection, read_columns
 from geo.shapes import Circle
 from tracking.fix import Fix, FixBatch, FixSource
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
@@ -199,3 +200,9 @@ def a_worker(engine: Engine, gateway: Gateway | None = None, *, batch_size: int 
         lease_seconds=5.0,
         batch_size=batch_size,
     )
+
+
+def history(connection: Connection, person: Person) -> FixBatch:
+    """All fixes of a person in the log, in time order, whether they were evaluated or not."""
+    query = f"SELECT {', '.join(FIX_COLUMNS)} FROM fix WHERE subject_no = %(number)s ORDER BY fixed_at, fix_key"
+    return FixBatch(**read_columns(connection, query, {"number": person.subject_no}, FIX_COLUMNS))

@@ -158,12 +158,7 @@ def _presences(
     subjects["last_weighed_at"][subject_row[starts]] = batch.fixed_at[
         np.append(starts[1:], len(batch))[: len(starts)] - 1
     ]
-    filtered = replace(
-        batch,
-        longitude=positions.longitude,
-        latitude=positions.latitude,
-        accuracy_m=positions.sigma_m / SIGMA_PER_ACCURACY,
-    )
+    filtered = _as_fixes(batch, positions)
     last = np.append(0, batch.fixed_at[:-1])[: len(batch)]
     last[starts] = before["last_weighed_at"][subject_row[starts]]
     seen = observe(filtered, rules, zones, policy)
@@ -189,6 +184,30 @@ def _presences(
     rows["is_entry"][new[unwatched_entries(rows[new], fixes, rules, zones)]] = 0
     name_episodes(rows, new, rules, zones)
     return subjects, rows
+
+
+def _as_fixes(batch: FixBatch, positions: Positions) -> FixBatch:
+    return replace(
+        batch,
+        longitude=positions.longitude,
+        latitude=positions.latitude,
+        accuracy_m=positions.sigma_m / SIGMA_PER_ACCURACY,
+    )
+
+
+def filtered_fixes(fixes: FixBatch, policy: PresencePolicy) -> tuple[FixBatch, NDArray[np.intp]]:
+    """Where the engine took the subjects to be: filtered positions, ``accuracy_m`` their 68 % radius, and their rows.
+
+    ``fixes`` are sorted by (subject, time), without repeats, each subject's from after a silence on. Fixes that do not
+    decide have no position.
+    """
+    before = PresenceStates.empty().rows_for(np.unique(fixes.subject_no))
+    subjects, flags = _flagged(before, fixes, policy)
+    rows = np.flatnonzero((fixes.flags | flags) & DOES_NOT_DECIDE == 0)
+    batch = fixes.take(rows)
+    sigma_m = np.maximum(batch.accuracy_m, MINIMUM_ACCURACY_M) * SIGMA_PER_ACCURACY
+    subject_row = np.searchsorted(subjects["subject_no"], batch.subject_no)
+    return _as_fixes(batch, _advance_positions(subjects, subject_row, batch, sigma_m, policy)), rows
 
 
 def _advance_positions(

@@ -86,7 +86,7 @@ def explain(
 def show_explanation(explanation: Explanation) -> None:
     """Print facts, fixes and notifications."""
     show_table([("项目 item", "内容 content"), *explanation.facts])
-    rows = [("时间 time", "收到 received", "精度 accuracy", "距边界 to the edge", "P(违规 breach)")]
+    rows = [("时间 time", "收到 received", "精度 accuracy", "距边界 to the edge", "P 单点 alone", "P 综合 all so far")]
     for fix in explanation.fixes:
         distance = "–" if fix.signed_distance_m is None else f"{fix.signed_distance_m:+.0f} m"
         fixed_at, received_at = fix.fixed_at.astimezone(LOCAL_TIME), fix.received_at.astimezone(LOCAL_TIME)
@@ -97,6 +97,7 @@ def show_explanation(explanation: Explanation) -> None:
                 f"{fix.accuracy_m:.0f} m",
                 distance,
                 f"{fix.probability:.2f}",
+                "–" if fix.filtered_probability is None else f"{fix.filtered_probability:.2f}",
             )
         )
     show_table(rows, title="首个疑似违规的定位（负数为界内） fixes of the first violation, negative is inside")

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
-from api.fix_log import Drained, drain, history, save_cursor
+from api.fix_log import Drained, drain, save_cursor
 from api.inbox import to_rows, write_rows
 from geo.postgis import driver_connection
 from tests.make import EVENING, Person, a_fix, a_person, a_visit, log_fixes
@@ -233,14 +232,3 @@ def test_a_drained_log_has_no_more(engine: Engine, people: list[Person]) -> None
     assert read(engine, 640).has_more  # ten of ten: it cannot know yet
     assert read(engine, 640).has_more  # none, yet others may have come after that difference was fixed
     assert not read(engine, 640).has_more
-
-
-def test_history_gives_a_subjects_fixes_in_time_order(engine: Engine, people: list[Person]) -> None:
-    visit = a_visit()
-    log_fixes(engine, people[0], visit[::-1])
-    log_fixes(engine, people[1], visit)
-    with engine.connect() as connection:
-        found = history(connection, people[0].subject_no, since=EVENING + timedelta(minutes=30))
-    assert len(found) == 10
-    assert (found.subject_no == people[0].subject_no).all()
-    assert sorted(found.fixed_at.tolist()) == found.fixed_at.tolist()

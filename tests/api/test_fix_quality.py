@@ -17,12 +17,12 @@ from api.database import migrate
 from api.explaining import explain_alert
 from api.files.tracks import read_tracks
 from api.fix_flags import flags_of, forget_fix_flags, save_fix_flags
-from api.fix_log import drain, history
+from api.fix_log import drain
 from api.replaying import replay_files
 from api.track_import import sort_out
 from tests.api.live_server import NOW, as_json, post, running_server, stored
 from tests.api.test_schema import alembic_config
-from tests.make import EVENING, Person, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import EVENING, Person, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, history, log_fixes
 from tracking.fix import DEFAULT_ACCURACY_M, FixSource
 from tracking.quality import FixFlag, QualityPolicy
 from tracking.quality_sequence import QUALITY_STATE, flag_sequence
@@ -84,7 +84,7 @@ def test_a_doubtful_fix_is_stored_with_its_flags_and_read_with_them(
     assert row.is_accuracy_assumed == bool(flags & FixFlag.ACCURACY_ASSUMED)
     assert row.altitude_m == (38.5 if sent.get("altitude_m") == 38.5 else None)
     with engine.connect() as connection:
-        assert history(connection, person.subject_no, since=EVENING).flags.tolist() == [flags]
+        assert history(connection, person).flags.tolist() == [flags]
         assert drain(connection, [person.sender.shard], most_rows=10).fixes.flags.tolist() == [flags]
 
 
@@ -121,7 +121,7 @@ def test_flags_of_the_sequence_are_kept_replaced_and_forgotten_by_stretch(engine
     track = [a_fix(minutes=minute / 6, east_m=90_000 if minute in {3, 7} else minute) for minute in range(9)]
     log_fixes(engine, person, [replace(fix, is_mock=fix is track[1]) for fix in track])
     with engine.begin() as connection:
-        fixes = history(connection, person.subject_no, since=EVENING)
+        fixes = history(connection, person)
         flags, _ = flag_sequence(fixes, np.zeros(0, dtype=QUALITY_STATE), QualityPolicy())
         assert save_fix_flags(connection, fixes, flags) == 2
         assert save_fix_flags(connection, fixes, flags) == 2
@@ -146,7 +146,7 @@ def test_an_explanation_names_the_doubts_in_plain_words(engine: Engine, person: 
     log_fixes(engine, person, visit)
     a_worker(engine).drain()
     with engine.begin() as connection:
-        log = history(connection, person.subject_no, since=EVENING)
+        log = history(connection, person)
         flags = np.where(np.arange(len(log)) == 20, np.int32(FixFlag.TELEPORT), 0).astype(np.int32)
         save_fix_flags(connection, log, flags)
         alert_id = connection.execute(text("SELECT alert_id FROM alert")).scalar_one()

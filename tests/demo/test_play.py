@@ -64,7 +64,8 @@ def test_synthetic_evening_runs_from_fix_to_sms_and_heatmap(data_dir: Path) -> N
         "区域 zone",
         "概率 probability",
         "适用规则 rule that won",
-        "P(违规 breach)",
+        "P 单点 alone",
+        "P 综合 all so far",
     ):
         assert word in told
 
