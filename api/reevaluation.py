@@ -20,8 +20,12 @@ from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.presence import PRESENCE
 from tracking.presence_rows import newest_of_each, to_instant
+from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.versions import NEVER
+
+MOST_TOGETHER = 2_000
+"""Subjects read and evaluated again at once: more would need much memory and be no quicker."""
 
 
 class EvaluationFailedError(RuntimeError):
@@ -95,34 +99,35 @@ def reevaluate(
     ``since``: where an edit reaches back to, microseconds by subject. ``drained``: the batch that gave ``findings``,
     not behind the cursor yet. A silence ends all presence, so the stretch between two silences that holds the instant
     can be evaluated anew and alone, and gives what in-order arrival under the rules as they are now would have given.
-    All subjects are read and evaluated together. Episodes no longer found are superseded, not deleted. ``log_from``:
+    Many subjects are read and evaluated together. Episodes no longer found are superseded, not deleted. ``log_from``:
     where the log begins, microseconds; what was found before stays as it is.
     """
     oldest = _oldest(findings.late, drained, since)
-    if not oldest:
-        return findings
-    subjects = np.array(sorted(oldest), dtype=np.int64)
-    starts = stretch_starts(connection, oldest, silence_s=policy.silence_s)
-    starts = {number: max(start, log_from) for number, start in starts.items()}
-    log = concatenated(read_histories(connection, starts), drained.take(np.isin(drained.subject_no, subjects)))
-    again = evaluate_surely(findings.states.without(subjects), log, books, policy)
-    starts_at = {number: to_instant(start) for number, start in starts.items()}
-    supersede_episodes(connection, starts_at, kept=again.presence_rows, at=at)
-    forget_fix_flags(connection, starts_at)
-    rows, flagged = findings.presence_rows, findings.flagged
-    kept = Findings(
-        states=again.states,
+    subjects = sorted(oldest)
+    for group in (subjects[first : first + MOST_TOGETHER] for first in range(0, len(subjects), MOST_TOGETHER)):
+        starts = stretch_starts(connection, {number: oldest[number] for number in group}, silence_s=policy.silence_s)
+        starts = {number: max(start, log_from) for number, start in starts.items()}
+        fixes = drained.take(np.isin(drained.subject_no, np.array(group, dtype=np.int64)))
+        log = concatenated(read_histories(connection, starts), fixes)
+        again = evaluate_surely(findings.states.without(np.array(group, dtype=np.int64)), log, books, policy)
+        starts_at = {number: to_instant(start) for number, start in starts.items()}
+        supersede_episodes(connection, starts_at, kept=again.presence_rows, at=at)
+        forget_fix_flags(connection, starts_at)
+        findings = _joined(_until(findings, starts), again)
+    return findings
+
+
+def _until(findings: Findings, starts: Mapping[int, int]) -> Findings:
+    """What was found before some instants, microseconds by subject; all that was found of the others."""
+    rows, flagged, violations = findings.presence_rows, findings.flagged, findings.violations
+    return replace(
+        findings,
         presence_rows=rows[rows["started_at"] < _starts_for(rows["subject_no"], starts)],
         violations=tuple(
-            item
-            for item in findings.violations
-            if item.subject_no not in starts_at or item.started_at < starts_at[item.subject_no]
+            item for item in violations if to_microseconds(item.started_at) < starts.get(item.subject_no, NEVER)
         ),
-        set_aside=findings.set_aside,
-        late=findings.late,
         flagged=flagged.take(np.flatnonzero(flagged.fixed_at < _starts_for(flagged.subject_no, starts))),
     )
-    return _joined(kept, again)
 
 
 def _starts_for(subject_no: NDArray[np.int64], starts: Mapping[int, int]) -> NDArray[np.int64]:
