@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway
+from api.clock import FixedClock
 from api.fsck import check
+from api.retention import drop_weeks
 from api.worker import Worker
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, empty, log_fixes
 from tracking.fix import Fix
@@ -196,6 +198,44 @@ def test_the_end_of_an_order_ends_a_stay_at_that_instant_though_no_fix_comes(eng
     log_fixes(engine, other, [a_fix(minutes=21, east_m=900)])
     worker.drain()
     assert rows(engine, CURRENT) == [(minute(0), minute(20), "rule", "probable", False, 20)]
+    assert_clean(engine)
+
+
+def test_the_end_of_an_order_is_found_once_though_nobody_sends_anything(engine: Engine) -> None:
+    with engine.begin() as connection:
+        a_bar(connection)
+        person = a_person(connection, valid_to=minute(20))
+    worker, clock = a_worker(engine), FixedClock(minute(19.5))
+    worker.clock, worker.lease_seconds = clock, 600.0
+    log_fixes(engine, person, inside(0, 20))
+    worker.drain()
+    assert rows(engine, CURRENT) == [(minute(0), None, None, "probable", False, 20)]
+    clock.current = minute(21)
+    worker.drain()
+    assert rows(engine, CURRENT) == [(minute(0), minute(20), "rule", "probable", False, 20)]
+    written = rows(engine, "SELECT shard, xmin::text FROM shard ORDER BY 1")
+    clock.current = minute(22)
+    worker.drain()
+    assert rows(engine, "SELECT shard, xmin::text FROM shard ORDER BY 1") == written, "an idle look writes nothing"
+    assert_clean(engine)
+
+
+def test_a_correction_past_the_weeks_that_were_dropped_leaves_what_they_said(engine: Engine) -> None:
+    long_ago = EVENING - timedelta(days=100)
+    with engine.begin() as connection:
+        a_bar(connection, valid_from=long_ago)
+        person = a_person(connection, valid_from=long_ago)
+    worker = a_worker(engine)
+    old = [replace(fix, fixed_at=fix.fixed_at - timedelta(days=70)) for fix in a_visit()]
+    log_fixes(engine, person, [*old, *a_visit()])
+    worker.drain()
+    with engine.begin() as connection:
+        assert len(drop_weeks(connection, keep_days=30, at=EVENING)) == 1
+        a_bar(connection, east_m=5_000.0, at=minute(480), valid_from=long_ago)
+    worker.drain()
+    assert rows(engine, CURRENT) == [
+        (minute(10) - timedelta(days=70), minute(29) - timedelta(days=70), "exit", "probable", True, 20)
+    ]
     assert_clean(engine)
 
 
