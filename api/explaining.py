@@ -11,7 +11,9 @@ from sqlalchemy import Connection, text
 
 from api.fix_flags import flags_of
 from api.fix_log import history
-from api.gateways import masked
+from api.personal.fields import identity_of, open_field
+from api.personal.keyring import Keyring
+from api.personal.masking import masked_id_number, masked_name, masked_phone
 from tracking.evaluate import to_instant
 from tracking.observation import observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
@@ -55,8 +57,10 @@ class Explanation:
     notifications: tuple[tuple[str, ...], ...]
 
 
-def explain_alert(connection: Connection, reference: str) -> Explanation:
+def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -> Explanation:
     """Everything behind an alert, named by its id or by the eight characters in an officer's message.
+
+    Names and numbers are masked.
 
     Raises ``LookupError`` when no alert, or more than one, has that reference.
     """
@@ -74,9 +78,9 @@ def explain_alert(connection: Connection, reference: str) -> Explanation:
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
     zone = load_zones(connection, [first.zone_no])[0]
     return Explanation(
-        facts=tuple(_facts(alert, rows, order, condition, zone)),
+        facts=(*_who(connection, keyring, alert.subject_no), *_facts(alert, rows, order, condition, zone)),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
-        notifications=tuple(_notifications(connection, alert.alert_id)),
+        notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
     )
 
 
@@ -179,14 +183,33 @@ def _probability(observed: Any, rules: RuleBook) -> float:
     return float(observed[0]) if len(observed) else absent
 
 
-def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ...]]:
+def _who(connection: Connection, keyring: Keyring, subject_no: int) -> list[tuple[str, str]]:
+    texts = identity_of(connection, keyring, subject_no=subject_no).texts
+    shown = {"name": ("姓名 name", masked_name), "id_number": ("身份证号 ID number", masked_id_number)}
+    return [(label, mask(texts[column])) for column, (label, mask) in shown.items() if column in texts]
+
+
+def _notifications(connection: Connection, keyring: Keyring, alert_id: UUID) -> list[tuple[str, ...]]:
     rows = connection.execute(
-        text("SELECT * FROM notification WHERE alert_id = :id ORDER BY role, notification_id"), {"id": alert_id}
+        text(
+            "SELECT n.*, r.phone, r.key_id FROM notification n JOIN recipient r USING (recipient_id)"
+            " WHERE alert_id = :id ORDER BY n.role, notification_id"
+        ),
+        {"id": alert_id},
     )
     return [
         (
             row.role,
-            masked(row.phone),
+            masked_phone(
+                open_field(
+                    keyring,
+                    row.phone,
+                    key_id=row.key_id,
+                    table="recipient",
+                    column="phone",
+                    row_id=row.recipient_id,
+                )
+            ),
             row.state,
             _local(row.sent_at) if row.sent_at else "",
             row.text,

@@ -25,7 +25,7 @@ from api.devices import devices_of
 from api.inbox import Sender, to_rows, write_rows
 from geo.postgis import driver_connection
 from tests.api.faults import cut_others, wait_until
-from tests.make import EVENING, SECRET, a_bar, a_fix, a_worker
+from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
 
 PEOPLE = 16
@@ -39,7 +39,7 @@ _CHILDREN = {
     "violations": "SELECT * FROM violation ORDER BY violation_id",
     "alerts": "SELECT * FROM alert ORDER BY alert_id",
     "attachments": "SELECT alert_id, violation_id FROM alert_violation ORDER BY 1, 2",
-    "notifications": "SELECT notification_id, alert_id, recipient_id, role, text, phone, template, decided_at,"
+    "notifications": "SELECT notification_id, alert_id, recipient_id, role, text, template, decided_at,"
     " known_at, state, sent_at FROM notification ORDER BY 1",
 }
 
@@ -77,7 +77,7 @@ def settle(engine: Engine) -> list[Sender]:
                     "recipients": [{"role": "guardian", "name": "合成", "phone": f"138000001{number:02d}"}],
                 }
             )  # fmt: skip
-            registered = register_case(connection, case, secret=SECRET, at=EVENING)
+            registered = register_case(connection, case, keyring=KEYRING, secret=SECRET, at=EVENING)
             senders.append(devices_of(connection, [registered.subject_id])[registered.subject_id])
     return senders
 
@@ -106,6 +106,7 @@ class Nursery:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
         environment |= {
             "HULAN_DEMO": "true", "HULAN_CLOCK": "event", "HULAN_LEASE_SECONDS": "1", "HULAN_BATCH_SIZE": "64",
+            "HULAN_KEYRING": str(KEYRING_PATH),
         }  # fmt: skip
         command = [sys.executable, "-c", _NURSERY]
         self._process = subprocess.Popen(
