@@ -14,6 +14,7 @@ from api.fix_log import history
 from api.personal.fields import identity_of, open_field
 from api.personal.keyring import Keyring
 from api.personal.masking import masked_id_number, masked_name, masked_phone
+from api.personal.sealing import SealError
 from tracking.evaluate import to_instant
 from tracking.observation import observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
@@ -25,6 +26,9 @@ from venues.category import CATEGORY_NAMES_ZH
 
 MARGIN = timedelta(minutes=5)
 """Fixes this long before and after an episode are shown too: what came before it is part of the explanation."""
+
+UNREADABLE = "密文被改动 altered"
+"""Shown for a personal field that cannot be opened: the rest of the explanation stands."""
 
 _RULE_NAMES = {
     ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",
@@ -184,7 +188,10 @@ def _probability(observed: Any, rules: RuleBook) -> float:
 
 
 def _who(connection: Connection, keyring: Keyring, subject_no: int) -> list[tuple[str, str]]:
-    texts = identity_of(connection, keyring, subject_no=subject_no).texts
+    try:
+        texts = identity_of(connection, keyring, subject_no=subject_no).texts
+    except SealError:
+        return [("姓名 name", UNREADABLE)]
     shown = {"name": ("姓名 name", masked_name), "id_number": ("身份证号 ID number", masked_id_number)}
     return [(label, mask(texts[column])) for column, (label, mask) in shown.items() if column in texts]
 
@@ -200,16 +207,7 @@ def _notifications(connection: Connection, keyring: Keyring, alert_id: UUID) -> 
     return [
         (
             row.role,
-            masked_phone(
-                open_field(
-                    keyring,
-                    row.phone,
-                    key_id=row.key_id,
-                    table="recipient",
-                    column="phone",
-                    row_id=row.recipient_id,
-                )
-            ),
+            _phone(row, keyring),
             row.state,
             _local(row.sent_at) if row.sent_at else "",
             row.text,
@@ -217,6 +215,14 @@ def _notifications(connection: Connection, keyring: Keyring, alert_id: UUID) -> 
         )
         for row in rows
     ]
+
+
+def _phone(row: Any, keyring: Keyring) -> str:
+    place = {"table": "recipient", "column": "phone", "row_id": row.recipient_id}
+    try:
+        return masked_phone(open_field(keyring, row.phone, key_id=row.key_id, **place))
+    except SealError:
+        return UNREADABLE
 
 
 def _local(instant: datetime) -> str:

@@ -42,7 +42,11 @@ def list_keys() -> None:
         show_table(rows, title=f"密钥环 keyring: {keyring.path}")
 
 
-def new() -> None:
+def new(
+    once: Annotated[
+        bool, typer.Option("--once", help="已有密钥环则不做任何事 / do nothing if there is a keyring")
+    ] = False,
+) -> None:
     """生成密钥环，或添加一个尚未使用的密钥。Make the keyring, or add a key that is not used yet.
 
     多台机器共用一个库时：先在一台运行，把密钥环复制到各台，再轮换。
@@ -54,7 +58,9 @@ def new() -> None:
         settings = _settings()
         path = keyring_path(settings)
         at = SystemClock().now()
-        if path.exists():
+        if once and path.exists():
+            key = Keyring(path).keys[-1]
+        elif path.exists():
             key = Keyring(path).add(settings.cipher, at=at)
         else:
             key = make_keyring(path, settings.cipher, at=at).keys[-1]

@@ -5,7 +5,8 @@ transaction holds are passed over and come up again, so that rotation never wait
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,17 +50,10 @@ def rotate(
     made. Raises ``KeyringError``, ``BusyError``, and, when all other rows are done, ``SealError`` for those that cannot
     be opened: they stay as they are, and so does their key.
     """
-    with engine.connect() as guard:
-        if not guard.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ROTATION_LOCK}).scalar_one():
-            raise BusyError("另一个轮换正在进行 / another rotation is running")
-        guard.commit()
-        try:
-            key = _begin(engine, keyring, cipher=cipher, at=at)
-            refused: list[SealError] = []
-            count = sum(_reseal_table(engine, keyring, key, table, progress, refused) for table in SEALED_TABLES)
-        finally:
-            guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ROTATION_LOCK})
-            guard.commit()
+    refused: list[SealError] = []
+    with _alone(engine):
+        key = _begin(engine, keyring, cipher=cipher, at=at)
+        count = sum(_reseal_table(engine, keyring, key, table, progress, refused) for table in SEALED_TABLES)
     if refused:
         raise refused[0]
     return Rotated(key_id=key.key_id, row_count=count)
@@ -71,7 +65,7 @@ def retire(engine: Engine, keyring: Keyring, key_id: str) -> None:
     The row of the key goes first, and the rows sealed with it refer to that row: no transaction can be sealing with it.
     """
     keyring.key(key_id)
-    with engine.begin() as connection:
+    with _alone(engine), engine.begin() as connection:
         use = next((use for use in key_uses(connection) if use.key_id == key_id), None)
         if use is not None and (use.is_current or use.row_count):
             raise KeyringError(
@@ -80,6 +74,20 @@ def retire(engine: Engine, keyring: Keyring, key_id: str) -> None:
             )
         connection.execute(text("DELETE FROM personal_key WHERE key_id = :key_id"), {"key_id": key_id})
     keyring.destroy(key_id)
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """One at a time; the lock goes with its connection, however this process ends."""
+    with engine.connect() as guard:
+        if not guard.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ROTATION_LOCK}).scalar_one():
+            raise BusyError("另一个轮换正在进行 / another rotation is running")
+        guard.commit()
+        try:
+            yield
+        finally:
+            guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ROTATION_LOCK})
+            guard.commit()
 
 
 def _begin(engine: Engine, keyring: Keyring, *, cipher: CipherName, at: datetime) -> Key:
