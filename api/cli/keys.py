@@ -39,7 +39,8 @@ def list_keys() -> None:
             if key is None:
                 state = "缺失 MISSING"
             rows.append((key_id, cipher, made, state, str(use.row_count if use else 0)))
-        show_table(rows, title=f"密钥环 keyring: {keyring.path}")
+        show_table(rows)
+        out.print(f"密钥环 keyring: {keyring.path}", markup=False, soft_wrap=True)
 
 
 def new(
@@ -65,7 +66,11 @@ def new(
         else:
             key = make_keyring(path, settings.cipher, at=at).keys[-1]
         out.print(f"密钥 / key: {key.key_id} ({key.cipher})", markup=False)
-        out.print(f"密钥环（请与数据库分开备份）/ keyring, back it up apart from the database: {path}", markup=False)
+        out.print(
+            f"密钥环（请与数据库分开备份）/ keyring, back it up apart from the database: {path}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def rotate_keys() -> None:
