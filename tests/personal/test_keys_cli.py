@@ -1,7 +1,10 @@
 """``hulan keys`` as its user meets it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,18 @@ class Office:
             "HULAN_DATA_DIR": str(folder), "HULAN_DATABASE_URL": database_url, "HULAN_KEYRING": str(self.keyring_path),
             "HULAN_SECRET_KEY": "a secret only of this test",
         }  # fmt: skip
+
+    def run_apart(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """In a process of its own: a worker sets up the logs of its whole process."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
+        return subprocess.run(
+            [sys.executable, "-m", "api.cli.main", *arguments],
+            env={**environment, **self._environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def run(self, *arguments: str, **more: str) -> Any:
         return CliRunner().invoke(app, list(arguments), env={**self._environment, **more})
@@ -79,7 +94,7 @@ def test_a_worker_without_the_right_keyring_says_which_key_is_missing(office: Of
     other = Office(tmp_path / "other", "")
     other.folder.mkdir()
     office.run("keys", "new", HULAN_KEYRING=str(other.keyring_path))
-    done = office.run("worker", HULAN_KEYRING=str(other.keyring_path))
+    done = office.run_apart("worker", HULAN_KEYRING=str(other.keyring_path))
     assert done.exit_code == 1
     assert key.key_id in done.stderr
     assert key.secret.hex()[:8] not in done.stderr
