@@ -95,7 +95,7 @@ def test_a_worker_without_the_right_keyring_says_which_key_is_missing(office: Of
     other.folder.mkdir()
     office.run("keys", "new", HULAN_KEYRING=str(other.keyring_path))
     done = office.run_apart("worker", HULAN_KEYRING=str(other.keyring_path))
-    assert done.exit_code == 1
+    assert done.returncode == 1
     assert key.key_id in done.stderr
     assert key.secret.hex()[:8] not in done.stderr
     missing = office.run("keys", "list", HULAN_KEYRING=str(other.keyring_path))
