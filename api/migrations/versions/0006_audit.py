@@ -75,7 +75,8 @@ DECLARE
     size integer := octet_length(message);
     digest bytea := '';
 BEGIN
-    padded := message || '\\x80'::bytea || decode(repeat('00', (119 - size % 64) % 64), 'hex') || int8send(size * 8::bigint);
+    padded := message || '\\x80'::bytea || decode(repeat('00', (119 - size % 64) % 64), 'hex')
+        || int8send(size * 8::bigint);
     FOR block IN 0 .. octet_length(padded) / 64 - 1 LOOP
         w := array_fill(0::bigint, ARRAY[68]);
         FOR j IN 0 .. 15 LOOP
@@ -132,7 +133,7 @@ $$ SELECT CASE algorithm WHEN 'sm3' THEN audit_sm3(content) ELSE sha256(content)
 """
 
 # A transaction takes the first chain that no other transaction holds, and keeps it until it ends: nobody ever waits.
-# Under REPEATABLE READ the end of a free chain may lie beyond the snapshot: its key is taken then, and the next is tried.
+# Under REPEATABLE READ the end of a free chain may lie beyond the snapshot: its key is taken then; the next is tried.
 APPEND = """
 CREATE FUNCTION audit_link(
     chain_wanted integer, kind text, subject_no bigint, table_name text, row_key text, columns text, row_hash bytea,
@@ -241,7 +242,8 @@ SET bytea_output = 'hex' SET intervalstyle = 'postgres' AS $$
 DECLARE
     changed record;
     algorithm text := audit_algorithm();
-    before text := 'SELECT NULL::text AS key, NULL::bigint AS subject, NULL::text AS columns, NULL::bytea AS content LIMIT 0';
+    before text := 'SELECT NULL::text AS key, NULL::bigint AS subject, NULL::text AS columns, NULL::bytea AS content'
+        ' LIMIT 0';
     after text := before;
 BEGIN
     IF TG_OP <> 'INSERT' THEN
@@ -252,8 +254,8 @@ BEGIN
     END IF;
     FOR changed IN EXECUTE format(
         'SELECT coalesce(n.key, o.key) AS key, coalesce(n.subject, o.subject) AS subject, n.columns, n.content,'
-        ' CASE WHEN o.key IS NULL THEN ''row_inserted'' WHEN n.key IS NULL THEN ''row_deleted'' ELSE ''row_updated'' END'
-        ' AS kind FROM (%s) o FULL JOIN (%s) n ON n.key = o.key'
+        ' CASE WHEN o.key IS NULL THEN ''row_inserted'' WHEN n.key IS NULL THEN ''row_deleted'''
+        ' ELSE ''row_updated'' END AS kind FROM (%s) o FULL JOIN (%s) n ON n.key = o.key'
         ' WHERE o.key IS NULL OR n.key IS NULL OR o.content <> n.content', before, after)
     LOOP
         PERFORM audit_append(changed.kind, changed.subject, TG_TABLE_NAME, changed.key, changed.columns,
