@@ -1,8 +1,8 @@
 """The hash chain, pure: how an entry is written as bytes, how it is linked, and what a broken chain says.
 
 A record is its fields in the order of :func:`record_of`, each as four bytes of length (big-endian, signed; -1 for none)
-and UTF-8. ``hash = H(previous hash ‖ record)``; the first entry of a chain follows 32 zero bytes. The database writes the
-same bytes (migration 0006), so that neither its version nor Python's matters.
+and UTF-8. ``hash = H(previous hash ‖ record)``; the first entry of a chain follows 32 zero bytes. The database writes
+the same bytes (migration 0006), so that neither its version nor Python's matters.
 """
 
 import hashlib

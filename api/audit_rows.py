@@ -118,9 +118,13 @@ def _rows(connection: Connection, table: str) -> Iterator[tuple[str, dict[str, s
     ).all()
     keys = sorted(row.attname for row in columns if row.is_key)
     names = sorted(row.attname for row in columns if not row.is_key)
-    key = f"{keys[0]}::text" if len(keys) == 1 else f"ARRAY[{', '.join(f'{name}::text' for name in keys)}]::text"
-    wanted = ", ".join([key, *(f'"{name}"::text' for name in names)])
-    rows = connection.execution_options(stream_results=True).exec_driver_sql(f"SELECT {wanted} FROM {table}")
+    key = (
+        f"CAST({keys[0]} AS text)"
+        if len(keys) == 1
+        else f"CAST(ARRAY[{', '.join(f'CAST({name} AS text)' for name in keys)}] AS text)"
+    )
+    wanted = ", ".join([key, *(f'CAST("{name}" AS text)' for name in names)])
+    rows = connection.execute(text(f"SELECT {wanted} FROM {table}").execution_options(stream_results=True))
     for row in rows:
         yield row[0], dict(zip(names, row[1:], strict=True))
 

@@ -151,8 +151,9 @@ def _against_checkpoints(
 
 
 def _entries(connection: Connection, chain: int, after_seq: int) -> Iterator[Entry]:
-    rows = connection.execution_options(stream_results=True, max_row_buffer=_ROWS_AT_A_TIME).execute(
-        text(f"SELECT {_ENTRY_COLUMNS} FROM audit_entry WHERE chain = :chain AND seq > :after_seq ORDER BY seq"),
+    query = text(f"SELECT {_ENTRY_COLUMNS} FROM audit_entry WHERE chain = :chain AND seq > :after_seq ORDER BY seq")
+    rows = connection.execute(
+        query.execution_options(stream_results=True, max_row_buffer=_ROWS_AT_A_TIME),
         {"chain": chain, "after_seq": after_seq},
     )
     for row in rows:

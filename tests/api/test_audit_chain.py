@@ -164,7 +164,7 @@ def test_the_bytes_of_a_record_and_the_hashes_are_what_they_were() -> None:
     )
     entry = Entry(
         chain=0, seq=0, position=7, at=datetime(2026, 3, 20, 14, tzinfo=UTC), algorithm=Algorithm.SHA256,
-        kind="look_map", actor="王", login="hulan", purpose="核查", request_id="", subject_no=1, table_name=None, row_key=None,
-        columns=None, row_hash=None, detail="alert 5F2C09AB", previous_hash=b"", hash=b"",
+        kind="look_map", actor="王", login="hulan", purpose="核查", request_id="", subject_no=1, table_name=None,
+        row_key=None, columns=None, row_hash=None, detail="alert 5F2C09AB", previous_hash=b"", hash=b"",
     )  # fmt: skip
     assert linked(entry, None).hash.hex() == "63b06f290c8194288165869d1b06a70022658c44e7722bad5f7f88ef83a825d4"

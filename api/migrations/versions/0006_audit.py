@@ -188,15 +188,15 @@ BEGIN
     END IF;
     candidate := 0;
     LOOP
-        BEGIN
-            IF pg_try_advisory_xact_lock(lock_class, candidate) THEN
+        IF pg_try_advisory_xact_lock(lock_class, candidate) THEN
+            BEGIN
                 PERFORM audit_link(candidate, kind, subject_no, table_name, row_key, columns, row_hash, detail);
                 PERFORM set_config('hulan.audit_chain', candidate::text, true);
                 RETURN;
-            END IF;
-        EXCEPTION WHEN unique_violation THEN
-            NULL;
-        END;
+            EXCEPTION WHEN unique_violation THEN
+                NULL;
+            END;
+        END IF;
         candidate := candidate + 1;
     END LOOP;
 END $$;
