@@ -14,14 +14,17 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x48554C414E  # "HULAN": two machines that start at once must not migrate at once
 
 
-def open_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine whose every session works in UTC and gives up on locks rather than hang."""
+def open_engine(url: str, *, pool_size: int = 5, audit_hash: str = "sha256") -> Engine:
+    """An engine whose every session works in UTC, gives up on locks rather than hang, and audits by ``audit_hash``."""
     return create_engine(
         url,
         pool_size=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text would else hold the names and places of the statement that failed
-        connect_args={"options": "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=300s"},
+        connect_args={
+            "options": "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=300s"
+            f" -c hulan.audit_hash={audit_hash}"
+        },
     )
 
 

@@ -64,6 +64,8 @@ class FixEvidence:
 class Explanation:
     """Label and value in the order of reading, and the fixes of the first violation."""
 
+    alert_id: UUID
+    subject_no: int
     facts: tuple[tuple[str, str], ...]
     fixes: tuple[FixEvidence, ...]
     notifications: tuple[tuple[str, ...], ...]
@@ -90,6 +92,8 @@ def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
     zone = load_zones(connection, [first.zone_no])[0]
     return Explanation(
+        alert_id=alert.alert_id,
+        subject_no=alert.subject_no,
         facts=(*_who(connection, keyring, alert.subject_no), *_facts(alert, rows, order, condition, zone)),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
         notifications=tuple(_notifications(connection, keyring, alert.alert_id)),

@@ -25,7 +25,7 @@ def open_database(settings: Settings, *, say: Callable[[str], None], pool_size: 
     """
     if settings.database_url is None:
         with running_cluster(settings.data_dir / "postgres", say=say) as url:
-            engine = open_engine(url, pool_size=pool_size)
+            engine = open_engine(url, pool_size=pool_size, audit_hash=settings.audit_hash)
             try:
                 if current_version(engine) != expected_version():
                     migrate(engine, keyring=open_keyring(settings))
@@ -33,7 +33,7 @@ def open_database(settings: Settings, *, say: Callable[[str], None], pool_size: 
             finally:
                 engine.dispose()
         return
-    engine = open_engine(settings.database_url, pool_size=pool_size)
+    engine = open_engine(settings.database_url, pool_size=pool_size, audit_hash=settings.audit_hash)
     try:
         _check(engine)
         yield engine

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
         ge=SHORTEST_KEEP_DAYS,
         description="定位保留天数，至少 14；不填则不删除 / days that fixes are kept, 14 or more; none: for good",
     )
+    audit_hash: Literal["sha256", "sm3"] = Field("sha256", description="审计链的杂凑算法 / hash function of the audit")
+    audit_checkpoint_minutes: int = Field(
+        10, ge=1, description="每隔多少分钟签署检查点 / minutes between two signed checkpoints of the audit"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 

@@ -52,6 +52,9 @@ class Worker:
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
+    sign_audit: Callable[[], object] | None = None
+    """Signs a checkpoint of the audit, unless another worker did so lately."""
+    audit_minutes: int = 10
     on_batch: Callable[[Advanced], None] = lambda _: None
     owner: str = field(default_factory=lambda: f"{os.getpid()}/{uuid4().hex[:8]}")
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -71,6 +74,8 @@ class Worker:
         scheduler.add_job(
             self._safely, "interval", [self.tidy], hours=1, next_run_time=datetime.now(UTC), coalesce=True
         )
+        if self.sign_audit is not None:
+            scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
         scheduler.start()
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
         # A slow provider must not hold up evaluation.
@@ -150,6 +155,11 @@ class Worker:
                     log.info("fixes_dropped", partition=dropped.partition.name, count=dropped.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
+        return False
+
+    def _sign(self) -> bool:
+        if self.sign_audit is not None:
+            self.sign_audit()
         return False
 
     def _hold_shards(self) -> Memory | None:

@@ -204,6 +204,6 @@ def _finish(
     if references:
         out.print(
             f"解释警报 explain an alert: HULAN_DEMO=true HULAN_DATA_DIR={stage.data_dir} .venv/bin/hulan explain"
-            f" {references[0]}",
+            f" {references[0]} --purpose 演示",
             markup=False,
         )

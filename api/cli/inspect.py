@@ -1,5 +1,6 @@
 """Commands that look: replay, explain, map."""
 
+import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Annotated
 import geopandas
 import typer
 
+from api.audit import LookKind, record_look
 from api.cases import subject_id_for
 from api.cli.load import PROBLEMS
 from api.cli.screen import bar_of, out, plain_errors, progress, say, show_table
@@ -73,15 +75,24 @@ def replay(
 
 def explain(
     alert_id: Annotated[str, typer.Argument(help="警报编号，完整或短信中的 8 位 / alert id, full or the 8 characters")],
+    purpose: Annotated[str | None, typer.Option(help="查阅目的，记入审计 / what for; goes into the audit")] = None,
 ) -> None:
     """说明一个警报：决定书、条件、区域、定位、概率、适用规则。Explain an alert.
 
-    例 / example:  hulan explain 5F2C09AB
+    例 / example:  hulan explain 5F2C09AB --purpose 核查警报
     """
     with plain_errors(*PROBLEMS):
         settings = read_settings()
-        with open_database(settings, say=say) as engine, engine.connect() as connection:
+        with open_database(settings, say=say) as engine, engine.begin() as connection:
             explanation = explain_alert(connection, alert_id, keyring=open_keyring(settings))
+            record_look(
+                connection,
+                LookKind.EXPLAIN,
+                actor=f"cli:{getpass.getuser()}",
+                purpose=purpose,
+                subject_no=explanation.subject_no,
+                detail=f"alert {explanation.alert_id}",
+            )
         show_explanation(explanation)
 
 

@@ -1,5 +1,6 @@
 """``hulan``: the command line, assembled from its groups."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any
 
 import typer
 
-from api.cli import demo, inspect, keys, load, quality, run
+from api.cli import audit, demo, inspect, keys, load, quality, run
 
 app = typer.Typer(
     name="hulan",
@@ -19,6 +20,7 @@ app = typer.Typer(
 imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_help=True)
 personal_keys = typer.Typer(help="个人信息的密钥。Keys of personal fields.", no_args_is_help=True)
 maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
+audits = typer.Typer(help="审计。The audit.", no_args_is_help=True)
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     run.up, run.serve, run.worker, run.migrate, run.retention, inspect.replay, inspect.explain, inspect.fsck,
@@ -36,15 +38,20 @@ for name, command in (
     ("list", keys.list_keys), ("new", keys.new), ("rotate", keys.rotate_keys), ("destroy", keys.destroy),
 ):  # fmt: skip
     personal_keys.command(name)(command)
+for command in (audit.verify, audit.checkpoint, audit.show):
+    audits.command()(command)
 app.add_typer(imports, name="import")
 app.add_typer(personal_keys, name="keys")
 app.add_typer(maps, name="map")
+app.add_typer(audits, name="audit")
 
 
 def main() -> None:
     """Entry point. SIGTERM and SIGHUP end the command as Ctrl-C does, so that what it started is stopped too."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+    # The audit names the process that changed a row when nobody else is named.
+    os.environ.setdefault("PGAPPNAME", " ".join(["hulan", *sys.argv[1:2]]))
     app()
 
 

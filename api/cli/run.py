@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
 from api.app import create_app
+from api.audit_chain import Algorithm
+from api.audit_checkpoint import AuditKeys, make_checkpoint
 from api.cli.screen import out, plain_errors, say
 from api.clock import EventClock, SystemClock
 from api.cluster import ClusterError
@@ -120,7 +123,7 @@ def migrate(
                 version = migrate_schema(engine, keyring=open_keyring(settings))
                 _rebase_if(engine, restored)
         else:
-            engine = open_engine(settings.database_url)
+            engine = open_engine(settings.database_url, audit_hash=settings.audit_hash)
             version = migrate_schema(engine, keyring=open_keyring(settings))
             _rebase_if(engine, restored)
         out.print(f"数据库结构版本 / schema version: {version}")
@@ -173,7 +176,16 @@ def _rebase_if(engine: Engine, is_restored: bool) -> None:
 
 def make_worker(settings: Settings, engine: Engine) -> Worker:
     """A worker as the settings say. Raises ``KeyringError``: it could not open the numbers that it sends to."""
+    keys = AuditKeys.open(settings.data_dir)
+    between = timedelta(minutes=settings.audit_checkpoint_minutes)
+
+    def sign_audit() -> object:
+        algorithm, at = Algorithm(settings.audit_hash), SystemClock().now()
+        return make_checkpoint(engine, keys, at=at, algorithm=algorithm, unless_since=between / 2)
+
     return Worker(
+        sign_audit=sign_audit,
+        audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
         gateway=open_gateway(settings, _show_message),
         clock=EventClock() if settings.clock == "event" else SystemClock(),

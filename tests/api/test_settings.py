@@ -58,6 +58,8 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PORT": "http"}, ["HULAN_PORT"]),
         ({"LEASE_SECONDS": "0"}, ["HULAN_LEASE_SECONDS"]),
         ({"LOG_LEVEL": "loud"}, ["HULAN_LOG_LEVEL", "'debug'"]),
+        ({"AUDIT_HASH": "md5"}, ["HULAN_AUDIT_HASH", "sm3"]),
+        ({"AUDIT_CHECKPOINT_MINUTES": "0"}, ["HULAN_AUDIT_CHECKPOINT_MINUTES"]),
         ({"BATCH_SIZE": "0", "CLOCK": "sundial"}, ["HULAN_BATCH_SIZE", "HULAN_CLOCK"]),
     ],
 )

@@ -57,7 +57,7 @@ def test_synthetic_evening_runs_from_fix_to_sms_and_heatmap(data_dir: Path) -> N
         assert "小丽" not in content
         assert "138000001" not in content
     reference = re.findall(r"hulan explain ([0-9A-F]{8})", output.replace("\n", ""))[0]
-    told = run_hulan(data_dir / "demo", "explain", reference, HULAN_DEMO="true")
+    told = run_hulan(data_dir / "demo", "explain", reference, "--purpose", "演示", HULAN_DEMO="true")
     for word in (
         "决定书 order",
         "条件 condition",
@@ -86,5 +86,5 @@ def test_real_tracks_and_places_run_through_the_same_path(data_dir: Path, real_d
     assert figure(output, "警报 alerts") > 0
     assert figure(output, "已发送 sent") == figure(output, "通知 notifications") > 0
     reference = re.findall(r"hulan explain ([0-9A-F]{8})", output.replace("\n", ""))[0]
-    told = run_hulan(data_dir / "demo", "explain", reference, HULAN_DEMO="true")
+    told = run_hulan(data_dir / "demo", "explain", reference, "--purpose", "演示", HULAN_DEMO="true")
     assert "合成附不诉〔2008〕" in told

@@ -1,0 +1,120 @@
+"""The audit as the program uses it: who acts, for what purpose, and what was looked at.
+
+Changes of audited tables need no call: triggers of the database write them. Who did it is taken from the transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+SHORTEST_PURPOSE = 2
+"""Characters: 核查 is a purpose."""
+
+AUDITED_TABLES = (
+    "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
+    "alert_violation", "notification", "fix_set_aside", "retention_run",
+)  # fmt: skip
+"""Every row of these is compared with its last entry. The log of fixes and what is derived from it are
+not: see ADR 0015."""
+
+
+class LookKind(StrEnum):
+    """What an application may note beside changed rows."""
+
+    EXPLAIN = "look_explain"
+    TRACK = "look_track"
+    MAP = "look_map"
+    PERSON = "look_person"
+    EXPORT = "export"
+    LOG_IN = "log_in"
+    LOG_IN_REFUSED = "log_in_refused"
+    LOG_OUT = "log_out"
+    DECISION = "decision"
+    BREAK_GLASS = "break_glass"
+
+
+class PurposeMissingError(ValueError):
+    """Somebody wanted to see a person's data without saying what for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEntry:
+    """An entry as people read it; ``at`` is aware."""
+
+    position: int
+    at: datetime
+    kind: str
+    actor: str
+    purpose: str
+    what: str
+    subject_no: int | None
+
+
+def acting_as(connection: Connection, *, actor: str, purpose: str = "", request_id: str = "") -> None:
+    """Say who acts until the transaction ends; every entry of it carries this.
+
+    Without it an entry is by ``system:`` and the name of the process.
+    """
+    connection.execute(
+        text(
+            "SELECT set_config('hulan.actor', :actor, true), set_config('hulan.purpose', :purpose, true),"
+            " set_config('hulan.request_id', :request_id, true)"
+        ),
+        {"actor": actor, "purpose": purpose, "request_id": request_id},
+    )
+
+
+def record_look(
+    connection: Connection,
+    kind: LookKind,
+    *,
+    actor: str,
+    purpose: str | None,
+    subject_no: int | None,
+    detail: str,
+    request_id: str = "",
+) -> None:
+    """Note that ``actor`` sees data of a person. Commit before showing anything.
+
+    ``detail`` names what is seen by ids, never by names. Raises :class:`PurposeMissingError` without a purpose.
+    """
+    stated = "" if purpose is None else purpose.strip()
+    if len(stated) < SHORTEST_PURPOSE:
+        raise PurposeMissingError(
+            "查阅个人数据须说明目的，例如 --purpose 核查警报"
+            " / to see data of a person, state what for, e.g. --purpose 'check of the alert'"
+        )
+    acting_as(connection, actor=actor, purpose=stated, request_id=request_id)
+    record_event(connection, kind, subject_no=subject_no, detail=detail)
+
+
+def record_event(connection: Connection, kind: LookKind, *, subject_no: int | None, detail: str) -> None:
+    """Note what changes no row and needs no purpose, such as a log-in. No names in ``detail``."""
+    connection.execute(
+        text("SELECT audit_note(:kind, :subject_no, :detail)"),
+        {"kind": str(kind), "subject_no": subject_no, "detail": detail},
+    )
+
+
+def last_entries(connection: Connection, *, subject_no: int | None = None, most: int) -> Sequence[ShownEntry]:
+    """The newest entries, the newest last; of one subject, if one is named."""
+    of_subject = "" if subject_no is None else "WHERE subject_no = :subject_no"
+    rows = connection.execute(
+        text(f"SELECT * FROM audit_entry {of_subject} ORDER BY position DESC LIMIT :most"),
+        {"subject_no": subject_no, "most": most} if of_subject else {"most": most},
+    ).all()
+    return [
+        ShownEntry(
+            position=row.position,
+            at=row.at,
+            kind=row.kind,
+            actor=row.actor,
+            purpose=row.purpose,
+            what=row.detail if row.table_name is None else f"{row.table_name} {row.row_key}",
+            subject_no=row.subject_no,
+        )
+        for row in reversed(rows)
+    ]
