@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from api.cli import demo, inspect, load, quality, run
+from api.cli import account, demo, inspect, load, quality, run
 
 app = typer.Typer(
     name="hulan",
@@ -33,6 +33,8 @@ for command in _IMPORTS:
 maps.command("venues")(inspect.map_venues)
 app.add_typer(imports, name="import")
 app.add_typer(maps, name="map")
+for name in ("account", "token", "device", "division", "team"):
+    app.add_typer(getattr(account, name), name=name)
 
 
 def main() -> None:
