@@ -10,11 +10,20 @@ revision = "0007"
 down_revision = "0003"
 
 ROLES = """
+-- A server's administrator may have made it already, and given it to us: then no right to make roles is needed.
 DO $$ BEGIN
-    CREATE ROLE hulan_app NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hulan_app') THEN
+        CREATE ROLE hulan_app NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-GRANT hulan_app TO CURRENT_USER;
+DO $$ BEGIN
+    GRANT hulan_app TO CURRENT_USER;
+EXCEPTION WHEN insufficient_privilege THEN
+    IF NOT pg_has_role(CURRENT_USER, 'hulan_app', 'MEMBER') THEN
+        RAISE EXCEPTION 'let the administrator of the server run: GRANT hulan_app TO %', CURRENT_USER;
+    END IF;
+END $$;
 GRANT USAGE ON SCHEMA public TO hulan_app;
 """
 
