@@ -8,10 +8,15 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from api import errors
+from api.access.gate import Gate
+from api.access.log_in import LogIn
+from api.access.policy import policies_of
+from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
 from api.inbox import Inbox
-from api.routes import health, positions
+from api.routes import account, accounts, health, positions, session, subjects
+from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
 """In the body of one request: far more than the most fixes take, far less than would fill the memory."""
@@ -25,14 +30,27 @@ class Services:
     devices: DeviceRegister
     inbox: Inbox
     clock: SystemClock
+    gate: Gate
     trusts_received_at: bool
 
 
-def create_app(*, engine: Engine, secret: bytes, clock: SystemClock, trusts_received_at: bool = False) -> FastAPI:
-    """The application. ``trusts_received_at`` only for replays of history in the demo."""
+def create_app(
+    *,
+    engine: Engine,
+    secret: bytes,
+    clock: SystemClock,
+    trusts_received_at: bool = False,
+    session_times: SessionTimes | None = None,
+) -> FastAPI:
+    """The application. ``trusts_received_at`` only for replays of history in the demo.
+
+    It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
+    """
+    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        policies_of(app)
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         with Inbox(engine) as inbox:
@@ -41,13 +59,14 @@ def create_app(*, engine: Engine, secret: bytes, clock: SystemClock, trusts_rece
                 devices=DeviceRegister(engine, secret),
                 inbox=inbox,
                 clock=clock,
+                gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
                 trusts_received_at=trusts_received_at,
             )
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
-    app = FastAPI(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
+    app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    app.include_router(positions.router)
-    app.include_router(health.router)
+    for module in (positions, health, session, account, accounts, subjects):
+        app.include_router(module.router)
     return app

@@ -46,6 +46,21 @@ def add_device(connection: Connection, subject_no: int, secret: bytes) -> str:
     return token
 
 
+def revoke_devices(connection: Connection, subject_no: int, *, now: datetime) -> int:
+    """Revoke every device of a subject; returns how many were in force."""
+    done = connection.execute(
+        text("UPDATE device SET revoked_at = :now WHERE subject_no = :subject_no AND revoked_at IS NULL"),
+        {"now": now, "subject_no": subject_no},
+    )
+    return done.rowcount
+
+
+def reissue_device(connection: Connection, subject_no: int, secret: bytes, *, now: datetime) -> str:
+    """A device in place of those a subject had, for a lost or stolen telephone; returns its token, shown once."""
+    revoke_devices(connection, subject_no, now=now)
+    return add_device(connection, subject_no, secret)
+
+
 def spans_of(connection: Connection, subject_no: int) -> tuple[tuple[datetime, datetime], ...]:
     """When the subject's orders are in force, whatever their version: a fix from before a variation is still wanted."""
     rows = connection.execute(

@@ -1,7 +1,9 @@
 """Which error becomes which HTTP status. Domain errors know no HTTP."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -13,6 +15,46 @@ from starlette.exceptions import HTTPException
 
 class UnknownDeviceError(Exception):
     """The device token is missing, unknown or revoked."""
+
+
+class WrongCredentialsError(Exception):
+    """Name, password or code are not right together; which of them is not said."""
+
+
+class NotSignedInError(Exception):
+    """No session and no token, or one that is unknown, ended or revoked."""
+
+
+class CodeMissingError(Exception):
+    """The password was right, the code of the second factor is still to come."""
+
+
+class FirstPasswordError(Exception):
+    """The first password must be changed before anything else."""
+
+
+class NotAllowedError(Exception):
+    """The account's role or the token's scope does not go with the route."""
+
+
+class ForgedRequestError(Exception):
+    """An unsafe request without the token of its session, or sent by another site's page."""
+
+
+class NotThereError(Exception):
+    """Nothing there that the caller may see: the same answer whether it exists or not."""
+
+
+class RefusedInputError(ValueError):
+    """A value was read and cannot be taken."""
+
+
+class TooManyAttemptsError(Exception):
+    """Too many failures for this name, or from this address."""
+
+    def __init__(self, *, wait: timedelta) -> None:
+        super().__init__("too many attempts")
+        self.headers = {"Retry-After": str(max(1, ceil(wait.total_seconds())))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +72,7 @@ _NOT_STORED = Problem(
     message="数据库暂不可用，未保存，请稍后重发 / not stored, the database is not available: send the same again later",
 )
 _BAD_REQUEST = Problem(status=422, code="bad_request", message="请求无法解析 / the request cannot be read")
+_NOT_FOUND = Problem(status=404, code="not_found", message="没有这个地址 / there is no such page")
 
 PROBLEMS: dict[type[Exception], Problem] = {
     UnknownDeviceError: Problem(
@@ -37,6 +80,45 @@ PROBLEMS: dict[type[Exception], Problem] = {
         code="unknown_device",
         message="设备令牌缺失、未知或已吊销 / the device token is missing, unknown or revoked: send it as"
         " `Authorization: Bearer TOKEN`",
+    ),
+    WrongCredentialsError: Problem(
+        status=401,
+        code="wrong_credentials",
+        message="登录名、密码或验证码不正确 / name, password or code is not right",
+    ),
+    NotSignedInError: Problem(
+        status=401, code="not_signed_in", message="请先登录，或令牌已失效 / log in first, or the token is not valid"
+    ),
+    CodeMissingError: Problem(
+        status=403, code="code_missing", message="请先完成两步验证 / the second factor comes first: POST /session/totp"
+    ),
+    FirstPasswordError: Problem(
+        status=403,
+        code="first_password",
+        message="请先修改初始密码 / change the first password before anything else: POST /account/password",
+    ),
+    NotAllowedError: Problem(
+        status=403, code="not_allowed", message="您的角色不能执行此操作 / your role or token does not allow this"
+    ),
+    ForgedRequestError: Problem(
+        status=403,
+        code="csrf",
+        message="请求缺少会话校验码，请刷新页面后重试 / the request lacks the session's X-CSRF-Token: reload the page",
+    ),
+    NotThereError: _NOT_FOUND,
+    RefusedInputError: Problem(
+        status=422,
+        code="refused",
+        message="内容不符合要求。密码：12 至 256 个字符，至少 6 种，不含登录名，与旧密码不同；"
+        "令牌：不超出账号的角色，最长 365 天"
+        " / refused. A password: 12 to 256 characters, 6 different ones, without the log-in name, not the old one;"
+        " a token: within the roles of its account, 365 days at most",
+    ),
+    TooManyAttemptsError: Problem(
+        status=429,
+        code="too_many_attempts",
+        message="尝试次数过多，请稍后再试，或请安全管理员解锁"
+        " / too many attempts: wait, or ask the security administrator",
     ),
     SQLAlchemyError: _NOT_STORED,
     # COPY and array inserts run on the driver itself, whose errors SQLAlchemy does not see.
@@ -52,7 +134,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
 
 HTTP_PROBLEMS: dict[int, Problem] = {
     400: _BAD_REQUEST,
-    404: Problem(status=404, code="not_found", message="没有这个地址 / there is no such page"),
+    404: _NOT_FOUND,
     405: Problem(status=405, code="method_not_allowed", message="不支持此方法 / this method is not possible here"),
     413: Problem(status=413, code="too_large", message="请求过大，请分批发送 / too large: send it in several requests"),
 }
@@ -68,7 +150,10 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(_request: Request, error: Exception) -> JSONResponse:
-    return _response(next(found for kind, found in PROBLEMS.items() if isinstance(error, kind)))
+    response = _response(next(found for kind, found in PROBLEMS.items() if isinstance(error, kind)))
+    if isinstance(error, TooManyAttemptsError):
+        response.headers.update(error.headers)
+    return response
 
 
 def _answer_validation(_request: Request, error: Exception) -> JSONResponse:

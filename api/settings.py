@@ -51,6 +51,16 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="监听地址 / address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="监听端口 / port to listen on")
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="可信反向代理的地址，以逗号分隔 / proxies whose X-Forwarded-For is believed, comma-separated",
+    )
+    session_idle_minutes: float = Field(
+        30.0, gt=0, le=24 * 60, description="会话闲置多少分钟后失效 / minutes unused after which a session ends"
+    )
+    session_hours: float = Field(
+        12.0, gt=0, le=24 * 7, description="会话最长小时数 / hours after which a session ends anyhow"
+    )
     gateway: Literal["console", "http"] = Field("console", description="短信通道 / where messages go")
     gateway_url: str | None = Field(None, description="HTTP 短信网关地址 / URL of the HTTP gateway")
     lease_seconds: float = Field(10.0, gt=0, description="分片租约秒数 / how long a worker holds its shards unheard")

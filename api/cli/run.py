@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
+from api.access.sessions import SessionTimes
 from api.app import create_app
 from api.audit_chain import Algorithm
 from api.audit_checkpoint import AuditKeys, make_checkpoint
@@ -210,10 +211,20 @@ def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
         secret=secret_of(settings),
         clock=SystemClock(),
         trusts_received_at=settings.clock == "event",
+        session_times=SessionTimes(
+            idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
+        ),
     )
     # No access log: addresses and query strings are personal data.
     return _AnnouncedServer(
-        uvicorn.Config(app, host=settings.host, port=settings.port, access_log=False, log_config=None)
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            log_config=None,
+            forwarded_allow_ips=settings.trusted_proxies,
+        )
     )
 
 

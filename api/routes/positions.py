@@ -4,11 +4,11 @@ import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from api.access.policy import DEVICE
 from api.devices import Permit
 from api.inbox import QUALITY
 from geo.datum import Datum
@@ -59,18 +59,17 @@ class FixIn(BaseModel):
         )
 
 
-@router.post("/positions", status_code=201)
+@router.post("/positions", status_code=201, dependencies=[Depends(DEVICE)])
 async def post_positions(
     request: Request,
     body: Annotated[Any, Body(description='one fix, or {"fixes": [...]}')],
-    authorization: Annotated[str | None, Header()] = None,
 ) -> JSONResponse:
     """Store fixes. 201: those not under ``refused`` are on disk. 422: none could be taken, and why.
 
     Fixes outside the validity of the subject's order are refused and not stored (design.md, invariant 8).
     """
     services = request.app.state.services
-    permit = await run_in_threadpool(services.devices.permit_for, authorization)
+    permit = request.state.permit
     items = body["fixes"] if isinstance(body, dict) and isinstance(body.get("fixes"), list) else [body]
     if len(items) > MOST_FIXES:
         return JSONResponse(

@@ -1,0 +1,1 @@
+"""Who may do what: accounts, sessions, tokens, the policy of each route, and the database's own view of the caller."""

@@ -1,0 +1,40 @@
+"""Who makes a request, and the database as that account sees it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from api.access.roles import AccountRole, Scope
+
+APPLICATION_ROLE = "hulan_app"
+"""Owns nothing and cannot bypass row-level security (migration 0007)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An account that has proved who it is. ``session_hash`` is ``None`` for a token, ``scopes`` for a session."""
+
+    account_no: int
+    account_id: UUID
+    login_name: str
+    roles: frozenset[AccountRole]
+    session_hash: bytes | None = None
+    scopes: frozenset[Scope] | None = None
+    is_full: bool = True
+    must_change_password: bool = False
+    has_totp: bool = False
+
+
+@contextmanager
+def acting_as(engine: Engine, account_id: UUID) -> Iterator[Connection]:
+    """One transaction under the application's role, in which the database shows what the account may see.
+
+    Both settings end with the transaction, so that a pooled connection never keeps them.
+    """
+    with engine.begin() as connection:
+        connection.execute(text(f"SET LOCAL ROLE {APPLICATION_ROLE}"))
+        connection.execute(text("SELECT set_config('hulan.account_id', :account, true)"), {"account": str(account_id)})
+        yield connection

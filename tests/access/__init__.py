@@ -1,0 +1,1 @@
+"""Tests of accounts, sessions, tokens and of who may see what."""

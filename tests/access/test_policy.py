@@ -1,0 +1,102 @@
+"""Every route declares who may call it; one that does not keeps the program from starting."""
+
+import asyncio
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from sqlalchemy import Engine
+from starlette.routing import Route
+
+from api.access.policy import ANYONE, SESSION, AccessPolicy, UndeclaredRouteError, Who, policies_of
+from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope, scopes_open_to
+from api.app import create_app
+from api.clock import FixedClock
+from tests.api.live_server import NOW
+from tests.make import SECRET
+
+
+@pytest.fixture
+def app(engine: Engine) -> FastAPI:
+    return create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW))
+
+
+def planted() -> None:
+    """A route of the future."""
+
+
+def test_every_route_declares_its_policy(app: FastAPI) -> None:
+    policies = policies_of(app)
+    assert len(policies) >= 15
+    assert {name for name, policy in policies.items() if policy.who is Who.ANYONE} == {"GET /health", "POST /session"}
+    assert {name for name, policy in policies.items() if policy.who is Who.DEVICE} == {"POST /positions"}
+
+
+def test_a_route_without_a_policy_is_noticed_wherever_it_is_added(app: FastAPI) -> None:
+    app.add_api_route("/planted", planted)
+    with pytest.raises(UndeclaredRouteError, match="/planted"):
+        policies_of(app)
+
+
+def test_a_route_without_a_policy_in_a_router_inside_a_router_is_noticed(app: FastAPI) -> None:
+    inner, outer = APIRouter(), APIRouter()
+    inner.add_api_route("/planted", planted, methods=["POST"])
+    outer.include_router(inner, prefix="/inner")
+    app.include_router(outer, prefix="/outer")
+    with pytest.raises(UndeclaredRouteError, match="/outer/inner/planted"):
+        policies_of(app)
+
+
+def test_a_mounted_application_is_noticed(app: FastAPI) -> None:
+    app.mount("/planted", FastAPI())
+    with pytest.raises(UndeclaredRouteError, match="/planted"):
+        policies_of(app)
+
+
+def test_a_plain_route_is_noticed(app: FastAPI) -> None:
+    app.router.routes.append(Route("/planted", planted))
+    with pytest.raises(UndeclaredRouteError, match="/planted"):
+        policies_of(app)
+
+
+def test_two_policies_are_one_too_many(app: FastAPI) -> None:
+    app.add_api_route("/planted", planted, dependencies=[Depends(SESSION), Depends(ANYONE)])
+    with pytest.raises(UndeclaredRouteError, match="2 access policies"):
+        policies_of(app)
+
+
+def test_a_route_with_a_policy_is_taken(app: FastAPI) -> None:
+    app.add_api_route("/planted", planted, dependencies=[Depends(SESSION)])
+    assert policies_of(app)["GET /planted"] == SESSION
+
+
+def test_the_server_does_not_start_with_an_undeclared_route(app: FastAPI) -> None:
+    app.add_api_route("/planted", planted)
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    with pytest.raises(UndeclaredRouteError, match="/planted"):
+        asyncio.run(start())
+
+
+def test_no_policy_and_no_scope_lets_an_administrator_read_cases(app: FastAPI) -> None:
+    for name, policy in policies_of(app).items():
+        if "/subjects" in name:
+            assert not policy.roles & ADMINISTRATORS, name
+    for role in ADMINISTRATORS:
+        assert Scope.CASES_READ not in scopes_open_to(frozenset({role}))
+    assert frozenset(AccountRole) == ADMINISTRATORS | OFFICERS
+
+
+def test_a_policy_with_a_scope_is_open_to_roles_that_can_have_it(app: FastAPI) -> None:
+    for name, policy in policies_of(app).items():
+        if policy.who is Who.SESSION_OR_TOKEN:
+            assert policy.scope is not None, f"{name}: no token could call it"
+            assert all(policy.scope in scopes_open_to(frozenset({role})) for role in policy.roles), name
+        else:
+            assert policy.scope is None, f"{name}: a scope that no token can use"
+
+
+def test_policies_are_values() -> None:
+    assert AccessPolicy(who=Who.SESSION) == SESSION
