@@ -117,15 +117,15 @@ def findings_of(connection: Connection, subject_no: int) -> None:
     of_order = "FROM condition c JOIN supervision_order o USING (order_no), zone z WHERE o.subject_no = :no LIMIT 1"
     for statement in (
         "INSERT INTO episode (episode_id, subject_no, condition_no, zone_no, tier, started_at, last_inside_at,"
-        " possible_at, peak_probability, fix_count, is_entry, is_undecidable)"
-        f" SELECT :key, :no, condition_no, zone_no, 'probable', :at, :at, :at, 1, 1, true, false {of_order}",
+        " possible_at, peak_probability, fix_count, is_entry, is_undecidable, is_crossing)"
+        f" SELECT :key, :no, condition_no, zone_no, 'probable', :at, :at, :at, 1, 1, true, false, false {of_order}",
         "INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind,"
         " started_at, decided_at, known_at, probability, engine_version, policy_version)"
         f" SELECT :key, :key, :no, o.order_no, condition_no, zone_no, 'entry', :at, :at, :at, 1, 'e', 'p' {of_order}",
         "INSERT INTO alert VALUES (:key, :no, 'entry', 'open', :at, :at, false)",
         "INSERT INTO alert_violation VALUES (:key, :key)",
-        "INSERT INTO notification (notification_id, alert_id, recipient_id, role, phone, template, text, decided_at,"
-        " known_at) SELECT :key, :key, recipient_id, role, phone, 't', 't', :at, :at FROM recipient"
+        "INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, decided_at,"
+        " known_at) SELECT :key, :key, recipient_id, role, 't', 't', :at, :at FROM recipient"
         " WHERE subject_no = :no",
     ):
         connection.execute(text(statement), values)

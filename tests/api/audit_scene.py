@@ -1,19 +1,24 @@
 """Two rows or more in every audited table, and the hand of someone who may do anything to the database."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, make_url, text
 
 from alerts.alert import Role
+from api.audit_chain import Fault
+from api.audit_verify import Report, verify
 from api.database import open_engine
 from tests.make import Person, a_bar, a_person
 
 FINDINGS = """
 INSERT INTO episode (episode_id, subject_no, condition_no, zone_no, tier, started_at, last_inside_at, possible_at,
-    decided_at, peak_probability, fix_count, is_entry, is_undecidable)
+    decided_at, peak_probability, fix_count, is_entry, is_undecidable, is_crossing)
 SELECT gen_random_uuid(), o.subject_no, c.condition_no, z.zone_no, 'probable', '2026-03-20T14:10Z', '2026-03-20T14:30Z',
-    '2026-03-20T14:10Z', '2026-03-20T14:13Z', 0.99, 20, true, false
+    '2026-03-20T14:10Z', '2026-03-20T14:13Z', 0.99, 20, true, false, false
 FROM supervision_order o JOIN condition c USING (order_no), zone z WHERE z.name = '合成酒吧';
 INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind, started_at,
     decided_at, known_at, probability, engine_version, policy_version)
@@ -23,8 +28,8 @@ FROM episode e JOIN condition c USING (condition_no);
 INSERT INTO alert (alert_id, subject_no, kind, state, opened_at, last_event_at, is_late)
 SELECT gen_random_uuid(), v.subject_no, v.kind, 'open', v.decided_at, v.decided_at, false FROM violation v;
 INSERT INTO alert_violation SELECT a.alert_id, v.violation_id FROM alert a JOIN violation v USING (subject_no);
-INSERT INTO notification (notification_id, alert_id, recipient_id, role, phone, template, text, decided_at, known_at)
-SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, r.phone, 'entry', '合成短信' || a.subject_no, a.opened_at,
+INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, decided_at, known_at)
+SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, 'entry', '合成短信' || a.subject_no, a.opened_at,
     a.opened_at FROM alert a JOIN recipient r USING (subject_no);
 INSERT INTO fix_set_aside SELECT subject_no, '2026-03-20T14:00Z', 1, 'reason ' || subject_no, now() FROM subject;
 INSERT INTO retention_run (partition_name, from_at, to_at, fix_count, keep_days)
@@ -58,3 +63,69 @@ def behind_the_back(engine: Engine) -> Iterator[Connection]:
             yield connection
     finally:
         master.dispose()
+
+
+KEYS = {
+    "zone": "zone_no", "subject": "subject_no", "device": "device_id", "supervision_order": "order_no",
+    "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
+    "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
+    "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
+}  # fmt: skip
+
+ONE_BYTE = {
+    "zone": ("geometry", "ST_Translate(geometry, 0.0000000001, 0)"),
+    "subject": ("birth_date", "birth_date + 1"),
+    "device": ("token_hash", "set_byte(token_hash, 0, (get_byte(token_hash, 0) + 1) % 256)"),
+    "supervision_order": ("document_number", "overlay(document_number placing '7' from 13)"),
+    "condition": ("tolerance_m", "tolerance_m + 1e-9"),
+    "recipient": ("phone", "set_byte(phone, 20, (get_byte(phone, 20) + 1) % 256)"),
+    "violation": ("state", "'dismissed'"),
+    "alert": ("opened_at", "opened_at + interval '1 microsecond'"),
+    "notification": ("text", "text || ' '"),
+    "fix_set_aside": ("reason", "reason || '.'"),
+    "retention_run": ("fix_count", "fix_count + 1"),
+}
+"""One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
+
+ANOTHER = {
+    "zone": {"zone_no": "zone_no + 1000", "zone_id": "gen_random_uuid()", "source_id": "source_id || 'x'"},
+    "subject": {"subject_no": "subject_no + 1000", "subject_id": "gen_random_uuid()"},
+    "device": {"device_id": "gen_random_uuid()", "token_hash": "token_hash || token_hash"},
+    "supervision_order": {"order_no": "order_no + 1000", "order_id": "gen_random_uuid()"},
+    "condition": {"condition_no": "condition_no + 1000"},
+    "recipient": {"recipient_id": "gen_random_uuid()"},
+    "violation": {"violation_id": "gen_random_uuid()"},
+    "alert": {"alert_id": "gen_random_uuid()"},
+    "alert_violation": {"violation_id": "gen_random_uuid()"},
+    "notification": {"notification_id": "gen_random_uuid()"},
+    "fix_set_aside": {"fix_key": "fix_key + 1"},
+    "retention_run": {"partition_name": "partition_name || 'x'"},
+}
+"""A copy of a row under another key."""
+
+
+def checked(engine: Engine, tmp_path: Path, since: datetime | None = None) -> Report:
+    return verify(engine, tmp_path, since=since)
+
+
+def the_fault(engine: Engine, tmp_path: Path) -> Fault:
+    faults = checked(engine, tmp_path).faults
+    assert len(faults) == 1, faults
+    return faults[0]
+
+
+def in_threads(work: Callable[[], None], count: int) -> None:
+    failures: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []

@@ -2,63 +2,23 @@
 
 import random
 import stat
-import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from api.audit import AUDITED_TABLES, LookKind, PurposeMissingError, acting_as, last_entries, record_event, record_look
-from api.audit_chain import Algorithm, Fault, FaultKind, linked
+from api.audit_chain import Algorithm, FaultKind, linked
 from api.audit_checkpoint import AuditKeys, make_checkpoint
-from api.audit_verify import Report, _entries, verify
+from api.audit_verify import _entries
 from api.database import open_engine
-from tests.api.audit_scene import behind_the_back, fill
+from tests.api.audit_scene import ANOTHER, KEYS, ONE_BYTE, behind_the_back, checked, fill, in_threads, the_fault
 from tests.make import a_person
 
 NOW = datetime(2026, 3, 21, tzinfo=UTC)
-
-KEYS = {
-    "zone": "zone_no", "subject": "subject_no", "device": "device_id", "supervision_order": "order_no",
-    "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
-    "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
-    "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
-}  # fmt: skip
-
-ONE_BYTE = {
-    "zone": ("geometry", "ST_Translate(geometry, 0.0000000001, 0)"),
-    "subject": ("birth_date", "birth_date + 1"),
-    "device": ("token_hash", "set_byte(token_hash, 0, (get_byte(token_hash, 0) + 1) % 256)"),
-    "supervision_order": ("document_number", "overlay(document_number placing '7' from 13)"),
-    "condition": ("tolerance_m", "tolerance_m + 1e-9"),
-    "recipient": ("phone", "overlay(phone placing '9' from 11)"),
-    "violation": ("state", "'dismissed'"),
-    "alert": ("opened_at", "opened_at + interval '1 microsecond'"),
-    "notification": ("text", "text || ' '"),
-    "fix_set_aside": ("reason", "reason || '.'"),
-    "retention_run": ("fix_count", "fix_count + 1"),
-}
-"""One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
-
-ANOTHER = {
-    "zone": {"zone_no": "zone_no + 1000", "zone_id": "gen_random_uuid()", "source_id": "source_id || 'x'"},
-    "subject": {"subject_no": "subject_no + 1000", "subject_id": "gen_random_uuid()"},
-    "device": {"device_id": "gen_random_uuid()", "token_hash": "token_hash || token_hash"},
-    "supervision_order": {"order_no": "order_no + 1000", "order_id": "gen_random_uuid()"},
-    "condition": {"condition_no": "condition_no + 1000"},
-    "recipient": {"recipient_id": "gen_random_uuid()"},
-    "violation": {"violation_id": "gen_random_uuid()"},
-    "alert": {"alert_id": "gen_random_uuid()"},
-    "alert_violation": {"violation_id": "gen_random_uuid()"},
-    "notification": {"notification_id": "gen_random_uuid()"},
-    "fix_set_aside": {"fix_key": "fix_key + 1"},
-    "retention_run": {"partition_name": "partition_name || 'x'"},
-}
-"""A copy of a row under another key."""
 
 every_table = pytest.mark.parametrize("table", AUDITED_TABLES)
 
@@ -74,16 +34,6 @@ def where(table: str) -> str:
 def columns_of(connection: Connection, table: str) -> list[str]:
     query = "SELECT column_name FROM information_schema.columns WHERE table_name = :table ORDER BY ordinal_position"
     return list(connection.execute(text(query), {"table": table}).scalars())
-
-
-def checked(engine: Engine, tmp_path: Path, since: datetime | None = None) -> Report:
-    return verify(engine, tmp_path, since=since)
-
-
-def the_fault(engine: Engine, tmp_path: Path) -> Fault:
-    faults = checked(engine, tmp_path).faults
-    assert len(faults) == 1, faults
-    return faults[0]
 
 
 def sign(engine: Engine, tmp_path: Path, *, minutes: int = 0) -> None:
@@ -462,165 +412,3 @@ def test_the_key_is_for_its_owner_alone_and_the_public_one_is_beside_it(tmp_path
     assert stat.S_IMODE((tmp_path / "audit" / "private.pem").stat().st_mode) == 0o600
     assert "PUBLIC KEY" in (tmp_path / "audit" / f"{keys.key_id}.pub").read_text()
     assert AuditKeys.open(tmp_path).key_id == keys.key_id
-
-
-# ---- it cannot be switched off
-
-
-@pytest.fixture
-def application(engine: Engine) -> Iterator[Connection]:
-    """A connection of a role that may read and write every business table, and owns none: ``SET ROLE`` stands for its
-    log-in."""
-    fill(engine)
-    with engine.begin() as connection:
-        if not connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = 'hulan_application_of_tests'")).scalar():
-            connection.execute(text("CREATE ROLE hulan_application_of_tests NOLOGIN"))
-            connection.execute(text("GRANT hulan_application_of_tests TO hulan"))
-        connection.execute(
-            text(
-                f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON {', '.join(AUDITED_TABLES)}"
-                " TO hulan_application_of_tests"
-            )
-        )
-    with engine.connect() as connection:
-        connection.execute(text("SET ROLE hulan_application_of_tests"))
-        connection.commit()
-        yield connection
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "ALTER TABLE zone DISABLE TRIGGER ALL",
-        "DROP TRIGGER audit_update ON zone",
-        "SET session_replication_role = replica",
-        "TRUNCATE zone CASCADE",
-        "TRUNCATE retention_run",
-        "DROP FUNCTION audit_rows() CASCADE",
-        "CREATE OR REPLACE FUNCTION audit_rows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        "SELECT audit_append('row_updated', 1, 'zone', '1', '', '', '')",
-        "SELECT audit_protect('zone', '')",
-        "SELECT * FROM audit_entry",
-        "INSERT INTO audit_entry DEFAULT VALUES",
-        "UPDATE audit_entry SET actor = 'x'",
-        "DELETE FROM audit_entry",
-        "TRUNCATE audit_entry",
-        "DELETE FROM audit_checkpoint",
-        "SELECT setval('audit_position', 1)",
-    ],
-)
-def test_the_application_cannot_switch_it_off(application: Connection, statement: str) -> None:
-    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner|refused"):
-        application.execute(text(statement))
-
-
-@pytest.mark.parametrize("statement", ["UPDATE audit_entry SET actor = 'x'", "DELETE FROM audit_entry",
-                                       "TRUNCATE audit_entry", "DELETE FROM audit_checkpoint"])  # fmt: skip
-def test_not_even_the_owner_changes_an_entry(engine: Engine, statement: str) -> None:
-    fill(engine)
-    with engine.connect() as connection, pytest.raises(ProgrammingError, match="refused"):
-        connection.execute(text(statement))
-
-
-def test_whatever_the_application_says_of_itself_its_changes_are_audited(
-    application: Connection, engine: Engine, tmp_path: Path
-) -> None:
-    for name, value in (("audit_chain", "77"), ("audit_hash", "none"), ("actor", ""), ("actor", "x" * 5000)):
-        application.execute(text("SELECT set_config(:name, :value, false)"), {"name": f"hulan.{name}", "value": value})
-        application.execute(text("UPDATE alert SET opened_at = opened_at + interval '1 second'"))
-        application.commit()
-    with engine.connect() as connection:
-        last = last_entries(connection, most=1)[0]
-        login = connection.execute(text("SELECT login FROM audit_entry ORDER BY position DESC LIMIT 1")).scalar_one()
-    assert (last.kind, last.actor, login) == ("row_updated", "x" * 5000, "hulan")
-    assert checked(engine, tmp_path).faults == ()
-
-
-@pytest.mark.parametrize(
-    "statement", ["ALTER TABLE {} DISABLE TRIGGER audit_update", "DROP TRIGGER audit_update ON {}"]
-)
-def test_a_trigger_that_the_owner_switched_off_is_named(engine: Engine, tmp_path: Path, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement.format("recipient")))
-    fault = the_fault(engine, tmp_path)
-    assert (fault.kind, fault.where) == (FaultKind.UNGUARDED, "recipient")
-    assert "audit_update" in fault.detail
-
-
-def test_every_table_with_triggers_is_verified_and_no_other(engine: Engine) -> None:
-    query = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'audit_insert'"
-    with engine.connect() as connection:
-        assert set(connection.execute(text(query)).scalars()) == set(AUDITED_TABLES)
-    assert set(KEYS) == set(ANOTHER) == set(ONE_BYTE) | {"alert_violation"} == set(AUDITED_TABLES)
-
-
-# ---- many at once
-
-
-def in_threads(work: Callable[[], None], count: int) -> None:
-    failures: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
-def test_writers_at_once_break_no_chain_and_do_not_wait_for_each_other(
-    engine: Engine, database_url: str, tmp_path: Path
-) -> None:
-    people = fill(engine)
-    with engine.connect() as connection:
-        before = last_entries(connection, most=1)[0].position
-    pool = open_engine(database_url, pool_size=12)
-
-    def work() -> None:
-        dice = random.Random(threading.get_ident())
-        for _ in range(25):
-            level = dice.choice(["READ COMMITTED", "REPEATABLE READ"])
-            with pool.connect().execution_options(isolation_level=level) as connection:
-                connection.execute(text("SELECT count(*) FROM zone"))  # the snapshot is taken here
-                for _ in range(dice.randint(1, 3)):
-                    subject_no = dice.choice(people).subject_no
-                    record_event(connection, LookKind.MAP, subject_no=subject_no, detail="at once")
-                (connection.rollback if dice.random() < 0.2 else connection.commit)()
-
-    in_threads(work, 8)
-    pool.dispose()
-    with engine.connect() as connection:
-        rows = connection.execute(text("SELECT count(DISTINCT chain), count(*) FROM audit_entry")).one()
-    assert rows[1] > before + 200
-    assert rows[0] <= 40, "more chains than writers could need"
-    assert checked(engine, tmp_path).faults == ()
-
-
-def test_a_long_transaction_holds_up_nobody_and_an_old_snapshot_finds_a_chain(engine: Engine, tmp_path: Path) -> None:
-    fill(engine)
-    with (
-        engine.connect().execution_options(isolation_level="REPEATABLE READ") as old,
-        engine.connect() as long,
-        engine.connect() as quick,
-    ):
-        old.execute(text("SELECT 1 FROM zone"))
-        record_event(long, LookKind.MAP, subject_no=None, detail="long")
-        quick.execute(text("SET lock_timeout = '200ms'"))
-        record_event(quick, LookKind.MAP, subject_no=None, detail="quick")
-        quick.commit()
-        long.commit()
-        record_event(old, LookKind.MAP, subject_no=None, detail="old")  # both chains have grown beyond its snapshot
-        old.commit()
-    with engine.connect() as connection:
-        chains = dict(
-            tuple(row)
-            for row in connection.execute(text("SELECT detail, chain FROM audit_entry WHERE kind = 'look_map'"))
-        )
-    assert len(set(chains.values())) == 3
-    assert checked(engine, tmp_path).faults == ()
