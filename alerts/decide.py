@@ -129,7 +129,6 @@ def _notification(alert: Alert, event: _Event, recipient: Recipient) -> Notifica
         alert_id=alert.alert_id,
         recipient_id=recipient.recipient_id,
         role=recipient.role,
-        phone=recipient.phone,
         template=template,
         text=render(template, name=case.subject.alias, at=case.violation.started_at, reference=short_reference(alert)),
         decided_at=event.at,

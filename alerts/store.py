@@ -1,34 +1,42 @@
 """Recipients, alerts and the outbox of notifications in PostGIS."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role
+from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact
 from alerts.delivery import Claim
 from alerts.gateway import Message, Receipt
 from geo.postgis import insert_columns
 from tracking.order import ConditionKind
 
+OpenPhone = Callable[[UUID, bytes, str], str | None]
+"""(recipient, sealed number, key id) → the number, or ``None`` if what is stored cannot be opened."""
 
-def add_recipient(connection: Connection, recipient: Recipient, *, name: str) -> None:
-    """Add a recipient, or update a known one."""
+UNREADABLE_NUMBER = "the recipient's number cannot be opened: restore the row of the recipient from a backup"
+
+
+def add_recipient(connection: Connection, recipient: Recipient, contact: SealedContact) -> None:
+    """Add a recipient, or update a known one, whose number stays the same: another number is another recipient."""
     connection.execute(
         text(
-            "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, rank, is_blocked)"
-            " VALUES (:recipient_id, :subject_no, :role, :name, :phone, :rank, :is_blocked)"
+            "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, phone_index, key_id, rank, is_blocked)"
+            " VALUES (:recipient_id, :subject_no, :role, :name, :phone, :phone_index, :key_id, :rank, :is_blocked)"
             " ON CONFLICT (recipient_id) DO UPDATE SET role = excluded.role, name = excluded.name,"
-            " phone = excluded.phone, rank = excluded.rank, is_blocked = excluded.is_blocked"
+            " phone = excluded.phone, phone_index = excluded.phone_index, key_id = excluded.key_id,"
+            " rank = excluded.rank, is_blocked = excluded.is_blocked"
         ),
         {
             "recipient_id": recipient.recipient_id,
             "subject_no": recipient.subject_no,
             "role": str(recipient.role),
-            "name": name,
-            "phone": recipient.phone,
+            "name": contact.name,
+            "phone": contact.phone,
+            "phone_index": contact.phone_index,
+            "key_id": contact.key_id,
             "rank": recipient.rank,
             "is_blocked": recipient.is_blocked,
         },
@@ -46,7 +54,10 @@ def block_other_recipients(connection: Connection, subject_no: int, *, keep: Col
 def recipients_of(connection: Connection, subject_nos: Collection[int]) -> dict[int, list[Recipient]]:
     """Everyone who may be told about these subjects, the blocked ones marked."""
     rows = connection.execute(
-        text("SELECT * FROM recipient WHERE subject_no = ANY(:subject_nos) ORDER BY rank, recipient_id"),
+        text(
+            "SELECT recipient_id, subject_no, role, rank, is_blocked FROM recipient"
+            " WHERE subject_no = ANY(:subject_nos) ORDER BY rank, recipient_id"
+        ),
         {"subject_nos": list(subject_nos)},
     )
     found: dict[int, list[Recipient]] = {}
@@ -56,7 +67,6 @@ def recipients_of(connection: Connection, subject_nos: Collection[int]) -> dict[
                 recipient_id=row.recipient_id,
                 subject_no=row.subject_no,
                 role=Role(row.role),
-                phone=row.phone,
                 rank=row.rank,
                 is_blocked=row.is_blocked,
             )
@@ -125,7 +135,6 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
         "alert_id": ("uuid", [item.alert_id for item in notifications]),
         "recipient_id": ("uuid", [item.recipient_id for item in notifications]),
         "role": ("text", [str(item.role) for item in notifications]),
-        "phone": ("text", [item.phone for item in notifications]),
         "template": ("text", [item.template for item in notifications]),
         "text": ("text", [item.text for item in notifications]),
         "decided_at": ("timestamptz", [item.decided_at for item in notifications]),
@@ -134,32 +143,40 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
     return insert_columns(connection, "notification", columns, on_conflict="ON CONFLICT (notification_id) DO NOTHING")
 
 
-def claim_pending(connection: Connection, *, limit: int, claim: timedelta) -> list[Claim]:
+def claim_pending(connection: Connection, *, limit: int, claim: timedelta, open_phone: OpenPhone) -> list[Claim]:
     """Take due notifications that no other worker holds; they come due again when the claim runs out.
 
-    The database's clock decides, so that workers with different clocks agree.
+    The database's clock decides, so that workers with different clocks agree. One whose number cannot be opened is
+    dead, and the others go on.
     """
     rows = connection.execute(
         text(
             # Materialized: run once, or the limit would be one per run of the subquery.
             "WITH due AS MATERIALIZED (SELECT notification_id FROM notification WHERE state = 'pending'"
             " AND due_at <= now() ORDER BY decided_at, notification_id LIMIT :limit FOR UPDATE SKIP LOCKED)"
-            " UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM due"
-            " WHERE n.notification_id = due.notification_id RETURNING n.*"
+            " UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM due, recipient r"
+            " WHERE n.notification_id = due.notification_id AND r.recipient_id = n.recipient_id"
+            " RETURNING n.*, r.phone, r.key_id"
         ),
         {"limit": limit, "claim": claim},
     ).all()
-    return [
-        Claim(
-            notification_id=row.notification_id,
-            message=Message(idempotency_key=row.notification_id, phone=row.phone, text=row.text, template=row.template),
-            role=Role(row.role),
-            decided_at=row.decided_at,
-            known_at=row.known_at,
-            attempt=row.attempt,
+    claims: list[Claim] = []
+    for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id)):
+        phone = open_phone(row.recipient_id, row.phone, row.key_id)
+        if phone is None:
+            record_dead(connection, row.notification_id, UNREADABLE_NUMBER, attempt=row.attempt)
+            continue
+        claims.append(
+            Claim(
+                notification_id=row.notification_id,
+                message=Message(idempotency_key=row.notification_id, phone=phone, text=row.text, template=row.template),
+                role=Role(row.role),
+                decided_at=row.decided_at,
+                known_at=row.known_at,
+                attempt=row.attempt,
+            )
         )
-        for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id))
-    ]
+    return claims
 
 
 def record_sent(connection: Connection, notification_id: UUID, receipt: Receipt, at: datetime) -> None:

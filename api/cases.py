@@ -8,13 +8,33 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from sqlalchemy import Connection, text
 
 from alerts.alert import Recipient, Role
 from alerts.store import add_recipient, block_other_recipients
 from api.devices import add_device
 from api.ids import shard_of
+from api.personal.blind_index import normal_phone
+from api.personal.fields import (
+    current_key,
+    others_with_id_number,
+    recipient_id_for,
+    save_identity,
+    seal_contact,
+)
+from api.personal.keyring import Keyring
+from api.personal.resident_id import check_resident_id, doubts_about
 from geo.geojson import shape_from_geojson
 from geo.shapes import ShapeError, check_shape
 from tracking.episode import derived_id
@@ -23,6 +43,10 @@ from tracking.store import ZoneDraft, add_order, add_subject, save_zones, zone_i
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 from venues.place import Rejected
+
+
+def _normal(phone: Any) -> Any:
+    return normal_phone(phone) if isinstance(phone, str) else phone
 
 
 class _Strict(BaseModel):
@@ -56,7 +80,9 @@ class RecipientIn(_Strict):
 
     role: Role
     name: str
-    phone: Annotated[str, Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")]
+    phone: Annotated[
+        str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
+    ]
     rank: int = Field(1, ge=1)
     is_blocked: bool = False
 
@@ -67,6 +93,7 @@ class CaseIn(_Strict):
     reference: Annotated[str, Field(min_length=1)]
     alias: Annotated[str, Field(min_length=1, max_length=10, description="what an SMS may carry: never the full name")]
     birth_date: date
+    name: Annotated[str, Field(min_length=1)] | None = None
     measure: Measure
     document_number: Annotated[str, Field(min_length=1)]
     deciding_organ: str
@@ -76,8 +103,15 @@ class CaseIn(_Strict):
     effective_from: AwareDatetime | None = Field(
         None, description="a variation governs from when it is imported; the correction of an error from this instant"
     )
+    id_number: str | None = Field(None, description="resident ID number: checksum and date are checked")
     conditions: Annotated[list[ConditionIn], Field(min_length=1)]
     recipients: list[RecipientIn] = []
+
+    @field_validator("id_number")
+    @classmethod
+    def _is_an_id_number(cls, text: str | None, info: ValidationInfo) -> str | None:
+        start: datetime | None = info.data.get("valid_from")
+        return None if text is None else check_resident_id(text, not_after=date.max if start is None else start.date())
 
     @model_validator(mode="after")
     def _has_a_span(self) -> Self:
@@ -94,6 +128,8 @@ class Registered:
     subject_id: UUID
     subject_no: int
     token: str | None
+    doubts: tuple[str, ...] = ()
+    """What a person should look at. Nothing was refused for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +181,10 @@ def _check_zones(case: CaseIn) -> None:
             check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
 
 
-def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: datetime) -> Registered:
+def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, secret: bytes, at: datetime) -> Registered:
     """Add a case or bring a known one up to date (a changed order is its next version).
 
-    Raises ``LookupError`` when a condition names a zone that is not there.
+    Raises ``LookupError`` when a condition names a zone that is not there, ``KeyringError`` without the current key.
     """
     subject_id = subject_id_for(case.reference)
     subject_no = add_subject(
@@ -166,28 +202,52 @@ def register_case(connection: Connection, case: CaseIn, *, secret: bytes, at: da
         at=at,
         effective_from=case.effective_from,
     )
-    named = [_recipient_id(subject_id, recipient) for recipient in case.recipients]
+    save_identity(connection, keyring, subject_no=subject_no, name=case.name, id_number=case.id_number)
+    _save_recipients(connection, case, subject_id, subject_no, keyring)
+    has_device = connection.execute(
+        text("SELECT 1 FROM device WHERE subject_no = :subject_no AND revoked_at IS NULL LIMIT 1"),
+        {"subject_no": subject_no},
+    ).one_or_none()
+    token = add_device(connection, subject_no, secret) if has_device is None else None
+    return Registered(
+        reference=case.reference,
+        subject_id=subject_id,
+        subject_no=subject_no,
+        token=token,
+        doubts=tuple(_doubts(connection, case, subject_no, keyring)),
+    )
+
+
+def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, subject_no: int, keyring: Keyring) -> None:
+    key = current_key(connection, keyring)
+    named = [
+        recipient_id_for(keyring, subject_id=subject_id, role=recipient.role, phone=recipient.phone)
+        for recipient in case.recipients
+    ]
     block_other_recipients(connection, subject_no, keep=named)
     for recipient_id, recipient in zip(named, case.recipients, strict=True):
         value = Recipient(
             recipient_id=recipient_id,
             subject_no=subject_no,
             role=recipient.role,
-            phone=recipient.phone,
             rank=recipient.rank,
             is_blocked=recipient.is_blocked,
         )
-        add_recipient(connection, value, name=recipient.name)
-    has_device = connection.execute(
-        text("SELECT 1 FROM device WHERE subject_no = :subject_no AND revoked_at IS NULL LIMIT 1"),
-        {"subject_no": subject_no},
-    ).one_or_none()
-    token = add_device(connection, subject_no, secret) if has_device is None else None
-    return Registered(reference=case.reference, subject_id=subject_id, subject_no=subject_no, token=token)
+        contact = seal_contact(keyring, key, recipient_id=recipient_id, name=recipient.name, phone=recipient.phone)
+        add_recipient(connection, value, contact)
+
+
+def _doubts(connection: Connection, case: CaseIn, subject_no: int, keyring: Keyring) -> list[str]:
+    if case.id_number is None:
+        return []
+    doubts = doubts_about(case.id_number, birth_date=case.birth_date)
+    if others_with_id_number(connection, keyring, subject_no=subject_no, id_number=case.id_number):
+        doubts.append("另有对象使用同一身份证号 / another subject has the same ID number")
+    return doubts
 
 
 def register_cases(
-    connection: Connection, cases: Sequence[CaseIn], *, secret: bytes, at: datetime
+    connection: Connection, cases: Sequence[CaseIn], *, keyring: Keyring, secret: bytes, at: datetime
 ) -> tuple[list[Registered], list[Rejected]]:
     """Register every case that can be; one that names an unknown zone is rejected and changes nothing."""
     done: list[Registered] = []
@@ -195,17 +255,13 @@ def register_cases(
     for number, case in enumerate(cases, start=1):
         try:
             with connection.begin_nested():
-                done.append(register_case(connection, case, secret=secret, at=at))
+                done.append(register_case(connection, case, keyring=keyring, secret=secret, at=at))
         except LookupError as error:
             reason = str(error.args[0])
             rejected.append(
                 Rejected(line=number, reference=case.reference, field="conditions.zone", value="", reason=reason)
             )
     return done, rejected
-
-
-def _recipient_id(subject_id: UUID, recipient: RecipientIn) -> UUID:
-    return derived_id("recipient", 0, str(subject_id), str(recipient.role), recipient.phone)
 
 
 def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:

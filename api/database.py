@@ -8,6 +8,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
+from api.personal.keyring import Keyring
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x48554C414E  # "HULAN": two machines that start at once must not migrate at once
 
@@ -23,12 +25,16 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     )
 
 
-def migrate(engine: Engine) -> str:
-    """Bring the schema to this program's version, in one transaction; returns that version."""
+def migrate(engine: Engine, *, keyring: Keyring) -> str:
+    """Bring the schema to this program's version, in one transaction; returns that version.
+
+    ``keyring``: for the steps that seal personal fields.
+    """
     config = _config()
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
+        config.attributes["keyring"] = keyring
         command.upgrade(config, "head")
     return expected_version()
 

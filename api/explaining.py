@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from api.fix_flags import flags_of
-from api.gateways import masked
 from api.histories import read_histories, stretch_starts
+from api.personal.fields import identity_of, open_field
+from api.personal.keyring import Keyring
+from api.personal.masking import masked_id_number, masked_name, masked_phone
+from api.personal.sealing import SealError
 from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
 from tracking.observation import Observations, observe
@@ -26,6 +29,9 @@ from venues.category import CATEGORY_NAMES_ZH
 
 MARGIN = timedelta(minutes=5)
 """Fixes this long before and after an episode are shown too: what came before it is part of the explanation."""
+
+UNREADABLE = "密文被改动 altered"
+"""Shown for a personal field that cannot be opened: the rest of the explanation stands."""
 
 _RULE_NAMES = {
     ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",
@@ -63,8 +69,10 @@ class Explanation:
     notifications: tuple[tuple[str, ...], ...]
 
 
-def explain_alert(connection: Connection, reference: str) -> Explanation:
+def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -> Explanation:
     """Everything behind an alert, named by its id or by the eight characters in an officer's message.
+
+    Names and numbers are masked.
 
     Raises ``LookupError`` when no alert, or more than one, has that reference.
     """
@@ -82,9 +90,9 @@ def explain_alert(connection: Connection, reference: str) -> Explanation:
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
     zone = load_zones(connection, [first.zone_no])[0]
     return Explanation(
-        facts=tuple(_facts(alert, rows, order, condition, zone)),
+        facts=(*_who(connection, keyring, alert.subject_no), *_facts(alert, rows, order, condition, zone)),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
-        notifications=tuple(_notifications(connection, alert.alert_id)),
+        notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
     )
 
 
@@ -199,14 +207,27 @@ def _probabilities(seen: Observations, rules: RuleBook) -> NDArray[np.float64]:
     return probability
 
 
-def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ...]]:
+def _who(connection: Connection, keyring: Keyring, subject_no: int) -> list[tuple[str, str]]:
+    try:
+        texts = identity_of(connection, keyring, subject_no=subject_no).texts
+    except SealError:
+        return [("姓名 name", UNREADABLE)]
+    shown = {"name": ("姓名 name", masked_name), "id_number": ("身份证号 ID number", masked_id_number)}
+    return [(label, mask(texts[column])) for column, (label, mask) in shown.items() if column in texts]
+
+
+def _notifications(connection: Connection, keyring: Keyring, alert_id: UUID) -> list[tuple[str, ...]]:
     rows = connection.execute(
-        text("SELECT * FROM notification WHERE alert_id = :id ORDER BY role, notification_id"), {"id": alert_id}
+        text(
+            "SELECT n.*, r.phone, r.key_id FROM notification n JOIN recipient r USING (recipient_id)"
+            " WHERE alert_id = :id ORDER BY n.role, notification_id"
+        ),
+        {"id": alert_id},
     )
     return [
         (
             row.role,
-            masked(row.phone),
+            _phone(row, keyring),
             row.state,
             _local(row.sent_at) if row.sent_at else "",
             row.text,
@@ -214,6 +235,14 @@ def _notifications(connection: Connection, alert_id: UUID) -> list[tuple[str, ..
         )
         for row in rows
     ]
+
+
+def _phone(row: Any, keyring: Keyring) -> str:
+    place = {"table": "recipient", "column": "phone", "row_id": row.recipient_id}
+    try:
+        return masked_phone(open_field(keyring, row.phone, key_id=row.key_id, **place))
+    except SealError:
+        return UNREADABLE
 
 
 def _local(instant: datetime) -> str:

@@ -17,8 +17,3 @@ def open_gateway(settings: Settings, show: Callable[[Message], None]) -> Gateway
         assert settings.gateway_url is not None
         return HttpGateway(settings.gateway_url, secret_of(settings))
     return ConsoleGateway(settings.data_dir / MESSAGES_FILE, show)
-
-
-def masked(phone: str) -> str:
-    """A phone number as a screen may show it: 138****0101."""
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 8 else "****"

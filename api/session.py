@@ -8,6 +8,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.cluster import running_cluster
 from api.database import current_version, expected_version, migrate, open_engine
+from api.personal.opening import open_keyring
 from api.settings import Settings
 
 
@@ -27,7 +28,7 @@ def open_database(settings: Settings, *, say: Callable[[str], None], pool_size: 
             engine = open_engine(url, pool_size=pool_size)
             try:
                 if current_version(engine) != expected_version():
-                    migrate(engine)
+                    migrate(engine, keyring=open_keyring(settings))
                 yield engine
             finally:
                 engine.dispose()

@@ -8,6 +8,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.personal.sealing import CipherName
+
 DEMO_SECRET = "demo-secret-never-for-real-people"  # noqa: S105 # refused outside the demo, by the check below
 
 
@@ -33,6 +35,13 @@ class Settings(BaseSettings):
         None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded"
     )
     data_dir: Path = Field(default_factory=_default_data_dir, description="数据目录 / data folder")
+    keyring: Path | None = Field(
+        None, description="密钥环文件；不填则为数据目录中的 keyring.json / keyring file; none: in the data folder"
+    )
+    cipher: CipherName = Field(
+        CipherName.AES_256_GCM,
+        description="新密钥的算法 aes-256-gcm 或 sm4-gcm / cipher of keys made from now on",
+    )
     secret_key: SecretStr | None = Field(
         None, description="签名密钥，至少 16 个字符 / secret for device tokens and signatures, 16 characters or more"
     )

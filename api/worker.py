@@ -23,6 +23,7 @@ from api.inbox import WAKE_CHANNEL
 from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, release_leases, renew_leases
 from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
+from api.personal.keyring import Keyring, KeyringError
 from api.retention import drop_weeks, forget_read
 from geo.postgis import driver_connection
 
@@ -46,6 +47,7 @@ class Worker:
     gateway: Gateway
     clock: SystemClock
     policies: Policies
+    keyring: Keyring
     lease_seconds: float
     batch_size: int = 20_000
     keep_days: int | None = None
@@ -84,6 +86,8 @@ class Worker:
             scheduler.shutdown(wait=True)
             delivery.join()
             self._safely(self._give_back)
+        if isinstance(self._failure, KeyringError):
+            raise self._failure
         if self._failure is not None:
             raise RuntimeError("the delivery thread ended: no message would leave") from self._failure
 
@@ -176,7 +180,7 @@ class Worker:
 
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
-        outbox = DatabaseOutbox(self.engine, self.policies.alerts)
+        outbox = DatabaseOutbox(self.engine, self.policies.alerts, self.keyring)
         while not self._stop.is_set() and deliver(
             outbox=outbox, gateway=self.gateway, clock=self.clock, policy=self.policies.alerts
         ):

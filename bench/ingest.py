@@ -30,6 +30,9 @@ from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.evaluator import Policies
 from api.logs import configure_logs
+from api.personal.keyring import Keyring, make_keyring
+from api.personal.opening import KEYRING_FILE
+from api.personal.sealing import CipherName
 from api.worker import Worker
 from bench.ingest_http import measure_posts
 from bench.ingest_scene import Size, settle, write_afternoon
@@ -77,7 +80,8 @@ def throwaway_database() -> Iterator[tuple[str, Path]]:
     try:
         with running_cluster(folder / "data", say=lambda _: None) as url:
             engine = open_engine(url)
-            migrate(engine)
+            migrate(engine, keyring=make_keyring(folder / KEYRING_FILE, CipherName.AES_256_GCM, at=SystemClock().now()))
+            os.environ["HULAN_KEYRING"] = str(folder / KEYRING_FILE)  # for the worker's process
             engine.dispose()
             yield url, folder
     finally:
@@ -86,7 +90,7 @@ def throwaway_database() -> Iterator[tuple[str, Path]]:
 
 def compare(engine: Engine, url: str, folder: Path, size: Size, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Each run: an empty log and no findings, a worker that waits, the COPY, the drain. SystemExit if runs differ."""
-    zones_m = settle(engine, size, options.seed)
+    zones_m = settle(engine, size, options.seed, Keyring(folder / KEYRING_FILE))
     write_afternoon(engine, size, zones_m, options.seed)
     file = folder / "afternoon.copy"
     with engine.begin() as connection, file.open("wb") as out:
@@ -188,6 +192,7 @@ def work(url: str, batch: int | None) -> None:
         gateway=FakeGateway(),
         clock=SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        keyring=Keyring(Path(os.environ["HULAN_KEYRING"])),
         lease_seconds=120.0,
     )
     worker.batch_size = batch or worker.batch_size

@@ -12,6 +12,8 @@ from api.devices import add_device
 from api.ids import new_id
 from api.inbox import CELL_RESOLUTION
 from api.partitions import make_room
+from api.personal.fields import current_key, seal_contact
+from api.personal.keyring import Keyring
 from geo.cells import cell_of
 from geo.postgis import copy_rows, driver_connection
 from geo.shapes import Circle
@@ -39,7 +41,7 @@ class Size:
     """Of the fixes, those that come six rounds after their time."""
 
 
-def settle(engine: Engine, size: Size, seed: int) -> NDArray[np.float64]:
+def settle(engine: Engine, size: Size, seed: int, keyring: Keyring) -> NDArray[np.float64]:
     """Zones and people with their orders; returns where the zones are, metres east and north, ``[zones, 2]``."""
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0.0, SIDE_M, (max(size.zones // 100, 1), 2))
@@ -49,7 +51,7 @@ def settle(engine: Engine, size: Size, seed: int) -> NDArray[np.float64]:
         now = datetime.now(UTC)
         save_zones(connection, _drafts(places, rng), at=now, new_from=now - timedelta(days=90))
         areas = [row.zone_id for row in connection.execute(text("SELECT zone_id FROM zone WHERE kind = 'inclusion'"))]
-        _add_people(connection, size.subjects, areas)
+        _add_people(connection, size.subjects, areas, keyring)
     return places
 
 
@@ -83,7 +85,7 @@ def degrees(places_m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     return 117.0 + places_m[:, 0] / EAST_M, 34.0 + places_m[:, 1] / NORTH_M
 
 
-def _add_people(connection: Connection, count: int, areas: list[Any]) -> None:
+def _add_people(connection: Connection, count: int, areas: list[Any], keyring: Keyring) -> None:
     parameters = {"count": count, "areas": areas}
     for statement in (
         "INSERT INTO subject (subject_id, shard, alias, birth_date)"
@@ -97,11 +99,32 @@ def _add_people(connection: Connection, count: int, areas: list[Any]) -> None:
         "INSERT INTO condition (condition_id, order_no, kind, zone_id) SELECT gen_random_uuid(), order_no,"
         " 'stay_within_area', (CAST(:areas AS uuid[]))[1 + order_no % cardinality(CAST(:areas AS uuid[]))]"
         " FROM supervision_order",
-        "INSERT INTO recipient (recipient_id, subject_no, role, name, phone) SELECT gen_random_uuid(), subject_no,"
-        " 'guardian', '合成', '13800000101' FROM subject",
     ):
         connection.execute(text(statement), parameters)
+    _add_guardians(connection, keyring)
     connection.execute(text("ANALYZE"))
+
+
+def _add_guardians(connection: Connection, keyring: Keyring) -> None:
+    """One for each subject, all with the same number."""
+    key = current_key(connection, keyring)
+    rows = []
+    for subject_no in connection.execute(text("SELECT subject_no FROM subject")).scalars():
+        recipient_id = new_id()
+        contact = seal_contact(keyring, key, recipient_id=recipient_id, name="合成", phone="13800000101")
+        rows.append(
+            {
+                "recipient_id": recipient_id, "subject_no": subject_no, "name": contact.name, "phone": contact.phone,
+                "phone_index": contact.phone_index, "key_id": contact.key_id,
+            }
+        )  # fmt: skip
+    connection.execute(
+        text(
+            "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, phone_index, key_id)"
+            " VALUES (:recipient_id, :subject_no, 'guardian', :name, :phone, :phone_index, :key_id)"
+        ),
+        rows,
+    )
 
 
 def add_devices(engine: Engine, count: int) -> list[str]:

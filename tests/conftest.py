@@ -10,6 +10,7 @@ from sqlalchemy import Engine, make_url, text
 
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
+from tests.make import KEYRING
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Real data beside the project; tests that need it skip where it is absent."""
@@ -24,7 +25,7 @@ def cluster_url() -> Iterator[str]:
     try:
         with running_cluster(folder / "data", durable=False, say=lambda _: None) as url:
             engine = open_engine(url)
-            migrate(engine)
+            migrate(engine, keyring=KEYRING)
             engine.dispose()
             yield url
     finally:

@@ -1,8 +1,11 @@
 """Data for tests, built from what the test says and sensible defaults for the rest. Synthetic people only."""
 
+import atexit
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -18,6 +21,9 @@ from api.evaluator import Policies
 from api.fix_log import FIX_COLUMNS
 from api.ids import new_id, shard_of
 from api.inbox import Sender, to_rows, write_rows
+from api.personal.fields import current_key, seal_contact
+from api.personal.keyring import Keyring, make_keyring
+from api.personal.sealing import CipherName
 from api.worker import Worker
 from geo.datum import Datum
 from geo.postgis import driver_connection, read_columns
@@ -34,6 +40,12 @@ EVENING = datetime(2026, 3, 20, 14, 0, tzinfo=UTC)
 """22:00 on a Friday in Asia/Shanghai."""
 SECRET = b"a secret of the tests, not of anyone"
 METRES_PER_DEGREE = 111_320.0
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="hulan-keyring-")
+atexit.register(_FOLDER.cleanup)
+KEYRING_PATH = Path(_FOLDER.name) / "keyring.json"
+KEYRING: Keyring = make_keyring(KEYRING_PATH, CipherName.AES_256_GCM, at=EVENING)
+"""The keyring of every test that does not make its own; a process finds it by ``HULAN_KEYRING``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +156,7 @@ def a_person(
     valid_from: datetime = EVENING - timedelta(days=30),
     valid_to: datetime = EVENING + timedelta(days=30),
     recipients: Sequence[tuple[Role, str, int, bool]] = ((Role.GUARDIAN, "13800000101", 1, False),),
+    keyring: Keyring = KEYRING,
 ) -> Person:
     """A minor on conditional non-prosecution who may not enter bars, with one guardian and one device."""
     subject_id = new_id()
@@ -172,10 +185,15 @@ def a_person(
     )
     add_order(connection, order=order, zone_id_of=lambda _: None, at=EVENING)
     for role, phone, rank, is_blocked in recipients:
-        recipient = Recipient(
-            recipient_id=new_id(), subject_no=subject_no, role=role, phone=phone, rank=rank, is_blocked=is_blocked
+        recipient = Recipient(recipient_id=new_id(), subject_no=subject_no, role=role, rank=rank, is_blocked=is_blocked)
+        contact = seal_contact(
+            keyring,
+            current_key(connection, keyring),
+            recipient_id=recipient.recipient_id,
+            name="合成联系人",
+            phone=phone,
         )
-        add_recipient(connection, recipient, name="合成联系人")
+        add_recipient(connection, recipient, contact)
     token = add_device(connection, subject_no, SECRET)
     device_id = connection.exec_driver_sql(
         "SELECT device_id FROM device WHERE subject_no = %s", (subject_no,)
@@ -190,13 +208,16 @@ def log_fixes(engine: Engine, person: Person, fixes: Sequence[Fix]) -> None:
         write_rows(driver_connection(connection), to_rows(person.sender, fixes, EVENING))
 
 
-def a_worker(engine: Engine, gateway: Gateway | None = None, *, batch_size: int = 20_000) -> Worker:
+def a_worker(
+    engine: Engine, gateway: Gateway | None = None, *, batch_size: int = 20_000, keyring: Keyring = KEYRING
+) -> Worker:
     """A worker on the event clock."""
     return Worker(
         engine=engine,
         gateway=gateway or FakeGateway(),
         clock=EventClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        keyring=keyring,
         lease_seconds=5.0,
         batch_size=batch_size,
     )

@@ -28,8 +28,8 @@ from api.demo.play import (
 from api.demo.score import score_table, visit_table
 from api.demo.stage import Stage, StageError, open_database_anew, open_stage
 from api.files.rejects import write_rejects
-from api.gateways import masked
 from api.heatmaps import write_heatmap
+from api.personal.masking import masked_phone
 from api.settings import Settings, read_settings
 from geo.datum import Datum, parse_datum
 from tracking.order import LOCAL_TIME
@@ -169,7 +169,7 @@ def _tell_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
 
 
 def _show(message: dict[str, Any]) -> None:
-    out.print(f"  短信 SMS → {masked(message['phone'])}  {message['text']}", markup=False)
+    out.print(f"  短信 SMS → {masked_phone(message['phone'])}  {message['text']}", markup=False)
 
 
 def _finish(

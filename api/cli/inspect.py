@@ -18,6 +18,7 @@ from api.explaining import Explanation, FixEvidence, explain_alert
 from api.files.rejects import write_rejects
 from api.fsck import Checked, check, subject_no_of
 from api.heatmaps import write_heatmap
+from api.personal.opening import open_keyring
 from api.replaying import replay_files
 from api.session import open_database
 from api.settings import read_settings
@@ -78,8 +79,9 @@ def explain(
     例 / example:  hulan explain 5F2C09AB
     """
     with plain_errors(*PROBLEMS):
-        with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
-            explanation = explain_alert(connection, alert_id)
+        settings = read_settings()
+        with open_database(settings, say=say) as engine, engine.connect() as connection:
+            explanation = explain_alert(connection, alert_id, keyring=open_keyring(settings))
         show_explanation(explanation)
 
 

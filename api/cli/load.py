@@ -21,6 +21,7 @@ from api.files.rejects import write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
 from api.importing import ImportReport, import_sites, import_venues, import_zones
+from api.personal.opening import open_checked_keyring
 from api.session import open_database
 from api.settings import Settings, read_settings, secret_of
 from api.track_import import import_tracks
@@ -213,10 +214,19 @@ def cases(
         read = read_cases(file)
         settings = _settings()
         with open_database(settings, say=say) as engine, engine.begin() as connection:
-            done, unknown = register_cases(connection, read.cases, secret=secret_of(settings), at=SystemClock().now())
+            done, unknown = register_cases(
+                connection,
+                read.cases,
+                keyring=open_checked_keyring(settings, engine),
+                secret=secret_of(settings),
+                at=SystemClock().now(),
+            )
             fresh = [item for item in done if item.token is not None]
             if fresh:  # before the commit: a token that cannot be kept must not be given out
                 _write_tokens(tokens, [(item.reference, item.token or "") for item in fresh])
+        for item in done:
+            for doubt in item.doubts:
+                say(f"请核对 {item.reference}：{doubt}")
         report = ImportReport(
             added_count=len(fresh),
             changed_count=len(done) - len(fresh),

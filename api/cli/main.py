@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from api.cli import demo, inspect, load, quality, run
+from api.cli import demo, inspect, keys, load, quality, run
 
 app = typer.Typer(
     name="hulan",
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_help=True)
+personal_keys = typer.Typer(help="个人信息的密钥。Keys of personal fields.", no_args_is_help=True)
 maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
@@ -31,7 +32,12 @@ for command in _COMMANDS:
 for command in _IMPORTS:
     imports.command()(command)
 maps.command("venues")(inspect.map_venues)
+for name, command in (
+    ("list", keys.list_keys), ("new", keys.new), ("rotate", keys.rotate_keys), ("destroy", keys.destroy),
+):  # fmt: skip
+    personal_keys.command(name)(command)
 app.add_typer(imports, name="import")
+app.add_typer(personal_keys, name="keys")
 app.add_typer(maps, name="map")
 
 

@@ -21,16 +21,22 @@ from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
 from api.fix_log import rebase
-from api.gateways import masked, open_gateway
+from api.gateways import open_gateway
 from api.leases import RestoredDatabaseError
 from api.logs import configure_logs
+from api.personal.keyring import KeyringError
+from api.personal.masking import masked_phone
+from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import drop_weeks
 from api.session import NotReadyError, open_database
 from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
-FORESEEABLE = (ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, OSError, ArgumentError, DBAPIError)
+FORESEEABLE = (
+    ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
+    DBAPIError,
+)  # fmt: skip
 """Errors that the user can mend."""
 
 Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
@@ -111,11 +117,11 @@ def migrate(
         settings = _settings(None)
         if settings.database_url is None:
             with open_database(settings, say=say) as engine:
-                version = migrate_schema(engine)
+                version = migrate_schema(engine, keyring=open_keyring(settings))
                 _rebase_if(engine, restored)
         else:
             engine = open_engine(settings.database_url)
-            version = migrate_schema(engine)
+            version = migrate_schema(engine, keyring=open_keyring(settings))
             _rebase_if(engine, restored)
         out.print(f"数据库结构版本 / schema version: {version}")
 
@@ -166,12 +172,13 @@ def _rebase_if(engine: Engine, is_restored: bool) -> None:
 
 
 def make_worker(settings: Settings, engine: Engine) -> Worker:
-    """A worker as the settings say."""
+    """A worker as the settings say. Raises ``KeyringError``: it could not open the numbers that it sends to."""
     return Worker(
         engine=engine,
         gateway=open_gateway(settings, _show_message),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
@@ -212,4 +219,4 @@ class _AnnouncedServer(uvicorn.Server):
 def _show_message(message: Message) -> None:
     """On a terminal only: what goes to a file is a log, and a log holds no personal data."""
     if out.is_terminal:
-        out.print(f"短信 SMS → {masked(message.phone)}  {message.text}", markup=False)
+        out.print(f"短信 SMS → {masked_phone(message.phone)}  {message.text}", markup=False)

@@ -105,7 +105,7 @@ def import_places(
 def register(stage: Stage, cases: Sequence[CaseIn], *, at: datetime) -> dict[str, str]:
     """Register the cases; returns the device token of each reference."""
     with stage.engine.begin() as connection:
-        done = [register_case(connection, case, secret=stage.secret, at=at) for case in cases]
+        done = [register_case(connection, case, keyring=stage.keyring, secret=stage.secret, at=at) for case in cases]
     return {item.reference: item.token for item in done if item.token is not None}
 
 

@@ -17,7 +17,9 @@ from sqlalchemy import Engine, make_url, text
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.gateways import MESSAGES_FILE
-from api.settings import DEMO_SECRET
+from api.personal.keyring import Keyring
+from api.personal.opening import open_keyring
+from api.settings import DEMO_SECRET, read_settings
 
 START_S = 60.0
 """How long the server may take to answer; a first start compiles the geometry kernel."""
@@ -35,6 +37,7 @@ class Stage:
     client: httpx.Client
     data_dir: Path
     secret: bytes
+    keyring: Keyring
 
     @property
     def messages(self) -> Path:
@@ -57,7 +60,7 @@ def open_database_anew(data_dir: Path, *, say: Callable[[str], None]) -> Iterato
         (data_dir / MESSAGES_FILE).unlink(missing_ok=True)
         engine = open_engine(url)
         stack.callback(engine.dispose)
-        migrate(engine)
+        migrate(engine, keyring=_keyring(data_dir))
         yield engine
 
 
@@ -77,7 +80,14 @@ def open_stage(engine: Engine, data_dir: Path) -> Iterator[Stage]:
         processes = [stack.enter_context(_process(name, environment, data_dir)) for name in ("serve", "worker")]
         client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0, trust_env=False))
         _await_health(client, processes[0], data_dir)
-        yield Stage(engine=engine, client=client, data_dir=data_dir, secret=DEMO_SECRET.encode())
+        yield Stage(
+            engine=engine, client=client, data_dir=data_dir, secret=DEMO_SECRET.encode(), keyring=_keyring(data_dir)
+        )
+
+
+def _keyring(data_dir: Path) -> Keyring:
+    """The one that the demo's processes find in the same folder."""
+    return open_keyring(read_settings(demo=True, data_dir=data_dir, keyring=None))
 
 
 def await_quiet(engine: Engine, *, most_s: float = 300.0) -> None:

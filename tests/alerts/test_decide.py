@@ -62,7 +62,6 @@ def a_recipient(number: int, role: Role = Role.GUARDIAN, *, rank: int = 1, is_bl
         recipient_id=UUID(int=number),
         subject_no=1,
         role=role,
-        phone=f"1380000{number:04}",
         rank=rank,
         is_blocked=is_blocked,
     )

@@ -25,7 +25,7 @@ from alerts.store import claim_pending, open_alerts_of, save_alerts, save_notifi
 from api.clock import EventClock, FixedClock
 from api.ids import new_id
 from api.outbox import DatabaseOutbox
-from tests.make import EVENING, a_person
+from tests.make import EVENING, KEYRING, KEYRING_PATH, a_person
 from tracking.order import ConditionKind
 
 POLICY = AlertPolicy()
@@ -54,7 +54,6 @@ def pending(engine: Engine, count: int = 1, *, role: Role = Role.GUARDIAN) -> li
                 alert_id=alert.alert_id,
                 recipient_id=recipient_id,
                 role=role,
-                phone=f"138000{number:05}",
                 template="guardian_entry_suspected",
                 text=f"合成消息{number}",
                 decided_at=EVENING,
@@ -83,7 +82,7 @@ def send_due(engine: Engine, gateway: Any, *, now: datetime = NOW, policy: Alert
     """Deliver until nothing is due; returns how many were handled."""
     total = 0
     while count := deliver(
-        outbox=DatabaseOutbox(engine, policy), gateway=gateway, clock=FixedClock(now), policy=policy
+        outbox=DatabaseOutbox(engine, policy, KEYRING), gateway=gateway, clock=FixedClock(now), policy=policy
     ):
         total += count
     return total
@@ -94,7 +93,7 @@ def test_a_notification_is_sent_and_recorded(engine: Engine) -> None:
     gateway = FakeGateway()
     assert send_due(engine, gateway) == 1
     assert gateway.sent == [
-        Message(idempotency_key=key, phone="13800000000", text="合成消息0", template="guardian_entry_suspected")
+        Message(idempotency_key=key, phone="13800000101", text="合成消息0", template="guardian_entry_suspected")
     ]
     assert rows(engine, "state, sent_at, provider, provider_reference, last_error") == [
         ("sent", NOW, "fake", str(key), None)
@@ -104,7 +103,7 @@ def test_a_notification_is_sent_and_recorded(engine: Engine) -> None:
 
 def test_a_claimed_notification_is_nobody_elses_until_the_claim_runs_out(engine: Engine) -> None:
     pending(engine)
-    outbox, other = DatabaseOutbox(engine, POLICY), DatabaseOutbox(engine, POLICY)
+    outbox, other = DatabaseOutbox(engine, POLICY, KEYRING), DatabaseOutbox(engine, POLICY, KEYRING)
     assert [claim.attempt for claim in outbox.claim(10)] == [1]
     assert other.claim(10) == []
     make_due(engine)
@@ -113,7 +112,7 @@ def test_a_claimed_notification_is_nobody_elses_until_the_claim_runs_out(engine:
 
 def test_a_claim_takes_no_more_than_its_limit_in_the_order_of_events(engine: Engine) -> None:
     keys = pending(engine, 20)
-    outbox = DatabaseOutbox(engine, POLICY)
+    outbox = DatabaseOutbox(engine, POLICY, KEYRING)
     assert [claim.notification_id for claim in outbox.claim(3)] == keys[:3]
     assert [claim.notification_id for claim in outbox.claim(50)] == keys[3:]
 
@@ -125,7 +124,7 @@ def test_a_claim_keeps_its_limit_whatever_the_planner_does(engine: Engine, plan:
     with engine.begin() as connection:
         for setting in (plan, "enable_sort = off", "enable_mergejoin = off", "enable_seqscan = on"):
             connection.execute(text(f"SET LOCAL {setting}"))
-        assert len(claim_pending(connection, limit=2, claim=POLICY.claim)) == 2
+        assert len(claim_pending(connection, limit=2, claim=POLICY.claim, open_phone=lambda *_: "13800000101")) == 2
     assert sum(attempt for (attempt,) in rows(engine, "attempt")) == 2
 
 
@@ -135,7 +134,7 @@ def test_claims_of_many_outboxes_at_once_never_overlap(engine: Engine) -> None:
     start = threading.Barrier(4)
 
     def work() -> None:
-        outbox = DatabaseOutbox(engine, POLICY)
+        outbox = DatabaseOutbox(engine, POLICY, KEYRING)
         start.wait()
         while claims := outbox.claim(3):
             claimed.extend(claim.notification_id for claim in claims)
@@ -155,8 +154,8 @@ def run_at_once(works: Sequence[Callable[[], None]]) -> None:
 def test_an_uncommitted_claim_is_passed_over_without_waiting(engine: Engine) -> None:
     keys = pending(engine, 4)
     with engine.begin() as busy:
-        claim_pending(busy, limit=2, claim=POLICY.claim)
-        assert [claim.notification_id for claim in DatabaseOutbox(engine, POLICY).claim(10)] == keys[2:]
+        claim_pending(busy, limit=2, claim=POLICY.claim, open_phone=lambda *_: "13800000101")
+        assert [claim.notification_id for claim in DatabaseOutbox(engine, POLICY, KEYRING).claim(10)] == keys[2:]
 
 
 def test_a_failed_send_is_tried_again_later_and_later(engine: Engine) -> None:
@@ -238,7 +237,7 @@ def test_a_message_too_old_to_be_of_use_is_dead_and_visible(engine: Engine, role
 def test_in_a_replay_the_age_is_that_of_the_finding(engine: Engine) -> None:
     pending(engine)
     gateway = FakeGateway()
-    deliver(outbox=DatabaseOutbox(engine, POLICY), gateway=gateway, clock=EventClock(), policy=POLICY)
+    deliver(outbox=DatabaseOutbox(engine, POLICY, KEYRING), gateway=gateway, clock=EventClock(), policy=POLICY)
     assert rows(engine, "state, sent_at") == [("sent", EVENING)]
 
 
@@ -250,7 +249,7 @@ def test_a_claim_is_small_enough_to_be_sent_before_it_runs_out() -> None:
 def test_a_worker_whose_claim_ran_out_does_not_disturb_the_next_ones(engine: Engine) -> None:
     """It was slow, another one took over: its failure must not make the message due for a third."""
     pending(engine)
-    outbox = DatabaseOutbox(engine, POLICY)
+    outbox = DatabaseOutbox(engine, POLICY, KEYRING)
     (slow,) = outbox.claim(1)
     make_due(engine)
     (quick,) = outbox.claim(1)
@@ -265,7 +264,7 @@ def test_a_worker_whose_claim_ran_out_does_not_disturb_the_next_ones(engine: Eng
 
 def test_whoever_did_send_it_is_believed(engine: Engine) -> None:
     pending(engine)
-    outbox = DatabaseOutbox(engine, POLICY)
+    outbox = DatabaseOutbox(engine, POLICY, KEYRING)
     (slow,) = outbox.claim(1)
     make_due(engine)
     outbox.claim(1)
@@ -294,7 +293,7 @@ def test_a_message_sent_but_not_recorded_is_sent_again_under_the_same_key(engine
     (key,) = pending(engine)
     shown: list[Message] = []
     gateway = ConsoleGateway(tmp_path / "messages.jsonl", shown.append)
-    forgetful: Any = Forgetful(outbox=DatabaseOutbox(engine, POLICY))
+    forgetful: Any = Forgetful(outbox=DatabaseOutbox(engine, POLICY, KEYRING))
     with pytest.raises(KeyboardInterrupt):
         deliver(outbox=forgetful, gateway=gateway, clock=FixedClock(NOW), policy=POLICY)
     assert rows(engine, "state") == [("pending",)]
@@ -324,11 +323,12 @@ from alerts.policy import AlertPolicy
 from api.clock import EventClock
 from api.database import open_engine
 from api.outbox import DatabaseOutbox
+from api.personal.keyring import Keyring
 class Gateway(ConsoleGateway):
     def send(self, message):
         receipt = super().send(message)
         os.kill(os.getpid(), signal.SIGKILL)
-outbox = DatabaseOutbox(open_engine(sys.argv[1]), AlertPolicy())
+outbox = DatabaseOutbox(open_engine(sys.argv[1]), AlertPolicy(), Keyring(Path(sys.argv[3])))
 deliver(outbox=outbox, gateway=Gateway(Path(sys.argv[2]), print), clock=EventClock(), policy=AlertPolicy())
 """
 
@@ -339,7 +339,7 @@ def test_a_process_killed_between_sending_and_recording_leaves_one_message(
 ) -> None:
     pending(engine)
     path = tmp_path / "messages.jsonl"
-    command = [sys.executable, "-c", _SENDER, database_url, str(path)]
+    command = [sys.executable, "-c", _SENDER, database_url, str(path), str(KEYRING_PATH)]
     for _ in range(2):
         killed = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, timeout=60, env=dict(os.environ))
         assert killed.returncode == -signal.SIGKILL

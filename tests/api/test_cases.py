@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from api.cases import CaseIn, register_case
-from tests.make import EVENING, SECRET
+from api.personal.blind_index import phone_index
+from tests.make import EVENING, KEYRING, SECRET
 
 
 def a_case(**changes: Any) -> CaseIn:
@@ -31,7 +32,7 @@ def a_case(**changes: Any) -> CaseIn:
 
 def register(engine: Engine, case: CaseIn) -> Any:
     with engine.begin() as connection:
-        return register_case(connection, case, secret=SECRET, at=EVENING)
+        return register_case(connection, case, keyring=KEYRING, secret=SECRET, at=EVENING)
 
 
 def one(engine: Engine, query: str) -> Any:
@@ -59,7 +60,9 @@ def test_a_changed_order_is_its_next_version_and_the_old_one_is_kept(engine: Eng
 def test_a_guardian_whom_the_case_no_longer_names_is_blocked(engine: Engine) -> None:
     register(engine, a_case())
     register(engine, a_case(recipients=[{"role": "guardian", "name": "合成", "phone": "13800000102"}]))
-    assert one(engine, "SELECT phone FROM recipient WHERE NOT is_blocked") == "13800000102"
+    assert one(engine, "SELECT phone_index FROM recipient WHERE NOT is_blocked") == phone_index(
+        KEYRING.index_key, "13800000102"
+    )
 
 
 def test_a_renamed_zone_is_not_a_new_version(engine: Engine) -> None:

@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from tests.make import BAR_LATITUDE, BAR_LONGITUDE, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import BAR_LATITUDE, BAR_LONGITUDE, KEYRING_PATH, a_fix, a_person, a_visit, a_worker, log_fixes
 
 
 def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
     environment |= {"HULAN_DATA_DIR": str(data_dir), "HULAN_SECRET_KEY": "a secret only of this test"}
+    environment["HULAN_KEYRING"] = str(KEYRING_PATH)
     if database_url is not None:
         environment["HULAN_DATABASE_URL"] = database_url
     return subprocess.run(
@@ -37,6 +38,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
         ["simulate"], ["quality"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
+        ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],
     ],
 )  # fmt: skip
 def test_every_command_explains_itself_with_an_example(command: list[str]) -> None:

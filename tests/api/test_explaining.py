@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from api.explaining import FixEvidence, explain_alert
-from tests.make import a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import KEYRING, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.fix import Fix
 from tracking.policy import PresencePolicy
 
@@ -22,7 +22,7 @@ def explained(engine: Engine, fixes: list[Fix]) -> tuple[tuple[FixEvidence, ...]
     with engine.connect() as connection:
         alert_id = connection.execute(text("SELECT alert_id FROM alert")).scalar_one()
         peak = connection.execute(text("SELECT peak_probability FROM episode WHERE tier = 'probable'")).scalar_one()
-        return explain_alert(connection, str(alert_id)).fixes, peak
+        return explain_alert(connection, str(alert_id), keyring=KEYRING).fixes, peak
 
 
 def test_the_probabilities_shown_are_those_that_decided(engine: Engine) -> None:

@@ -22,7 +22,7 @@ from api.replaying import replay_files
 from api.track_import import sort_out
 from tests.api.live_server import NOW, as_json, post, running_server, stored
 from tests.api.test_schema import alembic_config
-from tests.make import EVENING, Person, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, history, log_fixes
+from tests.make import EVENING, KEYRING, Person, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, history, log_fixes
 from tracking.fix import DEFAULT_ACCURACY_M, FixSource
 from tracking.quality import FixFlag, QualityPolicy
 from tracking.quality_sequence import QUALITY_STATE, flag_sequence
@@ -150,7 +150,7 @@ def test_an_explanation_names_the_doubts_in_plain_words(engine: Engine, person: 
         flags = np.where(np.arange(len(log)) == 20, np.int32(FixFlag.TELEPORT), 0).astype(np.int32)
         save_fix_flags(connection, log, flags)
         alert_id = connection.execute(text("SELECT alert_id FROM alert")).scalar_one()
-        told = quality_of(explain_alert(connection, str(alert_id)).fixes)
+        told = quality_of(explain_alert(connection, str(alert_id), keyring=KEYRING).fixes)
     assert [times for _, times in told] == ["22:12:00", "22:20:00"]
     assert ["精度未知" in told[0][0], "位置跳变" in told[1][0]] == [True, True]
 
@@ -167,5 +167,5 @@ def test_rows_of_before_get_the_flags_that_they_speak_of_themselves(engine: Engi
     assert before == a_batch(fixes).flags.tolist() == [0, 1, 2 | 32, 16]
     with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0001")
-    migrate(engine)
+    migrate(engine, keyring=KEYRING)
     assert [row.flags for row in stored(engine)] == before

@@ -30,7 +30,7 @@ from api.worker import DATABASE_AWAY
 from geo.postgis import driver_connection
 from tests.api.faults import cut_others, wait_until
 from tests.api.throwaway_cluster import open_folder, postmaster_of, silent
-from tests.make import EVENING, SECRET, a_bar, a_fix, a_worker
+from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
 from tracking.policy import PresencePolicy
 
@@ -45,7 +45,7 @@ _CHILDREN = {
     "violations": "SELECT * FROM violation ORDER BY violation_id",
     "alerts": "SELECT * FROM alert ORDER BY alert_id",
     "attachments": "SELECT alert_id, violation_id FROM alert_violation ORDER BY 1, 2",
-    "notifications": "SELECT notification_id, alert_id, recipient_id, role, text, phone, template, decided_at,"
+    "notifications": "SELECT notification_id, alert_id, recipient_id, role, text, template, decided_at,"
     " known_at, state, sent_at FROM notification ORDER BY 1",
 }
 
@@ -83,7 +83,7 @@ def settle(engine: Engine) -> list[Sender]:
                     "recipients": [{"role": "guardian", "name": "合成", "phone": f"138000001{number:02d}"}],
                 }
             )  # fmt: skip
-            registered = register_case(connection, case, secret=SECRET, at=EVENING)
+            registered = register_case(connection, case, keyring=KEYRING, secret=SECRET, at=EVENING)
             senders.append(devices_of(connection, [registered.subject_id])[registered.subject_id])
     return senders
 
@@ -124,6 +124,7 @@ class Nursery:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")}
         environment |= {
             "HULAN_DEMO": "true", "HULAN_CLOCK": "event", "HULAN_LEASE_SECONDS": "1", "HULAN_BATCH_SIZE": "64",
+            "HULAN_KEYRING": str(KEYRING_PATH),
         }  # fmt: skip
         command = [sys.executable, "-c", _NURSERY]
         self._process = subprocess.Popen(
@@ -272,7 +273,7 @@ def test_postgres_killed_too_leaves_what_an_undisturbed_run_leaves(
         data = stack.enter_context(contextmanager(open_folder)()) / "postgres"
         url = stack.enter_context(running_cluster(data, say=silent))  # durable: what was acknowledged must stay
         engine = open_engine(url)
-        migrate(engine)
+        migrate(engine, keyring=KEYRING)
         senders = settle(engine)
         feeder = threading.Thread(target=feed_apart, args=[url, senders, 0.7])
         feeder.start()

@@ -17,7 +17,7 @@ from api.retention import drop_weeks, dropped_before, forget_read
 from geo.cells import cell_of
 from geo.postgis import driver_connection
 from tests.api.test_schema import alembic_config
-from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import EVENING, KEYRING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 
 DAY = 1440.0
 """Minutes."""
@@ -180,7 +180,7 @@ def test_a_log_of_one_piece_is_cut_into_weeks_and_work_goes_on(engine: Engine, p
     assert rows(engine, "SELECT count(*) FROM fix") == [(21,)]
     with engine.begin() as connection:
         connection.execute(text("UPDATE shard SET lease_until = '-infinity'"))
-    migrate(engine)
+    migrate(engine, keyring=KEYRING)
     assert rows(engine, "SELECT * FROM fix ORDER BY fixed_at") == before
     assert weeks(engine) == ["fix_20260223", "fix_20260316"]
     worker = a_worker(engine, gateway)

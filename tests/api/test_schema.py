@@ -22,7 +22,7 @@ from api.engine_state import ShardOf, load_states, save_states
 from api.fix_log import rebase
 from api.migrations.versions import __file__ as versions_file
 from geo.postgis import metadata
-from tests.make import a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
+from tests.make import KEYRING, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.episode import Episode, Violation
 from tracking.evaluate import evaluate
 from tracking.policy import PresencePolicy
@@ -70,6 +70,7 @@ def alembic_config(connection: Any) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["keyring"] = KEYRING
     return config
 
 
@@ -154,7 +155,7 @@ def test_database_and_program_agree_on_the_version(engine: Engine) -> None:
 
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:
     before = fingerprint(engine)
-    assert migrate(engine) == expected_version()
+    assert migrate(engine, keyring=KEYRING) == expected_version()
     assert fingerprint(engine) == before
 
 
@@ -165,7 +166,7 @@ def test_going_down_and_up_again_gives_the_same_schema(engine: Engine) -> None:
         command.downgrade(alembic_config(connection), "base")
     assert tables_of(engine) == set()
     assert current_version(engine) is None
-    assert migrate(engine) == expected_version()
+    assert migrate(engine, keyring=KEYRING) == expected_version()
     assert fingerprint(engine) == before
 
 
@@ -204,7 +205,7 @@ def test_failed_migration_leaves_nothing_behind(engine: Engine) -> None:
         command.downgrade(alembic_config(connection), "base")
         connection.execute(text("CREATE TABLE notification (in_the_way integer)"))
     with pytest.raises(Exception, match="already exists"):
-        migrate(engine)
+        migrate(engine, keyring=KEYRING)
     assert tables_of(engine) == {"notification"}
     assert current_version(engine) is None
 
