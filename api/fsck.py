@@ -34,7 +34,7 @@ MOST_FIXES = 1_000_000
 
 _EPISODE = tuple(item.name for item in fields(Episode))
 _VIOLATION = tuple(item.name for item in fields(Violation) if not item.name.startswith("live_"))
-_OF_DECISION = ("order_no", "condition_no", "zone_no", "decided_at", "known_at", "probability")
+_OF_DECISION = ("order_no", "condition_no", "zone_no", "started_at", "decided_at", "known_at", "probability")
 """What a violation keeps from when it was decided, though more was known later."""
 _OF_ENGINE = ("engine_version", "policy_version")
 _OF_THE_END = ("ended_at", "ended_by")

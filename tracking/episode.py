@@ -64,6 +64,7 @@ class Violation:
     zone_no: int
     kind: ConditionKind
     started_at: datetime
+    """The first fix by which the breach was likely: what is told. The episode began when it was first possible."""
     decided_at: datetime
     known_at: datetime
     """When the last fix needed for the decision was received: much later than ``decided_at`` for late data."""

@@ -27,6 +27,7 @@ PRESENCE = np.dtype(
         ("last_inside_at", np.int64),
         ("seen_at", np.int64),  # last fix weighed
         ("possible_at", np.int64),
+        ("likely_at", np.int64),  # first fix by which the breach was likelier than the threshold of PROBABLE
         ("decided_at", np.int64),  # fix at which PROBABLE was reached
         ("known_at", np.int64),  # when the latest fix used for that decision was received
         ("live_at", np.int64),  # first fix in breach, from the decision on, that was received soon after it was taken
@@ -191,6 +192,8 @@ def _weigh(  # type: ignore[no-untyped-def] # compiled
     if own_best >= limits[1]:
         row.undecidable = 0
     is_inside = is_near and p >= limits[0] * best
+    if row.likely_at == 0 and weight * p >= limits[1]:
+        row.likely_at = time
     if is_inside:
         row.fix_count += 1
         row.last_inside_at = time
@@ -318,6 +321,7 @@ def _filter(  # type: ignore[no-untyped-def] # compiled; typed and documented at
                     rows[used], subject, obs_condition[obs], obs_zone[obs], time, received, obs_p[obs], weight,
                     obs_radius_m[obs], obs_kind[obs], last != 0, own_best < limits[1],
                 )  # fmt: skip
+                rows[used].likely_at = time if weight * obs_p[obs] >= limits[1] else 0
                 near_at[used] = fix
                 active[active_count] = used
                 active_count += 1

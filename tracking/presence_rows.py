@@ -111,7 +111,7 @@ def _violation(row: Any, rule: int, zone_no: int, rules: RuleBook, policy: Prese
         condition_no=int(rules.condition_no[rule]),
         zone_no=zone_no,
         kind=rules.conditions[rule].kind,
-        started_at=to_instant(row["started_at"]),
+        started_at=to_instant(row["likely_at"]),
         decided_at=to_instant(row["decided_at"]),
         known_at=to_instant(row["known_at"]),
         live_at=to_instant(row["live_at"]) if row["live_at"] else None,

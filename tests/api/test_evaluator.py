@@ -172,7 +172,7 @@ def test_a_stay_that_is_known_late_and_goes_on_is_told_once(engine: Engine, pers
     worker.drain()
     assert rows(engine, "SELECT is_late FROM alert") == [(False,)]
     assert [message.text for message in gateway.sent] == [
-        "您的孩子小丽于22时00分疑似进入未成年人禁入区域，请尽快核实并带离。"
+        "您的孩子小丽于22时01分疑似进入未成年人禁入区域，请尽快核实并带离。"
     ]
 
 

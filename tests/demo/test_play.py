@@ -45,7 +45,9 @@ def figure(output: str, label: str) -> int:
 @pytest.mark.slow
 def test_synthetic_evening_runs_from_fix_to_sms_and_heatmap(data_dir: Path) -> None:
     output = run_hulan(data_dir, "demo")
-    assert "您的孩子小丽于22时13分疑似进入未成年人禁入区域，请尽快核实并带离。" in output
+    since = re.search(r"您的孩子小丽于22时(\d\d)分疑似进入未成年人禁入区域，请尽快核实并带离。", output)
+    assert since is not None, output
+    assert 13 <= int(since[1]) <= 18, "the child came at 22:13: nobody is told of before, nor of much later"
     assert figure(output, "误报 false") == 0
     assert figure(output, "不应发短信 SMS unexpected") == 0
     assert figure(output, "已发现 found") >= 5
