@@ -6,7 +6,10 @@ from api.demo.score import FoundViolation
 
 
 def found_violations(connection: Connection) -> list[FoundViolation]:
-    """Every violation; a guardian's message counts for the violation that opened the alert."""
+    """Every violation, those too that later fixes undid: somebody was told of them.
+
+    A guardian's message counts for the violation that opened the alert.
+    """
     rows = connection.execute(
         text("""
             SELECT s.alias, v.kind, v.started_at, e.ended_at, v.decided_at, z.name,
@@ -17,7 +20,7 @@ def found_violations(connection: Connection) -> list[FoundViolation]:
             FROM violation v JOIN subject s USING (subject_no) JOIN episode e USING (episode_id)
             JOIN zone z ON z.zone_no = v.zone_no JOIN alert_violation av USING (violation_id)
             JOIN alert a ON a.alert_id = av.alert_id
-            WHERE e.superseded_at IS NULL ORDER BY v.decided_at, v.violation_id
+            ORDER BY v.decided_at, v.violation_id
         """)
     ).all()
     seen: set[tuple[str, object]] = set()

@@ -88,7 +88,7 @@ def test_what_csv_writes_is_read_back(rows: list[tuple[str, str, str]]) -> None:
 
 @given(st.lists(st.text(alphabet=st.sampled_from('a,"; '), max_size=8), max_size=8), st.integers(0, 8))
 def test_a_bad_row_never_costs_a_good_one(junk: list[str], place: int) -> None:
-    assume(sum(line.count('"') % 2 for line in junk) <= 1)  # two would pair to one well-formed cell of several lines
+    assume(sum('"' in line for line in junk) <= 1)  # two may pair to one well-formed cell of several lines
     lines = [*junk[:place], "77,good,good", *junk[place:]]
     text = "\n".join(["id,a,b", *lines]) + "\n"
     assert "77" in [row.cells["id"] for row in rows_of(text)]
