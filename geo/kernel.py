@@ -1,6 +1,6 @@
 """The matching loop: fixes in blocks through short passes, so that the waits for memory of many fixes overlap.
 
-A pass per block: cells of each fix, cells in the table, entries of the cells, order within the fix, metres. Nothing is
+A pass per block: cells of each fix, cells in the table, parts of the cells, entries of the cells, metres. Nothing is
 allocated and the GIL is free. When a buffer is too small the kernel stops before the block and says so; the caller
 gives a larger one and goes on from the same fix.
 """
