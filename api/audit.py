@@ -53,7 +53,7 @@ class ShownEntry:
     subject_no: int | None
 
 
-def acting_as(connection: Connection, *, actor: str, purpose: str = "", request_id: str = "") -> None:
+def name_actor(connection: Connection, *, actor: str, purpose: str = "", request_id: str = "") -> None:
     """Say who acts until the transaction ends; every entry of it carries this.
 
     Without it an entry is by ``system:`` and the name of the process.
@@ -87,7 +87,7 @@ def record_look(
             "查阅个人数据须说明目的，例如 --purpose 核查警报"
             " / to see data of a person, state what for, e.g. --purpose 'check of the alert'"
         )
-    acting_as(connection, actor=actor, purpose=stated, request_id=request_id)
+    name_actor(connection, actor=actor, purpose=stated, request_id=request_id)
     record_event(connection, kind, subject_no=subject_no, detail=detail)
 
 

@@ -29,7 +29,7 @@ class Caller:
 
 
 @contextmanager
-def acting_as(engine: Engine, account_id: UUID) -> Iterator[Connection]:
+def as_account(engine: Engine, account_id: UUID) -> Iterator[Connection]:
     """One transaction under the application's role, in which the database shows what the account may see.
 
     Both settings end with the transaction, so that a pooled connection never keeps them.

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import Connection, Row, text
 
 from api.access.accounts import disable_account
-from api.access.caller import acting_as
+from api.access.caller import as_account
 from api.access.gate import Gate
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import AccountRole, Scope
@@ -29,7 +29,7 @@ KEEPS_ACCOUNTS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.SECU
 def get_accounts(request: Request) -> dict[str, Any]:
     """Every account that the database shows the caller, without passwords and secrets."""
     gate: Gate = request.app.state.services.gate
-    with acting_as(gate.engine, request.state.caller.account_id) as connection:
+    with as_account(gate.engine, request.state.caller.account_id) as connection:
         rows = connection.execute(
             text(
                 "SELECT account_id, login_name, staff_number, display_name, created_at, expires_at, disabled_at,"

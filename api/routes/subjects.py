@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import text
 
-from api.access.caller import acting_as
+from api.access.caller import as_account
 from api.access.gate import Gate
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, Scope
@@ -21,7 +21,7 @@ READS_CASES = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope
 def get_subjects(request: Request) -> dict[str, Any]:
     """Ids of the subjects whose case the caller may see. Names come with a stated purpose, elsewhere."""
     gate: Gate = request.app.state.services.gate
-    with acting_as(gate.engine, request.state.caller.account_id) as connection:
+    with as_account(gate.engine, request.state.caller.account_id) as connection:
         rows = connection.execute(text("SELECT subject_id FROM subject ORDER BY subject_id"))
         return {"subjects": [row.subject_id for row in rows]}
 
@@ -30,7 +30,7 @@ def get_subjects(request: Request) -> dict[str, Any]:
 def get_subject(request: Request, subject_id: UUID) -> dict[str, Any]:
     """The orders of one subject that are not superseded, and how many alerts are open."""
     gate: Gate = request.app.state.services.gate
-    with acting_as(gate.engine, request.state.caller.account_id) as connection:
+    with as_account(gate.engine, request.state.caller.account_id) as connection:
         values = {"subject_id": subject_id}
         subject_no = connection.execute(
             text("SELECT subject_no FROM subject WHERE subject_id = :subject_id"), values

@@ -18,7 +18,7 @@ from api.access.accounts import (
     leave_case,
     set_jurisdiction,
 )
-from api.access.caller import APPLICATION_ROLE, acting_as
+from api.access.caller import APPLICATION_ROLE, as_account
 from api.access.roles import ADMINISTRATORS, AccountRole
 from tests.access.people import Browser, Official, a_browser, an_official, another
 from tests.api.live_server import NOW
@@ -146,7 +146,7 @@ def seen_cases(connection: Connection, office: Office) -> set[str]:
 def test_the_database_shows_each_account_its_cases_and_nothing_else(engine: Engine, office: Office) -> None:
     team_sizes = {"a": 6, "b": 1, "c": 1}
     for who, cases in SEES.items():
-        with acting_as(engine, office.officials[who].account_id) as connection:
+        with as_account(engine, office.officials[who].account_id) as connection:
             assert seen_cases(connection, office) == cases, who
             found = counts(connection)
         for table, count in found.items():
@@ -160,7 +160,7 @@ def test_there_is_something_to_see(engine: Engine, office: Office) -> None:
 
 
 def test_without_an_account_and_with_an_unknown_one_nothing_is_seen(engine: Engine, office: Office) -> None:
-    with acting_as(engine, UUID(int=7)) as connection:
+    with as_account(engine, UUID(int=7)) as connection:
         assert set(counts(connection).values()) == {0}
     with engine.begin() as connection:
         connection.execute(text(f"SET LOCAL ROLE {APPLICATION_ROLE}"))
@@ -172,7 +172,7 @@ def test_without_an_account_and_with_an_unknown_one_nothing_is_seen(engine: Engi
 
 
 def test_the_account_is_forgotten_with_the_transaction(engine: Engine, office: Office) -> None:
-    with acting_as(engine, office.officials["leader of the city"].account_id) as connection:
+    with as_account(engine, office.officials["leader of the city"].account_id) as connection:
         process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() == process
@@ -209,7 +209,7 @@ def test_every_table_open_to_the_applications_role_is_bound_or_is_about_places(e
 def test_a_closed_table_is_closed(engine: Engine, office: Office) -> None:
     leader = office.officials["leader of the city"].account_id
     for table in ("fix", "device", "account_session", "api_token", "login_failure", "zone"):
-        with pytest.raises(DBAPIError, match="permission denied"), acting_as(engine, leader) as connection:
+        with pytest.raises(DBAPIError, match="permission denied"), as_account(engine, leader) as connection:
             connection.execute(text(f"SELECT 1 FROM {table}"))
 
 
@@ -228,16 +228,16 @@ WIDENING = (
 def test_the_applications_role_cannot_widen_its_view(engine: Engine, office: Office) -> None:
     member = office.officials["member of a"].account_id
     for statement in WIDENING:
-        with pytest.raises(DBAPIError), acting_as(engine, member) as connection:
+        with pytest.raises(DBAPIError), as_account(engine, member) as connection:
             connection.exec_driver_sql(statement)
 
 
 def test_an_officer_sees_only_their_own_account(engine: Engine, office: Office) -> None:
-    with acting_as(engine, office.officials["leader of the city"].account_id) as connection:
+    with as_account(engine, office.officials["leader of the city"].account_id) as connection:
         assert connection.execute(text("SELECT login_name FROM account")).scalars().all() == ["o3"]
-    with acting_as(engine, office.officials["security"].account_id) as connection:
+    with as_account(engine, office.officials["security"].account_id) as connection:
         assert connection.execute(text("SELECT count(*) FROM account")).scalar_one() == len(SEES)
-    with acting_as(engine, office.officials["audit"].account_id) as connection:
+    with as_account(engine, office.officials["audit"].account_id) as connection:
         assert connection.execute(text("SELECT login_name FROM account")).scalars().all() == ["s3"]
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from api.audit import AUDITED_TABLES, LookKind, PurposeMissingError, acting_as, last_entries, record_event, record_look
+from api.audit import AUDITED_TABLES, LookKind, PurposeMissingError, last_entries, name_actor, record_event, record_look
 from api.audit_chain import Algorithm, FaultKind, linked
 from api.audit_checkpoint import AuditKeys, make_checkpoint
 from api.audit_verify import _entries
@@ -59,7 +59,7 @@ def test_the_scene_fills_every_audited_table_and_the_audit_of_it_is_whole(engine
 
 def test_an_entry_says_who_for_what_and_when(engine: Engine) -> None:
     with engine.begin() as connection:
-        acting_as(connection, actor="officer:7", purpose="变更决定", request_id="r-1")
+        name_actor(connection, actor="officer:7", purpose="变更决定", request_id="r-1")
         person = a_person(connection)
         (written,) = connection.execute(text("SELECT * FROM audit_entry WHERE table_name = 'subject'")).all()
         now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
