@@ -149,6 +149,7 @@ def test_contracts_hold_in_an_untouched_copy(house: House) -> None:
         ("venues/risk.py", "import venues.store", "Stores and gateways"),
         ("tracking/evaluate.py", "from tracking.store import load_states", "Stores and gateways"),
         ("alerts/decide.py", "from alerts import gateway_http", "Stores and gateways"),
+        ("tracking/order.py", "import tracking.gateway_calendar", "Stores and gateways"),
         ("maps/heat.py", "import geo.postgis", "Stores and gateways"),
     ],
 )
