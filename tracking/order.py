@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from tracking.windows import Windows
 from venues.category import SiteCategory, VenueCategory
 
 LOCAL_TIME = ZoneInfo("Asia/Shanghai")
@@ -36,13 +37,20 @@ class ConditionKind(StrEnum):
     EXCLUSION_ZONE = "exclusion_zone"  # 禁入区域: a zone drawn for this order
     EXCLUDED_CATEGORIES = "excluded_categories"  # 禁入场所: every venue of these categories
     STAY_WITHIN_AREA = "stay_within_area"  # 不得离开: the city or county of residence
+    STAY_AT_PLACE = "stay_at_place"  # 不得离开执行监视居住的处所 (刑诉法 77)
+    CURFEW = "curfew"  # 夜间不得外出: at a place during the hours of a timetable
 
 
 CONDITION_NAMES_ZH: dict[ConditionKind, str] = {
     ConditionKind.EXCLUSION_ZONE: "不得进入指定区域",
     ConditionKind.EXCLUDED_CATEGORIES: "不得进入特定场所",
     ConditionKind.STAY_WITHIN_AREA: "不得离开规定区域",
+    ConditionKind.STAY_AT_PLACE: "不得离开指定处所",
+    ConditionKind.CURFEW: "规定时段不得外出",
 }
+
+INCLUSION_KINDS = frozenset({ConditionKind.STAY_WITHIN_AREA, ConditionKind.STAY_AT_PLACE, ConditionKind.CURFEW})
+"""Conditions of which being outside the zone is the breach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +84,8 @@ class Condition:
     zone_no: int | None = None
     categories: frozenset[VenueCategory | SiteCategory] = frozenset()
     tolerance_m: float = 0.0
+    windows: Windows | None = None
+    """When the condition binds, within the order's validity; ``None``: always."""
     first_no: int | None = None
     """``condition_no`` of the first version of this ``condition_id``; ``None`` if this is it."""
 

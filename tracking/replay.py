@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.probability import ShapeProbability
+from tracking.allowances import Exemptions
 from tracking.episode import Episode
 from tracking.evaluate import evaluate
 from tracking.fix import FixBatch
@@ -62,6 +63,7 @@ def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
             content=masks,
         ),
         ends=Ends.build(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)),
+        exemptions=Exemptions.build([]),
     )
 
 

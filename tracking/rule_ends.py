@@ -19,6 +19,7 @@ from tracking.presence import (
 )
 from tracking.rules import RuleBook, ZoneBook
 from tracking.versions import NEVER
+from tracking.windows import Windows
 
 
 def filter_with_rules(
@@ -101,6 +102,7 @@ def rule_ends(rows: NDArray[Any], *, until: NDArray[np.int64], rules: RuleBook, 
     since = rows["last_inside_at"]
     may_end = rules.spans.ends.next_after(rows["condition_no"], since) <= until
     may_end |= zones.spans.ends.next_after(rows["zone_no"], since) <= until
+    may_end |= rules.ends.next_after(rows["subject_no"], since) <= until
     may_end |= ~(rules.spans.holds_key(rows["condition_no"]) & zones.spans.holds_key(rows["zone_no"]))
     for row in np.flatnonzero(may_end).tolist():
         end = _end_of_rule(rows[row], rules, zones)
@@ -145,7 +147,21 @@ def governing(condition_key: int, zone_key: int, rules: RuleBook, zones: ZoneBoo
         for zone in zones.spans.rows_of(zone_key).tolist():
             if rules.category_mask[rule] & zones.category_bit[zone]:
                 spans.append((max(start, int(zones.spans.start[zone])), min(end, int(zones.spans.end[zone]))))
-    return [(start, end) for start, end in spans if start < end]
+    return _without_exemptions([span for span in spans if span[0] < span[1]], rules, condition_key, zone_key)
+
+
+def _without_exemptions(
+    spans: list[tuple[int, int]], rules: RuleBook, condition_key: int, zone_key: int
+) -> list[tuple[int, int]]:
+    """The same, cut where the subject is exempt at the zone; only rules by category yield to an exemption."""
+    rows = rules.spans.rows_of(condition_key)
+    if len(rules.exemptions) == 0 or len(rows) == 0 or rules.zone_row[rows[0]] >= 0:
+        return spans
+    exempt = rules.exemptions.of(int(rules.subject_no[rows[0]]), zone_key)
+    if len(exempt) == 0:
+        return spans
+    parts = [Windows.build([start], [end]).without([exempt]) for start, end in spans]
+    return [pair for part in parts for pair in zip(part.start.tolist(), part.end.tolist(), strict=True)]
 
 
 def mark_redrawn(rows: NDArray[Any], rules: RuleBook, zones: ZoneBook) -> None:
@@ -172,6 +188,7 @@ def unwatched_entries(rows: NDArray[Any], fixes: WeighedFixes, rules: RuleBook, 
     rule = rules.spans.rows_at(rows["condition_no"], started_at)
     zone = zones.spans.rows_at(rows["zone_no"], started_at)
     since = np.maximum(rules.spans.start[rule], zones.spans.start[zone])
+    since = np.maximum(since, rules.exemptions.last_end(rows["subject_no"], rows["zone_no"], started_at))
     previous_at = _previous_at(rows, fixes, since)
     doubtful = np.flatnonzero((rows["is_entry"] == 1) & (since > previous_at)).tolist()
     unwatched = [row for row in doubtful if not _was_watched(rows[row], int(previous_at[row]), rules, zones)]

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from geo.index import ZoneIndex, ZonePairs
 from geo.probability import ShapeProbability
 from geo.shape_change import widened
-from tracking.order import Condition, ConditionKind, SupervisionOrder
+from tracking.allowances import YIELDING_TO_LEAVE, Absence, Allowances, Exemptions, absences_by_subject
+from tracking.order import INCLUSION_KINDS, Condition, ConditionKind, SupervisionOrder
 from tracking.versions import ALWAYS, NEVER, Ends, Spans
+from tracking.windows import Windows
 from tracking.zone import Zone, ZoneKind
 from venues.category import SiteCategory, VenueCategory
 
@@ -103,11 +105,12 @@ class ZoneBook:
 class RuleBook:
     """``r`` rules in columns, sorted by (``subject_no``, ``condition_no``); ``conditions[i]`` made rule ``i``.
 
-    A condition with a zone is one rule for each version of that zone. ``valid_from``, ``valid_to``: int64 microseconds
+    A condition with a zone is one rule for each version of that zone, and one with a timetable, or from which a leave
+    frees at times, one for each span in which it binds. ``valid_from``, ``valid_to``: int64 microseconds
     UTC, half open. ``breach``: ``EXCLUSION`` or ``INCLUSION``. ``zone_row``: row in the zone book, or -1 for a rule by
     category. ``category_mask``: int64 bits. ``wide_row``: row in ``wide`` of the area widened by the rule's tolerance,
     or -1 where there is nothing to widen. ``condition_key``: int64 ``[r]``, the number that all versions of a condition
-    share; ``spans``: by it, the same times; ``ends``: by subject.
+    share; ``spans``: by it, the same times; ``ends``: by subject. ``exemptions``: from rules by category.
     """
 
     orders: tuple[SupervisionOrder, ...]
@@ -125,10 +128,14 @@ class RuleBook:
     wide: ShapeProbability
     spans: Spans
     ends: Ends
+    exemptions: Exemptions
 
     @classmethod
-    def build(cls, orders: Sequence[SupervisionOrder], zones: ZoneBook) -> "RuleBook":
+    def build(
+        cls, orders: Sequence[SupervisionOrder], zones: ZoneBook, allowances: Allowances | None = None
+    ) -> "RuleBook":
         """Compile the conditions of all orders. A zone condition whose zone is missing raises ``ValueError``."""
+        allowed = allowances or Allowances()
         rules = [
             (order, condition, zone_row)
             for order in orders
@@ -136,7 +143,9 @@ class RuleBook:
             for zone_row in _zone_rows(condition, zones)
         ]
         rules.sort(key=lambda rule: (rule[0].subject_no, rule[1].condition_no, rule[2]))
-        valid_from, valid_to = _validity(rules, zones)
+        wide_row, wide = _widened_areas(rules, zones)
+        source, valid_from, valid_to = _binding(rules, *_validity(rules, zones), allowed.absences)
+        rules = [rules[row] for row in source.tolist()]
         masks = np.array([category_mask(condition.categories) for _, condition, _ in rules], dtype=np.int64)
         keys = np.array([condition.key for _, condition, _ in rules], dtype=np.int64)
         known_at = [_known(order.in_force_from, order.recorded_at) for order, _, _ in rules]
@@ -144,7 +153,7 @@ class RuleBook:
         spans = Spans.build(
             key=keys, start=valid_from, end=valid_to, known_at=np.array(known_at, dtype=np.int64), content=masks
         )
-        wide_row, wide = _widened_areas(rules, zones)
+        exemptions = Exemptions.build(allowed.exempt_zones)
         return cls(
             orders=tuple(order for order, _, _ in rules),
             conditions=tuple(condition for _, condition, _ in rules),
@@ -157,10 +166,14 @@ class RuleBook:
             zone_row=np.array([zone_row for _, _, zone_row in rules], dtype=np.int64),
             category_mask=masks,
             tolerance_m=np.array([condition.tolerance_m for _, condition, _ in rules], dtype=np.float64),
-            wide_row=wide_row,
+            wide_row=wide_row[source],
             wide=wide,
             spans=spans,
-            ends=Ends.build(subjects[spans.is_last], valid_to[spans.is_last]),
+            ends=Ends.build(
+                np.append(subjects[spans.is_last], exemptions.subject_no),
+                np.append(valid_to[spans.is_last], exemptions.start),
+            ),
+            exemptions=exemptions,
         )
 
     def __len__(self) -> int:
@@ -211,7 +224,7 @@ def _category_bit(zone: Zone) -> int:
 
 
 def _breach(kind: ConditionKind) -> int:
-    return INCLUSION if kind is ConditionKind.STAY_WITHIN_AREA else EXCLUSION
+    return INCLUSION if kind in INCLUSION_KINDS else EXCLUSION
 
 
 def _zone_rows(condition: Condition, zones: ZoneBook) -> list[int]:
@@ -241,3 +254,32 @@ def _validity(
         valid_from.append(max(starts))
         valid_to.append(max(*starts, min(ends)))
     return np.array(valid_from, dtype=np.int64), np.array(valid_to, dtype=np.int64)
+
+
+def _binding(
+    rules: Sequence[tuple[SupervisionOrder, Condition, int]],
+    valid_from: NDArray[np.int64],
+    valid_to: NDArray[np.int64],
+    absences: Sequence[Absence],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rules cut to the spans in which they bind: the row that each comes from, its start and its end.
+
+    A rule that never binds keeps one empty span, so that a presence under it is known to have ended.
+    """
+    away = absences_by_subject(absences)
+    source, starts, ends = [], [], []
+    for row, (order, condition, _) in enumerate(rules):
+        start, end = int(valid_from[row]), int(valid_to[row])
+        leave = away.get(order.subject_no) if condition.kind in YIELDING_TO_LEAVE else None
+        if condition.windows is None and leave is None:
+            source.append(row)
+            starts.append(valid_from[row : row + 1])
+            ends.append(valid_to[row : row + 1])
+            continue
+        whole = Windows.build([start], [end]) if condition.windows is None else condition.windows.clipped(start, end)
+        parts = whole if leave is None else whole.without([leave])
+        source.extend([row] * max(len(parts), 1))
+        starts.append(parts.start if len(parts) else valid_from[row : row + 1])
+        ends.append(parts.end if len(parts) else valid_from[row : row + 1])
+    none = np.zeros(0, dtype=np.int64)
+    return np.array(source, dtype=np.int64), np.concatenate([none, *starts]), np.concatenate([none, *ends])

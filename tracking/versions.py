@@ -1,6 +1,7 @@
 """When each version of a thing governs: spans of event time by the key that all versions share. Pure and columnar."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,10 +68,15 @@ class Spans:
     is_last: NDArray[np.intp]
     ends: Ends
     most_versions: int
+    are_apart: bool
+    """Whether no two versions of one key govern at once."""
     are_endless: bool
     """Whether every span is all time."""
     reach_back: bool
     """Whether some version became known after it took effect."""
+    _keys: NDArray[np.int64]
+    _starts: NDArray[np.int64]
+    _place: NDArray[np.int64]
 
     @classmethod
     def build(
@@ -83,10 +89,12 @@ class Spans:
         content: NDArray[np.int64],
     ) -> "Spans":
         """Sort once for all questions."""
-        order = np.lexsort((start, key))
         end = np.maximum(start, end)
+        order = np.lexsort((end, start, key))
         last = order[_is_last(key[order], start[order], end[order], content[order])]
         keys, counts = np.unique(key, return_counts=True)
+        starts = np.unique(start)
+        follows = (key[order][1:] == key[order][:-1]) & (start[order][1:] < end[order][:-1])
         return cls(
             key=key,
             start=start,
@@ -99,6 +107,10 @@ class Spans:
             is_last=last,
             ends=Ends.build(key[last], end[last]),
             most_versions=int(counts.max(initial=0)),
+            are_apart=not np.any(follows),
+            _keys=keys,
+            _starts=starts,
+            _place=_places(keys, starts, key[order], start[order], side="left"),
             reach_back=bool(np.any(known_at != ALWAYS)),
             are_endless=bool(np.all((start == ALWAYS) & (end == NEVER))),
         )
@@ -117,16 +129,26 @@ class Spans:
 
         -1 where there is no row of the key at all.
         """
-        first = np.searchsorted(self.sorted_key, key)
-        after = np.searchsorted(self.sorted_key, key, "right")
         if len(self.order) == 0:
             return np.full(len(key), -1)
+        first = np.searchsorted(self.sorted_key, key)
+        after = np.searchsorted(self.sorted_key, key, "right")
         last = first if self.are_endless else after - 1
         found = np.where(first < after, self.order[np.maximum(last, 0) % len(self.order)], -1)
-        for position in range(0 if self.are_endless else int((after - first).max(initial=0)) - 1, -1, -1):
+        if self.are_endless:
+            return found
+        if self.are_apart:
+            row = self.order[self._begun(key, instant)]
+            return np.where((self.key[row] == key) & self.hold(row, instant), row, found)
+        for position in range(int((after - first).max(initial=0)) - 1, -1, -1):
             row = self.order[np.minimum(first + position, len(self.order) - 1)]
             found = np.where((first + position < after) & self.hold(row, instant), row, found)
         return found
+
+    def _begun(self, key: NDArray[np.int64], instant: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The place in ``order`` of the last row of each key, or of a key before it, that began by each instant."""
+        place = _places(self._keys, self._starts, key, instant, side="right")
+        return np.maximum(np.searchsorted(self._place, place) - 1, 0)
 
     def known_since(self, key: NDArray[np.int64], instant: NDArray[np.int64]) -> NDArray[np.int64]:
         """When the version of each key that governs at each instant became known, if it reaches back; else ``ALWAYS``.
@@ -136,6 +158,10 @@ class Spans:
         known = np.full(len(key), ALWAYS, dtype=np.int64)
         if not self.reach_back:
             return known
+        if self.are_apart:
+            found = self.rows_at(key, instant)
+            governs = (found >= 0) & self.hold(found, instant)
+            return np.where(governs, self.known_at[found], ALWAYS)
         first = np.searchsorted(self.sorted_key, key)
         for position in range(self.most_versions):
             place = np.minimum(first + position, len(self.order) - 1)
@@ -168,3 +194,15 @@ def _is_last(
     follows[:-1] = (key[1:] == key[:-1]) & (start[1:] == end[:-1]) & (content[1:] == content[:-1])
     last: NDArray[np.bool_] = ~follows & (end != NEVER)
     return last
+
+
+def _places(
+    keys: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    key: NDArray[np.int64],
+    instant: NDArray[np.int64],
+    *,
+    side: Literal["left", "right"],
+) -> NDArray[np.int64]:
+    """One number for each (key, instant) that sorts like the pair: by the rank of both among those known."""
+    return np.searchsorted(keys, key) * (len(starts) + 1) + np.searchsorted(starts, instant, side)

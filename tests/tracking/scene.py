@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo.shapes import Circle
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, METRES_PER_DEGREE
+from tracking.allowances import Allowances
 from tracking.episode import Episode, Violation
 from tracking.evaluate import Evaluation, evaluate
 from tracking.fix import FixBatch
@@ -19,6 +20,7 @@ from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.rules import RuleBook, ZoneBook, to_microseconds
 from tracking.states import PresenceStates
+from tracking.windows import Windows
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
@@ -59,6 +61,7 @@ def a_condition(
     zone_no: int | None = None,
     categories: Sequence[VenueCategory | SiteCategory] = (VenueCategory.BAR,),
     tolerance_m: float = 0.0,
+    windows: Windows | None = None,
 ) -> Condition:
     """A condition; by default: may not enter bars."""
     return Condition(
@@ -68,7 +71,14 @@ def a_condition(
         zone_no=zone_no,
         categories=frozenset(categories) if kind is ConditionKind.EXCLUDED_CATEGORIES else frozenset(),
         tolerance_m=tolerance_m,
+        windows=windows,
     )
+
+
+def minutes_of_the_evening(*spans: tuple[float, float]) -> Windows:
+    """Windows in minutes as ``a_track`` counts them."""
+    edges = np.rint(np.array(spans) * MINUTE).astype(np.int64).reshape(-1, 2) + START
+    return Windows.build(edges[:, 0], edges[:, 1])
 
 
 def an_order(
@@ -133,10 +143,10 @@ class Scene:
         )
 
 
-def a_scene(*zones: Zone, orders: Sequence[SupervisionOrder] = ()) -> Scene:
+def a_scene(*zones: Zone, orders: Sequence[SupervisionOrder] = (), allowances: Allowances | None = None) -> Scene:
     """Zones and orders compiled; without orders, subject 1 may not enter bars."""
     book = ZoneBook.build(zones)
-    return Scene(zones=book, rules=RuleBook.build(orders or [an_order(a_condition(1))], book))
+    return Scene(zones=book, rules=RuleBook.build(orders or [an_order(a_condition(1))], book, allowances))
 
 
 def longitude_at(east_m: ArrayLike) -> float:
