@@ -73,7 +73,7 @@ def _middles(found: Crossings, starts: FixBatch, ends: FixBatch) -> FixBatch:
     """The middle of each stretch inside a zone as a fix whose error is that of its two ends, by the share of each."""
     share = 0.5 * (found.entry_fraction + found.exit_fraction)
     return FixBatch(
-        subject_no=starts.subject_no,
+        subject_no=ends.subject_no,
         fixed_at=found.entry_at,
         received_at=ends.received_at,
         longitude=0.5 * (found.entry_longitude + found.exit_longitude),

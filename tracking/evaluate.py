@@ -249,6 +249,7 @@ def _crossed(
     trust = np.where(positions.is_supported, positions.weight, 0.0)
     trust_before = np.append(0.0, trust[:-1])[: len(batch)]
     first = {
+        "subject_no": before["subject_no"],
         "fixed_at": before["last_weighed_at"],
         "longitude": before["longitude"],
         "latitude": before["latitude"],

@@ -189,7 +189,7 @@ def test_every_column_of_bytes_in_a_table_with_keys_is_sealed_or_an_index(engine
     """A new personal column that rotation does not know would be lost with its key."""
     query = "SELECT table_name FROM information_schema.columns WHERE column_name = 'key_id' AND table_schema = 'public'"
     with engine.connect() as connection:
-        tables = set(connection.execute(text(query)).scalars()) - {"personal_key"}
+        tables = set(connection.execute(text(query)).scalars()) - {"personal_key", "audit_checkpoint"}  # that signs
     assert tables == {item.table for item in SEALED_TABLES}
     for item in SEALED_TABLES:
         found = {name for name, kind in columns_of(engine, item.table).items() if kind == "bytea"}

@@ -320,3 +320,14 @@ def test_an_id_goes_through_two_signed_columns_unchanged(value: UUID) -> None:
     halves = split_id(value)
     assert all(-(2**63) <= half < 2**63 for half in halves)
     assert joined_id(*halves) == value
+
+
+def test_a_way_that_began_in_the_batch_before_is_judged_by_the_rules_of_whoever_took_it() -> None:
+    """Of two subjects in a batch, the second one's way began where the first one's fixes end."""
+    both = [1, 2]
+    minutes, east_m = [0.0, 0.1, 0.2, 0.3, 0.4], [500.0, 0.0, 0.0, 0.0, 0.0]
+    earlier = joined(*[a_track(minutes, east_m, accuracy_m=5.0, subject_no=number) for number in both])
+    later = joined(*[a_track([1.4, 1.5], [500.0, 0.0], accuracy_m=5.0, subject_no=number) for number in both])
+    crossed = [item for item in SCENE.run(earlier, later).episodes if item.is_crossing]
+    assert {item.subject_no for item in crossed} == {1, 2}
+    assert all(item.condition_no // 10 == item.subject_no for item in crossed)
