@@ -92,8 +92,8 @@ def find_overdue_lifting(
         document_number=term.document_number,
         since=ended_at,
         days_overdue=days,
-        text_zh=f"{MEASURE_NAMES_ZH[term.measure]}{'考验期' if is_probation else ''}于 {term.last_day.isoformat()} 届满，"
-        f"{state_zh} {days} 天。这是办案机关的问题，不是被监管人违规。",
+        text_zh=f"{MEASURE_NAMES_ZH[term.measure]}{'考验期' if is_probation else ''}"
+        f"于 {term.last_day.isoformat()} 届满，{state_zh} {days} 天。这是办案机关的问题，不是被监管人违规。",
         text_en=f"The term ended on {term.last_day.isoformat()}; the measure {state_en} {days} day(s). "
         "A breach by the office, not by the subject.",
         articles=_lifting_articles(term.measure, term.organ),
