@@ -128,7 +128,7 @@ def _rate_per_us(policy: SpotCheckPolicy, starts: NDArray[np.int64], ends: NDArr
         hours = allowed / 3.6e9
         raise ValueError(
             f"允许时段 {hours:.1f} 小时容不下 {wanted:g} 次、间隔 {policy.spacing_s:g} 秒的抽检 / "
-            f"{hours:.1f} allowed hours have no room for {wanted:g} checks {policy.spacing_s:g} s apart that nobody can foresee"
+            f"{hours:.1f} allowed hours have no room for {wanted:g} unforeseeable checks {policy.spacing_s:g} s apart"
         )
     return wanted / (allowed - wanted * lost)
 
