@@ -53,12 +53,16 @@ BEGIN
             IF NOT pg_has_role(login.name::name, login.role::name, 'MEMBER') THEN
                 EXECUTE format('GRANT %I TO %I', login.role, login.name);
             END IF;
+        EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
+            RAISE NOTICE 'login % is left to the administrator of the server', login.name;
+        END;
+        BEGIN
             -- Whoever owns the database must be able to end its sessions.
             IF NOT pg_has_role(current_user, login.name::name, 'USAGE') THEN
                 EXECUTE format('GRANT %I TO %I', login.name, current_user);
             END IF;
-        EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
-            RAISE NOTICE 'login % is left to the administrator of the server', login.name;
+        EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
+            RAISE NOTICE 'sessions of % are ended by the administrator of the server', login.name;
         END;
     END LOOP;
 END $$;
