@@ -28,14 +28,21 @@ QUALITY = QualityPolicy()
 WAKE_CHANNEL = "hulan_fix"
 """LISTEN here to be woken when fixes were committed."""
 
-_COLUMNS = (
-    "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
-    "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
-    "battery_percent", "is_mock", "device_id", "flags", "cell",
-)  # fmt: skip
+_COLUMNS = {
+    "subject_no": "bigint", "fixed_at": "timestamptz", "fix_key": "bigint", "shard": "smallint",
+    "received_at": "timestamptz", "sent_at": "timestamptz", "longitude": "double precision",
+    "latitude": "double precision", "accuracy_m": "double precision", "is_accuracy_assumed": "boolean",
+    "raw_longitude": "double precision", "raw_latitude": "double precision", "datum": "text", "source": "text",
+    "speed_mps": "double precision", "altitude_m": "double precision", "battery_percent": "double precision",
+    "is_mock": "boolean", "device_id": "uuid", "flags": "integer", "cell": "bigint",
+}  # fmt: skip
 _ACCURACY_ASSUMED, _ALTITUDE_UNKNOWN = FixFlag.ACCURACY_ASSUMED.value, FixFlag.ALTITUDE_UNKNOWN.value
 _NAMES = ", ".join(_COLUMNS)
-_STAGE = f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS AS SELECT {_NAMES} FROM fix LIMIT 0"
+# The types are written out: the web process may add to the log and not read it, not even its columns.
+_STAGE = (
+    f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})"
+    " ON COMMIT DELETE ROWS"
+)
 _COPY = f"COPY fix_stage ({_NAMES}) FROM STDIN"
 # In the order of the key: two writers of the same fixes would else each wait for the other, until one fails.
 _MERGE = (

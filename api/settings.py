@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded"
     )
+    web_database_url: str | None = Field(
+        None, description="网页进程登录数据库的地址 / the same server, with the login of the web process (hulan_web)"
+    )
+    worker_database_url: str | None = Field(
+        None, description="处理进程登录数据库的地址 / the same server, with the login of the worker (hulan_service)"
+    )
     data_dir: Path = Field(default_factory=_default_data_dir, description="数据目录 / data folder")
     keyring: Path | None = Field(
         None, description="密钥环文件；不填则为数据目录中的 keyring.json / keyring file; none: in the data folder"
@@ -77,14 +83,21 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the one in the data folder: no address of another is set."""
+        return self.database_url is None and self.web_database_url is None and self.worker_database_url is None
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         secret = None if self.secret_key is None else self.secret_key.get_secret_value()
-        if self.database_url is not None and not self.database_url.strip():
-            raise ValueError(
-                "HULAN_DATABASE_URL 为空：填写地址，或删除该变量以使用内置数据库"
-                " / HULAN_DATABASE_URL is empty: give an address, or unset it to use the embedded database"
-            )
+        for name in ("database_url", "web_database_url", "worker_database_url"):
+            url = getattr(self, name)
+            if url is not None and not url.strip():
+                raise ValueError(
+                    f"HULAN_{name.upper()} 为空：填写地址，或删除该变量以使用内置数据库"
+                    f" / HULAN_{name.upper()} is empty: give an address, or unset it to use the embedded database"
+                )
         if self.gateway == "http" and not self.gateway_url:
             raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
         if self.demo:
@@ -101,7 +114,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "HULAN_SECRET_KEY 太短，至少 16 个字符 / HULAN_SECRET_KEY is too short: 16 characters or more"
             )
-        if self.database_url is not None and secret is None:
+        if not self.is_embedded and secret is None:
             raise ValueError(
                 "使用外部数据库时必须设置 HULAN_SECRET_KEY"
                 " / HULAN_SECRET_KEY is required with HULAN_DATABASE_URL, e.g. `openssl rand -hex 32`"

@@ -33,6 +33,8 @@ INVARIANT_COUNT = 14
 
 OTHER_VARIABLES = {
     "HULAN_DATABASE_PASSWORD": "password of the database in `compose.yaml`, which puts it into `HULAN_DATABASE_URL`",
+    "HULAN_WEB_PASSWORD": "password of login `hulan_web` in `compose.yaml`",
+    "HULAN_WORKER_PASSWORD": "password of login `hulan_service` in `compose.yaml`",
     "HULAN_RECORD": "`1` records the golden texts anew (`make record`); tests only",
 }
 """Variables that are no settings of the program."""

@@ -27,12 +27,13 @@ from api.evaluator import Policies
 from api.fix_log import rebase
 from api.gateways import open_gateway
 from api.leases import RestoredDatabaseError
+from api.logins import Login
 from api.logs import configure_logs
 from api.personal.keyring import KeyringError
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import drop_weeks
-from api.session import NotReadyError, open_database
+from api.session import NotReadyError, open_database, url_for
 from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
@@ -53,9 +54,12 @@ def up(port: Port = None) -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
-        with open_database(settings, say=say, pool_size=20) as engine:
-            server = _server(settings, engine)
-            worker = make_worker(settings, engine)
+        with (
+            open_database(settings, say=say, login=Login.WEB, pool_size=20) as for_web,
+            open_database(settings, say=say, login=Login.WORKER) as for_worker,
+        ):
+            server = _server(settings, for_web)
+            worker = make_worker(settings, for_worker)
             failures: list[BaseException] = []
 
             def work() -> None:
@@ -87,7 +91,7 @@ def serve(port: Port = None) -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
-        with open_database(settings, say=say, pool_size=20) as engine:
+        with open_database(settings, say=say, login=Login.WEB, pool_size=20) as engine:
             _server(settings, engine).run()
 
 
@@ -98,7 +102,7 @@ def worker() -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(None)
-        with open_database(settings, say=say) as engine:
+        with open_database(settings, say=say, login=Login.WORKER) as engine:
             process = make_worker(settings, engine)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: process.stop())
@@ -119,12 +123,12 @@ def migrate(
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(None)
-        if settings.database_url is None:
+        if settings.is_embedded:
             with open_database(settings, say=say) as engine:
                 version = migrate_schema(engine, keyring=open_keyring(settings))
                 _rebase_if(engine, restored)
         else:
-            engine = open_engine(settings.database_url, audit_hash=settings.audit_hash)
+            engine = open_engine(url_for(settings, Login.OWNER), audit_hash=settings.audit_hash)
             version = migrate_schema(engine, keyring=open_keyring(settings))
             _rebase_if(engine, restored)
         out.print(f"数据库结构版本 / schema version: {version}")

@@ -14,11 +14,12 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
+from api.logins import Login
 from tests.api.faults import wait_until
 from tests.make import EVENING, SECRET
 from tracking.fix import Fix
@@ -49,6 +50,11 @@ def a_listener() -> socket.socket:
     return listener
 
 
+def url_as(url: str, login: Login) -> str:
+    """The same database with another login."""
+    return make_url(url).set(username=login).render_as_string(hide_password=False)
+
+
 def url_of(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -73,8 +79,11 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
 def running_server(
     url: str, *, clock: SystemClock | None = None, trusts_received_at: bool = False
 ) -> Iterator[httpx.Client]:
-    """A client of a server in this process, with database connections of its own. Its clock stands at ``NOW``."""
-    engine = open_engine(url)
+    """A client of a server in this process, with connections of its own under the login of the web process.
+
+    Its clock stands at ``NOW``. ``url``: of the database, as anybody.
+    """
+    engine = open_engine(url_as(url, Login.WEB))
     try:
         app = create_app(
             engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), trusts_received_at=trusts_received_at
@@ -101,7 +110,7 @@ def server_process(url: str, folder: Path) -> Iterator[ServerProcess]:
     with a_listener() as listener, log.open("wb") as output:
         address = url_of(listener)
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, url, SECRET.hex(), str(listener.fileno())],
+            [sys.executable, "-c", _PROCESS, url_as(url, Login.WEB), SECRET.hex(), str(listener.fileno())],
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,

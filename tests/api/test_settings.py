@@ -50,6 +50,8 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"SECRET_KEY": GOOD_SECRET[:-1]}, ["HULAN_SECRET_KEY", "16"]),
         ({"SECRET_KEY": ""}, ["HULAN_SECRET_KEY"]),
         ({"DATABASE_URL": SERVER}, ["HULAN_SECRET_KEY", "HULAN_DATABASE_URL"]),
+        ({"WEB_DATABASE_URL": SERVER}, ["HULAN_SECRET_KEY"]),
+        ({"WORKER_DATABASE_URL": " ", "SECRET_KEY": GOOD_SECRET}, ["HULAN_WORKER_DATABASE_URL"]),
         ({"CLOCK": "event"}, ["HULAN_CLOCK"]),
         ({"CLOCK": "event", "SECRET_KEY": GOOD_SECRET, "DATABASE_URL": SERVER}, ["HULAN_CLOCK"]),
         ({"GATEWAY": "http"}, ["HULAN_GATEWAY_URL"]),
