@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -65,11 +66,16 @@ def no_look_is_left(engine: Engine, office: Office) -> Iterator[None]:
         connection.execute(text("UPDATE look SET ends_at = least(ends_at, asked_at)"))
 
 
-def found(engine: Engine, office: Office, who: str, case: str, look: Look, **other: object) -> Look:
+def found(engine: Engine, office: Office, who: str, case: str, look: Look, **other: Any) -> Look:
     official = office.officials[who]
-    wanted = {"account_no": official.account_no, "subject_no": office.no(case), "kind": look.kind, "now": NOW} | other
+    wanted: dict[str, Any] = {
+        "account_no": official.account_no,
+        "subject_no": office.no(case),
+        "kind": look.kind,
+        "now": NOW,
+    } | other
     with as_account(engine, official.account_id) as connection:
-        return find_look(connection, look.look_id, **wanted)  # type: ignore[arg-type]
+        return find_look(connection, look.look_id, **wanted)
 
 
 # ---- what a look opens
@@ -204,7 +210,7 @@ def test_who_does_not_see_a_case_cannot_ask_and_hears_the_same_as_for_none(
         {"purpose": "x" * 501},
     ],
 )
-def test_a_look_without_what_it_needs_is_refused(engine: Engine, office: Office, changes: dict[str, object]) -> None:
+def test_a_look_without_what_it_needs_is_refused(engine: Engine, office: Office, changes: dict[str, Any]) -> None:
     with pytest.raises(LookRefusedError):
         asked(engine, office, "member", "a", a_wish(**changes))
 
@@ -273,7 +279,7 @@ def test_an_approval_counts_from_when_it_was_given(engine: Engine, office: Offic
 # ---- the rules
 
 
-def needs_approval(engine: Engine, office: Office, born: date, **changes: object) -> bool:
+def needs_approval(engine: Engine, office: Office, born: date, **changes: Any) -> bool:
     """Whether a leader's look at a person born on a day would need an approval; nothing is kept."""
     with engine.connect() as connection:
         person = a_person(connection, birth_date=born)
@@ -283,7 +289,7 @@ def needs_approval(engine: Engine, office: Office, born: date, **changes: object
         )
         account = str(office.officials["leader"].account_id)
         connection.execute(text("SELECT set_config('hulan.account_id', :account, true)"), {"account": account})
-        wish = a_wish(**{"kind": SightKind.TRACK, **changes})  # type: ignore[arg-type]
+        wish = a_wish(**{"kind": SightKind.TRACK, **changes})
         needed = ask_look(connection, wish, subject_no=person.subject_no).needs_approval
         connection.rollback()
         return needed
@@ -315,7 +321,7 @@ LONGER = {"from_at": EVENING, "to_at": EVENING + timedelta(days=7, seconds=1)}
     ],
 )
 def test_when_a_leader_must_approve(
-    engine: Engine, office: Office, born: date, changes: dict[str, object], is_needed: bool
+    engine: Engine, office: Office, born: date, changes: dict[str, Any], is_needed: bool
 ) -> None:
     assert needs_approval(engine, office, born, **changes) is is_needed
 
