@@ -56,6 +56,7 @@ CREATE TABLE notice (
     kind text NOT NULL CHECK (kind IN ('break_glass')),
     look_id uuid NOT NULL UNIQUE REFERENCES look,
     account_no bigint NOT NULL REFERENCES account,
+    account_id uuid NOT NULL,
     subject_no bigint NOT NULL REFERENCES subject,
     made_at timestamptz NOT NULL DEFAULT now(),
     reviewed_at timestamptz,
@@ -149,8 +150,9 @@ BEGIN
     asked.written_by := pg_current_xact_id();
     INSERT INTO look VALUES (asked.*);
     IF asked.is_break_glass THEN
-        INSERT INTO notice (notice_id, kind, look_id, account_no, subject_no)
-        VALUES (gen_random_uuid(), 'break_glass', asked.look_id, asked.account_no, asked.subject_no);
+        INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no)
+        SELECT gen_random_uuid(), 'break_glass', asked.look_id, account_no, account_id, asked.subject_no
+        FROM account WHERE account_no = asked.account_no;
         PERFORM audit_note('break_glass', asked.subject_no, 'look ' || asked.look_id);
     END IF;
     RETURN asked;
@@ -175,15 +177,20 @@ BEGIN
     RETURN found;
 END $$;
 
--- Who asked for looks and who decided them, to whoever may see these looks; the audit administrator reads no names.
+-- Whom the caller may break the glass for; not to be told to anybody who does not.
+CREATE FUNCTION subject_within_jurisdiction(wanted uuid) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT subject_no FROM subject WHERE subject_id = wanted AND subject_no IN (SELECT subjects_of_jurisdiction())
+$$;
+
+-- Who asked for looks and who decided them, to whoever may see these looks.
 CREATE FUNCTION people_of_looks(wanted uuid[])
 RETURNS TABLE (look_id uuid, account_no bigint, account_id uuid, display_name text, division_code text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT l.look_id, a.account_no, a.account_id, CASE WHEN NOT current_account_has('audit_administrator')
-        THEN a.display_name END, d.code
+    SELECT l.look_id, a.account_no, a.account_id, a.display_name, d.code
     FROM look l JOIN account a ON a.account_no IN (l.account_no, l.decided_by) LEFT JOIN division d USING (division_no)
-    WHERE l.look_id = ANY (wanted) AND (l.account_no = current_account_no()
-        OR l.subject_no IN (SELECT visible_subjects()) OR current_account_has('audit_administrator'))
+    WHERE l.look_id = ANY (wanted)
+        AND (l.account_no = current_account_no() OR l.subject_no IN (SELECT visible_subjects()))
 $$;
 
 CREATE FUNCTION review_notice(wanted uuid, said text) RETURNS notice
@@ -208,6 +215,7 @@ OWN_FUNCTIONS = {
     "ask_look": "look, interval, interval",
     "look_needs_approval": "look",
     "open_spans": "",
+    "subject_within_jurisdiction": "uuid",
     "open_looks": "",
     "subjects_of_jurisdiction": "",
 }
