@@ -218,9 +218,13 @@ def test_nobody_decides_their_own_look_and_only_leaders_decide(scene: Scene) -> 
 
 
 def test_a_look_without_what_it_needs_is_refused(scene: Scene) -> None:
-    for changes in ({"purpose_code": "other"}, {"from_at": None}, {"is_break_glass": True, "purpose": "太短"}):
+    refused: list[dict[str, Any]] = [
+        {"purpose_code": "other"}, {"from_at": None}, {"is_break_glass": True, "purpose": "太短"}
+    ]  # fmt: skip
+    for changes in refused:
         assert code(scene.look("member", **changes)) == (422, "refused")
-    for changes in ({"purpose_code": "curiosity"}, {"kind": "map"}, {"needs_approval": False}):
+    unreadable: list[dict[str, Any]] = [{"purpose_code": "curiosity"}, {"kind": "map"}, {"needs_approval": False}]
+    for changes in unreadable:
         assert code(scene.look("member", **changes)) == (422, "bad_request")
 
 

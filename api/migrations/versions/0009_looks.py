@@ -76,22 +76,23 @@ INSERT INTO look_rule (kinds, is_minor_only, longer_than, more_rows_than, valid_
 
 # A minor is who was under 18 at the beginning of the span: on their birthday people are of age (tracking.order).
 FUNCTIONS = """
+-- (SELECT f()) is called once for a statement, f() might be called for each row.
 CREATE FUNCTION subjects_of_jurisdiction() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     WITH RECURSIVE below AS (
         SELECT division_no FROM account
-        WHERE account_no = current_account_no() AND kind = 'officer' AND division_no IS NOT NULL
+        WHERE account_no = (SELECT current_account_no()) AND kind = 'officer' AND division_no IS NOT NULL
         UNION SELECT d.division_no FROM division d JOIN below b ON d.parent_no = b.division_no
     )
     SELECT j.subject_no FROM subject_jurisdiction j JOIN below USING (division_no)
-    WHERE EXISTS (SELECT FROM account_role WHERE account_no = current_account_no())
+    WHERE EXISTS (SELECT FROM account_role WHERE account_no = (SELECT current_account_no()))
 $$;
 
 -- The looks of the caller that open something now.
 CREATE FUNCTION open_looks() RETURNS SETOF look
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT * FROM look
-    WHERE account_no = current_account_no() AND ends_at > now()
+    WHERE account_no = (SELECT current_account_no()) AND ends_at > now()
         AND (NOT needs_approval OR is_break_glass OR is_approved)
         AND written_by IS DISTINCT FROM pg_current_xact_id_if_assigned()
 $$;
@@ -100,9 +101,9 @@ $$;
 CREATE OR REPLACE FUNCTION visible_subjects() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT s.subject_no FROM subjects_of_jurisdiction() AS s (subject_no)
-    WHERE current_account_has('leader')
+    WHERE (SELECT current_account_has('leader'))
         OR EXISTS (
-            SELECT FROM case_member c WHERE c.subject_no = s.subject_no AND c.account_no = current_account_no()
+            SELECT FROM case_member c WHERE c.subject_no = s.subject_no AND c.account_no = (SELECT current_account_no())
                 AND c.left_at IS NULL AND c.joined_at <= now())
         OR s.subject_no IN (SELECT l.subject_no FROM open_looks() l WHERE l.is_break_glass)
 $$;
@@ -190,7 +191,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     SELECT l.look_id, a.account_no, a.account_id, a.display_name, d.code
     FROM look l JOIN account a ON a.account_no IN (l.account_no, l.decided_by) LEFT JOIN division d USING (division_no)
     WHERE l.look_id = ANY (wanted)
-        AND (l.account_no = current_account_no() OR l.subject_no IN (SELECT visible_subjects()))
+        AND (l.account_no = (SELECT current_account_no()) OR l.subject_no IN (SELECT visible_subjects()))
 $$;
 
 CREATE FUNCTION review_notice(wanted uuid, said text) RETURNS notice
@@ -230,9 +231,9 @@ IN_AN_OPEN_SPAN = (
 OF_A_SPAN = ("fix", "fix_flag", "fix_set_aside")
 
 VISIBLE = {
-    "look": "account_no = current_account_no() OR subject_no IN (SELECT visible_subjects())",
-    "notice": "current_account_has('audit_administrator')",
-    "audit_entry": "current_account_has('audit_administrator')",
+    "look": "account_no = (SELECT current_account_no()) OR subject_no IN (SELECT visible_subjects())",
+    "notice": "(SELECT current_account_has('audit_administrator'))",
+    "audit_entry": "(SELECT current_account_has('audit_administrator'))",
 } | {table: IN_AN_OPEN_SPAN.format(table=table) for table in OF_A_SPAN}
 
 READABLE_COLUMNS = {
