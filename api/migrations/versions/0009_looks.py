@@ -6,7 +6,7 @@ The rules, who may decide, and what a look opens are decided here, beneath the a
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 TABLES = """
 -- When a leader must approve first. Each condition that is given must hold; a rule is in force on local dates.
