@@ -14,8 +14,10 @@ from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
+from api.exporting.handing_out import Desk
+from api.exporting.packing import Packing
 from api.inbox import Inbox
-from api.routes import account, accounts, health, positions, session, subjects
+from api.routes import account, accounts, evidence, exports, health, positions, session, subjects
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -32,6 +34,7 @@ class Services:
     clock: SystemClock
     gate: Gate
     trusts_received_at: bool
+    desk: Desk | None = None
 
 
 def create_app(
@@ -41,8 +44,9 @@ def create_app(
     clock: SystemClock,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
+    packing: Packing | None = None,
 ) -> FastAPI:
-    """The application. ``trusts_received_at`` only for replays of history in the demo.
+    """The application. ``trusts_received_at`` only for replays of history in the demo; no exports without ``packing``.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
@@ -61,12 +65,13 @@ def create_app(
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
                 trusts_received_at=trusts_received_at,
+                desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
             )
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
     app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects):
+    for module in (positions, health, session, account, accounts, subjects, exports, evidence):
         app.include_router(module.router)
     return app

@@ -170,7 +170,7 @@ def _notices(case: EvidenceCase) -> list[Flowable]:
         ("内容", "text"),
         ("错误", "error"),
     )
-    rows = [[both(*name) for name in names]]
+    rows: list[list[Any]] = [[both(*name) for name in names]]
     rows += [[paragraph(cell, CELL) for cell in notice] for notice in case.notices]
     widths = [18 * mm, 24 * mm, 16 * mm, 24 * mm, 68 * mm]
     return [title, grid(rows, [*widths, WIDTH - sum(widths)], has_heading=True)]
