@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pypdf import PdfReader
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from api.app import create_app
 from api.audit_chain import Algorithm
@@ -20,7 +19,7 @@ from api.clock import FixedClock
 from api.database import open_engine
 from api.evidence.case import EvidenceCase, TrackedFix, find_gaps
 from api.explaining import FixEvidence
-from api.exporting.manifest import AuditPlace, pem_of
+from api.exporting.manifest import AuditPlace
 from api.exporting.pack import pack_of
 from api.exporting.packing import Packing
 from api.exporting.stamp import Stamp
@@ -194,8 +193,15 @@ def a_site(database_url: str, *, key: Ed25519PrivateKey = KEY) -> Iterator[Brows
         engine.dispose()
 
 
-def office_key(folder: Path) -> Path:
-    """The public half of the tests' key as a file."""
-    path = folder / "office.pem"
-    path.write_bytes(pem_of(KEY.public_key()))
-    return path
+@contextmanager
+def a_database(cluster_url: str, name: str, *, template: str) -> Iterator[str]:
+    """The URL of a copy of a database; dropped afterwards."""
+    admin = open_engine(make_url(cluster_url).set(database="postgres").render_as_string(False))
+    try:
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield make_url(cluster_url).set(database=name).render_as_string(False)
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    finally:
+        admin.dispose()

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import Caller, as_account
 from api.access.roles import AccountRole
+from api.database import open_engine
 from api.errors import (
     ApprovalMissingError,
     ExportLimitError,
@@ -31,11 +32,12 @@ from api.exporting.verifying import count_rows, verify_pack
 from api.look_policy import Look, SightKind
 from tests.access.look_scene import Office, a_wish, an_office, approved, asked
 from tests.access.people import Browser
-from tests.evidence.scene import KEY, PACKING, a_site, an_alert, members_of, text_of_pdf
+from tests.evidence.scene import KEY, PACKING, a_database, a_site, an_alert, members_of, text_of_pdf
 from tests.make import EVENING, KEYRING, a_fix, log_fixes
 
 TRUSTED = {"office": KEY.public_key()}
 GROWN_UP = date(1990, 1, 1)
+SCENE = "exports_scene"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +84,31 @@ class Bureau:
             return list(connection.execute(query, {"kind": kind}))
 
 
+@pytest.fixture(scope="module")
+def office(cluster_url: str) -> Iterator[Office]:
+    """The accounts are made once: their passwords take seconds to hash."""
+    with a_database(cluster_url, SCENE, template="hulan") as url:
+        engine = open_engine(url)
+        with engine.begin() as connection:
+            office = an_office(connection)
+            connection.execute(text("UPDATE subject SET birth_date = :day"), {"day": GROWN_UP})
+        for case in "ab":
+            log_fixes(engine, office.cases[case], [a_fix(minutes=minute, east_m=900 + minute) for minute in range(60)])
+        engine.dispose()
+        yield office
+
+
 @pytest.fixture
-def bureau(engine: Engine) -> Bureau:
-    with engine.begin() as connection:
-        office = an_office(connection)
-        connection.execute(text("UPDATE subject SET birth_date = :day"), {"day": GROWN_UP})
-    for case in "ab":
-        log_fixes(engine, office.cases[case], [a_fix(minutes=minute, east_m=900 + minute) for minute in range(60)])
-    return Bureau(
-        engine=engine, office=office, desk=Desk(engine=engine, packing=PACKING, now=lambda: datetime.now(UTC))
-    )
+def database_url(cluster_url: str, office: Office) -> Iterator[str]:
+    """A copy of the scene."""
+    with a_database(cluster_url, "exports_of_one_test", template=SCENE) as url:
+        yield url
+
+
+@pytest.fixture
+def bureau(engine: Engine, office: Office) -> Bureau:
+    desk = Desk(engine=engine, packing=PACKING, now=lambda: datetime.now(UTC))
+    return Bureau(engine=engine, office=office, desk=desk)
 
 
 # ---- the limit
@@ -268,7 +285,7 @@ def span_of(bureau: Bureau, alert_id: UUID, who: str = "member") -> EvidenceSpan
 def alert_id(bureau: Bureau) -> UUID:
     with bureau.engine.begin() as connection:  # the log of another day, so that there is a silence before
         connection.execute(text("UPDATE fix SET fixed_at = fixed_at - interval '1 day'"))
-    return an_alert(bureau.engine, person=bureau.office.cases["a"])[1]
+    return an_alert(bureau.engine, person=bureau.office.cases["a"], gap=False)[1]
 
 
 def test_evidence_under_a_look_says_what_the_owner_of_the_tables_reads(bureau: Bureau, alert_id: UUID) -> None:
@@ -350,8 +367,8 @@ def send(browser: Browser, path: str, look_id: UUID | None, body: Any = None) ->
 
 def test_exports_over_http(bureau: Bureau, browser: Browser, alert_id: UUID) -> None:
     browser.log_in(bureau.office.officials["member"])
-    bureau_time = {"from_at": EVENING - timedelta(days=1), "to_at": EVENING - timedelta(days=1, minutes=-4.5)}
-    look = bureau.look(5, **bureau_time)
+    day_before = EVENING - timedelta(days=1)
+    look = bureau.look(5, from_at=day_before, to_at=day_before + timedelta(minutes=4.5))
     path = f"/subjects/{bureau.office.cases['a'].subject_id}/exports"
     assert send(browser, path, None, {"format": "csv"}).json()["code"] == "look_missing"
     assert send(browser, path, look.look_id, {"format": "shp"}).status_code == 422
