@@ -3,12 +3,16 @@
 Changes of audited tables need no call: triggers of the database write them. Who did it is taken from the transaction.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, text
+
+from api.request_ids import current_request_id
 
 SHORTEST_PURPOSE = 2
 """Characters: 核查 is a purpose."""
@@ -66,14 +70,14 @@ class ShownEntry:
 def name_actor(connection: Connection, *, actor: str, purpose: str = "", request_id: str = "") -> None:
     """Say who acts until the transaction ends; every entry of it carries this.
 
-    Without it an entry is by ``system:`` and the name of the process.
+    Without it an entry is by ``system:`` and the name of the process. The request is the one being answered, if any.
     """
     connection.execute(
         text(
             "SELECT set_config('hulan.actor', :actor, true), set_config('hulan.purpose', :purpose, true),"
             " set_config('hulan.request_id', :request_id, true)"
         ),
-        {"actor": actor, "purpose": purpose, "request_id": request_id},
+        {"actor": actor, "purpose": purpose, "request_id": request_id or current_request_id()},
     )
 
 
@@ -107,6 +111,22 @@ def record_event(connection: Connection, kind: LookKind, *, subject_no: int | No
         text("SELECT audit_note(:kind, :subject_no, :detail)"),
         {"kind": str(kind), "subject_no": subject_no, "detail": detail},
     )
+
+
+_CODE = re.compile(r"[a-z_]+")
+
+
+def read_entries(connection: Connection, *, before: int | None, most: int) -> list[dict[str, Any]]:
+    """Entries for the audit administrator, the newest first. A purpose in words may name somebody: codes only."""
+    rows = connection.execute(
+        text(
+            "SELECT position, at, kind, actor, purpose, request_id, subject_no, table_name, row_key, detail"
+            " FROM audit_entry WHERE CAST(:before AS bigint) IS NULL OR position < :before"
+            " ORDER BY position DESC LIMIT :most"
+        ),
+        {"before": before, "most": most},
+    )
+    return [{**row._mapping, "purpose": row.purpose if _CODE.fullmatch(row.purpose) else ""} for row in rows]
 
 
 def last_entries(connection: Connection, *, subject_no: int | None = None, most: int) -> Sequence[ShownEntry]:

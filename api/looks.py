@@ -36,8 +36,21 @@ class Looker:
     look_id: UUID
     account_no: int
     account_id: UUID
-    display_name: str | None
+    display_name: str
     division_code: str | None
+
+
+def subject_no_of(connection: Connection, subject_id: UUID, *, is_break_glass: bool = False) -> int:
+    """The number of a subject whom the account sees, or may break the glass for. Raises ``NotThereError``."""
+    query = (
+        "SELECT subject_within_jurisdiction(:subject_id)"
+        if is_break_glass
+        else "SELECT subject_no FROM subject WHERE subject_id = :subject_id"
+    )
+    found = connection.execute(text(query), {"subject_id": subject_id}).scalar()
+    if found is None:
+        raise NotThereError
+    return int(found)
 
 
 def ask_look(connection: Connection, wish: LookWish, *, subject_no: int) -> Look:

@@ -39,7 +39,7 @@ for name, command in (
     ("list", keys.list_keys), ("new", keys.new), ("rotate", keys.rotate_keys), ("destroy", keys.destroy),
 ):  # fmt: skip
     personal_keys.command(name)(command)
-for command in (audit.verify, audit.checkpoint, audit.show):
+for command in (audit.verify, audit.checkpoint, audit.show, audit.notices):
     audits.command()(command)
 for command in (evidence.make, evidence.verify):
     packs.command()(command)

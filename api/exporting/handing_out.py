@@ -29,6 +29,7 @@ from api.histories import LOOK_BACK
 from api.ids import new_id
 from api.look_policy import Look, SightKind
 from api.looks import find_look, note_look
+from api.request_ids import current_request_id
 from tracking.policy import PresencePolicy
 
 MOST_ROWS = 200_000
@@ -160,7 +161,7 @@ class Desk:
             made_at=self.now(),
             purpose_code=look.purpose_code,
             purpose=look.purpose,
-            request_id=str(look.look_id),
+            request_id=current_request_id(),
         )
 
 

@@ -10,12 +10,13 @@ from api.access.caller import as_account
 from api.access.gate import Gate
 from api.errors import LookMissingError
 from api.exporting.handing_out import Desk, evidence_span
-from api.routes.exports import EXPORTS, LookHeader, as_download
+from api.routes.exports import as_download
+from api.routes.looks import LOOKS, LookHeader
 
 router = APIRouter(prefix="/alerts/{alert_id}/evidence")
 
 
-@router.get("", dependencies=[Depends(EXPORTS)])
+@router.get("", dependencies=[Depends(LOOKS)])
 def get_evidence_span(request: Request, alert_id: UUID) -> dict[str, Any]:
     """The span and the number of rows to ask for in a look of kind evidence."""
     gate: Gate = request.app.state.services.gate
@@ -23,7 +24,7 @@ def get_evidence_span(request: Request, alert_id: UUID) -> dict[str, Any]:
         return asdict(evidence_span(connection, alert_id))
 
 
-@router.post("", dependencies=[Depends(EXPORTS)])
+@router.post("", dependencies=[Depends(LOOKS)])
 def post_evidence(request: Request, alert_id: UUID, x_look: LookHeader = None) -> Response:
     """A ZIP: report, fixes, statement, manifest and signature. 409 ``span_too_narrow`` if the look is too short."""
     desk: Desk = request.app.state.services.desk

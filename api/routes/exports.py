@@ -4,24 +4,18 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from api.access.caller import as_account
 from api.access.gate import Gate
-from api.access.policy import AccessPolicy, Who
-from api.access.roles import OFFICERS
 from api.errors import LookMissingError
 from api.exporting.handing_out import Desk, HandedOut
 from api.exporting.runs import list_runs
 from api.exporting.track_files import TrackFormat
+from api.routes.looks import LOOKS, LookHeader
 
 router = APIRouter()
-
-EXPORTS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
-"""No token: what leaves, leaves with a person."""
-
-LookHeader = Annotated[UUID | None, Header(alias="X-Look", description="id of an open look of one's own")]
 
 
 class ExportIn(BaseModel):
@@ -32,7 +26,7 @@ class ExportIn(BaseModel):
     format: TrackFormat
 
 
-@router.post("/subjects/{subject_id}/exports", dependencies=[Depends(EXPORTS)])
+@router.post("/subjects/{subject_id}/exports", dependencies=[Depends(LOOKS)])
 def post_export(request: Request, subject_id: UUID, body: ExportIn, x_look: LookHeader = None) -> Response:
     """A ZIP with the track, its manifest and signature. 403 ``export_limit`` beyond what may leave without approval."""
     desk: Desk = request.app.state.services.desk
@@ -43,7 +37,7 @@ def post_export(request: Request, subject_id: UUID, body: ExportIn, x_look: Look
     )
 
 
-@router.get("/exports", dependencies=[Depends(EXPORTS)])
+@router.get("/exports", dependencies=[Depends(LOOKS)])
 def get_exports(request: Request, most: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
     """One's own exports, and for a leader those of the division, of people whom one may see; the newest first."""
     gate: Gate = request.app.state.services.gate

@@ -56,6 +56,7 @@ CREATE TABLE notice (
     kind text NOT NULL CHECK (kind IN ('break_glass')),
     look_id uuid NOT NULL UNIQUE REFERENCES look,
     account_no bigint NOT NULL REFERENCES account,
+    account_id uuid NOT NULL,
     subject_no bigint NOT NULL REFERENCES subject,
     made_at timestamptz NOT NULL DEFAULT now(),
     reviewed_at timestamptz,
@@ -75,22 +76,23 @@ INSERT INTO look_rule (kinds, is_minor_only, longer_than, more_rows_than, valid_
 
 # A minor is who was under 18 at the beginning of the span: on their birthday people are of age (tracking.order).
 FUNCTIONS = """
+-- (SELECT f()) is called once for a statement, f() might be called for each row.
 CREATE FUNCTION subjects_of_jurisdiction() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     WITH RECURSIVE below AS (
         SELECT division_no FROM account
-        WHERE account_no = current_account_no() AND kind = 'officer' AND division_no IS NOT NULL
+        WHERE account_no = (SELECT current_account_no()) AND kind = 'officer' AND division_no IS NOT NULL
         UNION SELECT d.division_no FROM division d JOIN below b ON d.parent_no = b.division_no
     )
     SELECT j.subject_no FROM subject_jurisdiction j JOIN below USING (division_no)
-    WHERE EXISTS (SELECT FROM account_role WHERE account_no = current_account_no())
+    WHERE EXISTS (SELECT FROM account_role WHERE account_no = (SELECT current_account_no()))
 $$;
 
 -- The looks of the caller that open something now.
 CREATE FUNCTION open_looks() RETURNS SETOF look
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT * FROM look
-    WHERE account_no = current_account_no() AND ends_at > now()
+    WHERE account_no = (SELECT current_account_no()) AND ends_at > now()
         AND (NOT needs_approval OR is_break_glass OR is_approved)
         AND written_by IS DISTINCT FROM pg_current_xact_id_if_assigned()
 $$;
@@ -99,9 +101,9 @@ $$;
 CREATE OR REPLACE FUNCTION visible_subjects() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT s.subject_no FROM subjects_of_jurisdiction() AS s (subject_no)
-    WHERE current_account_has('leader')
+    WHERE (SELECT current_account_has('leader'))
         OR EXISTS (
-            SELECT FROM case_member c WHERE c.subject_no = s.subject_no AND c.account_no = current_account_no()
+            SELECT FROM case_member c WHERE c.subject_no = s.subject_no AND c.account_no = (SELECT current_account_no())
                 AND c.left_at IS NULL AND c.joined_at <= now())
         OR s.subject_no IN (SELECT l.subject_no FROM open_looks() l WHERE l.is_break_glass)
 $$;
@@ -149,8 +151,9 @@ BEGIN
     asked.written_by := pg_current_xact_id();
     INSERT INTO look VALUES (asked.*);
     IF asked.is_break_glass THEN
-        INSERT INTO notice (notice_id, kind, look_id, account_no, subject_no)
-        VALUES (gen_random_uuid(), 'break_glass', asked.look_id, asked.account_no, asked.subject_no);
+        INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no)
+        SELECT gen_random_uuid(), 'break_glass', asked.look_id, account_no, account_id, asked.subject_no
+        FROM account WHERE account_no = asked.account_no;
         PERFORM audit_note('break_glass', asked.subject_no, 'look ' || asked.look_id);
     END IF;
     RETURN asked;
@@ -175,15 +178,20 @@ BEGIN
     RETURN found;
 END $$;
 
--- Who asked for looks and who decided them, to whoever may see these looks; the audit administrator reads no names.
+-- Whom the caller may break the glass for; not to be told to anybody who does not.
+CREATE FUNCTION subject_within_jurisdiction(wanted uuid) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT subject_no FROM subject WHERE subject_id = wanted AND subject_no IN (SELECT subjects_of_jurisdiction())
+$$;
+
+-- Who asked for looks and who decided them, to whoever may see these looks.
 CREATE FUNCTION people_of_looks(wanted uuid[])
 RETURNS TABLE (look_id uuid, account_no bigint, account_id uuid, display_name text, division_code text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT l.look_id, a.account_no, a.account_id, CASE WHEN NOT current_account_has('audit_administrator')
-        THEN a.display_name END, d.code
+    SELECT l.look_id, a.account_no, a.account_id, a.display_name, d.code
     FROM look l JOIN account a ON a.account_no IN (l.account_no, l.decided_by) LEFT JOIN division d USING (division_no)
-    WHERE l.look_id = ANY (wanted) AND (l.account_no = current_account_no()
-        OR l.subject_no IN (SELECT visible_subjects()) OR current_account_has('audit_administrator'))
+    WHERE l.look_id = ANY (wanted)
+        AND (l.account_no = (SELECT current_account_no()) OR l.subject_no IN (SELECT visible_subjects()))
 $$;
 
 CREATE FUNCTION review_notice(wanted uuid, said text) RETURNS notice
@@ -208,6 +216,7 @@ OWN_FUNCTIONS = {
     "ask_look": "look, interval, interval",
     "look_needs_approval": "look",
     "open_spans": "",
+    "subject_within_jurisdiction": "uuid",
     "open_looks": "",
     "subjects_of_jurisdiction": "",
 }
@@ -222,9 +231,9 @@ IN_AN_OPEN_SPAN = (
 OF_A_SPAN = ("fix", "fix_flag", "fix_set_aside")
 
 VISIBLE = {
-    "look": "account_no = current_account_no() OR subject_no IN (SELECT visible_subjects())",
-    "notice": "current_account_has('audit_administrator')",
-    "audit_entry": "current_account_has('audit_administrator')",
+    "look": "account_no = (SELECT current_account_no()) OR subject_no IN (SELECT visible_subjects())",
+    "notice": "(SELECT current_account_has('audit_administrator'))",
+    "audit_entry": "(SELECT current_account_has('audit_administrator'))",
 } | {table: IN_AN_OPEN_SPAN.format(table=table) for table in OF_A_SPAN}
 
 READABLE_COLUMNS = {
