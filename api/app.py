@@ -14,9 +14,24 @@ from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
+from api.exporting.handing_out import Desk
+from api.exporting.packing import Packing
 from api.inbox import Inbox
 from api.personal.keyring import Keyring
-from api.routes import account, accounts, audit, health, looks, person, positions, session, subjects, track
+from api.routes import (
+    account,
+    accounts,
+    audit,
+    evidence,
+    exports,
+    health,
+    looks,
+    person,
+    positions,
+    session,
+    subjects,
+    track,
+)
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -34,6 +49,7 @@ class Services:
     gate: Gate
     trusts_received_at: bool
     keyring: Keyring | None
+    desk: Desk | None
 
 
 def create_app(
@@ -44,10 +60,11 @@ def create_app(
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
     keyring: Keyring | None = None,
+    packing: Packing | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
-    Without a ``keyring`` it takes fixes in and shows nobody's name.
+    Without a ``keyring`` it takes fixes in and shows nobody's name; without ``packing`` nothing leaves.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
@@ -66,6 +83,7 @@ def create_app(
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
                 trusts_received_at=trusts_received_at,
+                desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
                 keyring=keyring,
             )
             yield
@@ -73,6 +91,9 @@ def create_app(
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
     app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects, looks, track, person, audit):
+    modules = (
+        positions, health, session, account, accounts, subjects, looks, track, person, audit, exports, evidence,
+    )  # fmt: skip
+    for module in modules:
         app.include_router(module.router)
     return app

@@ -21,6 +21,7 @@ AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
     "alert_violation", "notification", "fix_set_aside", "retention_run", "division", "account", "account_role",
     "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
+    "export_limit", "export_run",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""
@@ -34,6 +35,7 @@ class LookKind(StrEnum):
     MAP = "look_map"
     PERSON = "look_person"
     EXPORT = "export"
+    EXPORT_REFUSED = "export_refused"
     EVIDENCE = "evidence"
     LOG_IN = "log_in"
     LOG_IN_REFUSED = "log_in_refused"

@@ -53,6 +53,14 @@ class ApprovalMissingError(Exception):
     """A leader has still to decide a look."""
 
 
+class ExportLimitError(Exception):
+    """More rows of people's data would leave than an account may take out without approval."""
+
+
+class SpanTooNarrowError(Exception):
+    """A look at evidence does not reach back far enough to weigh it again."""
+
+
 class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
 
@@ -123,6 +131,19 @@ PROBLEMS: dict[type[Exception], Problem] = {
         status=403,
         code="approval_missing",
         message="查阅须经负责人批准，请等待决定 / a leader must approve this look first: wait for the decision",
+    ),
+    ExportLimitError: Problem(
+        status=403,
+        code="export_limit",
+        message="超过未经批准可导出的条数（轨迹 30 天内累计 25 条），未导出任何内容，已记录；请申请负责人批准的查阅"
+        " / more rows than may leave without approval (25 track rows in 30 days): nothing was exported, the refusal is"
+        " on record; ask for a look that a leader approves",
+    ),
+    SpanTooNarrowError: Problem(
+        status=409,
+        code="span_too_narrow",
+        message="查阅时段不足以重新核算证据：所需时段见 GET /alerts/{id}/evidence"
+        " / the look does not span what the evidence needs: GET /alerts/{id}/evidence tells the span to ask for",
     ),
     NotThereError: _NOT_FOUND,
     RefusedInputError: Problem(

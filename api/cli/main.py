@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from api.cli import account, audit, demo, inspect, keys, load, quality, run
+from api.cli import account, audit, demo, evidence, inspect, keys, load, quality, run
 
 app = typer.Typer(
     name="hulan",
@@ -20,6 +20,7 @@ app = typer.Typer(
 imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_help=True)
 personal_keys = typer.Typer(help="个人信息的密钥。Keys of personal fields.", no_args_is_help=True)
 maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
+packs = typer.Typer(help="证据包。Evidence packs.", no_args_is_help=True)
 audits = typer.Typer(help="审计。The audit.", no_args_is_help=True)
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
@@ -40,10 +41,13 @@ for name, command in (
     personal_keys.command(name)(command)
 for command in (audit.verify, audit.checkpoint, audit.show, audit.notices):
     audits.command()(command)
+for command in (evidence.make, evidence.verify):
+    packs.command()(command)
 app.add_typer(imports, name="import")
 app.add_typer(personal_keys, name="keys")
 app.add_typer(maps, name="map")
 app.add_typer(audits, name="audit")
+app.add_typer(packs, name="evidence")
 for name in ("account", "token", "device", "division", "team"):
     app.add_typer(getattr(account, name), name=name)
 

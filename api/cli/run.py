@@ -24,6 +24,7 @@ from api.cluster import ClusterError
 from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
+from api.exporting.packing import open_packing
 from api.fix_log import rebase
 from api.gateways import open_gateway
 from api.leases import RestoredDatabaseError
@@ -219,6 +220,7 @@ def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),
+        packing=open_packing(settings),
     )
     # No access log: addresses and query strings are personal data.
     return _AnnouncedServer(

@@ -309,7 +309,8 @@ LONGER = {"from_at": EVENING, "to_at": EVENING + timedelta(days=7, seconds=1)}
         (GROWN, {}, False),
         (GROWN, WEEK, False),
         (GROWN, LONGER, True),
-        (GROWN, {**LONGER, "kind": SightKind.EVIDENCE}, False),
+        (GROWN, {**LONGER, "kind": SightKind.EVIDENCE, "row_count": 25}, False),
+        (GROWN, {"kind": SightKind.EVIDENCE, "row_count": 26}, True),  # what leaves as evidence, leaves too
         (GROWN, {"kind": SightKind.EXPORT, "row_count": 25}, False),
         (GROWN, {"kind": SightKind.EXPORT, "row_count": 26}, True),
         (GROWN, {"kind": SightKind.EXPORT}, True),  # uncounted

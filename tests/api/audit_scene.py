@@ -51,6 +51,9 @@ FROM subject;
 INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no)
 SELECT gen_random_uuid(), 'break_glass', look_id, account_no, account_id, subject_no
 FROM look JOIN account USING (account_no);
+INSERT INTO export_run (export_id, kind, made_by, subject_no, is_approved, track_rows, lodging_rows, manifest_hash)
+SELECT gen_random_uuid(), 'export', 'cli:x', subject_no, false, subject_no, 0, sha256(subject_id::text::bytea)
+FROM subject;
 """
 
 
@@ -90,7 +93,7 @@ KEYS = {
     "division": "division_no", "account": "account_no", "account_role": "ARRAY[account_no::text, role::text]",
     "api_token": "token_id", "subject_jurisdiction": "subject_no",
     "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
-    "look": "look_id", "notice": "notice_id",
+    "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -114,6 +117,8 @@ ONE_BYTE = {
     "look_rule": ("valid_from", "valid_from + 1"),
     "look": ("purpose", "purpose || '.'"),
     "notice": ("made_at", "made_at + interval '1 microsecond'"),
+    "export_run": ("manifest_hash", "set_byte(manifest_hash, 0, (get_byte(manifest_hash, 0) + 1) % 256)"),
+    "export_limit": ("most_rows", "most_rows + 1"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -144,6 +149,8 @@ ANOTHER = {
     "look_rule": {"rule_no": "rule_no + 1000"},
     "look": {"look_id": "gen_random_uuid()"},
     "notice": {"notice_id": "gen_random_uuid()", "look_id": "gen_random_uuid()"},
+    "export_run": {"export_id": "gen_random_uuid()"},
+    "export_limit": {"limit_no": "limit_no + 1000"},
 }
 """A copy of a row under another key."""
 
