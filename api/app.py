@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from api import errors
 from api.access.gate import Gate
 from api.access.log_in import LogIn
+from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
@@ -41,12 +42,13 @@ def create_app(
     clock: SystemClock,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
+    passwords: Passwords = PASSWORDS,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
-    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes())
+    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes(), passwords=passwords)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from api.access.passwords import Passwords
 from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
@@ -25,6 +27,9 @@ from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
 """The time it is for the server in a thread."""
+
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+"""argon2id with next to no work: what is tested with it is not the hash."""
 
 _PROCESS = """
 import socket
@@ -71,14 +76,12 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
 
 @contextmanager
 def running_server(
-    url: str, *, clock: SystemClock | None = None, trusts_received_at: bool = False
+    url: str, *, clock: SystemClock | None = None, passwords: Passwords = CHEAP, **more: Any
 ) -> Iterator[httpx.Client]:
     """A client of a server in this process, with database connections of its own. Its clock stands at ``NOW``."""
     engine = open_engine(url)
     try:
-        app = create_app(
-            engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), trusts_received_at=trusts_received_at
-        )
+        app = create_app(engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), passwords=passwords, **more)
         with served(app) as client:
             yield client
     finally:
