@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from api import errors
 from api.access.gate import Gate
 from api.access.log_in import LogIn
+from api.access.oidc import OidcPlan, OidcProvider
 from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
@@ -17,6 +18,7 @@ from api.clock import SystemClock
 from api.devices import DeviceRegister
 from api.inbox import Inbox
 from api.routes import account, accounts, health, positions, session, subjects
+from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -32,6 +34,7 @@ class Services:
     inbox: Inbox
     clock: SystemClock
     gate: Gate
+    oidc: OidcProvider | None
     trusts_received_at: bool
 
 
@@ -43,6 +46,7 @@ def create_app(
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
     passwords: Passwords = PASSWORDS,
+    oidc: OidcPlan | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
@@ -62,6 +66,7 @@ def create_app(
                 inbox=inbox,
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
+                oidc=None if oidc is None else OidcProvider(oidc),
                 trusts_received_at=trusts_received_at,
             )
             yield
@@ -69,6 +74,6 @@ def create_app(
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
     app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects):
+    for module in (positions, health, session, oidc_routes, account, accounts, subjects):
         app.include_router(module.router)
     return app

@@ -15,7 +15,7 @@ SHORTEST_PURPOSE = 2
 
 AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
-    "alert_violation", "notification", "fix_set_aside", "retention_run",
+    "alert_violation", "notification", "fix_set_aside", "retention_run", "account_identity",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015."""

@@ -45,6 +45,14 @@ class NotThereError(Exception):
     """Nothing there that the caller may see: the same answer whether it exists or not."""
 
 
+class OidcRefusedError(Exception):
+    """The provider's answer is not taken; the message says why, for the log and without personal data."""
+
+
+class OidcUnavailableError(Exception):
+    """The provider of single sign-on does not answer as it should; the message says how, for the log."""
+
+
 class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
 
@@ -113,6 +121,17 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "令牌：不超出账号的角色，最长 365 天"
         " / refused. A password: 12 to 256 characters, 6 different ones, without the log-in name, not the old one;"
         " a token: within the roles of its account, 365 days at most",
+    ),
+    OidcRefusedError: Problem(
+        status=401,
+        code="oidc_refused",
+        message="单点登录未成功，请重新登录；如仍不成功，请联系管理员关联您的账号"
+        " / single sign-on did not succeed: try again, or ask an administrator to link your account",
+    ),
+    OidcUnavailableError: Problem(
+        status=503,
+        code="oidc_unavailable",
+        message="单点登录服务暂不可用，请稍后再试 / single sign-on is not available: try again later",
     ),
     TooManyAttemptsError: Problem(
         status=429,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
+from api.access.oidc import OidcPlan
 from api.access.sessions import SessionTimes
 from api.app import create_app
 from api.audit_chain import Algorithm
@@ -205,12 +206,27 @@ def _settings(port: int | None) -> Settings:
     return settings
 
 
+def _oidc_plan(settings: Settings) -> OidcPlan | None:
+    if settings.oidc_issuer is None:
+        return None
+    assert settings.oidc_client_id and settings.oidc_client_secret and settings.public_url  # by the settings' check
+    return OidcPlan(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        name=settings.oidc_name,
+        public_url=settings.public_url,
+        second_factors=frozenset(filter(None, map(str.strip, settings.oidc_second_factors.split(",")))),
+    )
+
+
 def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
         trusts_received_at=settings.clock == "event",
+        oidc=_oidc_plan(settings),
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),

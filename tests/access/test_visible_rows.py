@@ -208,7 +208,16 @@ def test_every_table_open_to_the_applications_role_is_bound_or_is_about_places(e
 
 def test_a_closed_table_is_closed(engine: Engine, office: Office) -> None:
     leader = office.officials["leader of the city"].account_id
-    for table in ("fix", "device", "account_session", "api_token", "login_failure", "zone"):
+    for table in (
+        "fix",
+        "device",
+        "account_session",
+        "api_token",
+        "login_failure",
+        "zone",
+        "account_identity",
+        "oidc_state",
+    ):
         with pytest.raises(DBAPIError, match="permission denied"), as_account(engine, leader) as connection:
             connection.execute(text(f"SELECT 1 FROM {table}"))
 
