@@ -72,7 +72,11 @@ def create_app(
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
-    app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
+    # The redirect from /x/ to /x would name whatever host the request names.
+    app = HardenedApp(
+        title="Hulan 护栏", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
+        max_body_size=MOST_BYTES,
+    )  # fmt: skip
     errors.install(app)
     for module in (positions, health, session, oidc_routes, account, accounts, subjects):
         app.include_router(module.router)

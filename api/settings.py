@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _check_oidc(self) -> Self:
+    def _check_addresses(self) -> Self:
         given = {
             "HULAN_OIDC_CLIENT_ID": self.oidc_client_id,
             "HULAN_OIDC_CLIENT_SECRET": self.oidc_client_secret and self.oidc_client_secret.get_secret_value(),
@@ -137,6 +137,11 @@ class Settings(BaseSettings):
         for name, url in (("HULAN_OIDC_ISSUER", self.oidc_issuer), ("HULAN_PUBLIC_URL", self.public_url)):
             if url is not None and not is_safe_address(url):
                 raise ValueError(f"{name} 必须以 https:// 开头 / {name} must be an https:// address")
+        if "*" in self.trusted_proxies:
+            raise ValueError(
+                "HULAN_TRUSTED_PROXIES 不能是 *：任何人都能谎报地址"
+                " / HULAN_TRUSTED_PROXIES must not be *: anyone could make up an address and guess on"
+            )
         if self.public_url is not None and urlsplit(self.public_url).path.strip("/"):
             raise ValueError("HULAN_PUBLIC_URL 不能带路径 / HULAN_PUBLIC_URL must have no path")
         return self

@@ -55,7 +55,7 @@ def up(port: Port = None) -> None:
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
         with open_database(settings, say=say, pool_size=20) as engine:
-            server = _server(settings, engine)
+            server = make_server(settings, engine)
             worker = make_worker(settings, engine)
             failures: list[BaseException] = []
 
@@ -89,7 +89,7 @@ def serve(port: Port = None) -> None:
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
         with open_database(settings, say=say, pool_size=20) as engine:
-            _server(settings, engine).run()
+            make_server(settings, engine).run()
 
 
 def worker() -> None:
@@ -220,7 +220,7 @@ def _oidc_plan(settings: Settings) -> OidcPlan | None:
     )
 
 
-def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),

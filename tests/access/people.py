@@ -84,7 +84,8 @@ class Browser:
         if COOKIE in answer.cookies:
             self.session_id = answer.cookies[COOKIE]
             self.seen.append(self.session_id)
-        if answer.is_success and "json" in answer.headers.get("content-type", "") and isinstance(answer.json(), dict):
+        is_json = answer.content and "json" in answer.headers.get("content-type", "")
+        if answer.is_success and is_json and isinstance(answer.json(), dict):
             self.csrf_token = answer.json().get("csrf_token", self.csrf_token)
         return answer
 

@@ -34,6 +34,9 @@ SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, 'entry', '合成�
 INSERT INTO fix_set_aside SELECT subject_no, '2026-03-20T14:00Z', 1, 'reason ' || subject_no, now() FROM subject;
 INSERT INTO retention_run (partition_name, from_at, to_at, fix_count, keep_days)
 SELECT 'fix_2020010' || i, '2020-01-01', '2020-01-08', i, 30 FROM generate_series(1, 2) i;
+INSERT INTO account (account_id, kind, login_name, staff_number, display_name, password_hash, created_at)
+SELECT gen_random_uuid(), 'officer', 'o' || i, 'S' || i, '合成人员', '', now() FROM generate_series(1, 2) i;
+INSERT INTO account_identity SELECT account_no, 'https://id.example', 'sub-' || account_no, now() FROM account;
 """
 
 
@@ -70,6 +73,7 @@ KEYS = {
     "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
     "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
     "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
+    "account_identity": "account_no",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -84,6 +88,7 @@ ONE_BYTE = {
     "notification": ("text", "text || ' '"),
     "fix_set_aside": ("reason", "reason || '.'"),
     "retention_run": ("fix_count", "fix_count + 1"),
+    "account_identity": ("subject", "subject || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -100,6 +105,7 @@ ANOTHER = {
     "notification": {"notification_id": "gen_random_uuid()"},
     "fix_set_aside": {"fix_key": "fix_key + 1"},
     "retention_run": {"partition_name": "partition_name || 'x'"},
+    "account_identity": {"account_no": "account_no + 1000", "subject": "subject || 'x'"},
 }
 """A copy of a row under another key."""
 

@@ -59,10 +59,12 @@ def url_of(listener: socket.socket) -> str:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[httpx.Client]:
-    """A client of a running server for the app."""
+def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1") -> Iterator[httpx.Client]:
+    """A client of a running server for the app; what it says in ``X-Forwarded-For`` is believed by default."""
     with a_listener() as listener:
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
+        server = uvicorn.Server(
+            uvicorn.Config(app, access_log=False, log_config=None, forwarded_allow_ips=trusted_proxies)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         wait_until(lambda: server.started or not thread.is_alive())

@@ -69,6 +69,7 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         (OIDC | {"OIDC_ISSUER": "javascript:alert(1)"}, ["HULAN_OIDC_ISSUER", "https"]),
         (OIDC | {"PUBLIC_URL": "http://hulan.example"}, ["HULAN_PUBLIC_URL", "https"]),
         (OIDC | {"PUBLIC_URL": "https://hulan.example/app"}, ["HULAN_PUBLIC_URL"]),
+        ({"TRUSTED_PROXIES": "*"}, ["HULAN_TRUSTED_PROXIES"]),
         ({"PORT": "80800"}, ["HULAN_PORT"]),
         ({"PORT": "http"}, ["HULAN_PORT"]),
         ({"LEASE_SECONDS": "0"}, ["HULAN_LEASE_SECONDS"]),
