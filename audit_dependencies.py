@@ -142,7 +142,7 @@ def look_at_licences() -> Verdict:
 def licence_of(metadata: importlib.metadata.PackageMetadata) -> str:
     """The expression, else the classifiers, else the first line of the text."""
     classifiers = [item for item in metadata.get_all("Classifier") or () if item.startswith("License ::")]
-    expression, words = (metadata[name] if name in metadata else "" for name in ("License-Expression", "License"))
+    (expression, *_), (words, *_) = (metadata.get_all(name) or [""] for name in ("License-Expression", "License"))
     return expression or "; ".join(classifiers) or "".join(words.strip().splitlines()[:1])
 
 

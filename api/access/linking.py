@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -85,27 +86,30 @@ def log_in_linked(log_in: LogIn, identity: Identity, *, old_id: str | None, now:
     with log_in.engine.begin() as connection:
         row = connection.execute(
             text(
-                "SELECT a.account_no, a.kind FROM account_identity i JOIN account a USING (account_no)"
+                "SELECT a.account_no, a.account_id, a.kind FROM account_identity i JOIN account a USING (account_no)"
                 " WHERE i.issuer = :issuer AND i.subject = :subject AND a.disabled_at IS NULL"
                 " AND (a.expires_at IS NULL OR a.expires_at > :now)"
             ),
             {"issuer": identity.issuer, "subject": identity.subject, "now": now},
         ).one_or_none()
-        note_log_in(connection, account_no=None if row is None else row.account_no)
-        if row is not None:
+        if row is None:
+            note_log_in(connection, account_id=None)
+        else:
+            is_full = identity.has_second_factor and row.kind == AccountKind.OFFICER
+            if is_full:  # else it is noted with the code
+                note_log_in(connection, account_id=row.account_id)
             if old_id is not None:
                 end_session(connection, hash_session(old_id, log_in.secret), now=now)
-            is_full = identity.has_second_factor and row.kind == AccountKind.OFFICER
             return open_session(
                 connection, row.account_no, is_full=is_full, secret=log_in.secret, times=log_in.times, now=now
             )
     raise OidcRefusedError("no account that may log in is linked to this identity")
 
 
-def note_log_in(connection: Connection, *, account_no: int | None) -> None:
+def note_log_in(connection: Connection, *, account_id: UUID | None) -> None:
     """An entry of the audit for a log-in by the provider; ``None``: refused."""
-    kind = LookKind.LOG_IN_REFUSED if account_no is None else LookKind.LOG_IN
-    name_actor(connection, actor="unknown" if account_no is None else f"account:{account_no}")
+    kind = LookKind.LOG_IN_REFUSED if account_id is None else LookKind.LOG_IN
+    name_actor(connection, actor="anonymous" if account_id is None else f"account:{account_id}")
     record_event(connection, kind, subject_no=None, detail="single sign-on")
 
 

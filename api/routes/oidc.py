@@ -62,7 +62,7 @@ def get_callback(request: Request, code: Given = "", state: Given = "", iss: Giv
             identity = provider.finish(pending, code=code, issuer=iss, now=now)
     except OidcRefusedError:
         with gate.engine.begin() as connection:
-            note_log_in(connection, account_no=None)
+            note_log_in(connection, account_id=None)
         raise
     session_id = log_in_linked(gate.log_in, identity, old_id=request.cookies.get(COOKIE), now=now)
     response = HTMLResponse(LANDING_PAGE)

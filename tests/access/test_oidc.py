@@ -120,19 +120,23 @@ def test_without_an_issuer_there_is_no_single_sign_on(database_url: str) -> None
             assert browser.ask("GET", path).status_code == 404
 
 
-def test_a_log_in_and_a_refusal_are_in_the_audit_without_a_name(engine: Engine, visitor: Visitor) -> None:
-    official = linked(engine, visitor.provider)
-    visitor.log_in()
-    visitor.provider.order("person", sub="zhao-sub")
-    assert_refused(visitor.log_in())
-    visitor.provider.order("fault", name="altered")
-    assert_refused(visitor.log_in())
+def test_a_log_in_and_a_refusal_are_in_the_audit_without_a_name(
+    engine: Engine, database_url: str, provider: Provider
+) -> None:
+    official = linked(engine, provider)
+    provider.order("person", sub="wang-sub", amr="otp")
+    with a_visitor(database_url, provider, "otp") as visitor:
+        visitor.log_in()
+        provider.order("person", sub="zhao-sub")
+        assert_refused(visitor.log_in())
+        provider.order("fault", name="altered")
+        assert_refused(visitor.log_in())
     with engine.connect() as connection:
         entries = connection.execute(
             text("SELECT kind, actor, detail FROM audit_entry WHERE kind LIKE 'log_in%' ORDER BY position")
         ).all()
-    refused = ("log_in_refused", "unknown", "single sign-on")
-    assert entries == [("log_in", f"account:{official.account_no}", "single sign-on"), refused, refused]
+    refused = ("log_in_refused", "anonymous", "single sign-on")
+    assert entries == [("log_in", f"account:{official.account_id}", "single sign-on"), refused, refused]
 
 
 # ---- accounts
