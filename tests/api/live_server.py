@@ -46,10 +46,13 @@ server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
 
 
-def a_listener() -> socket.socket:
-    """A socket bound to a free port of 127.0.0.1. asyncio sends answers without delay only if it is named as TCP."""
+def a_listener(port: int = 0) -> socket.socket:
+    """A socket bound to a port of 127.0.0.1, a free one unless said otherwise.
+
+    asyncio sends answers without delay only if it is named as TCP.
+    """
     listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     return listener
 
@@ -59,9 +62,9 @@ def url_of(listener: socket.socket) -> str:
 
 
 @contextmanager
-def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1") -> Iterator[httpx.Client]:
+def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1", port: int = 0) -> Iterator[httpx.Client]:
     """A client of a running server for the app; what it says in ``X-Forwarded-For`` is believed by default."""
-    with a_listener() as listener:
+    with a_listener(port) as listener:
         server = uvicorn.Server(
             uvicorn.Config(app, access_log=False, log_config=None, forwarded_allow_ips=trusted_proxies)
         )
