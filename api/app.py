@@ -10,6 +10,8 @@ from sqlalchemy import Engine, text
 from api import errors
 from api.access.gate import Gate
 from api.access.log_in import LogIn
+from api.access.oidc import OidcPlan, OidcProvider
+from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
@@ -32,6 +34,7 @@ from api.routes import (
     subjects,
     track,
 )
+from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -47,6 +50,7 @@ class Services:
     inbox: Inbox
     clock: SystemClock
     gate: Gate
+    oidc: OidcProvider | None
     trusts_received_at: bool
     keyring: Keyring | None
     desk: Desk | None
@@ -61,6 +65,8 @@ def create_app(
     session_times: SessionTimes | None = None,
     keyring: Keyring | None = None,
     packing: Packing | None = None,
+    passwords: Passwords = PASSWORDS,
+    oidc: OidcPlan | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
@@ -68,7 +74,7 @@ def create_app(
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
-    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes())
+    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes(), passwords=passwords)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -82,6 +88,7 @@ def create_app(
                 inbox=inbox,
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
+                oidc=None if oidc is None else OidcProvider(oidc),
                 trusts_received_at=trusts_received_at,
                 desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
                 keyring=keyring,
@@ -89,10 +96,15 @@ def create_app(
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
-    app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
+    # The redirect from /x/ to /x would name whatever host the request names.
+    app = HardenedApp(
+        title="Hulan 护栏", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
+        max_body_size=MOST_BYTES,
+    )  # fmt: skip
     errors.install(app)
     modules = (
-        positions, health, session, account, accounts, subjects, looks, track, person, audit, exports, evidence,
+        positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
+        evidence,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -21,7 +21,7 @@ AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
     "alert_violation", "notification", "fix_set_aside", "retention_run", "division", "account", "account_role",
     "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
-    "export_limit", "export_run",
+    "export_limit", "export_run", "account_identity",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""

@@ -83,16 +83,23 @@ class DeviceRegister:
 
     def permit_for(self, authorization: str | None) -> Permit:
         """The permit of a request's ``Authorization`` header; raises :class:`UnknownDeviceError`."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token_hash = self._hashed(authorization)
+        if token_hash is None:
             raise UnknownDeviceError
-        token_hash = hash_token(token.strip(), self._secret)
         cached = self._known.get(token_hash)
         if cached is not None and time.monotonic() - cached[0] < CACHE_SECONDS:
             return cached[1]
         permit = self._load(token_hash)
         self._known[token_hash] = (time.monotonic(), permit)
         return permit
+
+    def has_met(self, authorization: str) -> bool:
+        """Whether this process has admitted the device before."""
+        return self._hashed(authorization) in self._known
+
+    def _hashed(self, authorization: str | None) -> bytes | None:
+        scheme, _, token = (authorization or "").partition(" ")
+        return hash_token(token.strip(), self._secret) if scheme.lower() == "bearer" and token else None
 
     def _load(self, token_hash: bytes) -> Permit:
         with self._engine.connect() as connection:

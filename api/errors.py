@@ -59,6 +59,12 @@ class ExportLimitError(Exception):
 
 class SpanTooNarrowError(Exception):
     """A look at evidence does not reach back far enough to weigh it again."""
+class OidcRefusedError(Exception):
+    """The provider's answer is not taken; the message says why, for the log and without personal data."""
+
+
+class OidcUnavailableError(Exception):
+    """The provider of single sign-on does not answer as it should; the message says how, for the log."""
 
 
 class RefusedInputError(ValueError):
@@ -154,6 +160,17 @@ PROBLEMS: dict[type[Exception], Problem] = {
         " / refused. A password: 12 to 256 characters, 6 different ones, without the log-in name, not the old one;"
         " a token: within the roles of its account, 365 days at most; a look: a span that begins before it ends, words"
         " for another purpose, a reason of at least 10 characters to break the glass",
+    ),
+    OidcRefusedError: Problem(
+        status=401,
+        code="oidc_refused",
+        message="单点登录未成功，请重新登录；如仍不成功，请联系管理员关联您的账号"
+        " / single sign-on did not succeed: try again, or ask an administrator to link your account",
+    ),
+    OidcUnavailableError: Problem(
+        status=503,
+        code="oidc_unavailable",
+        message="单点登录服务暂不可用，请稍后再试 / single sign-on is not available: try again later",
     ),
     TooManyAttemptsError: Problem(
         status=429,

@@ -46,8 +46,8 @@ _NAME = re.compile(r"`((?:geo|venues|tracking|alerts|maps|api|tests)(?:\.\w+)+)(
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 _FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*(?:\.(?:py|md|toml|yaml|lock|json)|/))`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-_COMMAND = re.compile(r"hulan ((?:[a-z]+ ?)+)")
-_TARGET = re.compile(r"`?make ([a-z]+)")
+_COMMAND = re.compile(r"hulan ((?:[a-z][a-z-]* ?)+)")
+_TARGET = re.compile(r"`?make ([a-z][a-z-]*)")
 _VARIABLE = re.compile(r"HULAN_[A-Z_]*[A-Z]")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.access.accounts import change_password, normal_name
 from api.access.caller import Caller, actor_of
-from api.access.passwords import check_new_password, hash_password, is_password, needs_rehash
+from api.access.passwords import PASSWORDS, Passwords, check_new_password
 from api.access.second_factor import start_enrolment, use_code
 from api.access.sessions import SessionTimes, end_session, find_session, hash_session, open_session
 from api.access.throttle import Attempt, begin_attempt, clear_account, withdraw_attempt
@@ -39,6 +39,7 @@ class LogIn:
     engine: Engine
     secret: bytes
     times: SessionTimes
+    passwords: Passwords = PASSWORDS
 
     def by_password(self, login_name: str, password: str, *, address: str, old_id: str | None, now: datetime) -> str:
         """A half session's id. Raises ``WrongCredentialsError``, ``TooManyAttemptsError``."""
@@ -52,11 +53,11 @@ class LogIn:
                 ),
                 {"login_name": login_name},
             ).one_or_none()
-        is_right = is_password(password, None if row is None else row.password_hash)
+        is_right = self.passwords.is_right(password, None if row is None else row.password_hash)
         if row is None or not is_right or not _may_log_in(row, now):
             self._note_refusal(counted, None if row is None else row.account_id, actor=NOBODY)
             raise WrongCredentialsError
-        new_hash = hash_password(password) if needs_rehash(row.password_hash) else None
+        new_hash = self.passwords.hash(password) if self.passwords.needs_rehash(row.password_hash) else None
         with self.engine.begin() as connection:
             name_actor(connection, actor=actor_of(row.account_id))
             withdraw_attempt(connection, counted.attempt, now=now)
@@ -107,7 +108,7 @@ class LogIn:
         try:
             with self.engine.begin() as connection:
                 _note(connection, caller, LookKind.PASSWORD_CHANGED)
-                change_password(connection, caller.account_no, old=old, new=new, now=now)
+                change_password(connection, caller.account_no, old=old, new=new, now=now, passwords=self.passwords)
                 withdraw_attempt(connection, counted.attempt, now=now)
                 return self._renewed(connection, caller, now)
         except WrongCredentialsError:

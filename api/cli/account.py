@@ -22,6 +22,7 @@ from api.access.accounts import (
     reset_totp,
     set_jurisdiction,
 )
+from api.access.linking import is_linked, link_identity, lock_password, unlink_identity
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
 from api.access.tokens import ScopeError, create_token, list_tokens, revoke_token
@@ -134,7 +135,40 @@ def unlock(login_name: LoginName) -> None:
 def reset(login_name: LoginName) -> None:
     """手机丢失：重置两步验证，并发新的初始密码。For a lost telephone: both factors anew."""
     with _transaction() as (connection, _, now):
-        password = reset_totp(connection, account_no_of(connection, login_name), now=now)
+        account_no = account_no_of(connection, login_name)
+        password = reset_totp(connection, account_no, now=now)
+        is_by_provider = is_linked(connection, account_no)
+        if is_by_provider:
+            lock_password(connection, account_no)
+    if is_by_provider:
+        out.print("已重置；请用单点登录后重新绑定 / reset: log in at the provider and enrol anew")
+        return
+    _show_secret("初始密码 / first password", password)
+
+
+@account.command("link-oidc")
+def link_oidc(
+    login_name: LoginName,
+    subject: Annotated[str, typer.Option(help="身份提供者给此人的 sub / the provider's `sub` of this person")],
+    issuer: Annotated[str | None, typer.Option(help="签发者，默认 HULAN_OIDC_ISSUER / issuer")] = None,
+) -> None:
+    """把账号关联到单点登录的身份；此后不能再用密码登录。Link an account to an identity: no password opens it any more.
+
+    例 / example:  hulan account link-oidc wang --subject 248289761001
+    """
+    with _transaction() as (connection, _, now):
+        issuer = issuer or read_settings().oidc_issuer
+        if not issuer or not subject:
+            raise AccountError("需要 --issuer 或 HULAN_OIDC_ISSUER / --issuer or HULAN_OIDC_ISSUER is needed")
+        link_identity(connection, account_no_of(connection, login_name), issuer=issuer, subject=subject, now=now)
+    out.print("已关联 / linked")
+
+
+@account.command("unlink-oidc")
+def unlink_oidc(login_name: LoginName) -> None:
+    """解除关联，并发新的初始密码。Undo the link; a new first password."""
+    with _transaction() as (connection, _, now):
+        password = unlink_identity(connection, account_no_of(connection, login_name), now=now)
     _show_secret("初始密码 / first password", password)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
+from api.access.oidc import OidcPlan
 from api.access.sessions import SessionTimes
 from api.app import create_app
 from api.audit_chain import Algorithm
@@ -59,7 +60,7 @@ def up(port: Port = None) -> None:
             open_database(settings, say=say, login=Login.WEB, pool_size=20) as for_web,
             open_database(settings, say=say, login=Login.WORKER) as for_worker,
         ):
-            server = _server(settings, for_web)
+            server = make_server(settings, for_web)
             worker = make_worker(settings, for_worker)
             failures: list[BaseException] = []
 
@@ -93,7 +94,7 @@ def serve(port: Port = None) -> None:
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
         with open_database(settings, say=say, login=Login.WEB, pool_size=20) as engine:
-            _server(settings, engine).run()
+            make_server(settings, engine).run()
 
 
 def worker() -> None:
@@ -210,13 +211,28 @@ def _settings(port: int | None) -> Settings:
     return settings
 
 
-def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def _oidc_plan(settings: Settings) -> OidcPlan | None:
+    if settings.oidc_issuer is None:
+        return None
+    assert settings.oidc_client_id and settings.oidc_client_secret and settings.public_url  # by the settings' check
+    return OidcPlan(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        name=settings.oidc_name,
+        public_url=settings.public_url,
+        second_factors=frozenset(filter(None, map(str.strip, settings.oidc_second_factors.split(",")))),
+    )
+
+
+def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
         trusts_received_at=settings.clock == "event",
         keyring=open_checked_keyring(settings, engine),
+        oidc=_oidc_plan(settings),
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),

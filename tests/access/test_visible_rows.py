@@ -215,7 +215,16 @@ def test_every_table_open_to_the_applications_role_is_bound_or_is_about_places(e
 
 def test_a_closed_table_is_closed(engine: Engine, office: Office) -> None:
     leader = office.officials["leader of the city"].account_id
-    for table in ("device", "account_session", "api_token", "login_failure", "export_limit", "look_rule"):
+    for table in (
+        "device",
+        "account_session",
+        "api_token",
+        "login_failure",
+        "export_limit",
+        "look_rule",
+        "account_identity",
+        "oidc_state",
+    ):
         with pytest.raises(DBAPIError, match="permission denied"), as_account(engine, leader) as connection:
             connection.execute(text(f"SELECT 1 FROM {table}"))
 

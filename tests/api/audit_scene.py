@@ -54,6 +54,7 @@ FROM look JOIN account USING (account_no);
 INSERT INTO export_run (export_id, kind, made_by, subject_no, is_approved, track_rows, lodging_rows, manifest_hash)
 SELECT gen_random_uuid(), 'export', 'cli:x', subject_no, false, subject_no, 0, sha256(subject_id::text::bytea)
 FROM subject;
+INSERT INTO account_identity SELECT account_no, 'https://id.example', 'sub-' || account_no, now() FROM account;
 """
 
 
@@ -94,6 +95,7 @@ KEYS = {
     "api_token": "token_id", "subject_jurisdiction": "subject_no",
     "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
     "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
+    "account_identity": "account_no",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -119,6 +121,7 @@ ONE_BYTE = {
     "notice": ("made_at", "made_at + interval '1 microsecond'"),
     "export_run": ("manifest_hash", "set_byte(manifest_hash, 0, (get_byte(manifest_hash, 0) + 1) % 256)"),
     "export_limit": ("most_rows", "most_rows + 1"),
+    "account_identity": ("subject", "subject || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -151,6 +154,7 @@ ANOTHER = {
     "notice": {"notice_id": "gen_random_uuid()", "look_id": "gen_random_uuid()"},
     "export_run": {"export_id": "gen_random_uuid()"},
     "export_limit": {"limit_no": "limit_no + 1000"},
+    "account_identity": {"account_no": "account_no + 1000", "subject": "subject || 'x'"},
 }
 """A copy of a row under another key."""
 

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy import Engine, make_url
 
+from api.access.passwords import Passwords
 from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
@@ -26,6 +28,9 @@ from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
 """The time it is for the server in a thread."""
+
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+"""argon2id with next to no work: what is tested with it is not the hash."""
 
 _PROCESS = """
 import socket
@@ -42,10 +47,13 @@ server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
 
 
-def a_listener() -> socket.socket:
-    """A socket bound to a free port of 127.0.0.1. asyncio sends answers without delay only if it is named as TCP."""
+def a_listener(port: int = 0) -> socket.socket:
+    """A socket bound to a port of 127.0.0.1, a free one unless said otherwise.
+
+    asyncio sends answers without delay only if it is named as TCP.
+    """
     listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     return listener
 
@@ -60,10 +68,12 @@ def url_of(listener: socket.socket) -> str:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[httpx.Client]:
-    """A client of a running server for the app."""
-    with a_listener() as listener:
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
+def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1", port: int = 0) -> Iterator[httpx.Client]:
+    """A client of a running server for the app; what it says in ``X-Forwarded-For`` is believed by default."""
+    with a_listener(port) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(app, access_log=False, log_config=None, forwarded_allow_ips=trusted_proxies)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         wait_until(lambda: server.started or not thread.is_alive())
@@ -77,7 +87,7 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
 
 @contextmanager
 def running_server(
-    url: str, *, clock: SystemClock | None = None, trusts_received_at: bool = False
+    url: str, *, clock: SystemClock | None = None, passwords: Passwords = CHEAP, **more: Any
 ) -> Iterator[httpx.Client]:
     """A client of a server in this process, with connections of its own under the login of the web process.
 
@@ -89,8 +99,9 @@ def running_server(
             engine=engine,
             secret=SECRET,
             clock=clock or FixedClock(NOW),
-            trusts_received_at=trusts_received_at,
             keyring=KEYRING,
+            passwords=passwords,
+            **more,
         )
         with served(app) as client:
             yield client

@@ -1,0 +1,35 @@
+"""Single sign-on: the identity that an account is linked to, and the log-ins by it that are finished."""
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Create both tables. Nothing of them is granted to the application's role."""
+    op.execute(
+        """
+        CREATE TABLE account_identity (
+            account_no bigint PRIMARY KEY REFERENCES account,
+            issuer text NOT NULL CHECK (issuer <> ''),
+            subject text NOT NULL CHECK (subject <> ''),
+            linked_at timestamptz NOT NULL,
+            UNIQUE (issuer, subject)
+        );
+        CREATE TABLE oidc_state (
+            state_hash bytea PRIMARY KEY,
+            used_at timestamptz NOT NULL
+        );
+        CREATE INDEX oidc_state_used ON oidc_state (used_at);
+        ALTER TABLE account_identity ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE oidc_state ENABLE ROW LEVEL SECURITY;
+        SELECT audit_protect('account_identity', 'subject');
+        """
+    )
+
+
+def downgrade() -> None:
+    """Remove them again."""
+    op.execute("DROP TABLE account_identity")
+    op.execute("DROP TABLE oidc_state")
