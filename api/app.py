@@ -15,7 +15,8 @@ from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
 from api.inbox import Inbox
-from api.routes import account, accounts, health, positions, session, subjects
+from api.personal.keyring import Keyring
+from api.routes import account, accounts, health, positions, sealing, session, subjects
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -31,6 +32,7 @@ class Services:
     inbox: Inbox
     clock: SystemClock
     gate: Gate
+    keyring: Keyring
     trusts_received_at: bool
 
 
@@ -39,6 +41,7 @@ def create_app(
     engine: Engine,
     secret: bytes,
     clock: SystemClock,
+    keyring: Keyring,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
 ) -> FastAPI:
@@ -60,6 +63,7 @@ def create_app(
                 inbox=inbox,
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
+                keyring=keyring,
                 trusts_received_at=trusts_received_at,
             )
             yield
@@ -67,6 +71,6 @@ def create_app(
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
     app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects):
+    for module in (positions, health, session, account, accounts, subjects, sealing):
         app.include_router(module.router)
     return app

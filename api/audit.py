@@ -15,10 +15,14 @@ SHORTEST_PURPOSE = 2
 
 AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
-    "alert_violation", "notification", "fix_set_aside", "retention_run",
+    "alert_violation", "notification", "fix_set_aside", "retention_run", "record_sealing", "unsealing_request",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015."""
+
+
+SEALED = "封存 sealed"
+"""Shown in place of what an entry is about when it is about a sealed record. The entry itself stays whole."""
 
 
 class LookKind(StrEnum):
@@ -100,10 +104,14 @@ def record_event(connection: Connection, kind: LookKind, *, subject_no: int | No
 
 
 def last_entries(connection: Connection, *, subject_no: int | None = None, most: int) -> Sequence[ShownEntry]:
-    """The newest entries, the newest last; of one subject, if one is named."""
+    """The newest entries, the newest last; of one subject, if one is named. Of a sealed record only that, when, who."""
     of_subject = "" if subject_no is None else "WHERE subject_no = :subject_no"
+    sealed = "subject_no IN (SELECT subject_no FROM subject WHERE sealed_at IS NOT NULL)"
     rows = connection.execute(
-        text(f"SELECT * FROM audit_entry {of_subject} ORDER BY position DESC LIMIT :most"),
+        text(
+            f"SELECT *, coalesce({sealed}, false) AS is_sealed FROM audit_entry {of_subject}"
+            " ORDER BY position DESC LIMIT :most"
+        ),
         {"subject_no": subject_no, "most": most} if of_subject else {"most": most},
     ).all()
     return [
@@ -112,9 +120,13 @@ def last_entries(connection: Connection, *, subject_no: int | None = None, most:
             at=row.at,
             kind=row.kind,
             actor=row.actor,
-            purpose=row.purpose,
-            what=row.detail if row.table_name is None else f"{row.table_name} {row.row_key}",
-            subject_no=row.subject_no,
+            purpose=SEALED if row.is_sealed else row.purpose,
+            what=SEALED
+            if row.is_sealed
+            else row.detail
+            if row.table_name is None
+            else f"{row.table_name} {row.row_key}",
+            subject_no=None if row.is_sealed else row.subject_no,
         )
         for row in reversed(rows)
     ]

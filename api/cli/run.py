@@ -210,6 +210,7 @@ def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
+        keyring=open_keyring(settings),
         trusts_received_at=settings.clock == "event",
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)

@@ -20,7 +20,7 @@ from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
 from tests.api.faults import wait_until
-from tests.make import EVENING, SECRET
+from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET
 from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
@@ -29,13 +29,16 @@ NOW = EVENING + timedelta(hours=1)
 _PROCESS = """
 import socket
 import sys
+from pathlib import Path
 import uvicorn
 from api.app import create_app
 from api.clock import SystemClock
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
 configure_logs("debug")
-app = create_app(engine=open_engine(sys.argv[1]), secret=bytes.fromhex(sys.argv[2]), clock=SystemClock())
+engine, keyring = open_engine(sys.argv[1]), Keyring(Path(sys.argv[4]))
+app = create_app(engine=engine, secret=bytes.fromhex(sys.argv[2]), clock=SystemClock(), keyring=keyring)
 server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
 server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
@@ -77,7 +80,11 @@ def running_server(
     engine = open_engine(url)
     try:
         app = create_app(
-            engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), trusts_received_at=trusts_received_at
+            engine=engine,
+            secret=SECRET,
+            clock=clock or FixedClock(NOW),
+            keyring=KEYRING,
+            trusts_received_at=trusts_received_at,
         )
         with served(app) as client:
             yield client
@@ -101,7 +108,7 @@ def server_process(url: str, folder: Path) -> Iterator[ServerProcess]:
     with a_listener() as listener, log.open("wb") as output:
         address = url_of(listener)
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, url, SECRET.hex(), str(listener.fileno())],
+            [sys.executable, "-c", _PROCESS, url, SECRET.hex(), str(listener.fileno()), str(KEYRING_PATH)],
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,
