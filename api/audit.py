@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -114,19 +115,17 @@ def last_entries(connection: Connection, *, subject_no: int | None = None, most:
         ),
         {"subject_no": subject_no, "most": most} if of_subject else {"most": most},
     ).all()
-    return [
-        ShownEntry(
-            position=row.position,
-            at=row.at,
-            kind=row.kind,
-            actor=row.actor,
-            purpose=SEALED if row.is_sealed else row.purpose,
-            what=SEALED
-            if row.is_sealed
-            else row.detail
-            if row.table_name is None
-            else f"{row.table_name} {row.row_key}",
-            subject_no=None if row.is_sealed else row.subject_no,
-        )
-        for row in reversed(rows)
-    ]
+    return [_shown(row) for row in reversed(rows)]
+
+
+def _shown(row: Any) -> ShownEntry:
+    what = row.detail if row.table_name is None else f"{row.table_name} {row.row_key}"
+    return ShownEntry(
+        position=row.position,
+        at=row.at,
+        kind=row.kind,
+        actor=row.actor,
+        purpose=SEALED if row.is_sealed else row.purpose,
+        what=SEALED if row.is_sealed else what,
+        subject_no=None if row.is_sealed else row.subject_no,
+    )

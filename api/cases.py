@@ -231,9 +231,7 @@ def _refuse_sealed(connection: Connection, subject_no: int) -> None:
     """Asked while the subject's row is held: a sealing that was under way is seen."""
     query = text("SELECT sealed_at IS NOT NULL FROM subject WHERE subject_no = :no")
     if connection.execute(query, {"no": subject_no}).scalar_one():
-        raise RecordSealedError(
-            "该编号不能使用，请联系案件负责人 / this reference cannot be used: ask the case's leader"
-        )
+        raise RecordSealedError("该编号不能使用，请问案件负责人 / this reference cannot be used: ask the leader")
 
 
 def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, subject_no: int, keyring: Keyring) -> None:

@@ -46,7 +46,7 @@ _MERGE = (
 # Of all that was sent, new or not: a note too many costs a look, a note too few would cost a fix.
 _NOTE = "INSERT INTO fix_written (oldest, newest) VALUES (%s, %s)"
 
-# After the rows, whose foreign key holds the subject until COMMIT: whoever seals the record waits for that, or was first.
+# After the rows, whose foreign key holds the subject until COMMIT: whoever seals waits for that, or was first.
 _SEALED = "SELECT FROM subject WHERE subject_no = ANY(%s) AND sealed_at IS NOT NULL LIMIT 1"
 
 CELL_RESOLUTION = 9

@@ -76,7 +76,8 @@ def key_uses(connection: Connection) -> list[KeyUse]:
     rows = connection.execute(
         text(
             f"SELECT k.key_id, k.cipher, k.is_current, count(r.key_id) AS row_count FROM personal_key k"
-            f" LEFT JOIN ({counts}) r USING (key_id) WHERE k.subject_no IS NULL GROUP BY k.key_id ORDER BY k.used_from, k.key_id"
+            f" LEFT JOIN ({counts}) r USING (key_id) WHERE k.subject_no IS NULL"
+            " GROUP BY k.key_id ORDER BY k.used_from, k.key_id"
         )
     )
     return [KeyUse(**row._mapping) for row in rows]

@@ -1,1 +1,1 @@
-"""Sealed records: sealing a person's record, opening it to two people for a while, destroying it when its time is up."""
+"""Sealed records: sealing one, opening it to two people for a while, destroying it when its time is up."""

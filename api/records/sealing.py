@@ -116,11 +116,9 @@ def _seal_fields(
         text("INSERT INTO personal_key (key_id, cipher, is_current, subject_no) VALUES (:key_id, :cipher, false, :no)"),
         {"key_id": key.key_id, "cipher": str(key.cipher), "no": subject_no},
     )
-    also = {
-        "subject": (
-            "id_number_index = NULL, sealed_at = :now, sealing_ground = :ground",
-            {"now": now, "ground": ground},
-        ),
+    marked = "id_number_index = NULL, sealed_at = :now, sealing_ground = :ground"
+    also: dict[str, tuple[str, dict[str, Any]]] = {
+        "subject": (marked, {"now": now, "ground": ground}),
         "recipient": ("phone_index = NULL, is_blocked = true", {}),
     }
     for table in SEALED_TABLES:

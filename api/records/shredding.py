@@ -70,7 +70,7 @@ def due_count(connection: Connection, *, now: datetime) -> int:
 
 
 def shred_due(engine: Engine, keyring: Keyring, *, now: datetime) -> int:
-    """Destroy what is due, each record in a transaction of its own; returns how many were. Any process may, any time."""
+    """Destroy what is due, each record in a transaction of its own; returns how many were. Any process may."""
     with engine.connect() as connection:
         numbers = connection.execute(text(f"{_DUE} ORDER BY 1"), {"now": now}).scalars().all()
     count = 0

@@ -34,6 +34,14 @@ SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, 'entry', '合成�
 INSERT INTO fix_set_aside SELECT subject_no, '2026-03-20T14:00Z', 1, 'reason ' || subject_no, now() FROM subject;
 INSERT INTO retention_run (partition_name, from_at, to_at, fix_count, keep_days)
 SELECT 'fix_2020010' || i, '2020-01-01', '2020-01-08', i, 30 FROM generate_series(1, 2) i;
+INSERT INTO account (account_id, kind, login_name, staff_number, display_name, password_hash, created_at)
+VALUES (gen_random_uuid(), 'officer', 'scene', 'S-scene', '合成人员', 'none', now());
+INSERT INTO record_sealing (sealing_id, subject_no, action, ground, ground_text, document_number, by_account_no, at,
+    keep_until) SELECT gen_random_uuid(), subject_no, 'sealed', 'non_prosecution', '', '合成封〔2026〕' || subject_no,
+    account_no, now(), now() FROM subject, account;
+INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
+SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, account_no, now()
+FROM subject, account;
 """
 
 
@@ -70,6 +78,7 @@ KEYS = {
     "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
     "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
     "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
+    "record_sealing": "sealing_id", "unsealing_request": "request_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -84,6 +93,8 @@ ONE_BYTE = {
     "notification": ("text", "text || ' '"),
     "fix_set_aside": ("reason", "reason || '.'"),
     "retention_run": ("fix_count", "fix_count + 1"),
+    "record_sealing": ("document_number", "document_number || '.'"),
+    "unsealing_request": ("document_number", "document_number || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -100,6 +111,8 @@ ANOTHER = {
     "notification": {"notification_id": "gen_random_uuid()"},
     "fix_set_aside": {"fix_key": "fix_key + 1"},
     "retention_run": {"partition_name": "partition_name || 'x'"},
+    "record_sealing": {"sealing_id": "gen_random_uuid()", "action": "'shredded'", "keep_until": "NULL"},
+    "unsealing_request": {"request_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 
