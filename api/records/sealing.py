@@ -20,6 +20,9 @@ from api.personal.sealing import Key
 from api.records.grounds import SealingGround, keep_until
 from tracking.store import lift_order
 
+PURPOSE = "封存 sealed records"
+"""In the audit, for whatever is done about them. No document is named: not every entry can be masked by its subject."""
+
 SEALERS = frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER})
 """Who may seal the record of a case of theirs."""
 
@@ -53,7 +56,7 @@ def seal_record(
     SealingGround(basis.ground)
     account_no, subject_no = _admitted(engine, account_id, subject_id)
     with engine.begin() as connection:
-        name_actor(connection, actor=f"account:{account_no}", purpose=f"seal {basis.document_number}")
+        name_actor(connection, actor=f"account:{account_no}", purpose=PURPOSE)
         hold_record(connection, subject_no)
         sealed_at = connection.execute(
             text("SELECT sealed_at FROM subject WHERE subject_no = :no"), {"no": subject_no}

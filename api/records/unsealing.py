@@ -16,7 +16,7 @@ from api.audit import name_actor
 from api.errors import NotThereError, RefusedInputError
 from api.ids import new_id
 from api.records.grounds import LONGEST_UNSEALED, UnsealingGround
-from api.records.sealing import SEALERS, Basis
+from api.records.sealing import PURPOSE, SEALERS, Basis
 
 _ASK = text("""
 INSERT INTO unsealing_request (request_id, subject_id, subject_no, ground, ground_text, document_number, asked_by,
@@ -57,7 +57,7 @@ def ask_unsealing(engine: Engine, *, account_id: UUID, subject_id: UUID, basis: 
     UnsealingGround(basis.ground)
     request_id = new_id()
     with engine.begin() as connection:
-        _act(connection, account_id, roles=SEALERS, purpose=f"ask for unsealing {basis.document_number}")
+        _act(connection, account_id, roles=SEALERS)
         connection.execute(
             _ASK,
             {
@@ -83,7 +83,7 @@ def decide_unsealing(
     if not timedelta(0) < length <= LONGEST_UNSEALED:
         raise RefusedInputError(f"at most {LONGEST_UNSEALED.days} days")
     with engine.begin() as connection:
-        _act(connection, account_id, roles=frozenset({AccountRole.LEADER}), purpose=f"decide unsealing {request_id}")
+        _act(connection, account_id, roles=frozenset({AccountRole.LEADER}))
         decided = connection.execute(
             text(
                 "UPDATE unsealing_request SET decided_by = current_account_no(), decided_at = :now,"
@@ -105,7 +105,7 @@ def list_unsealings(engine: Engine, *, account_id: UUID) -> Unsealings:
     """What the account may decide, and what it asked for."""
     columns = "request_id, subject_id, ground, ground_text, document_number, asked_at"
     with engine.begin() as connection:
-        _act(connection, account_id, roles=SEALERS, purpose="")
+        _act(connection, account_id, roles=SEALERS)
         to_decide = connection.execute(
             text(f"SELECT {columns} FROM unsealing_request WHERE {_PENDING} ORDER BY asked_at")
         ).all()
@@ -120,7 +120,7 @@ def list_unsealings(engine: Engine, *, account_id: UUID) -> Unsealings:
     )
 
 
-def _act(connection: Connection, account_id: UUID, *, roles: frozenset[AccountRole], purpose: str) -> None:
+def _act(connection: Connection, account_id: UUID, *, roles: frozenset[AccountRole]) -> None:
     """Act for an account until the transaction ends. Raises ``NotThereError`` without one of the roles."""
     connection.execute(text("SELECT set_config('hulan.account_id', :account, true)"), {"account": str(account_id)})
     row = connection.execute(
@@ -132,4 +132,4 @@ def _act(connection: Connection, account_id: UUID, *, roles: frozenset[AccountRo
     ).one()
     if not row.is_admitted:
         raise NotThereError
-    name_actor(connection, actor=f"account:{row.account_no}", purpose=purpose)
+    name_actor(connection, actor=f"account:{row.account_no}", purpose=PURPOSE)
