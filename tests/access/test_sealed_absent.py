@@ -4,6 +4,7 @@ Everything is searched before the sealing too, and there each of the words is fo
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -58,7 +59,8 @@ SHOWS_PEOPLE = {
     "import cases", "import fixes", "import incidents", "map venues", "keys list", "retention", "seal record",
     "seal shred",
 }  # fmt: skip
-"""Commands that read people of the database, or what was made of them. Each is run below, or refuses the person."""
+"""Commands that read people of the database. Those that can show one are run below; the others count, or look one up
+by ``open_subject``."""
 
 SHOWS_NOBODY = {
     "up", "serve", "worker", "migrate", "replay", "simulate", "quality", "demo", "keys new", "keys rotate",
@@ -82,6 +84,26 @@ def test_every_command_is_known_to_show_people_or_not_to() -> None:
     found = set(commands_of(typer.main.get_command(command_line)))
     assert found == SHOWS_PEOPLE | SHOWS_NOBODY
     assert not SHOWS_PEOPLE & SHOWS_NOBODY
+
+
+READS_SEALED_PEOPLE_TOO = {
+    "api/audit.py", "api/cases.py", "api/engine_state.py", "api/fix_log.py", "api/fsck.py", "api/inbox.py",
+    "api/personal/fields.py", "api/records/sealing.py", "api/records/unsealing.py", "api/rule_edits.py",
+    "api/explaining.py", "api/routes/subjects.py", "tracking/store.py",
+}  # fmt: skip
+"""They evaluate, seal, mask, begin from an alert of somebody who is not sealed, or read as the application's role."""
+
+
+def test_who_reads_the_table_of_subjects_and_not_the_view_is_known() -> None:
+    root = Path(__file__).resolve().parents[2]
+    found = {
+        str(path.relative_to(root))
+        for package in ("api", "alerts", "tracking", "maps", "venues")
+        for path in (root / package).rglob("*.py")
+        if "migrations" not in path.parts and "demo" not in path.parts
+        and re.search(r"(FROM|JOIN) subject\b", path.read_text(encoding="utf-8"))
+    }  # fmt: skip
+    assert found == READS_SEALED_PEOPLE_TOO, "read open_subject, or say here why not"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
