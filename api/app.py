@@ -30,6 +30,7 @@ from api.routes import (
     looks,
     person,
     positions,
+    sealing,
     session,
     subjects,
     track,
@@ -52,7 +53,7 @@ class Services:
     gate: Gate
     oidc: OidcProvider | None
     trusts_received_at: bool
-    keyring: Keyring | None
+    keyring: Keyring
     desk: Desk | None
 
 
@@ -61,16 +62,16 @@ def create_app(
     engine: Engine,
     secret: bytes,
     clock: SystemClock,
+    keyring: Keyring,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
-    keyring: Keyring | None = None,
     packing: Packing | None = None,
     passwords: Passwords = PASSWORDS,
     oidc: OidcPlan | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
-    Without a ``keyring`` it takes fixes in and shows nobody's name; without ``packing`` nothing leaves.
+    Without ``packing`` nothing leaves.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
@@ -104,7 +105,7 @@ def create_app(
     errors.install(app)
     modules = (
         positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
-        evidence,
+        evidence, sealing,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

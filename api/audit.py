@@ -21,10 +21,14 @@ AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
     "alert_violation", "notification", "fix_set_aside", "retention_run", "division", "account", "account_role",
     "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
-    "export_limit", "export_run", "account_identity",
+    "export_limit", "export_run", "account_identity", "record_sealing", "unsealing_request",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""
+
+
+SEALED = "封存 sealed"
+"""Shown in place of what an entry is about when it is about a sealed record. The entry itself stays whole."""
 
 
 class LookKind(StrEnum):
@@ -130,21 +134,27 @@ def read_entries(connection: Connection, *, before: int | None, most: int) -> li
 
 
 def last_entries(connection: Connection, *, subject_no: int | None = None, most: int) -> Sequence[ShownEntry]:
-    """The newest entries, the newest last; of one subject, if one is named."""
+    """The newest entries, the newest last; of one subject, if one is named. Of a sealed record only that, when, who."""
     of_subject = "" if subject_no is None else "WHERE subject_no = :subject_no"
+    sealed = "subject_no IN (SELECT subject_no FROM subject WHERE sealed_at IS NOT NULL)"
     rows = connection.execute(
-        text(f"SELECT * FROM audit_entry {of_subject} ORDER BY position DESC LIMIT :most"),
+        text(
+            f"SELECT *, coalesce({sealed}, false) AS is_sealed FROM audit_entry {of_subject}"
+            " ORDER BY position DESC LIMIT :most"
+        ),
         {"subject_no": subject_no, "most": most} if of_subject else {"most": most},
     ).all()
-    return [
-        ShownEntry(
-            position=row.position,
-            at=row.at,
-            kind=row.kind,
-            actor=row.actor,
-            purpose=row.purpose,
-            what=row.detail if row.table_name is None else f"{row.table_name} {row.row_key}",
-            subject_no=row.subject_no,
-        )
-        for row in reversed(rows)
-    ]
+    return [_shown(row) for row in reversed(rows)]
+
+
+def _shown(row: Any) -> ShownEntry:
+    what = row.detail if row.table_name is None else f"{row.table_name} {row.row_key}"
+    return ShownEntry(
+        position=row.position,
+        at=row.at,
+        kind=row.kind,
+        actor=row.actor,
+        purpose=SEALED if row.is_sealed else row.purpose,
+        what=SEALED if row.is_sealed else what,
+        subject_no=None if row.is_sealed else row.subject_no,
+    )

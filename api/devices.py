@@ -105,7 +105,7 @@ class DeviceRegister:
         with self._engine.connect() as connection:
             row = connection.execute(
                 text(
-                    "SELECT d.device_id, s.subject_no, s.shard FROM device d JOIN subject s USING (subject_no)"
+                    "SELECT d.device_id, s.subject_no, s.shard FROM device d JOIN open_subject s USING (subject_no)"
                     " WHERE d.token_hash = :token_hash AND d.revoked_at IS NULL"
                 ),
                 {"token_hash": token_hash},
@@ -121,7 +121,7 @@ def devices_of(connection: Connection, subject_ids: Sequence[UUID]) -> dict[UUID
     """One device of each subject that has one: the sender of fixes imported from files."""
     rows = connection.execute(
         text(
-            "SELECT DISTINCT ON (s.subject_id) s.subject_id, d.device_id, s.subject_no, s.shard FROM subject s"
+            "SELECT DISTINCT ON (s.subject_id) s.subject_id, d.device_id, s.subject_no, s.shard FROM open_subject s"
             " JOIN device d USING (subject_no) WHERE s.subject_id = ANY(:ids) AND d.revoked_at IS NULL"
             " ORDER BY s.subject_id, d.device_id"
         ),

@@ -14,7 +14,7 @@ from api.fix_flags import flags_of
 from api.histories import read_histories, stretch_starts
 from api.personal.fields import identity_of, open_field
 from api.personal.keyring import Keyring
-from api.personal.masking import masked_id_number, masked_name, masked_phone
+from api.personal.masking import masked_address, masked_id_number, masked_name, masked_phone
 from api.personal.sealing import SealError
 from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
@@ -144,7 +144,8 @@ def _find(connection: Connection, reference: str) -> Any:
         wanted, value = "alert_id = :value", UUID(reference)
     except ValueError:
         wanted, value = "upper(right(alert_id::text, 8)) = upper(:value)", reference  # type: ignore[assignment] # text
-    found = connection.execute(text(f"SELECT * FROM alert WHERE {wanted}"), {"value": value}).all()
+    query = f"SELECT alert.* FROM alert JOIN open_subject USING (subject_no) WHERE {wanted}"
+    found = connection.execute(text(query), {"value": value}).all()
     if len(found) != 1:
         problem = (
             "没有这个警报 / there is no alert"
@@ -258,7 +259,11 @@ def _who(connection: Connection, keyring: Keyring, subject_no: int) -> list[tupl
         texts = identity_of(connection, keyring, subject_no=subject_no).texts
     except SealError:
         return [("姓名 name", UNREADABLE)]
-    shown = {"name": ("姓名 name", masked_name), "id_number": ("身份证号 ID number", masked_id_number)}
+    shown = {
+        "name": ("姓名 name", masked_name),
+        "id_number": ("身份证号 ID number", masked_id_number),
+        "address": ("住址 address", masked_address),
+    }
     return [(label, mask(texts[column])) for column, (label, mask) in shown.items() if column in texts]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Engine
 
+from api.errors import UnknownDeviceError
 from api.partitions import make_room
 from geo.cells import cell_of
 from geo.datum import Datum, to_wgs84
@@ -51,6 +52,9 @@ _MERGE = (
 )
 # Of all that was sent, new or not: a note too many costs a look, a note too few would cost a fix.
 _NOTE = "INSERT INTO fix_written (oldest, newest) VALUES (%s, %s)"
+
+# After the rows, whose foreign key holds the subject until COMMIT: whoever seals waits for that, or was first.
+_SEALED = "SELECT FROM subject WHERE subject_no = ANY(%s) AND sealed_at IS NOT NULL LIMIT 1"
 
 CELL_RESOLUTION = 9
 """H3 resolution of ``fix.cell``: hexagons of some 0.1 km², 200 m from centre to corner. "Who was near here" asks for a
@@ -161,7 +165,9 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
     """COPY rows to the log inside the caller's transaction and wake the evaluators; returns how many are new.
 
     The only way into the log: it also notes what time the rows are of, without which no reader would look for them. The
-    caller must not have changed ``subject`` before in its transaction (:func:`api.partitions.make_room`).
+    caller must not have changed ``subject`` before in its transaction (:func:`api.partitions.make_room`). Raises
+    ``UnknownDeviceError`` if the record of one of the subjects is sealed: a process may remember a device that was
+    revoked a moment ago.
     """
     times = [row[1] for row in rows]
     make_room(connection, times)
@@ -171,6 +177,8 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
             for row in rows:
                 copy.write_row(row)
         written: int = cursor.execute(_MERGE).rowcount
+        if cursor.execute(_SEALED, [list({row[0] for row in rows})]).rowcount:
+            raise UnknownDeviceError
         if written:
             cursor.execute(_NOTE, [min(times), max(times)])
             cursor.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(WAKE_CHANNEL)))

@@ -271,7 +271,7 @@ def leave(subject_id: SubjectId, login_name: LoginName) -> None:
 
 def _subject_no(connection: Connection, subject_id: UUID) -> int:
     found = connection.execute(
-        text("SELECT subject_no FROM subject WHERE subject_id = :subject_id"), {"subject_id": subject_id}
+        text("SELECT subject_no FROM open_subject WHERE subject_id = :subject_id"), {"subject_id": subject_id}
     ).scalar()
     if found is None:
         raise AccountError("没有这个监管对象 / there is no such subject")

@@ -112,7 +112,7 @@ def show(
         with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
             subject_no = None
             if subject is not None:
-                query = text("SELECT subject_no FROM subject WHERE subject_id = :id")
+                query = text("SELECT subject_no FROM open_subject WHERE subject_id = :id")
                 subject_no = connection.execute(query, {"id": subject_id_for(subject)}).scalar_one_or_none()
                 if subject_no is None:
                     raise LookupError(f"没有这个对象 / there is no subject {subject}")

@@ -230,6 +230,7 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
+        keyring=open_keyring(settings),
         trusts_received_at=settings.clock == "event",
         keyring=open_checked_keyring(settings, engine),
         oidc=_oidc_plan(settings),

@@ -12,12 +12,12 @@ from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope, scope
 from api.app import create_app
 from api.clock import FixedClock
 from tests.api.live_server import NOW
-from tests.make import SECRET
+from tests.make import KEYRING, SECRET
 
 
 @pytest.fixture
 def app(engine: Engine) -> FastAPI:
-    return create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW))
+    return create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW), keyring=KEYRING)
 
 
 def planted() -> None:

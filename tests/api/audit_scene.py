@@ -55,6 +55,12 @@ INSERT INTO export_run (export_id, kind, made_by, subject_no, is_approved, track
 SELECT gen_random_uuid(), 'export', 'cli:x', subject_no, false, subject_no, 0, sha256(subject_id::text::bytea)
 FROM subject;
 INSERT INTO account_identity SELECT account_no, 'https://id.example', 'sub-' || account_no, now() FROM account;
+INSERT INTO record_sealing (sealing_id, subject_no, action, ground, ground_text, document_number, by_account_no, at,
+    keep_until) SELECT gen_random_uuid(), subject_no, 'sealed', 'non_prosecution', '', '合成封〔2026〕' || subject_no,
+    1, now(), now() FROM subject;
+INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
+SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
+FROM subject;
 """
 
 
@@ -96,6 +102,7 @@ KEYS = {
     "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
     "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
     "account_identity": "account_no",
+    "record_sealing": "sealing_id", "unsealing_request": "request_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -122,6 +129,8 @@ ONE_BYTE = {
     "export_run": ("manifest_hash", "set_byte(manifest_hash, 0, (get_byte(manifest_hash, 0) + 1) % 256)"),
     "export_limit": ("most_rows", "most_rows + 1"),
     "account_identity": ("subject", "subject || '.'"),
+    "record_sealing": ("document_number", "document_number || '.'"),
+    "unsealing_request": ("document_number", "document_number || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -155,6 +164,8 @@ ANOTHER = {
     "export_run": {"export_id": "gen_random_uuid()"},
     "export_limit": {"limit_no": "limit_no + 1000"},
     "account_identity": {"account_no": "account_no + 1000", "subject": "subject || 'x'"},
+    "record_sealing": {"sealing_id": "gen_random_uuid()", "action": "'shredded'", "keep_until": "NULL"},
+    "unsealing_request": {"request_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

@@ -23,7 +23,7 @@ from api.clock import FixedClock, SystemClock
 from api.database import open_engine
 from api.logins import Login
 from tests.api.faults import wait_until
-from tests.make import EVENING, KEYRING, SECRET
+from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET
 from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
@@ -35,13 +35,16 @@ CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 _PROCESS = """
 import socket
 import sys
+from pathlib import Path
 import uvicorn
 from api.app import create_app
 from api.clock import SystemClock
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
 configure_logs("debug")
-app = create_app(engine=open_engine(sys.argv[1]), secret=bytes.fromhex(sys.argv[2]), clock=SystemClock())
+engine, keyring = open_engine(sys.argv[1]), Keyring(Path(sys.argv[4]))
+app = create_app(engine=engine, secret=bytes.fromhex(sys.argv[2]), clock=SystemClock(), keyring=keyring)
 server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
 server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
@@ -125,7 +128,7 @@ def server_process(url: str, folder: Path) -> Iterator[ServerProcess]:
     with a_listener() as listener, log.open("wb") as output:
         address = url_of(listener)
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, url_as(url, Login.WEB), SECRET.hex(), str(listener.fileno())],
+            [sys.executable, "-c", _PROCESS, url_as(url, Login.WEB), SECRET.hex(), str(listener.fileno()), str(KEYRING_PATH)],
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,

@@ -20,7 +20,7 @@ from api.app import create_app
 from api.clock import FixedClock
 from api.logs import PERSONAL_FIELDS, WITHHELD, describe_exception, withhold_personal
 from geo.postgis import driver_connection
-from tests.make import BAR_LONGITUDE, EVENING, SECRET, a_fix, a_person
+from tests.make import BAR_LONGITUDE, EVENING, KEYRING, SECRET, a_fix, a_person
 
 PHONE = "13800000101"
 PLACE = "117.20001"
@@ -215,7 +215,7 @@ def test_answer_to_fixes_that_could_not_be_stored_quotes_nothing(engine: Engine,
     with engine.begin() as connection:
         person = a_person(connection)
         connection.execute(text(f"ALTER TABLE fix {fault}"))
-    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(EVENING))
+    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(EVENING), keyring=KEYRING)
     body = {"fixed_at": EVENING.isoformat(), "longitude": 117.25, "latitude": 34.25, "datum": "WGS84"}
     answer = asyncio.run(posted(app, body, person.token))
     assert answer.status_code >= 500
