@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from api.cli import account, audit, demo, inspect, keys, load, quality, run
+from api.cli import account, audit, demo, inspect, keys, load, quality, run, subject
 
 app = typer.Typer(
     name="hulan",
@@ -44,6 +44,7 @@ app.add_typer(imports, name="import")
 app.add_typer(personal_keys, name="keys")
 app.add_typer(maps, name="map")
 app.add_typer(audits, name="audit")
+app.add_typer(subject.subject, name="subject")
 for name in ("account", "token", "device", "division", "team"):
     app.add_typer(getattr(account, name), name=name)
 
