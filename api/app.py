@@ -15,7 +15,8 @@ from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
 from api.inbox import Inbox
-from api.routes import account, accounts, health, positions, session, subjects
+from api.personal.keyring import Keyring
+from api.routes import account, accounts, audit, health, looks, person, positions, session, subjects, track
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -32,6 +33,7 @@ class Services:
     clock: SystemClock
     gate: Gate
     trusts_received_at: bool
+    keyring: Keyring | None
 
 
 def create_app(
@@ -41,8 +43,11 @@ def create_app(
     clock: SystemClock,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
+    keyring: Keyring | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
+
+    Without a ``keyring`` it takes fixes in and shows nobody's name.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
@@ -61,12 +66,13 @@ def create_app(
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
                 trusts_received_at=trusts_received_at,
+                keyring=keyring,
             )
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
     app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects):
+    for module in (positions, health, session, account, accounts, subjects, looks, track, person, audit):
         app.include_router(module.router)
     return app

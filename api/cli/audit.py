@@ -1,4 +1,4 @@
-"""Commands of the audit: verify, checkpoint, show."""
+"""Commands of the audit: verify, checkpoint, show, notices."""
 
 import json
 from dataclasses import asdict
@@ -17,6 +17,7 @@ from api.cases import subject_id_for
 from api.cli.load import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
+from api.notices import read_notices
 from api.session import open_database
 from api.settings import read_settings
 from tracking.order import LOCAL_TIME
@@ -129,6 +130,27 @@ def show(
             for item in entries
         ]
         show_table(rows)
+
+
+def notices() -> None:
+    """列出未复核的紧急查阅。Broken glass that the audit administrator has not reviewed yet.
+
+    例 / example:  hulan audit notices
+    """
+    with plain_errors(*PROBLEMS):
+        with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
+            found = read_notices(connection, is_open=True, most=MOST_SHOWN)
+        if not found:
+            out.print("没有待复核的紧急查阅 / no broken glass waits for a review", markup=False)
+            return
+        for item in found:  # a table would break the ids, which are there to be copied
+            made_at = f"{item.made_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M:%S}"
+            out.print(
+                f"{made_at}  通知 notice {item.notice_id}  账号 account {item.account_id}  对象 subject {item.subject_no}"
+                f"  查阅 look {item.look_id}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _local(item: Fault) -> str:

@@ -38,7 +38,7 @@ for name, command in (
     ("list", keys.list_keys), ("new", keys.new), ("rotate", keys.rotate_keys), ("destroy", keys.destroy),
 ):  # fmt: skip
     personal_keys.command(name)(command)
-for command in (audit.verify, audit.checkpoint, audit.show):
+for command in (audit.verify, audit.checkpoint, audit.show, audit.notices):
     audits.command()(command)
 app.add_typer(imports, name="import")
 app.add_typer(personal_keys, name="keys")

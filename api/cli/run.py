@@ -211,6 +211,7 @@ def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
         secret=secret_of(settings),
         clock=SystemClock(),
         trusts_received_at=settings.clock == "event",
+        keyring=open_checked_keyring(settings, engine),
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),

@@ -32,6 +32,9 @@ PERSONAL = (
 )  # fmt: skip
 """Tables of which the application's role sees the rows of a case."""
 
+UNDER_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
+"""Rows of a case and a span that the account has an open look at: test_looks.py."""
+
 OPEN = {"division", "venue", "site", "venue_incident"}
 
 
@@ -203,12 +206,14 @@ def test_every_table_open_to_the_applications_role_is_bound_or_is_about_places(e
     with engine.connect() as connection:
         found = {row.relname: row.relrowsecurity for row in connection.execute(text(query), {"role": APPLICATION_ROLE})}
     assert {table for table, is_bound in found.items() if not is_bound} == OPEN
-    assert set(found) == {*PERSONAL, *OPEN, "account", "account_role"}
+    assert set(found) == {
+        *PERSONAL, *UNDER_A_LOOK, *OPEN, "account", "account_role", "look", "notice", "audit_entry"
+    }  # fmt: skip
 
 
 def test_a_closed_table_is_closed(engine: Engine, office: Office) -> None:
     leader = office.officials["leader of the city"].account_id
-    for table in ("fix", "device", "account_session", "api_token", "login_failure", "zone"):
+    for table in ("device", "account_session", "api_token", "login_failure", "zone", "look_rule"):
         with pytest.raises(DBAPIError, match="permission denied"), as_account(engine, leader) as connection:
             connection.execute(text(f"SELECT 1 FROM {table}"))
 

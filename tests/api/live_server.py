@@ -20,7 +20,7 @@ from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
 from tests.api.faults import wait_until
-from tests.make import EVENING, SECRET
+from tests.make import EVENING, KEYRING, SECRET
 from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
@@ -77,7 +77,11 @@ def running_server(
     engine = open_engine(url)
     try:
         app = create_app(
-            engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), trusts_received_at=trusts_received_at
+            engine=engine,
+            secret=SECRET,
+            clock=clock or FixedClock(NOW),
+            trusts_received_at=trusts_received_at,
+            keyring=KEYRING,
         )
         with served(app) as client:
             yield client

@@ -36,7 +36,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
     [
         ["up"], ["serve"], ["worker"], ["migrate"], ["retention"], ["replay"], ["explain"], ["demo"], ["map", "venues"],
         ["simulate"], ["quality"],
-        ["audit", "verify"], ["audit", "checkpoint"], ["audit", "show"],
+        ["audit", "verify"], ["audit", "checkpoint"], ["audit", "show"], ["audit", "notices"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
         ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],
