@@ -8,7 +8,7 @@ from alembic import op
 from api.database import CLOSE_STATISTICS
 
 revision = "0013"
-down_revision = "0007"
+down_revision = "0009"
 
 TRIGGER_FUNCTIONS = ("audit_rows", "audit_refuse", "bump_rule_version", "refuse_other_number")
 """With the first, on a table of one's own that is named like an audited one, entries of its rows could be forged."""
