@@ -54,11 +54,13 @@ class Retention(StrEnum):
 
 
 class Seen(StrEnum):
-    """Whom the database shows it under the application's role (ADR 0016)."""
+    """Whom the database shows it under the application's role (ADR 0016, ADR 0018)."""
 
     CASE = "本案人员 officers of the case"
     OWN = "本人；账号管理员 oneself; who keeps accounts"
     ALL = "所有账号 every account"
+    LOOK = "本案人员，在说明目的的查阅时段内 officers of the case, within a look with a purpose"
+    AUDITOR = "审计管理员 the audit administrator"
     NOBODY = "无人（仅程序） nobody, the program only"
 
 

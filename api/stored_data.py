@@ -67,18 +67,18 @@ CASES = (
 
 TRACKS = (
     _table(
-        "fix", "定位 fixes: where the device was", Basis.ORDER, Retention.WEEKS, Seen.NOBODY,
+        "fix", "定位 fixes: where the device was", Basis.ORDER, Retention.WEEKS, Seen.LOOK,
         _clear(LOCATION, "fixed_at longitude latitude raw_longitude raw_latitude accuracy_m is_accuracy_assumed cell"
                          " speed_mps altitude_m datum source is_mock"),
         _clear(PSEUDONYM, "subject_no device_id"),
         _clear(TECHNICAL, "fix_key shard written_by seq received_at sent_at battery_percent flags"),
     ),
     _table(
-        "fix_flag", "定位的疑点 doubts about a fix", Basis.ORDER, Retention.WEEKS, Seen.NOBODY,
+        "fix_flag", "定位的疑点 doubts about a fix", Basis.ORDER, Retention.WEEKS, Seen.LOOK,
         _clear(LOCATION, "fixed_at"), _clear(PSEUDONYM, "subject_no"), _clear(TECHNICAL, "fix_key flags"),
     ),
     _table(
-        "fix_set_aside", "无法评估的定位及原因 fixes that failed, and why", Basis.RUNNING, Retention.CASE, Seen.NOBODY,
+        "fix_set_aside", "无法评估的定位及原因 fixes that failed, and why", Basis.RUNNING, Retention.CASE, Seen.LOOK,
         _clear(LOCATION, "fixed_at"), _clear(PSEUDONYM, "subject_no"),
         _clear(TECHNICAL, "fix_key reason set_aside_at"),
     ),
@@ -158,7 +158,24 @@ ACCESS = (
         _clear(PSEUDONYM, "subject_no"), _clear(ACCOUNT, "account_no joined_at left_at"),
     ),
     _table(
-        "audit_entry", "审计链 the audit", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        "look", "查阅：何人、何时、为何、看哪一段 looks: who, when, what for, at which span", Basis.ACCESS, Retention.AUDIT,
+        Seen.CASE,
+        _clear(AUDIT, "kind purpose_code purpose asked_at from_at to_at row_count needs_approval is_approved decided_at"
+                      " is_break_glass ends_at"),
+        _clear(ACCOUNT, "account_no decided_by"), _clear(PSEUDONYM, "look_id subject_no"),
+        _clear(TECHNICAL, "written_by"),
+    ),
+    _table(
+        "look_rule", "何时须负责人批准 when a leader must approve", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(LEGAL, "rule_no kinds is_minor_only longer_than more_rows_than valid_from valid_to source"),
+    ),
+    _table(
+        "notice", "紧急查阅的通知与复核 breaking the glass, and its review", Basis.ACCESS, Retention.AUDIT, Seen.AUDITOR,
+        _clear(AUDIT, "kind made_at reviewed_at remark"), _clear(ACCOUNT, "account_no reviewed_by"),
+        _clear(PSEUDONYM, "notice_id look_id subject_no"),
+    ),
+    _table(
+        "audit_entry", "审计链 the audit", Basis.ACCESS, Retention.AUDIT, Seen.AUDITOR,
         _clear(AUDIT, "chain seq position at algorithm kind actor login purpose request_id table_name row_key detail"
                       " previous_hash hash"),
         _hashed(AUDIT, "columns row_hash"), _clear(PSEUDONYM, "subject_no"),

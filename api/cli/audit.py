@@ -146,8 +146,8 @@ def notices() -> None:
         for item in found:  # a table would break the ids, which are there to be copied
             made_at = f"{item.made_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M:%S}"
             out.print(
-                f"{made_at}  通知 notice {item.notice_id}  账号 account {item.account_id}  对象 subject {item.subject_no}"
-                f"  查阅 look {item.look_id}",
+                f"{made_at}  通知 notice {item.notice_id}  账号 account {item.account_id}"
+                f"  对象 subject {item.subject_no}  查阅 look {item.look_id}",
                 markup=False,
                 soft_wrap=True,
             )

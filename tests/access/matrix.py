@@ -55,6 +55,7 @@ class Needle(StrEnum):
     """What a text found in an answer is. Each kind has its own rule of who may be shown it."""
 
     ID = "id"
+    KEY = "key"
     ALIAS = "alias"
     PERSON = "person"
     DOCUMENT = "document"
@@ -214,11 +215,12 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
         needles={
             Needle.ID: (str(done.subject_id), str(ids.order_id), str(ids.condition_id)),
             Needle.ALIAS: (alias,),
-            Needle.PERSON: (subject_name, id_number, guardian, phone, str(ids.recipient_id)),
+            Needle.KEY: tuple(str(item) for item in (ids.recipient_id, ids.device_id, finding, alert_id, notice)),
+            Needle.PERSON: (subject_name, id_number, guardian, phone),
             Needle.DOCUMENT: (document, f"合成决定机关{number}号", f"合成执行机关{number}号"),
-            Needle.FINDING: (str(finding), str(alert_id), str(notice), message),
+            Needle.FINDING: (message,),
             Needle.PLACE: (label, f"{longitude:.3f}", f"{longitude + 0.001:.3f}"),
-            Needle.DEVICE: (done.token, str(ids.device_id)),
+            Needle.DEVICE: (done.token,),
         },
     )
 

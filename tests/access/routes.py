@@ -34,6 +34,8 @@ class About(StrEnum):
     ALERT = "alert"
     ACCOUNT = "account"
     TOKEN = "token"
+    LOOK = "look"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class RouteEntry:
     shows: frozenset[Needle] = frozenset()
     """What of the cases that the caller may see an answer may hold."""
     shows_accounts: bool = False
+    shows_keys: bool = False
+    """Whether keys of rows of any case are shown: to the audit administrator, who sees no case."""
 
     def status_for(self, caller: Caller) -> int | None:
         """The answer whatever the path names; ``None`` if that decides. By the rules of ADR 0016, written anew."""
@@ -81,6 +85,15 @@ def _new_token(caller: Caller) -> int:
     """The scope asked for is one of officers."""
     return 201 if caller.roles & OFFICERS else 422
 
+
+LEADERS, AUDITORS = frozenset({AccountRole.LEADER}), frozenset({AccountRole.AUDIT_ADMINISTRATOR})
+
+A_LOOK = {
+    "kind": "track",
+    "purpose_code": "review_alert",
+    "from_at": "2026-03-20T13:00:00Z",
+    "to_at": "2026-03-20T15:00:00Z",
+}
 
 OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
 
@@ -114,4 +127,31 @@ ROUTES: dict[str, RouteEntry] = {
         shows=frozenset({Needle.ID}),
         **OF_CASES,  # type: ignore[arg-type]
     ),
-}
+    "POST /subjects/{subject_id}/looks": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body=A_LOOK, granted=201,
+        shows=frozenset({Needle.ID}),
+    ),
+    "GET /looks": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, shows=frozenset({Needle.ID}), shows_accounts=True
+    ),
+    "POST /looks/{look_id}/decision": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, about=About.LOOK, body={"is_approved": True}, granted=403
+    ),
+    "GET /subjects/{subject_id}/lookers": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows_accounts=True
+    ),
+    # Without a look; what one opens is in tests/access/test_look_routes.py.
+    "GET /subjects/{subject_id}/track": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, granted=403
+    ),
+    "GET /subjects/{subject_id}/person": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows=frozenset({Needle.ID, Needle.ALIAS})
+    ),
+    "GET /audit/notices": RouteEntry(is_open=Open.TO_SESSIONS, roles=AUDITORS, shows_accounts=True),
+    "POST /audit/notices/{notice_id}/review": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=AUDITORS, about=About.NOTICE, body={"remark": "合成复核意见"}, granted=204
+    ),
+    "GET /audit/entries": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=AUDITORS, query={"most": "500"}, shows_keys=True, shows_accounts=True
+    ),
+}  # fmt: skip

@@ -8,16 +8,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.access.caller import as_account
 from api.access.policy import policies_of
 from api.access.roles import OFFICERS
 from api.app import create_app
 from api.clock import FixedClock
 from api.database import open_engine
+from api.look_policy import LookWish, Purpose, SightKind
+from api.looks import ask_look
 from tests.access.callers import Caller, Door, State, make_callers
 from tests.access.matrix import Case, Needle, Scene, Team, a_database, make_scene
 from tests.access.routes import ROUTES, About, RouteEntry
 from tests.api.live_server import NOW, running_server
-from tests.make import SECRET
+from tests.make import EVENING, SECRET
 
 IGNORED_HEADERS = {"date", "server", "set-cookie", "x-request-id", "retry-after"}
 """What may differ between two answers that tell the same."""
@@ -103,7 +106,7 @@ def test_a_route_answers_each_caller_about_each_target_as_it_must(office: Office
             expected = entry.status_for(caller) or (entry.answer_to(caller) if may_see else 404)
             if answer.status_code != expected:
                 wrong.append(f"{caller.name} → {name}: {answer.status_code}, not {expected}: {answer.text[:200]}")
-            elif expected in {401, 403, 404} and told(answer) != told(missing) and entry.about is not About.NOTHING:
+            elif not may_see and told(answer) != told(missing):
                 wrong.append(f"{caller.name} → {name}: tells that it exists")
             wrong += [f"{caller.name} → {name}: shows {leak}" for leak in leaks(office, caller, entry, answer, name)]
     assert wrong == [], f"{len(wrong)} of {asked}"
@@ -119,6 +122,10 @@ def targets(office: Office, caller: Caller, entry: RouteEntry) -> dict[str, str 
             return {"scapegoat": str(scene.accounts["scapegoat"].account_id)}
         case About.TOKEN:
             return {"another's token": another_token(scene)}
+        case About.LOOK:
+            return {"another's look": another_look(scene)}
+        case About.NOTICE:
+            return {}  # made by breaking the glass only: tests/access/test_look_routes.py
     names = list(scene.cases)
     if entry.status_for(caller) is not None:
         names = ["district all", "elsewhere none", "sealed"]
@@ -130,7 +137,9 @@ def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> b
     """Whether a target is there for this caller."""
     if entry.about is About.ACCOUNT:
         return True
-    return entry.about is not About.TOKEN and name in office.scene.seen_by(caller.account)
+    if entry.about is About.LOOK:
+        return caller.name == "leader of elsewhere"  # who asked, and may not decide
+    return entry.about in {About.CASE, About.ALERT} and name in office.scene.seen_by(caller.account)
 
 
 def ask(office: Office, caller: Caller, route: str, entry: RouteEntry, *, target: str | None) -> httpx.Response:
@@ -156,7 +165,9 @@ def leaks(office: Office, caller: Caller, entry: RouteEntry, answer: httpx.Respo
         f"{kind} of case {case.name}"
         for case in office.scene.cases.values()
         for kind in Needle
-        if any(needle in content for needle in case.needles[kind]) and not (case.name in theirs and kind in entry.shows)
+        if any(needle in content for needle in case.needles[kind])
+        and not (case.name in theirs and kind in entry.shows)
+        and not (kind is Needle.KEY and entry.shows_keys and answer.is_success)
     ]
     if entry.shows_accounts and answer.is_success:
         return found
@@ -171,6 +182,28 @@ def another_token(scene: Scene) -> str:
     """The id of a token of an account that no caller is."""
     with scene.engine.connect() as connection:
         return str(connection.exec_driver_sql("SELECT token_id FROM api_token WHERE label = 'revoked token'").scalar())
+
+
+def another_look(scene: Scene) -> str:
+    """The id of an open look at a case elsewhere, asked for by the only leader who could decide it."""
+    case = scene.cases["elsewhere none"]
+    with as_account(scene.engine, scene.accounts["leader of elsewhere"].account_id) as connection:
+        wish = LookWish(kind=SightKind.TRACK, purpose_code=Purpose.REVIEW_ALERT, from_at=EVENING, to_at=NOW)
+        return str(ask_look(connection, wish, subject_no=case.person.subject_no).look_id)
+
+
+def test_nobody_looks_through_anothers_look(office: Office) -> None:
+    """With the look of a leader of that case in hand, nobody else is shown more than without it."""
+    look_id, case = another_look(office.scene), office.scene.cases["elsewhere none"]
+    for caller in office.callers:
+        for page in ("track", "person"):
+            path = f"/subjects/{case.subject_id}/{page}"
+            plain, entry = office.door.ask(caller, "GET", path), ROUTES[f"GET /subjects/{{subject_id}}/{page}"]
+            answer = office.door.ask(caller, "GET", path, headers={"X-Look": look_id})
+            if caller.name != "leader of elsewhere":
+                assert not answer.is_success, (caller.name, page)
+                assert plain.status_code in {401, 403, 404}, (caller.name, page)
+            assert leaks(office, caller, entry, answer, case.name) == [], (caller.name, page)
 
 
 # ---- ways around

@@ -29,6 +29,7 @@ OF_A_CASE = {
     "alert": BY_NUMBER,
     "alert_violation": BY_ALERT,
     "notification": BY_ALERT,
+    "look": BY_NUMBER,
 }
 """Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
 
@@ -39,11 +40,17 @@ OF_PLACES = ("division", "venue", "site", "venue_incident")
 """About nobody: shown to all."""
 
 CLOSED = (
-    "account_session", "alembic_version", "api_token", "audit_checkpoint", "audit_entry", "device", "engine_layout",
-    "engine_state", "fix", "fix_flag", "fix_set_aside", "fix_written", "login_failure", "order_in_force",
+    "account_session", "alembic_version", "api_token", "audit_checkpoint", "device", "engine_layout",
+    "engine_state", "fix_written", "login_failure", "look_rule", "order_in_force",
     "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "worker", "zone", "zone_in_force",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
+
+OF_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
+"""Shown within the span of an open look, of which this scene has none: tests/access/test_looks.py has them."""
+
+OF_THE_AUDIT = {"audit_entry": "position", "notice": "notice_id"}
+"""Table → a column to count by: all of it to the audit administrator."""
 
 NOT_OURS = {"geography_columns", "geometry_columns", "spatial_ref_sys"}
 """PostGIS's."""
@@ -53,6 +60,13 @@ DEFINER_FUNCTIONS = {
     "current_account_has": "whether the caller has a role: their own",
     "visible_subjects": "the rule itself: numbers of the cases that the caller may see",
     "audit_note": "writes one entry of a kind that is no row's; reads nothing back",
+    "subject_within_jurisdiction": "the number of a case whose id the caller knows and may break the glass for",
+    "open_looks": "the caller's own",
+    "open_spans": "the caller's own, of cases that they may see",
+    "ask_look": "checks that the caller may see the case, or may break the glass for it",
+    "decide_look": "checks that the caller leads where the case belongs",
+    "people_of_looks": "checks that the caller may see these looks",
+    "review_notice": "checks that the caller is the audit administrator",
     "audit_heads": "hashes of the ends of the chains, needed to sign them: no content",
     "audit_last_checkpoint": "the last signature: no content",
     "audit_save_checkpoint": "adds a checkpoint, which verification refuses unless it is signed by the key on disk",
@@ -97,7 +111,7 @@ def relations(connection: Connection) -> dict[str, bool]:
 def test_every_table_is_in_the_matrix(scene: Scene) -> None:
     with scene.engine.connect() as connection:
         found = relations(connection)
-    named = [*OF_A_CASE, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED]
+    named = [*OF_A_CASE, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *OF_A_LOOK, *OF_THE_AUDIT]
     assert len(named) == len(set(named))
     assert {name for name, is_partition in found.items() if not is_partition} == set(named)
     assert sum(found.values()) >= 1, "no week of the log: nothing to try"
@@ -109,7 +123,7 @@ def test_each_account_is_shown_the_rows_of_its_cases(scene: Scene, table: str) -
         query = f"SELECT t.ctid::text, {OF_A_CASE[table]} FROM {table} t"
         row_cases = {row[0]: row[1] for row in connection.execute(text(query))}
     number_of = {name: case.person.subject_no for name, case in scene.cases.items()}
-    nowhere = {"subject_jurisdiction", "case_member"}  # not every case has a row of these
+    nowhere = {"subject_jurisdiction", "case_member", "look"}  # not every case has a row of these
     assert set(row_cases.values()) == set(number_of.values()) or table in nowhere
     for account in scene.accounts.values():
         theirs = {number_of[name] for name in scene.seen_by(account)}
@@ -139,6 +153,17 @@ def test_places_are_shown_and_every_other_table_is_closed(scene: Scene) -> None:
         for table in closed:
             for query in (f"SELECT 1 FROM {table}", f"SELECT count(*) FROM {table}", f"TABLE {table}"):
                 assert refused(scene, scene.accounts[name], query), (name, query)
+
+
+def test_fixes_are_shown_to_nobody_without_a_look_and_the_audit_to_its_administrator(scene: Scene) -> None:
+    for account in scene.accounts.values():
+        for table in OF_A_LOOK:
+            assert seen(scene, account, f"SELECT fixed_at FROM {table}") == set(), (account.name, table)
+        for table, column in OF_THE_AUDIT.items():
+            with scene.engine.connect() as connection:
+                every = set(connection.execute(text(f"SELECT {column} FROM {table}")).scalars())
+            is_auditor = AccountRole.AUDIT_ADMINISTRATOR in account.roles
+            assert seen(scene, account, f"SELECT {column} FROM {table}") == (every if is_auditor else set()), account
 
 
 def test_nobody_is_shown_nothing(scene: Scene) -> None:
@@ -316,7 +341,7 @@ def test_copy_gives_the_rows_that_are_seen(scene: Scene) -> None:
                 lines = b"".join(bytes(block) for block in copy).decode()
         assert lines.count("\n") == len(scene.seen_by(account)), what
         assert leaked(scene, account, lines) == []
-    for table in ("zone", "fix", "device", "audit_entry"):
+    for table in ("zone", "device", "audit_entry", "look_rule"):
         assert refused(scene, account, f"COPY {table} TO STDOUT")
 
 

@@ -14,8 +14,15 @@ TRIGGER_FUNCTIONS = ("audit_rows", "audit_refuse", "bump_rule_version", "refuse_
 """With the first, on a table of one's own that is named like an audited one, entries of its rows could be forged."""
 
 
+ORACLES = ("look_needs_approval(look)", "subjects_of_jurisdiction()")
+"""Functions that only the owner's own functions call. The first, asked about any subject at many instants, tells the
+day of birth; the second tells an officer how many cases there are beside their own."""
+
+
 def upgrade() -> None:
-    """Take them away from everybody."""
+    """Take them away from everybody, and what only the owner's functions need from the application's role."""
+    for function in ORACLES:
+        op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, hulan_app")
     for name in TRIGGER_FUNCTIONS:
         op.execute(f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC")
     op.execute(CLOSE_STATISTICS)
@@ -25,3 +32,5 @@ def downgrade() -> None:
     """Give the trigger functions back. PostGIS's stay closed: that they were open was never ours."""
     for name in TRIGGER_FUNCTIONS:
         op.execute(f"GRANT EXECUTE ON FUNCTION {name}() TO PUBLIC")
+    for function in ORACLES:
+        op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO hulan_app")
