@@ -158,8 +158,8 @@ ACCESS = (
         _clear(PSEUDONYM, "subject_no"), _clear(ACCOUNT, "account_no joined_at left_at"),
     ),
     _table(
-        "look", "查阅：何人、何时、为何、看哪一段 looks: who, when, what for, at which span", Basis.ACCESS, Retention.AUDIT,
-        Seen.CASE,
+        "look", "查阅：何人、何时、为何、看哪一段 looks: who, when, what for, at which span", Basis.ACCESS,
+        Retention.AUDIT, Seen.CASE,
         _clear(AUDIT, "kind purpose_code purpose asked_at from_at to_at row_count needs_approval is_approved decided_at"
                       " is_break_glass ends_at"),
         _clear(ACCOUNT, "account_no decided_by"), _clear(PSEUDONYM, "look_id subject_no"),
@@ -170,8 +170,9 @@ ACCESS = (
         _clear(LEGAL, "rule_no kinds is_minor_only longer_than more_rows_than valid_from valid_to source"),
     ),
     _table(
-        "notice", "紧急查阅的通知与复核 breaking the glass, and its review", Basis.ACCESS, Retention.AUDIT, Seen.AUDITOR,
-        _clear(AUDIT, "kind made_at reviewed_at remark"), _clear(ACCOUNT, "account_no reviewed_by"),
+        "notice", "紧急查阅的通知与复核 breaking the glass, and its review", Basis.ACCESS, Retention.AUDIT,
+        Seen.AUDITOR,
+        _clear(AUDIT, "kind made_at reviewed_at remark"), _clear(ACCOUNT, "account_no account_id reviewed_by"),
         _clear(PSEUDONYM, "notice_id look_id subject_no"),
     ),
     _table(
