@@ -24,7 +24,8 @@ from sqlalchemy import URL
 
 from api.cluster_locks import START_S, locked, open_lock, starting_or_stopping
 from api.cluster_place import PORT, ClusterError, ClusterPlace, make_private, place_in, run_as
-from api.cluster_settings import SUPERUSER, include_settings, write_settings
+from api.cluster_settings import ROLE, SUPERUSER, include_settings, write_settings
+from api.database import CLOSE_STATISTICS
 from api.logins import Login
 from api.postgres_binaries import PostgresBinaries, binaries_for, installed_postgres
 
@@ -170,6 +171,7 @@ def _provide_database(server: _Server, database: str) -> None:
     # In template1, so that every database that role hulan creates has them: only a superuser may add PostGIS.
     with _connect(server, "template1") as template:
         template.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        template.execute(CLOSE_STATISTICS)
         if template.execute("SELECT FROM pg_available_extensions WHERE name = 'btree_gist'").rowcount:
             template.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     with _connect(server, "postgres") as connection:

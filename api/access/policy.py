@@ -91,7 +91,7 @@ SESSION = AccessPolicy(who=Who.SESSION)
 
 
 def policies_of(app: FastAPI) -> dict[str, AccessPolicy]:
-    """The policy of each route by ``METHOD path``. Raises :class:`UndeclaredRouteError`."""
+    """The policy of each route by ``METHOD path`` or ``WEBSOCKET path``. Raises :class:`UndeclaredRouteError`."""
     found: dict[str, AccessPolicy] = {}
     for route in iter_route_contexts(app.routes):
         if route.path in FRAMEWORK_ROUTES and app.openapi_url == route.path:
@@ -102,7 +102,7 @@ def policies_of(app: FastAPI) -> dict[str, AccessPolicy]:
                 f"{sorted(route.methods or [])} {route.path}: {len(policies)} access policies,"
                 " declare one with dependencies=[Depends(POLICY)]"
             )
-        for method in route.methods or ():
+        for method in route.methods or ("WEBSOCKET",):
             found[f"{method} {route.path}"] = policies[0]
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from api.cli import account, audit, demo, evidence, inspect, keys, load, quality, run, seal
+from api.cli import account, audit, demo, evidence, inspect, keys, load, quality, run, seal, subject
 
 app = typer.Typer(
     name="hulan",
@@ -49,6 +49,7 @@ app.add_typer(maps, name="map")
 app.add_typer(audits, name="audit")
 app.add_typer(packs, name="evidence")
 app.add_typer(seal.seal, name="seal")
+app.add_typer(subject.subject, name="subject")
 for name in ("account", "token", "device", "division", "team"):
     app.add_typer(getattr(account, name), name=name)
 
