@@ -24,7 +24,7 @@ from sqlalchemy import URL
 
 from api.cluster_locks import START_S, locked, open_lock, starting_or_stopping
 from api.cluster_place import PORT, ClusterError, ClusterPlace, make_private, place_in, run_as
-from api.cluster_settings import ROLE, SUPERUSER, include_settings, write_settings
+from api.cluster_settings import SUPERUSER, include_settings, write_settings
 from api.database import CLOSE_STATISTICS
 from api.logins import Login
 from api.postgres_binaries import PostgresBinaries, binaries_for, installed_postgres

@@ -59,6 +59,8 @@ class ExportLimitError(Exception):
 
 class SpanTooNarrowError(Exception):
     """A look at evidence does not reach back far enough to weigh it again."""
+
+
 class OidcRefusedError(Exception):
     """The provider's answer is not taken; the message says why, for the log and without personal data."""
 

@@ -232,7 +232,6 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
         clock=SystemClock(),
         keyring=open_keyring(settings),
         trusts_received_at=settings.clock == "event",
-        keyring=open_checked_keyring(settings, engine),
         oidc=_oidc_plan(settings),
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)

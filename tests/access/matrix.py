@@ -14,14 +14,13 @@ from sqlalchemy import Connection, Engine, make_url, text
 from stdnum.iso7064 import mod_11_2
 
 from api.access.accounts import add_division, set_jurisdiction
-from api.access.passwords import hash_password
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountKind, AccountRole, kind_of
 from api.cases import CaseIn, register_case
 from api.database import open_engine
 from api.ids import new_id, shard_of
 from api.inbox import Sender
 from geo.datum import Datum
-from tests.api.live_server import NOW
+from tests.api.live_server import CHEAP, NOW
 from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, log_fixes
 from tracking.fix import Fix, FixSource
 
@@ -275,7 +274,7 @@ def _seal(connection: Connection, subject_no: int) -> None:
 
 
 def _make_accounts(connection: Connection) -> Iterator[Account]:
-    password_hash = hash_password("a password that nobody logs in with")
+    password_hash = CHEAP.hash("a password that nobody logs in with")
     leader = frozenset({AccountRole.LEADER})
 
     def made(

@@ -23,7 +23,7 @@ from api.security_headers import SECURITY_HEADERS
 from tests.access.people import Browser, a_browser, another, official_in
 from tests.access.single_sign_on import Provider
 from tests.api.live_server import bearer
-from tests.make import SECRET, a_person
+from tests.make import KEYRING, SECRET, a_person
 
 INJECTIONS = (
     "' OR '1'='1",
@@ -122,7 +122,7 @@ def routes(browser: Browser) -> list[Route]:
 
 
 def test_the_schema_names_every_route(engine: Engine, routes: list[Route]) -> None:
-    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(datetime.now(UTC)))
+    app = create_app(engine=engine, secret=SECRET, keyring=KEYRING, clock=FixedClock(datetime.now(UTC)))
     assert {f"{route.method} {route.path}" for route in routes} == set(policies_of(app))
     assert len(routes) >= 17
     said = sum(len(route.in_path) + len(route.in_query) + len(route.in_body or {}) for route in routes)
@@ -223,7 +223,9 @@ def test_every_unsafe_route_of_a_session_refuses_requests_without_its_token(
     browser.log_in(official_in(engine, now=browser.clock.now()))
     other = another(browser)
     other.log_in(official_in(engine, "li", now=browser.clock.now()))
-    policies = policies_of(create_app(engine=engine, secret=SECRET, clock=FixedClock(datetime.now(UTC))))
+    policies = policies_of(
+        create_app(engine=engine, secret=SECRET, keyring=KEYRING, clock=FixedClock(datetime.now(UTC)))
+    )
     unsafe = [route for route in routes if route.method not in SAFE_METHODS]
     assert len(unsafe) >= 8
     browser.csrf_token = None

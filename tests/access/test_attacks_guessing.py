@@ -17,7 +17,7 @@ from api.database import open_engine
 from api.settings import read_settings
 from tests.access.people import Browser, a_browser, another, official_in
 from tests.api.live_server import CHEAP, NOW, as_json, bearer, post, served
-from tests.make import SECRET, a_fix, a_person
+from tests.make import KEYRING, SECRET, a_fix, a_person
 
 TRIES = 10_000
 
@@ -152,7 +152,7 @@ def test_an_address_is_believed_from_a_trusted_proxy_only(
     database_url: str, trusted: str, forwarded: str, is_one_address: bool
 ) -> None:
     engine = open_engine(database_url)
-    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW), passwords=CHEAP)
+    app = create_app(engine=engine, secret=SECRET, keyring=KEYRING, clock=FixedClock(NOW), passwords=CHEAP)
     with served(app, trusted_proxies=trusted) as client:
         codes = [
             client.get(

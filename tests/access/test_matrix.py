@@ -20,7 +20,7 @@ from tests.access.callers import Caller, Door, State, make_callers
 from tests.access.matrix import Case, Needle, Scene, Team, a_database, make_scene
 from tests.access.routes import ROUTES, About, RouteEntry
 from tests.api.live_server import NOW, running_server
-from tests.make import EVENING, SECRET
+from tests.make import EVENING, KEYRING, SECRET
 
 IGNORED_HEADERS = {"date", "server", "set-cookie", "x-request-id", "retry-after"}
 """What may differ between two answers that tell the same."""
@@ -63,7 +63,7 @@ def office(cluster_url: str) -> Iterator[Office]:
 
 @pytest.fixture(scope="module")
 def app(office: Office) -> FastAPI:
-    return create_app(engine=office.scene.engine, secret=SECRET, clock=FixedClock(NOW))
+    return create_app(engine=office.scene.engine, secret=SECRET, keyring=KEYRING, clock=FixedClock(NOW))
 
 
 # ---- the table

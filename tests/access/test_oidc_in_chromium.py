@@ -14,7 +14,7 @@ from api.clock import SystemClock
 from api.routes.oidc import PENDING_COOKIE
 from tests.access.single_sign_on import CLIENT_SECRET, linked, running_provider
 from tests.api.live_server import CHEAP, served
-from tests.make import SECRET
+from tests.make import KEYRING, SECRET
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -33,7 +33,7 @@ def test_the_page_after_the_providers_is_logged_in(engine: Engine) -> None:
         linked(engine, provider)
         provider.order("person", sub="wang-sub")
         plan = OidcPlan(issuer=provider.url, client_id="hulan", client_secret=CLIENT_SECRET, name="x", public_url=here)
-        app = create_app(engine=engine, secret=SECRET, clock=SystemClock(), passwords=CHEAP, oidc=plan)
+        app = create_app(engine=engine, secret=SECRET, keyring=KEYRING, clock=SystemClock(), passwords=CHEAP, oidc=plan)
         with served(app, port=port), sync_playwright() as playwright:
             chromium = playwright.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"]

@@ -128,7 +128,15 @@ def server_process(url: str, folder: Path) -> Iterator[ServerProcess]:
     with a_listener() as listener, log.open("wb") as output:
         address = url_of(listener)
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, url_as(url, Login.WEB), SECRET.hex(), str(listener.fileno()), str(KEYRING_PATH)],
+            [
+                sys.executable,
+                "-c",
+                _PROCESS,
+                url_as(url, Login.WEB),
+                SECRET.hex(),
+                str(listener.fileno()),
+                str(KEYRING_PATH),
+            ],
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,

@@ -186,7 +186,7 @@ def a_site(database_url: str, *, key: Ed25519PrivateKey = KEY) -> Iterator[Brows
     engine = open_engine(database_url)
     clock = FixedClock(NOW)
     try:
-        app = create_app(engine=engine, secret=SECRET, clock=clock, packing=replace(PACKING, key=key))
+        app = create_app(engine=engine, secret=SECRET, keyring=KEYRING, clock=clock, packing=replace(PACKING, key=key))
         with served(app) as client:
             yield Browser(client=client, clock=clock)
     finally:
