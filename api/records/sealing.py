@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from api.access.caller import as_account
+from api.access.caller import KEEPER_ROLE, actor_of, as_account
 from api.access.roles import AccountRole
 from api.audit import name_actor
 from api.devices import revoke_devices
@@ -55,8 +55,8 @@ def seal_record(
     """
     SealingGround(basis.ground)
     account_no, subject_no = _admitted(engine, account_id, subject_id)
-    with engine.begin() as connection:
-        name_actor(connection, actor=f"account:{account_no}", purpose=PURPOSE)
+    with as_account(engine, account_id, role=KEEPER_ROLE) as connection:
+        name_actor(connection, actor=actor_of(account_id), purpose=PURPOSE)
         hold_record(connection, subject_no)
         sealed_at = connection.execute(
             text("SELECT sealed_at FROM subject WHERE subject_no = :no"), {"no": subject_no}

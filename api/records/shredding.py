@@ -5,6 +5,8 @@ after COMMIT, and by what ``record_sealing`` says, so that a process that dies i
 so that every machine destroys its own copy.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import numpy as np
@@ -71,16 +73,24 @@ def due_count(connection: Connection, *, now: datetime) -> int:
 
 def shred_due(engine: Engine, keyring: Keyring, *, now: datetime) -> int:
     """Destroy what is due, each record in a transaction of its own; returns how many were. Any process may."""
-    with engine.connect() as connection:
+    with _as_shredder(engine) as connection:
         numbers = connection.execute(text(f"{_DUE} ORDER BY 1"), {"now": now}).scalars().all()
     count = 0
     for number in numbers:
-        with engine.begin() as connection:
+        with _as_shredder(engine) as connection:
             count += _shred(connection, number, now=now)
     if count:
         log.info("records_shredded", count=count)
     _destroy_keys(engine, keyring)
     return count
+
+
+@contextmanager
+def _as_shredder(engine: Engine) -> Iterator[Connection]:
+    """One transaction under the role that reaches the rows of sealed people, and deletes no others (migration 0011)."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL ROLE hulan_shredder"))
+        yield connection
 
 
 def _shred(connection: Connection, subject_no: int, *, now: datetime) -> bool:
@@ -122,7 +132,7 @@ def _destroy_keys(engine: Engine, keyring: Keyring) -> None:
     if not held:
         return
     query = text("SELECT key_id FROM record_sealing WHERE action = 'shredded' AND key_id = ANY(:held)")
-    with engine.connect() as connection:
+    with _as_shredder(engine) as connection:
         done = connection.execute(query, {"held": held}).scalars().all()
     for key_id in done:
         keyring.destroy(key_id)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from api.access.caller import KEEPER_ROLE, actor_of, as_account
 from api.access.roles import AccountRole
 from api.audit import name_actor
 from api.errors import NotThereError, RefusedInputError
@@ -56,8 +57,8 @@ def ask_unsealing(engine: Engine, *, account_id: UUID, subject_id: UUID, basis: 
     """
     UnsealingGround(basis.ground)
     request_id = new_id()
-    with engine.begin() as connection:
-        _act(connection, account_id, roles=SEALERS)
+    with as_account(engine, account_id, role=KEEPER_ROLE) as connection:
+        _admit(connection, account_id, roles=SEALERS)
         connection.execute(
             _ASK,
             {
@@ -82,8 +83,8 @@ def decide_unsealing(
     """
     if not timedelta(0) < length <= LONGEST_UNSEALED:
         raise RefusedInputError(f"at most {LONGEST_UNSEALED.days} days")
-    with engine.begin() as connection:
-        _act(connection, account_id, roles=frozenset({AccountRole.LEADER}))
+    with as_account(engine, account_id, role=KEEPER_ROLE) as connection:
+        _admit(connection, account_id, roles=frozenset({AccountRole.LEADER}))
         decided = connection.execute(
             text(
                 "UPDATE unsealing_request SET decided_by = current_account_no(), decided_at = :now,"
@@ -104,8 +105,8 @@ def decide_unsealing(
 def list_unsealings(engine: Engine, *, account_id: UUID) -> Unsealings:
     """What the account may decide, and what it asked for."""
     columns = "request_id, subject_id, ground, ground_text, document_number, asked_at"
-    with engine.begin() as connection:
-        _act(connection, account_id, roles=SEALERS)
+    with as_account(engine, account_id, role=KEEPER_ROLE) as connection:
+        _admit(connection, account_id, roles=SEALERS)
         to_decide = connection.execute(
             text(f"SELECT {columns} FROM unsealing_request WHERE {_PENDING} ORDER BY asked_at")
         ).all()
@@ -120,16 +121,12 @@ def list_unsealings(engine: Engine, *, account_id: UUID) -> Unsealings:
     )
 
 
-def _act(connection: Connection, account_id: UUID, *, roles: frozenset[AccountRole]) -> None:
-    """Act for an account until the transaction ends. Raises ``NotThereError`` without one of the roles."""
-    connection.execute(text("SELECT set_config('hulan.account_id', :account, true)"), {"account": str(account_id)})
-    row = connection.execute(
-        text(
-            "SELECT current_account_no() AS account_no, bool_or(current_account_has(role)) AS is_admitted"
-            " FROM unnest(CAST(:roles AS text[])) AS role"
-        ),
+def _admit(connection: Connection, account_id: UUID, *, roles: frozenset[AccountRole]) -> None:
+    """Raises ``NotThereError`` for an account without one of the roles."""
+    is_admitted = connection.execute(
+        text("SELECT bool_or(current_account_has(role)) FROM unnest(CAST(:roles AS text[])) AS role"),
         {"roles": sorted(roles)},
-    ).one()
-    if not row.is_admitted:
+    ).scalar_one()
+    if not is_admitted:
         raise NotThereError
-    name_actor(connection, actor=f"account:{row.account_no}", purpose=PURPOSE)
+    name_actor(connection, actor=actor_of(account_id), purpose=PURPOSE)

@@ -289,6 +289,10 @@ def upgrade() -> None:
         op.execute(f"CREATE POLICY seen_by_account ON {table} FOR SELECT TO hulan_app USING ({condition})")
     for table in (*VISIBLE, "look_rule"):  # the partitions of the log are granted to nobody
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    for table in ("fix_flag", "fix_set_aside"):  # of which its grants alone say what the worker may do
+        op.execute(
+            f"CREATE POLICY every_row_for_hulan_worker ON {table} TO hulan_worker USING (true) WITH CHECK (true)"
+        )
     for table, personal in AUDITED_TABLES.items():
         op.execute(f"SELECT audit_protect('{table}', '{personal}')")
 
@@ -301,6 +305,8 @@ def downgrade() -> None:
     for table in VISIBLE:
         op.execute(f"DROP POLICY seen_by_account ON {table}")
         op.execute(f"REVOKE ALL ON {table} FROM hulan_app")
+    for table in ("fix_flag", "fix_set_aside"):
+        op.execute(f"DROP POLICY every_row_for_hulan_worker ON {table}")
     for table in {*VISIBLE} - {"look", "notice", *ALREADY_BOUND}:
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute(VISIBLE_BEFORE)

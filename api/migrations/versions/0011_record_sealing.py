@@ -162,7 +162,113 @@ CREATE TRIGGER notification_of_sealed BEFORE INSERT OR UPDATE ON notification FO
     WHEN (new.state = 'pending') EXECUTE FUNCTION stop_notification_of_sealed();
 """
 
+# Sealing reaches many tables, and so does destroying: each has a role of its own, which a process takes for that one
+# transaction. The first reaches only the cases of the account that seals, the second only the sealed.
+ROLES = """
+DO $$ DECLARE wanted record; BEGIN
+    FOR wanted IN SELECT * FROM (VALUES ('hulan_keeper', 'hulan_gate'), ('hulan_shredder', 'hulan_worker'))
+        AS w (name, taken_by)
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT',
+                               wanted.name);
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL;
+                WHEN insufficient_privilege THEN
+                    RAISE EXCEPTION 'let the administrator of the server run: CREATE ROLE % NOLOGIN NOINHERIT;'
+                        ' GRANT % TO %, %', wanted.name, wanted.name, wanted.taken_by, current_user;
+            END;
+        END IF;
+        IF NOT pg_has_role(wanted.taken_by::name, wanted.name::name, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', wanted.name, wanted.taken_by);
+        END IF;
+        IF NOT pg_has_role(current_user, wanted.name::name, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', wanted.name, current_user);
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION sealed_subjects() RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT subject_no FROM subject WHERE sealed_at IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION sealed_subjects(), close_alert_of_sealed(), stop_notification_of_sealed() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sealed_subjects() TO hulan_shredder;
+GRANT EXECUTE ON FUNCTION current_account_no(), current_account_has(text), subjects_of_account() TO hulan_keeper;
+GRANT EXECUTE ON FUNCTION audit_note(text, bigint, text) TO hulan_keeper, hulan_shredder;
+GRANT USAGE ON SCHEMA public TO hulan_keeper, hulan_shredder;
+GRANT SELECT (subject_no, shard) ON open_subject TO hulan_gate;
+GRANT SELECT (sealed_at) ON subject TO hulan_gate;
+GRANT SELECT ON open_subject TO hulan_worker;
+"""
+
+KEEPER = {
+    "alert": "SELECT (alert_id, subject_no, state), UPDATE (state, closed_reason)",
+    "device": "SELECT (subject_no, revoked_at), UPDATE (revoked_at)",
+    "notification": "SELECT (alert_id, state), UPDATE (state, last_error)",
+    "personal_key": "SELECT, INSERT, UPDATE (is_current)",
+    "recipient": "SELECT (recipient_id, subject_no, name, phone, key_id),"
+    " UPDATE (name, phone, key_id, phone_index, is_blocked)",
+    "record_sealing": "SELECT, INSERT",
+    "reevaluation": "INSERT",
+    "rule_version": "SELECT, UPDATE",
+    "shard": "SELECT (shard, fence), UPDATE (fence)",
+    "subject": "SELECT (subject_no, subject_id, shard, name, id_number, address, key_id, sealed_at),"
+    " UPDATE (name, id_number, address, key_id, id_number_index, sealed_at, sealing_ground)",
+    "supervision_order": "SELECT (subject_no, order_id, superseded_at, valid_to), UPDATE (superseded_at)",
+    "unsealing_request": "SELECT, INSERT, UPDATE (decided_by, decided_at, is_approved, unsealed_until)",
+}
+
+SHREDDER = {
+    "alert": "SELECT (alert_id, subject_no), DELETE",
+    "alert_violation": "SELECT (alert_id), DELETE",
+    "condition": "SELECT (order_no, zone_id), DELETE",
+    "device": "SELECT (subject_no), DELETE",
+    "engine_layout": "SELECT, INSERT, UPDATE (layout)",
+    "engine_state": "SELECT, INSERT, DELETE",
+    "episode": "SELECT (subject_no), DELETE",
+    "fix": "SELECT (subject_no), DELETE",
+    "fix_flag": "SELECT (subject_no), DELETE",
+    "fix_set_aside": "SELECT (subject_no), DELETE",
+    "notification": "SELECT (alert_id), DELETE",
+    "personal_key": "SELECT (subject_no), DELETE",
+    "recipient": "SELECT (subject_no), DELETE",
+    "record_sealing": "SELECT, INSERT",
+    "reevaluation": "SELECT (subject_no), DELETE",
+    "rule_version": "SELECT, UPDATE",
+    "shard": "SELECT, UPDATE (fence, lease_owner, lease_until)",
+    "subject": "SELECT (subject_no, shard), UPDATE (alias, birth_date, name, id_number, address, key_id)",
+    "supervision_order": "SELECT (order_no, order_id, subject_no), DELETE",
+    "unsealing_request": "SELECT (subject_no, unsealed_until)",
+    "violation": "SELECT (subject_no), DELETE",
+    "zone": "SELECT (source, zone_id), DELETE",
+}
+
+_OF_ACCOUNT = "subject_no IN (SELECT subjects_of_account())"
+_SEALED = "subject_no IN (SELECT sealed_subjects())"
+_OF_ALERT = "alert_id IN (SELECT alert_id FROM alert)"
+
+REACH = {
+    "hulan_keeper": {
+        "alert": _OF_ACCOUNT, "device": _OF_ACCOUNT, "notification": _OF_ALERT, "recipient": _OF_ACCOUNT,
+        "record_sealing": _OF_ACCOUNT, "subject": _OF_ACCOUNT, "supervision_order": _OF_ACCOUNT,
+        "unsealing_request": f"asked_by = current_account_no() OR {_OF_ACCOUNT}",
+    },
+    "hulan_shredder": {
+        "alert": _SEALED, "alert_violation": _OF_ALERT, "device": _SEALED, "episode": _SEALED, "fix": _SEALED,
+        "fix_flag": _SEALED, "fix_set_aside": _SEALED, "notification": _OF_ALERT, "recipient": _SEALED,
+        "record_sealing": _SEALED, "subject": _SEALED, "unsealing_request": _SEALED, "violation": _SEALED,
+        "zone": "source LIKE 'condition:%'",
+    },
+}  # fmt: skip
+"""Role → table under row-level security → the rows it reaches."""
+
 DOWN = """
+DROP POLICY read_by_shredder ON supervision_order;
+DROP POLICY shredded ON supervision_order;
+DROP POLICY read_by_shredder ON condition;
+DROP POLICY shredded ON condition;
 DO $$ DECLARE bound text; BEGIN
     IF EXISTS (SELECT FROM subject WHERE sealed_at IS NOT NULL) THEN
         RAISE EXCEPTION 'there are sealed records, which the schema before would show again';
@@ -178,12 +284,17 @@ END $$;
 DROP FUNCTION subjects_of_account();
 DROP FUNCTION subjects_of_divisions();
 DROP FUNCTION hidden_subjects();
+DROP FUNCTION sealed_subjects();
 DROP TRIGGER alert_of_sealed ON alert;
 DROP TRIGGER notification_of_sealed ON notification;
 DROP FUNCTION close_alert_of_sealed();
 DROP FUNCTION stop_notification_of_sealed();
 DROP VIEW open_subject;
 DROP TABLE record_sealing, unsealing_request;
+REVOKE SELECT (sealed_at) ON subject FROM hulan_gate;
+REVOKE EXECUTE ON FUNCTION current_account_no(), current_account_has(text) FROM hulan_keeper;
+REVOKE EXECUTE ON FUNCTION audit_note(text, bigint, text) FROM hulan_keeper, hulan_shredder;
+REVOKE USAGE ON SCHEMA public FROM hulan_keeper, hulan_shredder;
 ALTER TABLE alert DROP COLUMN closed_reason;
 ALTER TABLE personal_key DROP COLUMN subject_no;
 ALTER TABLE recipient ALTER COLUMN phone_index SET NOT NULL;
@@ -200,8 +311,26 @@ def upgrade() -> None:
     """Nobody is sealed yet."""
     for statements in (COLUMNS, INDEXES, TABLES, VIEW, HIDDEN, RESTRICTED, SILENCED):
         op.execute(statements)
+    op.execute(ROLES)
+    for role, rights in (("hulan_keeper", KEEPER), ("hulan_shredder", SHREDDER)):
+        for table, privileges in rights.items():
+            op.execute(f"GRANT {privileges} ON {table} TO {role}")
+        for table, rows in REACH[role].items():
+            op.execute(f"CREATE POLICY reach_of_{role} ON {table} TO {role} USING ({rows}) WITH CHECK ({rows})")
+    op.execute("CREATE POLICY read_by_shredder ON supervision_order FOR SELECT TO hulan_shredder USING (true)")
+    op.execute(f"CREATE POLICY shredded ON supervision_order FOR DELETE TO hulan_shredder USING ({_SEALED})")
+    op.execute("CREATE POLICY read_by_shredder ON condition FOR SELECT TO hulan_shredder USING (true)")
+    op.execute(
+        "CREATE POLICY shredded ON condition FOR DELETE TO hulan_shredder USING"
+        f" (order_no IN (SELECT order_no FROM supervision_order WHERE {_SEALED}))"
+    )
 
 
 def downgrade() -> None:
     """Refused while somebody is sealed. Addresses have no older place: they are lost."""
+    for role, rights in (("hulan_keeper", KEEPER), ("hulan_shredder", SHREDDER)):
+        for table in REACH[role]:
+            op.execute(f"DROP POLICY reach_of_{role} ON {table}")
+        for table in rights:
+            op.execute(f"REVOKE ALL ON {table} FROM {role}")
     op.execute(DOWN)

@@ -25,6 +25,11 @@ def upgrade() -> None:
         ALTER TABLE account_identity ENABLE ROW LEVEL SECURITY;
         ALTER TABLE oidc_state ENABLE ROW LEVEL SECURITY;
         SELECT audit_protect('account_identity', 'subject');
+        GRANT SELECT ON account_identity TO hulan_gate;
+        GRANT SELECT, INSERT, DELETE ON oidc_state TO hulan_gate;
+        GRANT SELECT (kind) ON account TO hulan_gate;
+        CREATE POLICY every_row_for_hulan_gate ON account_identity FOR SELECT TO hulan_gate USING (true);
+        CREATE POLICY every_row_for_hulan_gate ON oidc_state TO hulan_gate USING (true) WITH CHECK (true);
         """
     )
 
@@ -33,3 +38,4 @@ def downgrade() -> None:
     """Remove them again."""
     op.execute("DROP TABLE account_identity")
     op.execute("DROP TABLE oidc_state")
+    op.execute("REVOKE SELECT (kind) ON account FROM hulan_gate")
