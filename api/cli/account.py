@@ -26,7 +26,7 @@ from api.access.linking import is_linked, link_identity, lock_password, unlink_i
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
 from api.access.tokens import ScopeError, create_token, list_tokens, revoke_token
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
 from api.devices import reissue_device, revoke_devices

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from api.cli.main import app
+from api.cli.whole import app
 from api.personal.keyring import Keyring
 from tests.golden_files import assert_golden
 from tests.personal.scene import a_case, contacts, phone_of, rows_by_key
