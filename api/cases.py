@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 from alerts.alert import Recipient, Role
 from alerts.store import add_recipient, block_other_recipients
 from api.devices import add_device
-from api.ids import shard_of
+from api.ids import shard_of, subject_id_for
 from api.personal.blind_index import normal_phone
 from api.personal.fields import (
     current_key,
@@ -75,6 +75,10 @@ class ConditionIn(_Strict):
         return self
 
 
+class RecordSealedError(ValueError):
+    """The reference is that of a sealed record; the message says no more than that it cannot be used."""
+
+
 class RecipientIn(_Strict):
     """Someone who may be told."""
 
@@ -104,6 +108,7 @@ class CaseIn(_Strict):
         None, description="a variation governs from when it is imported; the correction of an error from this instant"
     )
     id_number: str | None = Field(None, description="resident ID number: checksum and date are checked")
+    address: Annotated[str, Field(min_length=1)] | None = None
     conditions: Annotated[list[ConditionIn], Field(min_length=1)]
     recipients: list[RecipientIn] = []
 
@@ -138,14 +143,6 @@ class CasesRead:
 
     cases: tuple[CaseIn, ...]
     rejected: tuple[Rejected, ...]
-
-
-def subject_id_for(reference: str) -> UUID:
-    """The subject's id for a reference; the same on every import. A reference that is a UUID is the id itself."""
-    try:
-        return UUID(reference)
-    except ValueError:
-        return derived_id("subject", 0, reference)
 
 
 def read_cases(path: Path) -> CasesRead:
@@ -184,12 +181,14 @@ def _check_zones(case: CaseIn) -> None:
 def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, secret: bytes, at: datetime) -> Registered:
     """Add a case or bring a known one up to date (a changed order is its next version).
 
-    Raises ``LookupError`` when a condition names a zone that is not there, ``KeyringError`` without the current key.
+    Raises ``LookupError`` when a condition names a zone that is not there, ``RecordSealedError``, ``KeyringError``
+    without the current key; the caller must then roll back.
     """
     subject_id = subject_id_for(case.reference)
     subject_no = add_subject(
         connection, subject_id=subject_id, shard=shard_of(subject_id), alias=case.alias, birth_date=case.birth_date
     )
+    _refuse_sealed(connection, subject_no)
     order_id = derived_id("order", 0, str(subject_id), case.document_number)
     zones = {
         derived_id("condition", 0, str(order_id), position): _zone_id(connection, case, order_id, position, at)
@@ -202,7 +201,9 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
         at=at,
         effective_from=case.effective_from,
     )
-    save_identity(connection, keyring, subject_no=subject_no, name=case.name, id_number=case.id_number)
+    save_identity(
+        connection, keyring, subject_no=subject_no, name=case.name, id_number=case.id_number, address=case.address
+    )
     _save_recipients(connection, case, subject_id, subject_no, keyring)
     has_device = connection.execute(
         text("SELECT 1 FROM device WHERE subject_no = :subject_no AND revoked_at IS NULL LIMIT 1"),
@@ -216,6 +217,13 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
         token=token,
         doubts=tuple(_doubts(connection, case, subject_no, keyring)),
     )
+
+
+def _refuse_sealed(connection: Connection, subject_no: int) -> None:
+    """Asked while the subject's row is held: a sealing that was under way is seen."""
+    query = text("SELECT sealed_at IS NOT NULL FROM subject WHERE subject_no = :no")
+    if connection.execute(query, {"no": subject_no}).scalar_one():
+        raise RecordSealedError("该编号不能使用，请问案件负责人 / this reference cannot be used: ask the leader")
 
 
 def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, subject_no: int, keyring: Keyring) -> None:
@@ -256,6 +264,10 @@ def register_cases(
         try:
             with connection.begin_nested():
                 done.append(register_case(connection, case, keyring=keyring, secret=secret, at=at))
+        except RecordSealedError as error:
+            rejected.append(
+                Rejected(line=number, reference=case.reference, field="reference", value="", reason=str(error))
+            )
         except LookupError as error:
             reason = str(error.args[0])
             rejected.append(

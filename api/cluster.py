@@ -24,7 +24,9 @@ from sqlalchemy import URL
 
 from api.cluster_locks import START_S, locked, open_lock, starting_or_stopping
 from api.cluster_place import PORT, ClusterError, ClusterPlace, make_private, place_in, run_as
-from api.cluster_settings import ROLE, SUPERUSER, include_settings, write_settings
+from api.cluster_settings import SUPERUSER, include_settings, write_settings
+from api.database import CLOSE_STATISTICS
+from api.logins import Login
 from api.postgres_binaries import PostgresBinaries, binaries_for, installed_postgres
 
 __all__ = ["ClusterError", "ClusterPlace", "running_cluster"]
@@ -74,7 +76,7 @@ def running_cluster(
 
 def _url(server: _Server, database: str) -> str:
     query = {"host": server.socket_dir, "port": str(server.port)}
-    return URL.create("postgresql+psycopg", username=ROLE, database=database, query=query).render_as_string()
+    return URL.create("postgresql+psycopg", username=Login.OWNER, database=database, query=query).render_as_string()
 
 
 def _ensure_running(place: ClusterPlace, *, durable: bool, say: Callable[[str], None]) -> _Server:
@@ -169,12 +171,13 @@ def _provide_database(server: _Server, database: str) -> None:
     # In template1, so that every database that role hulan creates has them: only a superuser may add PostGIS.
     with _connect(server, "template1") as template:
         template.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        template.execute(CLOSE_STATISTICS)
         if template.execute("SELECT FROM pg_available_extensions WHERE name = 'btree_gist'").rowcount:
             template.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     with _connect(server, "postgres") as connection:
-        role = sql.Identifier(ROLE)
+        role = sql.Identifier(Login.OWNER)
         # Not a superuser: row-level security does not bind one.
-        if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).rowcount:
+        if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [Login.OWNER]).rowcount:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE").format(role))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), role))
 

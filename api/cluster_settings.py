@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from api.cluster_place import PORT, ClusterPlace
+from api.logins import Login
 
-ROLE = "hulan"
 SUPERUSER = "postgres"
 
 _FIXED = {
@@ -65,7 +65,7 @@ def include_settings(pgdata: Path) -> None:
 
 def _ident_map(place: ClusterPlace) -> str:
     names = {"root", place.account.name}
-    lines = [f'hulan "{name}" {role}\n' for name in sorted(names) for role in (ROLE, SUPERUSER)]
+    lines = [f'hulan "{name}" {role}\n' for name in sorted(names) for role in (*Login, SUPERUSER)]
     return "".join(lines)
 
 

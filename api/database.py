@@ -13,6 +13,23 @@ from api.personal.keyring import Keyring
 MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x48554C414E  # "HULAN": two machines that start at once must not migrate at once
 
+CLOSE_STATISTICS = """
+DO $$ DECLARE telling regprocedure; BEGIN
+    FOR telling IN
+        SELECT oid FROM pg_proc WHERE proname IN ('st_estimatedextent', '_postgis_stats', '_postgis_index_extent',
+            '_postgis_selectivity', '_postgis_join_selectivity')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', telling);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'whoever made the extension postgis must take its functions of statistics away from PUBLIC';
+END $$
+"""
+"""PostGIS tells anyone the extent and the histogram of any table's geometry: where the zones of protected people are.
+
+The planner needs no right to them. Only who owns the extension can close them; for others it changes nothing.
+"""
+
 
 def open_engine(url: str, *, pool_size: int = 5, audit_hash: str = "sha256") -> Engine:
     """An engine whose every session works in UTC, gives up on locks rather than hang, and audits by ``audit_hash``."""

@@ -65,7 +65,7 @@ def spans_of(connection: Connection, subject_no: int) -> tuple[tuple[datetime, d
     """When the subject's orders are in force, whatever their version: a fix from before a variation is still wanted."""
     rows = connection.execute(
         text(
-            "SELECT in_force_from, in_force_to FROM order_in_force"
+            "SELECT in_force_from, in_force_to FROM order_times"
             " WHERE subject_no = :subject_no AND in_force_from < in_force_to ORDER BY in_force_from"
         ),
         {"subject_no": subject_no},
@@ -83,10 +83,9 @@ class DeviceRegister:
 
     def permit_for(self, authorization: str | None) -> Permit:
         """The permit of a request's ``Authorization`` header; raises :class:`UnknownDeviceError`."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token_hash = self._hashed(authorization)
+        if token_hash is None:
             raise UnknownDeviceError
-        token_hash = hash_token(token.strip(), self._secret)
         cached = self._known.get(token_hash)
         if cached is not None and time.monotonic() - cached[0] < CACHE_SECONDS:
             return cached[1]
@@ -94,11 +93,19 @@ class DeviceRegister:
         self._known[token_hash] = (time.monotonic(), permit)
         return permit
 
+    def has_met(self, authorization: str) -> bool:
+        """Whether this process has admitted the device before."""
+        return self._hashed(authorization) in self._known
+
+    def _hashed(self, authorization: str | None) -> bytes | None:
+        scheme, _, token = (authorization or "").partition(" ")
+        return hash_token(token.strip(), self._secret) if scheme.lower() == "bearer" and token else None
+
     def _load(self, token_hash: bytes) -> Permit:
         with self._engine.connect() as connection:
             row = connection.execute(
                 text(
-                    "SELECT d.device_id, s.subject_no, s.shard FROM device d JOIN subject s USING (subject_no)"
+                    "SELECT d.device_id, s.subject_no, s.shard FROM device d JOIN open_subject s USING (subject_no)"
                     " WHERE d.token_hash = :token_hash AND d.revoked_at IS NULL"
                 ),
                 {"token_hash": token_hash},
@@ -114,7 +121,7 @@ def devices_of(connection: Connection, subject_ids: Sequence[UUID]) -> dict[UUID
     """One device of each subject that has one: the sender of fixes imported from files."""
     rows = connection.execute(
         text(
-            "SELECT DISTINCT ON (s.subject_id) s.subject_id, d.device_id, s.subject_no, s.shard FROM subject s"
+            "SELECT DISTINCT ON (s.subject_id) s.subject_id, d.device_id, s.subject_no, s.shard FROM open_subject s"
             " JOIN device d USING (subject_no) WHERE s.subject_id = ANY(:ids) AND d.revoked_at IS NULL"
             " ORDER BY s.subject_id, d.device_id"
         ),

@@ -45,6 +45,30 @@ class NotThereError(Exception):
     """Nothing there that the caller may see: the same answer whether it exists or not."""
 
 
+class LookMissingError(NotThereError):
+    """A case that the caller may see, but no open look of the caller at what was asked for."""
+
+
+class ApprovalMissingError(Exception):
+    """A leader has still to decide a look."""
+
+
+class ExportLimitError(Exception):
+    """More rows of people's data would leave than an account may take out without approval."""
+
+
+class SpanTooNarrowError(Exception):
+    """A look at evidence does not reach back far enough to weigh it again."""
+
+
+class OidcRefusedError(Exception):
+    """The provider's answer is not taken; the message says why, for the log and without personal data."""
+
+
+class OidcUnavailableError(Exception):
+    """The provider of single sign-on does not answer as it should; the message says how, for the log."""
+
+
 class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
 
@@ -105,14 +129,50 @@ PROBLEMS: dict[type[Exception], Problem] = {
         code="csrf",
         message="请求缺少会话校验码，请刷新页面后重试 / the request lacks the session's X-CSRF-Token: reload the page",
     ),
+    LookMissingError: Problem(
+        status=403,
+        code="look_missing",
+        message="请先说明查阅目的，或查阅已到期：POST /subjects/{id}/looks，并在请求头 X-Look 中给出编号"
+        " / state a purpose first, or the look has ended: POST /subjects/{id}/looks, and its id in the header X-Look",
+    ),
+    ApprovalMissingError: Problem(
+        status=403,
+        code="approval_missing",
+        message="查阅须经负责人批准，请等待决定 / a leader must approve this look first: wait for the decision",
+    ),
+    ExportLimitError: Problem(
+        status=403,
+        code="export_limit",
+        message="超过未经批准可导出的条数（轨迹 30 天内累计 25 条），未导出任何内容，已记录；请申请负责人批准的查阅"
+        " / more rows than may leave without approval (25 track rows in 30 days): nothing was exported, the refusal is"
+        " on record; ask for a look that a leader approves",
+    ),
+    SpanTooNarrowError: Problem(
+        status=409,
+        code="span_too_narrow",
+        message="查阅时段不足以重新核算证据：所需时段见 GET /alerts/{id}/evidence"
+        " / the look does not span what the evidence needs: GET /alerts/{id}/evidence tells the span to ask for",
+    ),
     NotThereError: _NOT_FOUND,
     RefusedInputError: Problem(
         status=422,
         code="refused",
         message="内容不符合要求。密码：12 至 256 个字符，至少 6 种，不含登录名，与旧密码不同；"
-        "令牌：不超出账号的角色，最长 365 天"
+        "令牌：不超出账号的角色，最长 365 天；查阅：须有起止时间，“其他”目的和紧急查阅须写明理由（紧急查阅至少 10 字）"
         " / refused. A password: 12 to 256 characters, 6 different ones, without the log-in name, not the old one;"
-        " a token: within the roles of its account, 365 days at most",
+        " a token: within the roles of its account, 365 days at most; a look: a span that begins before it ends, words"
+        " for another purpose, a reason of at least 10 characters to break the glass",
+    ),
+    OidcRefusedError: Problem(
+        status=401,
+        code="oidc_refused",
+        message="单点登录未成功，请重新登录；如仍不成功，请联系管理员关联您的账号"
+        " / single sign-on did not succeed: try again, or ask an administrator to link your account",
+    ),
+    OidcUnavailableError: Problem(
+        status=503,
+        code="oidc_unavailable",
+        message="单点登录服务暂不可用，请稍后再试 / single sign-on is not available: try again later",
     ),
     TooManyAttemptsError: Problem(
         status=429,

@@ -14,7 +14,7 @@ from api.fix_flags import flags_of
 from api.histories import read_histories, stretch_starts
 from api.personal.fields import identity_of, open_field
 from api.personal.keyring import Keyring
-from api.personal.masking import masked_id_number, masked_name, masked_phone
+from api.personal.masking import masked_address, masked_id_number, masked_name, masked_phone
 from api.personal.sealing import SealError
 from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
@@ -33,7 +33,7 @@ MARGIN = timedelta(minutes=5)
 UNREADABLE = "密文被改动 altered"
 """Shown for a personal field that cannot be opened: the rest of the explanation stands."""
 
-_RULE_NAMES = {
+RULE_NAMES = {
     ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",
     ZoneOrigin.SUPERVISOR: "监管人员划定的区域 / supervisor's zone",
     ZoneOrigin.BOUNDARY: "行政区划边界 / administrative boundary",
@@ -52,12 +52,30 @@ class FixEvidence:
 
     fixed_at: datetime
     received_at: datetime
+    fix_key: int
+    longitude: float
+    latitude: float
     accuracy_m: float
     signed_distance_m: float | None
     probability: float
     filtered_probability: float | None
     flags: int
     """Bits of ``tracking.quality.FixFlag``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What an alert rests on. ``alert``: its row; ``violations``: rows with their episodes, the first decided first.
+
+    Order, condition and zone are the versions that the first violation names, ``fixes`` those around it, weighed anew.
+    """
+
+    alert: Any
+    violations: Sequence[Any]
+    order: SupervisionOrder
+    condition: Condition
+    zone: Zone
+    fixes: tuple[FixEvidence, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +96,26 @@ def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -
 
     Raises ``LookupError`` when no alert, or more than one, has that reference.
     """
+    return explain_cause(connection, find_cause(connection, reference), keyring=keyring)
+
+
+def explain_cause(connection: Connection, cause: Cause, *, keyring: Keyring) -> Explanation:
+    """What is known of an alert in words. Names and numbers are masked."""
+    alert = cause.alert
+    return Explanation(
+        alert_id=alert.alert_id,
+        subject_no=alert.subject_no,
+        facts=(
+            *_who(connection, keyring, alert.subject_no),
+            *_facts(alert, cause.violations, cause.order, cause.condition, cause.zone),
+        ),
+        fixes=cause.fixes,
+        notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
+    )
+
+
+def find_cause(connection: Connection, reference: str) -> Cause:
+    """What the alert of that reference rests on. Raises ``LookupError`` as :func:`explain_alert` does."""
     alert = _find(connection, reference)
     rows = connection.execute(
         text(
@@ -91,12 +129,13 @@ def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -
     order = load_orders(connection, [first.order_no])[0]
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
     zone = load_zones(connection, [first.zone_no])[0]
-    return Explanation(
-        alert_id=alert.alert_id,
-        subject_no=alert.subject_no,
-        facts=(*_who(connection, keyring, alert.subject_no), *_facts(alert, rows, order, condition, zone)),
+    return Cause(
+        alert=alert,
+        violations=rows,
+        order=order,
+        condition=condition,
+        zone=zone,
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
-        notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
     )
 
 
@@ -105,7 +144,8 @@ def _find(connection: Connection, reference: str) -> Any:
         wanted, value = "alert_id = :value", UUID(reference)
     except ValueError:
         wanted, value = "upper(right(alert_id::text, 8)) = upper(:value)", reference  # type: ignore[assignment] # text
-    found = connection.execute(text(f"SELECT * FROM alert WHERE {wanted}"), {"value": value}).all()
+    query = f"SELECT alert.* FROM alert JOIN open_subject USING (subject_no) WHERE {wanted}"
+    found = connection.execute(text(query), {"value": value}).all()
     if len(found) != 1:
         problem = (
             "没有这个警报 / there is no alert"
@@ -129,7 +169,7 @@ def _facts(
         ("有效期 validity", f"{_local(order.valid_from)} – {_local(order.valid_to)}"),
         ("条件 condition", f"{CONDITION_NAMES_ZH[condition.kind]} {condition.kind}{_categories(condition)}"),
         ("区域 zone", f"{zone.name}  {zone.kind}  第 {zone.version} 版 version {zone.version}"),
-        ("适用规则 rule that won", f"{_RULE_NAMES[zone.origin]}（{zone.origin}）"),
+        ("适用规则 rule that won", f"{RULE_NAMES[zone.origin]}（{zone.origin}）"),
         (
             "开始 started",
             _local(first.started_at) + ("" if first.is_entry else "（首次定位即在内 present at first fix）"),
@@ -175,6 +215,9 @@ def _evidence(
         FixEvidence(
             fixed_at=to_instant(int(fixes.fixed_at[row])),
             received_at=to_instant(int(fixes.received_at[row])),
+            fix_key=int(fixes.fix_key[row]),
+            longitude=float(fixes.longitude[row]),
+            latitude=float(fixes.latitude[row]),
             accuracy_m=float(fixes.accuracy_m[row]),
             signed_distance_m=distance_m.get(row),
             probability=float(alone[row]),
@@ -216,7 +259,11 @@ def _who(connection: Connection, keyring: Keyring, subject_no: int) -> list[tupl
         texts = identity_of(connection, keyring, subject_no=subject_no).texts
     except SealError:
         return [("姓名 name", UNREADABLE)]
-    shown = {"name": ("姓名 name", masked_name), "id_number": ("身份证号 ID number", masked_id_number)}
+    shown = {
+        "name": ("姓名 name", masked_name),
+        "id_number": ("身份证号 ID number", masked_id_number),
+        "address": ("住址 address", masked_address),
+    }
     return [(label, mask(texts[column])) for column, (label, mask) in shown.items() if column in texts]
 
 

@@ -104,7 +104,7 @@ def check(
 
 def subject_no_of(connection: Connection, subject_id: UUID) -> int:
     """The number of a subject; raises ``LookupError``."""
-    query = text("SELECT subject_no FROM subject WHERE subject_id = :subject_id")
+    query = text("SELECT subject_no FROM open_subject WHERE subject_id = :subject_id")
     found = connection.execute(query, {"subject_id": subject_id}).scalar_one_or_none()
     if found is None:
         raise LookupError(f"没有这名对象 / there is no subject {subject_id}")
@@ -112,10 +112,10 @@ def subject_no_of(connection: Connection, subject_id: UUID) -> int:
 
 
 def _fix_counts(connection: Connection, subject_no: int | None) -> dict[int, int]:
-    """How many fixes each subject has; a subject with findings and no fix counts too."""
+    """How many fixes each subject has who is not sealed; a subject with findings and no fix counts too."""
     rows = connection.execute(
         text(
-            "SELECT s.subject_no, (SELECT count(*) FROM fix f WHERE f.subject_no = s.subject_no) FROM subject s"
+            "SELECT s.subject_no, (SELECT count(*) FROM fix f WHERE f.subject_no = s.subject_no) FROM open_subject s"
             " WHERE CAST(:subject_no AS bigint) IS NULL OR s.subject_no = :subject_no ORDER BY 1"
         ),
         {"subject_no": subject_no},

@@ -15,6 +15,7 @@ import numpy as np
 from psycopg import sql
 from sqlalchemy import Engine
 
+from api.errors import UnknownDeviceError
 from api.partitions import make_room
 from geo.cells import cell_of
 from geo.datum import Datum, to_wgs84
@@ -28,14 +29,21 @@ QUALITY = QualityPolicy()
 WAKE_CHANNEL = "hulan_fix"
 """LISTEN here to be woken when fixes were committed."""
 
-_COLUMNS = (
-    "subject_no", "fixed_at", "fix_key", "shard", "received_at", "sent_at", "longitude", "latitude", "accuracy_m",
-    "is_accuracy_assumed", "raw_longitude", "raw_latitude", "datum", "source", "speed_mps", "altitude_m",
-    "battery_percent", "is_mock", "device_id", "flags", "cell",
-)  # fmt: skip
+_COLUMNS = {
+    "subject_no": "bigint", "fixed_at": "timestamptz", "fix_key": "bigint", "shard": "smallint",
+    "received_at": "timestamptz", "sent_at": "timestamptz", "longitude": "double precision",
+    "latitude": "double precision", "accuracy_m": "double precision", "is_accuracy_assumed": "boolean",
+    "raw_longitude": "double precision", "raw_latitude": "double precision", "datum": "text", "source": "text",
+    "speed_mps": "double precision", "altitude_m": "double precision", "battery_percent": "double precision",
+    "is_mock": "boolean", "device_id": "uuid", "flags": "integer", "cell": "bigint",
+}  # fmt: skip
 _ACCURACY_ASSUMED, _ALTITUDE_UNKNOWN = FixFlag.ACCURACY_ASSUMED.value, FixFlag.ALTITUDE_UNKNOWN.value
 _NAMES = ", ".join(_COLUMNS)
-_STAGE = f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ON COMMIT DELETE ROWS AS SELECT {_NAMES} FROM fix LIMIT 0"
+# The types are written out: the web process may add to the log and not read it, not even its columns.
+_STAGE = (
+    f"CREATE TEMP TABLE IF NOT EXISTS fix_stage ({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())})"
+    " ON COMMIT DELETE ROWS"
+)
 _COPY = f"COPY fix_stage ({_NAMES}) FROM STDIN"
 # In the order of the key: two writers of the same fixes would else each wait for the other, until one fails.
 _MERGE = (
@@ -44,6 +52,9 @@ _MERGE = (
 )
 # Of all that was sent, new or not: a note too many costs a look, a note too few would cost a fix.
 _NOTE = "INSERT INTO fix_written (oldest, newest) VALUES (%s, %s)"
+
+# After the rows, whose foreign key holds the subject until COMMIT: whoever seals waits for that, or was first.
+_SEALED = "SELECT FROM subject WHERE subject_no = ANY(%s) AND sealed_at IS NOT NULL LIMIT 1"
 
 CELL_RESOLUTION = 9
 """H3 resolution of ``fix.cell``: hexagons of some 0.1 km², 200 m from centre to corner. "Who was near here" asks for a
@@ -154,7 +165,9 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
     """COPY rows to the log inside the caller's transaction and wake the evaluators; returns how many are new.
 
     The only way into the log: it also notes what time the rows are of, without which no reader would look for them. The
-    caller must not have changed ``subject`` before in its transaction (:func:`api.partitions.make_room`).
+    caller must not have changed ``subject`` before in its transaction (:func:`api.partitions.make_room`). Raises
+    ``UnknownDeviceError`` if the record of one of the subjects is sealed: a process may remember a device that was
+    revoked a moment ago.
     """
     times = [row[1] for row in rows]
     make_room(connection, times)
@@ -164,6 +177,8 @@ def write_rows(connection: Any, rows: list[tuple[Any, ...]]) -> int:
             for row in rows:
                 copy.write_row(row)
         written: int = cursor.execute(_MERGE).rowcount
+        if cursor.execute(_SEALED, [list({row[0] for row in rows})]).rowcount:
+            raise UnknownDeviceError
         if written:
             cursor.execute(_NOTE, [min(times), max(times)])
             cursor.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(WAKE_CHANNEL)))

@@ -10,13 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 
 WEEK = timedelta(days=7)
 _MONDAY = datetime(2001, 1, 1, tzinfo=UTC)
-_ROOM_LOCK = 0x4855_4C57  # "HULW": two processes that miss the same week make it once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +35,9 @@ def partition_of(instant: datetime) -> Partition:
 def make_room(connection: psycopg.Connection[Any], instants: Iterable[datetime]) -> int:
     """See that the weeks of these instants are there; returns how many were made.
 
-    They are made and committed over a connection of its own: other writers need not wait for the caller's COMMIT. The
-    caller must not have changed ``subject`` in its transaction, which the new partition's foreign key would wait for.
+    The database makes them with its owner's rights (``make_fix_week``), over a connection of its own that commits at
+    once: other writers need not wait for the caller's COMMIT. The caller must not have changed ``subject`` in its
+    transaction, which the new partition's foreign key would wait for.
     """
     weeks = {partition.name: partition for partition in map(partition_of, instants)}
     if not weeks:
@@ -50,25 +49,8 @@ def make_room(connection: psycopg.Connection[Any], instants: Iterable[datetime])
     info = connection.info
     place = make_conninfo(info.dsn, **({"password": info.password} if info.password else {}))
     with psycopg.connect(place, autocommit=True) as own:
-        return sum(_make(own, partition) for partition in missing)
-
-
-def _make(connection: psycopg.Connection[Any], partition: Partition) -> bool:
-    name = sql.Identifier(partition.name)
-    with connection.transaction():
-        connection.execute("SET LOCAL lock_timeout = '10s'")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ROOM_LOCK])
-        known = connection.execute("SELECT to_regclass(%s)", [partition.name]).fetchone()
-        if known is not None and known[0] is not None:
-            return False
-        # ATTACH lets readers and writers of the log go on; CREATE TABLE ... PARTITION OF would lock them out.
-        connection.execute(sql.SQL("CREATE TABLE {} (LIKE fix INCLUDING DEFAULTS INCLUDING STORAGE)").format(name))
-        connection.execute(
-            sql.SQL("ALTER TABLE fix ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                name, sql.Literal(partition.from_at), sql.Literal(partition.to_at)
-            )
-        )
-    return True
+        made = [own.execute("SELECT make_fix_week(%s)", [partition.from_at]).fetchone() for partition in missing]
+    return sum(row is not None and row[0] for row in made)
 
 
 def partitions(connection: Connection) -> list[Partition]:

@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.request_ids import RequestIds
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'",
@@ -19,11 +21,11 @@ HTTPS_HEADER = ("Strict-Transport-Security", "max-age=31536000")
 
 
 class HardenedApp(FastAPI):
-    """FastAPI with these headers around everything, its own answer to unforeseen errors included."""
+    """FastAPI with these headers and the request's number around everything, its answer to unforeseen errors too."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """The stack of FastAPI inside ours: ``add_middleware`` would leave the answer 500 without headers."""
-        return _SecurityHeaders(super().build_middleware_stack())
+        return _SecurityHeaders(RequestIds(super().build_middleware_stack()))
 
 
 class _SecurityHeaders:

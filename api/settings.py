@@ -4,11 +4,13 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.personal.sealing import CipherName
+from api.web_address import is_safe_address
 
 DEMO_SECRET = "demo-secret-never-for-real-people"  # noqa: S105 # refused outside the demo, by the check below
 
@@ -33,6 +35,12 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         None, description="PostGIS 的地址；不填则使用内置数据库 / a PostGIS server; none: embedded"
+    )
+    web_database_url: str | None = Field(
+        None, description="网页进程登录数据库的地址 / the same server, with the login of the web process (hulan_web)"
+    )
+    worker_database_url: str | None = Field(
+        None, description="处理进程登录数据库的地址 / the same server, with the login of the worker (hulan_service)"
     )
     data_dir: Path = Field(default_factory=_default_data_dir, description="数据目录 / data folder")
     keyring: Path | None = Field(
@@ -61,6 +69,20 @@ class Settings(BaseSettings):
     session_hours: float = Field(
         12.0, gt=0, le=24 * 7, description="会话最长小时数 / hours after which a session ends anyhow"
     )
+    public_url: str | None = Field(
+        None, description="浏览器访问的地址，如 https://hulan.example / address at which browsers reach Hulan"
+    )
+    oidc_issuer: str | None = Field(
+        None, description="单点登录（OpenID Connect）的签发者；不填则关闭 / issuer for single sign-on; none: off"
+    )
+    oidc_client_id: str | None = Field(None, description="在签发者处登记的客户端 / client id there")
+    oidc_client_secret: SecretStr | None = Field(None, description="客户端密钥 / client secret there")
+    oidc_name: str = Field("单点登录", min_length=1, max_length=40, description="登录按钮的名称 / name of the button")
+    oidc_second_factors: str = Field(
+        "",
+        description="ID 令牌的 acr 或 amr 中可代替验证码的值，以逗号分隔；空则一律要求验证码，管理员总须验证码"
+        " / values of acr or amr that stand for Hulan's code, comma-separated; administrators give the code anyhow",
+    )
     gateway: Literal["console", "http"] = Field("console", description="短信通道 / where messages go")
     gateway_url: str | None = Field(None, description="HTTP 短信网关地址 / URL of the HTTP gateway")
     lease_seconds: float = Field(10.0, gt=0, description="分片租约秒数 / how long a worker holds its shards unheard")
@@ -77,14 +99,21 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the one in the data folder: no address of another is set."""
+        return self.database_url is None and self.web_database_url is None and self.worker_database_url is None
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         secret = None if self.secret_key is None else self.secret_key.get_secret_value()
-        if self.database_url is not None and not self.database_url.strip():
-            raise ValueError(
-                "HULAN_DATABASE_URL 为空：填写地址，或删除该变量以使用内置数据库"
-                " / HULAN_DATABASE_URL is empty: give an address, or unset it to use the embedded database"
-            )
+        for name in ("database_url", "web_database_url", "worker_database_url"):
+            url = getattr(self, name)
+            if url is not None and not url.strip():
+                raise ValueError(
+                    f"HULAN_{name.upper()} 为空：填写地址，或删除该变量以使用内置数据库"
+                    f" / HULAN_{name.upper()} is empty: give an address, or unset it to use the embedded database"
+                )
         if self.gateway == "http" and not self.gateway_url:
             raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
         if self.demo:
@@ -101,11 +130,33 @@ class Settings(BaseSettings):
             raise ValueError(
                 "HULAN_SECRET_KEY 太短，至少 16 个字符 / HULAN_SECRET_KEY is too short: 16 characters or more"
             )
-        if self.database_url is not None and secret is None:
+        if not self.is_embedded and secret is None:
             raise ValueError(
                 "使用外部数据库时必须设置 HULAN_SECRET_KEY"
                 " / HULAN_SECRET_KEY is required with HULAN_DATABASE_URL, e.g. `openssl rand -hex 32`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_addresses(self) -> Self:
+        given = {
+            "HULAN_OIDC_CLIENT_ID": self.oidc_client_id,
+            "HULAN_OIDC_CLIENT_SECRET": self.oidc_client_secret and self.oidc_client_secret.get_secret_value(),
+            "HULAN_PUBLIC_URL": self.public_url,
+        }
+        if self.oidc_issuer is not None and not all(given.values()):
+            missing = "、".join(name for name, value in given.items() if not value)
+            raise ValueError(f"HULAN_OIDC_ISSUER 还需要 {missing} / HULAN_OIDC_ISSUER needs {missing} too")
+        for name, url in (("HULAN_OIDC_ISSUER", self.oidc_issuer), ("HULAN_PUBLIC_URL", self.public_url)):
+            if url is not None and not is_safe_address(url):
+                raise ValueError(f"{name} 必须以 https:// 开头 / {name} must be an https:// address")
+        if "*" in self.trusted_proxies:
+            raise ValueError(
+                "HULAN_TRUSTED_PROXIES 不能是 *：任何人都能谎报地址"
+                " / HULAN_TRUSTED_PROXIES must not be *: anyone could make up an address and guess on"
+            )
+        if self.public_url is not None and urlsplit(self.public_url).path.strip("/"):
+            raise ValueError("HULAN_PUBLIC_URL 不能带路径 / HULAN_PUBLIC_URL must have no path")
         return self
 
 

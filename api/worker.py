@@ -24,6 +24,7 @@ from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, 
 from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
 from api.personal.keyring import Keyring, KeyringError
+from api.records.shredding import shred_due
 from api.retention import drop_weeks, forget_read
 from geo.postgis import driver_connection
 
@@ -145,7 +146,10 @@ class Worker:
         self.deliver_due()
 
     def tidy(self) -> bool:
-        """Make room for the weeks to come, and drop those that are too old; any number of workers may do it at once."""
+        """Make room for the weeks to come, drop those that are too old, destroy sealed records whose time is up.
+
+        Any number of workers may do it at once.
+        """
         at = self.clock.now()
         with self.engine.begin() as connection:
             make_room(driver_connection(connection), [at, at + WEEK])
@@ -155,6 +159,7 @@ class Worker:
                     log.info("fixes_dropped", partition=dropped.partition.name, count=dropped.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
+        shred_due(self.engine, self.keyring, now=at)
         return False
 
     def _sign(self) -> bool:

@@ -19,11 +19,17 @@ CONNECTIONS = 16
 FIXES_PER_POST = {"one fix per post": 1, "100 fixes per post": 100}
 
 _SERVER = """
-import socket, sys, uvicorn
+import socket, sys, tempfile, uvicorn
+from pathlib import Path
 from api.app import create_app
 from api.clock import SystemClock
 from api.database import open_engine
-app = create_app(engine=open_engine(sys.argv[1], pool_size=20), secret=bytes.fromhex(sys.argv[2]), clock=SystemClock())
+from api.personal.keyring import make_keyring
+from api.personal.sealing import CipherName
+engine, clock = open_engine(sys.argv[1], pool_size=20), SystemClock()
+with tempfile.TemporaryDirectory() as folder:  # read once: no post needs a key
+    keyring = make_keyring(Path(folder) / "keyring.json", CipherName.AES_256_GCM, at=clock.now())
+app = create_app(engine=engine, secret=bytes.fromhex(sys.argv[2]), clock=clock, keyring=keyring)
 config = uvicorn.Config(app, access_log=False, log_config=None)
 uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """

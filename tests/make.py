@@ -98,7 +98,7 @@ def empty(connection: Connection) -> None:
     names = connection.execute(
         text("SELECT string_agg(relname, ', ') FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
              " AND relnamespace = 'public'::regnamespace"
-             " AND relname NOT IN ('alembic_version', 'spatial_ref_sys', 'rule_version')")
+             " AND relname NOT IN ('alembic_version', 'spatial_ref_sys', 'rule_version', 'look_rule')")
     ).scalar_one()  # fmt: skip
     with unaudited(connection):
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))

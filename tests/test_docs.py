@@ -13,7 +13,7 @@ import pytest
 import typer
 from pydantic.fields import FieldInfo
 
-from api.cli.main import app
+from api.cli.whole import app
 from api.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,8 @@ INVARIANT_COUNT = 14
 
 OTHER_VARIABLES = {
     "HULAN_DATABASE_PASSWORD": "password of the database in `compose.yaml`, which puts it into `HULAN_DATABASE_URL`",
+    "HULAN_WEB_PASSWORD": "password of login `hulan_web` in `compose.yaml`",
+    "HULAN_WORKER_PASSWORD": "password of login `hulan_service` in `compose.yaml`",
     "HULAN_RECORD": "`1` records the golden texts anew (`make record`); tests only",
 }
 """Variables that are no settings of the program."""
@@ -44,8 +46,8 @@ _NAME = re.compile(r"`((?:geo|venues|tracking|alerts|maps|api|tests)(?:\.\w+)+)(
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 _FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*(?:\.(?:py|md|toml|yaml|lock|json)|/))`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-_COMMAND = re.compile(r"hulan ((?:[a-z]+ ?)+)")
-_TARGET = re.compile(r"`?make ([a-z]+)")
+_COMMAND = re.compile(r"hulan ((?:[a-z][a-z-]* ?)+)")
+_TARGET = re.compile(r"`?make ([a-z][a-z-]*)")
 _VARIABLE = re.compile(r"HULAN_[A-Z_]*[A-Z]")
 
 

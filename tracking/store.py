@@ -431,7 +431,8 @@ def _condition(row: Any) -> Condition:
 def load_subjects(connection: Connection, subject_nos: Collection[int]) -> dict[int, Subject]:
     """Subjects by number."""
     rows = connection.execute(
-        text("SELECT * FROM subject WHERE subject_no = ANY(:subject_nos)"), {"subject_nos": list(subject_nos)}
+        text("SELECT subject_no, subject_id, alias, birth_date FROM subject WHERE subject_no = ANY(:subject_nos)"),
+        {"subject_nos": list(subject_nos)},
     )
     return {
         row.subject_no: Subject(

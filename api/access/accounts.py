@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.access.passwords import hash_password, is_password, make_password
+from api.access.passwords import PASSWORDS, Passwords, make_password
 from api.access.roles import ADMINISTRATORS, AccountRole, kind_of
 from api.access.second_factor import forget_secret
 from api.access.sessions import end_sessions_of
@@ -40,7 +40,9 @@ def normal_name(login_name: str) -> str:
     return unicodedata.normalize("NFKC", login_name).casefold().strip()
 
 
-def create_account(connection: Connection, draft: AccountDraft, *, now: datetime) -> tuple[UUID, str]:
+def create_account(
+    connection: Connection, draft: AccountDraft, *, now: datetime, passwords: Passwords = PASSWORDS
+) -> tuple[UUID, str]:
     """A new account and its first password, which is shown once. Raises :class:`AccountError`."""
     kinds = {kind_of(role) for role in draft.roles}
     if len(kinds) != 1 or len(draft.roles & ADMINISTRATORS) > 1:
@@ -68,7 +70,7 @@ def create_account(connection: Connection, draft: AccountDraft, *, now: datetime
             " :display_name, :division_no, :password_hash, :password_expires_at, :now, :expires_at)"
             " RETURNING account_no"
         ),
-        values | {"password_hash": hash_password(password), "password_expires_at": now + FIRST_PASSWORD_LIVES},
+        values | {"password_hash": passwords.hash(password), "password_expires_at": now + FIRST_PASSWORD_LIVES},
     ).scalar_one()
     for role in sorted(draft.roles):
         connection.execute(
@@ -142,29 +144,31 @@ def reset_totp(connection: Connection, account_no: int, *, now: datetime) -> str
     """
     password = make_password()
     forget_secret(connection, account_no)
-    _set_password(connection, account_no, password, expires_at=now + FIRST_PASSWORD_LIVES)
+    _set_password(connection, account_no, PASSWORDS.hash(password), expires_at=now + FIRST_PASSWORD_LIVES)
     end_sessions_of(connection, account_no, now=now)
     return password
 
 
-def change_password(connection: Connection, account_no: int, *, old: str, new: str, now: datetime) -> None:
+def change_password(
+    connection: Connection, account_no: int, *, old: str, new: str, now: datetime, passwords: Passwords = PASSWORDS
+) -> None:
     """Replace the password by one that was checked, and end every session. Raises ``WrongCredentialsError``."""
     stored = connection.execute(
         text("SELECT password_hash FROM account WHERE account_no = :account_no FOR UPDATE"), {"account_no": account_no}
     ).scalar_one()
-    if not is_password(old, stored):
+    if not passwords.is_right(old, stored):
         raise WrongCredentialsError
-    _set_password(connection, account_no, new, expires_at=None)
+    _set_password(connection, account_no, passwords.hash(new), expires_at=None)
     end_sessions_of(connection, account_no, now=now)
 
 
-def _set_password(connection: Connection, account_no: int, password: str, *, expires_at: datetime | None) -> None:
+def _set_password(connection: Connection, account_no: int, password_hash: str, *, expires_at: datetime | None) -> None:
     connection.execute(
         text(
             "UPDATE account SET password_hash = :password_hash, password_expires_at = :expires_at"
             " WHERE account_no = :account_no"
         ),
-        {"password_hash": hash_password(password), "expires_at": expires_at, "account_no": account_no},
+        {"password_hash": password_hash, "expires_at": expires_at, "account_no": account_no},
     )
 
 

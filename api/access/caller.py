@@ -8,9 +8,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from api.access.roles import AccountRole, Scope
+from api.audit import name_actor
 
 APPLICATION_ROLE = "hulan_app"
 """Owns nothing and cannot bypass row-level security (migration 0007)."""
+
+KEEPER_ROLE = "hulan_keeper"
+"""Seals the records of cases that the account may see, sealed ones included, and opens them (migration 0011)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +33,18 @@ class Caller:
 
 
 @contextmanager
-def as_account(engine: Engine, account_id: UUID) -> Iterator[Connection]:
+def as_account(engine: Engine, account_id: UUID, *, role: str = APPLICATION_ROLE) -> Iterator[Connection]:
     """One transaction under the application's role, in which the database shows what the account may see.
 
-    Both settings end with the transaction, so that a pooled connection never keeps them.
+    The account is the actor in the audit. All settings end with the transaction: a pooled connection never keeps them.
     """
     with engine.begin() as connection:
-        connection.execute(text(f"SET LOCAL ROLE {APPLICATION_ROLE}"))
+        connection.execute(text(f"SET LOCAL ROLE {role}"))
         connection.execute(text("SELECT set_config('hulan.account_id', :account, true)"), {"account": str(account_id)})
+        name_actor(connection, actor=actor_of(account_id))
         yield connection
+
+
+def actor_of(account_id: UUID) -> str:
+    """An account as the audit names it."""
+    return f"account:{account_id}"

@@ -13,7 +13,8 @@ from api.access.sessions import is_csrf_token
 from api.access.throttle import RequestLimiter
 from api.access.tokens import find_token
 from api.clock import SystemClock
-from api.errors import ForgedRequestError, NotSignedInError
+from api.devices import DeviceRegister, Permit
+from api.errors import ForgedRequestError, NotSignedInError, UnknownDeviceError
 
 COOKIE = "__Host-hulan"
 """The prefix makes browsers insist on Secure, on Path=/ and on no Domain: a neighbouring site cannot set it."""
@@ -41,6 +42,21 @@ class Gate:
     def take_turn(self, request: Request) -> None:
         """Count a request of somebody unknown that would cost work."""
         self.open_posts.take(address_of(request))
+
+    def permit_device(self, request: Request, devices: DeviceRegister) -> Permit:
+        """The permit of a device. Raises ``UnknownDeviceError``, and 429 after many unknown tokens of one address.
+
+        A device that this process has met is looked up in any case: telephones share addresses of their network.
+        """
+        authorization, address = request.headers.get("authorization"), address_of(request)
+        if authorization is not None and not devices.has_met(authorization):
+            self.unknown.check(address)
+        try:
+            return devices.permit_for(authorization)
+        except UnknownDeviceError:
+            if authorization is not None:
+                self.unknown.take(address)
+            raise
 
     def admit(self, request: Request, policy: AccessPolicy, *, is_safe: bool) -> Caller:
         """The caller, who may call the route; raises an error of ``api.errors`` otherwise."""

@@ -43,26 +43,29 @@ class UndeclaredRouteError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessPolicy:
-    """Who may call a route. ``scope`` is what a token needs; ``roles`` hold for sessions and tokens alike."""
+    """Who may call a route. ``scope`` is what a token needs; ``roles`` hold for sessions and tokens alike.
+
+    Unsafe requests by anyone are counted by address; ``is_counted``: safe ones too, because they cost work.
+    """
 
     who: Who
     roles: frozenset[AccountRole] = EVERYONE
     scope: Scope | None = None
     with_first_password: bool = False
+    is_counted: bool = False
 
     async def __call__(self, request: Request) -> None:
         """Admit the request or raise an error of ``api.errors``."""
         gate = request.app.state.services.gate
         if self.who is Who.DEVICE:
             devices = request.app.state.services.devices
-            authorization = request.headers.get("authorization")
-            request.state.permit = await run_in_threadpool(devices.permit_for, authorization)
+            request.state.permit = await run_in_threadpool(gate.permit_device, request, devices)
             return
         is_safe = request.method in SAFE_METHODS
         if not is_safe and request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             raise ForgedRequestError
         if self.who is Who.ANYONE:
-            if not is_safe:
+            if not is_safe or self.is_counted:
                 gate.take_turn(request)
             return
         request.state.caller = await run_in_threadpool(gate.admit, request, self, is_safe=is_safe)
@@ -88,7 +91,7 @@ SESSION = AccessPolicy(who=Who.SESSION)
 
 
 def policies_of(app: FastAPI) -> dict[str, AccessPolicy]:
-    """The policy of each route by ``METHOD path``. Raises :class:`UndeclaredRouteError`."""
+    """The policy of each route by ``METHOD path`` or ``WEBSOCKET path``. Raises :class:`UndeclaredRouteError`."""
     found: dict[str, AccessPolicy] = {}
     for route in iter_route_contexts(app.routes):
         if route.path in FRAMEWORK_ROUTES and app.openapi_url == route.path:
@@ -99,7 +102,7 @@ def policies_of(app: FastAPI) -> dict[str, AccessPolicy]:
                 f"{sorted(route.methods or [])} {route.path}: {len(policies)} access policies,"
                 " declare one with dependencies=[Depends(POLICY)]"
             )
-        for method in route.methods or ():
+        for method in route.methods or ("WEBSOCKET",):
             found[f"{method} {route.path}"] = policies[0]
     return found
 

@@ -49,8 +49,10 @@ def delay_after(failures: int, *, free: int) -> timedelta | None:
     return min(FIRST_DELAY * (1 << min(failures - free, 20)), LONGEST_DELAY)
 
 
-def begin_attempt(connection: Connection, attempt: Attempt, *, now: datetime) -> None:
-    """Count an attempt. Raises :class:`TooManyAttemptsError` while the name or the address has to wait.
+def begin_attempt(connection: Connection, attempt: Attempt, *, now: datetime) -> bool:
+    """Count an attempt; whether the next one has to wait if this one fails.
+
+    Raises :class:`TooManyAttemptsError` while the name or the address has to wait.
 
     The caller commits before it looks at the password.
     """
@@ -59,10 +61,13 @@ def begin_attempt(connection: Connection, attempt: Attempt, *, now: datetime) ->
     waits = [row.blocked_until - now for row in rows if row.blocked_until is not None and row.blocked_until > now]
     if waits:
         raise TooManyAttemptsError(wait=max(waits))
+    is_last = False
     for row in rows:
         failures = row.failures + 1
         delay = delay_after(failures, free=FREE_FAILURES[row.kind])
         _save(connection, row, failures=failures, blocked_until=None if delay is None else now + delay)
+        is_last |= delay is not None
+    return is_last
 
 
 def withdraw_attempt(connection: Connection, attempt: Attempt, *, now: datetime) -> None:

@@ -22,13 +22,15 @@ from api.access.accounts import (
     reset_totp,
     set_jurisdiction,
 )
+from api.access.linking import is_linked, link_identity, lock_password, unlink_identity
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
 from api.access.tokens import ScopeError, create_token, list_tokens, revoke_token
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
 from api.devices import reissue_device, revoke_devices
+from api.ids import subject_id_for
 from api.logs import configure_logs
 from api.session import open_database
 from api.settings import read_settings, secret_of
@@ -42,7 +44,7 @@ team = typer.Typer(help="办案组。Case teams: who works on a case.", no_args_
 LoginName = Annotated[str, typer.Argument(help="登录名 / log-in name")]
 StaffNumber = Annotated[str, typer.Option(help="工号，一人一号 / staff number: one person, one account")]
 DisplayName = Annotated[str, typer.Option("--name", help="姓名 / name")]
-SubjectId = Annotated[UUID, typer.Argument(help="监管对象编号 / subject id")]
+SubjectReference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
 
 
 @contextmanager
@@ -134,7 +136,40 @@ def unlock(login_name: LoginName) -> None:
 def reset(login_name: LoginName) -> None:
     """手机丢失：重置两步验证，并发新的初始密码。For a lost telephone: both factors anew."""
     with _transaction() as (connection, _, now):
-        password = reset_totp(connection, account_no_of(connection, login_name), now=now)
+        account_no = account_no_of(connection, login_name)
+        password = reset_totp(connection, account_no, now=now)
+        is_by_provider = is_linked(connection, account_no)
+        if is_by_provider:
+            lock_password(connection, account_no)
+    if is_by_provider:
+        out.print("已重置；请用单点登录后重新绑定 / reset: log in at the provider and enrol anew")
+        return
+    _show_secret("初始密码 / first password", password)
+
+
+@account.command("link-oidc")
+def link_oidc(
+    login_name: LoginName,
+    subject: Annotated[str, typer.Option(help="身份提供者给此人的 sub / the provider's `sub` of this person")],
+    issuer: Annotated[str | None, typer.Option(help="签发者，默认 HULAN_OIDC_ISSUER / issuer")] = None,
+) -> None:
+    """把账号关联到单点登录的身份；此后不能再用密码登录。Link an account to an identity: no password opens it any more.
+
+    例 / example:  hulan account link-oidc wang --subject 248289761001
+    """
+    with _transaction() as (connection, _, now):
+        issuer = issuer or read_settings().oidc_issuer
+        if not issuer or not subject:
+            raise AccountError("需要 --issuer 或 HULAN_OIDC_ISSUER / --issuer or HULAN_OIDC_ISSUER is needed")
+        link_identity(connection, account_no_of(connection, login_name), issuer=issuer, subject=subject, now=now)
+    out.print("已关联 / linked")
+
+
+@account.command("unlink-oidc")
+def unlink_oidc(login_name: LoginName) -> None:
+    """解除关联，并发新的初始密码。Undo the link; a new first password."""
+    with _transaction() as (connection, _, now):
+        password = unlink_identity(connection, account_no_of(connection, login_name), now=now)
     _show_secret("初始密码 / first password", password)
 
 
@@ -185,18 +220,18 @@ def revoke_api_token(login_name: LoginName, token_id: Annotated[UUID, typer.Argu
 
 
 @device.command("reissue")
-def reissue(subject_id: SubjectId) -> None:
+def reissue(reference: SubjectReference) -> None:
     """换发设备令牌，旧令牌失效。A new device token for a subject; the old ones are revoked."""
     with _transaction() as (connection, secret, now):
-        made = reissue_device(connection, _subject_no(connection, subject_id), secret, now=now)
+        made = reissue_device(connection, _subject_no(connection, reference), secret, now=now)
     _show_secret("设备令牌 / device token", made)
 
 
 @device.command("revoke")
-def revoke(subject_id: SubjectId) -> None:
+def revoke(reference: SubjectReference) -> None:
     """吊销监管对象的全部设备。Revoke every device of a subject."""
     with _transaction() as (connection, _, now):
-        count = revoke_devices(connection, _subject_no(connection, subject_id), now=now)
+        count = revoke_devices(connection, _subject_no(connection, reference), now=now)
     out.print(f"已吊销设备 / devices revoked: {count}")
 
 
@@ -214,13 +249,13 @@ def add(
 
 @team.command("join")
 def join(
-    subject_id: SubjectId,
+    reference: SubjectReference,
     login_name: LoginName,
     division: Annotated[str | None, typer.Option(help="案件所属区划 / division of the case")] = None,
 ) -> None:
     """加入办案组。Put an officer on the team of a case; with --division also say whose case it is."""
     with _transaction() as (connection, _, now):
-        subject_no = _subject_no(connection, subject_id)
+        subject_no = _subject_no(connection, reference)
         if division is not None:
             set_jurisdiction(connection, subject_no, division)
         join_case(connection, subject_no, account_no_of(connection, login_name), now=now)
@@ -228,16 +263,17 @@ def join(
 
 
 @team.command("leave")
-def leave(subject_id: SubjectId, login_name: LoginName) -> None:
+def leave(reference: SubjectReference, login_name: LoginName) -> None:
     """退出办案组。Take an officer off the team of a case."""
     with _transaction() as (connection, _, now):
-        leave_case(connection, _subject_no(connection, subject_id), account_no_of(connection, login_name), now=now)
+        leave_case(connection, _subject_no(connection, reference), account_no_of(connection, login_name), now=now)
     out.print("已退出 / left")
 
 
-def _subject_no(connection: Connection, subject_id: UUID) -> int:
+def _subject_no(connection: Connection, reference: str) -> int:
     found = connection.execute(
-        text("SELECT subject_no FROM subject WHERE subject_id = :subject_id"), {"subject_id": subject_id}
+        text("SELECT subject_no FROM open_subject WHERE subject_id = :subject_id"),
+        {"subject_id": subject_id_for(reference)},
     ).scalar()
     if found is None:
         raise AccountError("没有这个监管对象 / there is no such subject")

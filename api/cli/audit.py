@@ -1,4 +1,4 @@
-"""Commands of the audit: verify, checkpoint, show."""
+"""Commands of the audit: verify, checkpoint, show, notices."""
 
 import json
 from dataclasses import asdict
@@ -13,10 +13,11 @@ from api.audit_chain import Algorithm, Fault, FaultKind
 from api.audit_checkpoint import AuditKeys, make_checkpoint
 from api.audit_verify import Report
 from api.audit_verify import verify as verify_audit
-from api.cases import subject_id_for
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
+from api.ids import subject_id_for
+from api.notices import read_notices
 from api.session import open_database
 from api.settings import read_settings
 from tracking.order import LOCAL_TIME
@@ -111,7 +112,7 @@ def show(
         with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
             subject_no = None
             if subject is not None:
-                query = text("SELECT subject_no FROM subject WHERE subject_id = :id")
+                query = text("SELECT subject_no FROM open_subject WHERE subject_id = :id")
                 subject_no = connection.execute(query, {"id": subject_id_for(subject)}).scalar_one_or_none()
                 if subject_no is None:
                     raise LookupError(f"没有这个对象 / there is no subject {subject}")
@@ -129,6 +130,27 @@ def show(
             for item in entries
         ]
         show_table(rows)
+
+
+def notices() -> None:
+    """列出未复核的紧急查阅。Broken glass that the audit administrator has not reviewed yet.
+
+    例 / example:  hulan audit notices
+    """
+    with plain_errors(*PROBLEMS):
+        with open_database(read_settings(), say=say) as engine, engine.connect() as connection:
+            found = read_notices(connection, is_open=True, most=MOST_SHOWN)
+        if not found:
+            out.print("没有待复核的紧急查阅 / no broken glass waits for a review", markup=False)
+            return
+        for item in found:  # a table would break the ids, which are there to be copied
+            made_at = f"{item.made_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M:%S}"
+            out.print(
+                f"{made_at}  通知 notice {item.notice_id}  账号 account {item.account_id}"
+                f"  对象 subject {item.subject_no}  查阅 look {item.look_id}",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _local(item: Fault) -> str:

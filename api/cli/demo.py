@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Engine
 
 from api.cli.inspect import read_backdrop
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.demo.findings import alert_references, counts
 from api.demo.play import (
@@ -59,7 +59,7 @@ def demo(
     with plain_errors(*PROBLEMS, StageError, httpx.HTTPError):
         if any(item is not None for item in own) and tracks is None:
             raise StageError("请同时给出 --tracks / give --tracks too: what would be checked against your venues?")
-        settings = read_settings(demo=True, database_url=None)
+        settings = read_settings(demo=True, database_url=None, web_database_url=None, worker_database_url=None)
         data_dir = settings.data_dir / "demo"
         results = folder or data_dir / "out"
         results.mkdir(parents=True, exist_ok=True)

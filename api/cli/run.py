@@ -8,40 +8,33 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
+from api.access.oidc import OidcPlan
 from api.access.sessions import SessionTimes
 from api.app import create_app
 from api.audit_chain import Algorithm
 from api.audit_checkpoint import AuditKeys, make_checkpoint
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
 from api.clock import EventClock, SystemClock
-from api.cluster import ClusterError
 from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
+from api.exporting.packing import open_packing
 from api.fix_log import rebase
 from api.gateways import open_gateway
-from api.leases import RestoredDatabaseError
+from api.logins import Login
 from api.logs import configure_logs
-from api.personal.keyring import KeyringError
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import drop_weeks
-from api.session import NotReadyError, open_database
+from api.session import NotReadyError, open_database, url_for
 from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
-
-FORESEEABLE = (
-    ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError,
-)  # fmt: skip
-"""Errors that the user can mend."""
 
 Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
 
@@ -53,9 +46,12 @@ def up(port: Port = None) -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
-        with open_database(settings, say=say, pool_size=20) as engine:
-            server = _server(settings, engine)
-            worker = make_worker(settings, engine)
+        with (
+            open_database(settings, say=say, login=Login.WEB, pool_size=20) as for_web,
+            open_database(settings, say=say, login=Login.WORKER) as for_worker,
+        ):
+            server = make_server(settings, for_web)
+            worker = make_worker(settings, for_worker)
             failures: list[BaseException] = []
 
             def work() -> None:
@@ -87,8 +83,8 @@ def serve(port: Port = None) -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(port)
-        with open_database(settings, say=say, pool_size=20) as engine:
-            _server(settings, engine).run()
+        with open_database(settings, say=say, login=Login.WEB, pool_size=20) as engine:
+            make_server(settings, engine).run()
 
 
 def worker() -> None:
@@ -98,7 +94,7 @@ def worker() -> None:
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(None)
-        with open_database(settings, say=say) as engine:
+        with open_database(settings, say=say, login=Login.WORKER) as engine:
             process = make_worker(settings, engine)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: process.stop())
@@ -119,12 +115,12 @@ def migrate(
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(None)
-        if settings.database_url is None:
+        if settings.is_embedded:
             with open_database(settings, say=say) as engine:
                 version = migrate_schema(engine, keyring=open_keyring(settings))
                 _rebase_if(engine, restored)
         else:
-            engine = open_engine(settings.database_url, audit_hash=settings.audit_hash)
+            engine = open_engine(url_for(settings, Login.OWNER), audit_hash=settings.audit_hash)
             version = migrate_schema(engine, keyring=open_keyring(settings))
             _rebase_if(engine, restored)
         out.print(f"数据库结构版本 / schema version: {version}")
@@ -205,15 +201,32 @@ def _settings(port: int | None) -> Settings:
     return settings
 
 
-def _server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def _oidc_plan(settings: Settings) -> OidcPlan | None:
+    if settings.oidc_issuer is None:
+        return None
+    assert settings.oidc_client_id and settings.oidc_client_secret and settings.public_url  # by the settings' check
+    return OidcPlan(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        name=settings.oidc_name,
+        public_url=settings.public_url,
+        second_factors=frozenset(filter(None, map(str.strip, settings.oidc_second_factors.split(",")))),
+    )
+
+
+def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
         clock=SystemClock(),
+        keyring=open_keyring(settings),
         trusts_received_at=settings.clock == "event",
+        oidc=_oidc_plan(settings),
         session_times=SessionTimes(
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),
+        packing=open_packing(settings),
     )
     # No access log: addresses and query strings are personal data.
     return _AnnouncedServer(

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, make_url, text
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.gateways import MESSAGES_FILE
+from api.logins import Login
 from api.personal.keyring import Keyring
 from api.personal.opening import open_keyring
 from api.settings import DEMO_SECRET, read_settings
@@ -69,7 +70,8 @@ def open_stage(engine: Engine, data_dir: Path) -> Iterator[Stage]:
     """The server and the worker as processes of their own, stopped at the end."""
     port = _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")} | {
-        "HULAN_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+        "HULAN_WEB_DATABASE_URL": engine.url.set(username=Login.WEB).render_as_string(hide_password=False),
+        "HULAN_WORKER_DATABASE_URL": engine.url.set(username=Login.WORKER).render_as_string(hide_password=False),
         "HULAN_DATA_DIR": str(data_dir),
         "HULAN_DEMO": "true",
         "HULAN_CLOCK": "event",

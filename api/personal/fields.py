@@ -26,14 +26,14 @@ class SealedTable:
 
 SEALED_TABLES = (
     SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone")),
-    SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number")),
+    SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number", "address")),
 )
 """A new personal field is a new column here: rotation, ``hulan keys list`` and the tests follow this list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUse:
-    """A key as the database knows it."""
+    """A key for everybody as the database knows it. Keys of sealed records are not among them (ADR 0020)."""
 
     key_id: str
     cipher: str
@@ -68,7 +68,7 @@ def check_keys(connection: Connection, keyring: Keyring) -> None:
 
 
 def key_uses(connection: Connection) -> list[KeyUse]:
-    """Every key of the database in the order in which they came into use, with the rows sealed with each."""
+    """The keys for everybody in the order in which they came into use, with the rows sealed with each."""
     counts = " UNION ALL ".join(
         f"SELECT key_id FROM {item.table} WHERE key_id IS NOT NULL"  # constants of the program
         for item in SEALED_TABLES
@@ -76,7 +76,8 @@ def key_uses(connection: Connection) -> list[KeyUse]:
     rows = connection.execute(
         text(
             f"SELECT k.key_id, k.cipher, k.is_current, count(r.key_id) AS row_count FROM personal_key k"
-            f" LEFT JOIN ({counts}) r USING (key_id) GROUP BY k.key_id ORDER BY k.used_from, k.key_id"
+            f" LEFT JOIN ({counts}) r USING (key_id) WHERE k.subject_no IS NULL"
+            " GROUP BY k.key_id ORDER BY k.used_from, k.key_id"
         )
     )
     return [KeyUse(**row._mapping) for row in rows]
@@ -118,10 +119,17 @@ def seal_contact(keyring: Keyring, key: Key, *, recipient_id: UUID, name: str, p
 
 
 def save_identity(
-    connection: Connection, keyring: Keyring, *, subject_no: int, name: str | None, id_number: str | None
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    subject_no: int,
+    name: str | None,
+    id_number: str | None,
+    address: str | None = None,
 ) -> None:
-    """Seal a subject's name and ID number. What is not given stays as it is."""
-    given = {column: value for column, value in (("name", name), ("id_number", id_number)) if value is not None}
+    """Seal a subject's name, ID number and address. What is not given stays as it is."""
+    asked = {"name": name, "id_number": id_number, "address": address}
+    given = {column: value for column, value in asked.items() if value is not None}
     if not given:
         return
     key = current_key(connection, keyring)
@@ -132,11 +140,12 @@ def save_identity(
     connection.execute(
         text(
             "UPDATE subject SET name = :name, id_number = :id_number, id_number_index = :id_number_index,"
-            " key_id = :key_id WHERE subject_no = :subject_no"
+            " address = :address, key_id = :key_id WHERE subject_no = :subject_no"
         ),
         {
             "name": sealed.get("name"),
             "id_number": sealed.get("id_number"),
+            "address": sealed.get("address"),
             "id_number_index": None if number is None else id_number_index(keyring.index_key, number),
             "key_id": key.key_id,
             "subject_no": subject_no,
@@ -153,15 +162,15 @@ class Identity:
 
 
 def identity_of(connection: Connection, keyring: Keyring, *, subject_no: int, lock: bool = False) -> Identity:
-    """A subject's name and ID number in clear: mask what is shown. Raises ``KeyringError``, ``SealError``."""
+    """A subject's name, ID number and address in clear: mask what is shown. Raises ``KeyringError``, ``SealError``."""
     row = connection.execute(
         text(
-            "SELECT subject_id, name, id_number, key_id FROM subject WHERE subject_no = :subject_no"
+            "SELECT subject_id, name, id_number, address, key_id FROM subject WHERE subject_no = :subject_no"
             + (" FOR NO KEY UPDATE" if lock else "")
         ),
         {"subject_no": subject_no},
     ).one()
-    sealed: dict[str, Any] = {"name": row.name, "id_number": row.id_number}
+    sealed: dict[str, Any] = {"name": row.name, "id_number": row.id_number, "address": row.address}
     texts = {
         column: open_field(keyring, content, key_id=row.key_id, table="subject", column=column, row_id=row.subject_id)
         for column, content in sealed.items()

@@ -1,4 +1,7 @@
-"""The keyring: sealing keys and the key of the blind index, in a file outside the database (mode 0600)."""
+"""The keyring: sealing keys and the key of the blind index, in a file outside the database (mode 0600).
+
+Beside the keys for everybody it holds one key for each person whose record is sealed, to be destroyed with the record.
+"""
 
 import fcntl
 import json
@@ -9,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from api.personal.blind_index import HashName, IndexKey
 from api.personal.sealing import CipherName, Key
 
 _VERSION = 1
+_VERSION_WITH_PERSONS = 2
+"""A program that knows no keys of persons would drop them when it writes the file: it refuses this version instead."""
 _INDEX_BYTES = 32
 
 
@@ -22,11 +28,27 @@ class KeyringError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonKey:
+    """The key of one sealed record. Nothing else is sealed with it, and it is never the current key."""
+
+    key: Key
+    subject_id: UUID
+    keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
     """What the file holds: keys in the order in which they were made, and the index key."""
 
     keys: tuple[Key, ...]
     index_key: IndexKey = field(repr=False)
+    person_keys: tuple[PersonKey, ...] = ()
+
+    @property
+    def all_keys(self) -> Iterator[Key]:
+        """Those for everybody and those of one person each."""
+        yield from self.keys
+        yield from (item.key for item in self.person_keys)
 
 
 class Keyring:
@@ -44,9 +66,15 @@ class Keyring:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """Every key, the newest last, as the file says now."""
+        """Every key that may seal anybody's fields, the newest last, as the file says now."""
         self._ring = _read(self._path)
         return self._ring.keys
+
+    @property
+    def person_keys(self) -> tuple[PersonKey, ...]:
+        """The keys of sealed records, as the file says now."""
+        self._ring = _read(self._path)
+        return self._ring.person_keys
 
     @property
     def index_key(self) -> IndexKey:
@@ -55,10 +83,11 @@ class Keyring:
 
     def key(self, key_id: str) -> Key:
         """The key of this id. Raises ``KeyringError`` if the file does not hold it."""
-        for key in self._ring.keys:
+        for key in self._ring.all_keys:
             if key.key_id == key_id:
                 return key
-        for key in self.keys:
+        self._ring = _read(self._path)
+        for key in self._ring.all_keys:
             if key.key_id == key_id:
                 return key
         raise KeyringError(
@@ -73,9 +102,21 @@ class Keyring:
         self._change(lambda ring: replace(ring, keys=(*ring.keys, key)))
         return key
 
+    def add_for(self, subject_id: UUID, cipher: CipherName, *, keep_until: datetime, at: datetime) -> Key:
+        """Make the key of one sealed record and keep it; it is on disk when this returns."""
+        made = PersonKey(key=_new_key(cipher, at), subject_id=subject_id, keep_until=keep_until)
+        self._change(lambda ring: replace(ring, person_keys=(*ring.person_keys, made)))
+        return made.key
+
     def destroy(self, key_id: str) -> None:
         """Remove a key for good: what is still sealed with it, in backups too, can never be opened again."""
-        self._change(lambda ring: replace(ring, keys=tuple(key for key in ring.keys if key.key_id != key_id)))
+        self._change(
+            lambda ring: replace(
+                ring,
+                keys=tuple(key for key in ring.keys if key.key_id != key_id),
+                person_keys=tuple(item for item in ring.person_keys if item.key.key_id != key_id),
+            )
+        )
 
     def _change(self, change: Callable[[Ring], Ring]) -> None:
         with _locked(self._path):
@@ -132,37 +173,53 @@ def _read(path: Path) -> Ring:
 
 
 def _ring_of(content: dict[str, Any]) -> Ring:
-    if content["version"] != _VERSION:
+    if content["version"] not in {_VERSION, _VERSION_WITH_PERSONS}:
         raise ValueError("unknown version")
-    keys = tuple(
-        Key(
-            key_id=str(item["key_id"]),
-            cipher=CipherName(item["cipher"]),
-            made_at=datetime.fromisoformat(item["made_at"]),
-            secret=bytes.fromhex(item["secret"]),
+    keys = tuple(map(_key_of, content["keys"]))
+    person_keys = tuple(
+        PersonKey(
+            key=_key_of(item),
+            subject_id=UUID(item["subject_id"]),
+            keep_until=datetime.fromisoformat(item["keep_until"]),
         )
-        for item in content["keys"]
+        for item in content.get("sealed_records", ())
     )
     index_key = IndexKey(hash_name=HashName(content["index"]["hash"]), secret=bytes.fromhex(content["index"]["secret"]))
-    if not keys or any(len(key.secret) != key.cipher.key_bytes for key in keys) or len(index_key.secret) < 32:
+    ring = Ring(keys=keys, index_key=index_key, person_keys=person_keys)
+    if not keys or any(len(key.secret) != key.cipher.key_bytes for key in ring.all_keys) or len(index_key.secret) < 32:
         raise ValueError("cut off")
-    return Ring(keys=keys, index_key=index_key)
+    return ring
+
+
+def _key_of(item: dict[str, Any]) -> Key:
+    return Key(
+        key_id=str(item["key_id"]),
+        cipher=CipherName(item["cipher"]),
+        made_at=datetime.fromisoformat(item["made_at"]),
+        secret=bytes.fromhex(item["secret"]),
+    )
+
+
+def _item_of(key: Key) -> dict[str, str]:
+    return {
+        "key_id": key.key_id,
+        "cipher": str(key.cipher),
+        "made_at": key.made_at.isoformat(),
+        "secret": key.secret.hex(),
+    }
 
 
 def _write_aside(path: Path, ring: Ring) -> Path:
-    content = {
-        "version": _VERSION,
+    content: dict[str, Any] = {
+        "version": _VERSION_WITH_PERSONS if ring.person_keys else _VERSION,
         "index": {"hash": str(ring.index_key.hash_name), "secret": ring.index_key.secret.hex()},
-        "keys": [
-            {
-                "key_id": key.key_id,
-                "cipher": str(key.cipher),
-                "made_at": key.made_at.isoformat(),
-                "secret": key.secret.hex(),
-            }
-            for key in ring.keys
-        ],
+        "keys": list(map(_item_of, ring.keys)),
     }
+    if ring.person_keys:
+        content["sealed_records"] = [
+            _item_of(item.key) | {"subject_id": str(item.subject_id), "keep_until": item.keep_until.isoformat()}
+            for item in ring.person_keys
+        ]
     aside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)

@@ -16,3 +16,8 @@ def masked_phone(phone: str) -> str:
 def masked_id_number(id_number: str) -> str:
     """Province and the last two characters, neither birthday nor district: 320*************1X."""
     return f"{id_number[:3]}{'*' * (len(id_number) - 5)}{id_number[-2:]}" if len(id_number) >= 15 else HIDDEN
+
+
+def masked_address(address: str) -> str:
+    """The first three characters, which are the province: 江苏省****."""
+    return f"{address[:3]}{HIDDEN}"

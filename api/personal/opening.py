@@ -25,7 +25,7 @@ def open_keyring(settings: Settings) -> Keyring:
     ``KeyringError``.
     """
     path = keyring_path(settings)
-    if settings.database_url is None or settings.demo:
+    if settings.is_embedded or settings.demo:
         return make_keyring(path, settings.cipher, at=SystemClock().now())
     return Keyring(path)
 

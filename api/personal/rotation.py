@@ -23,6 +23,9 @@ _BUSY_WAIT_S = 0.2
 _ROTATION_LOCK = 0x48554C4B  # "HULK": one rotation at a time
 _LOCK_TIMEOUT = "55P03"
 
+_OTHERS = "key_id <> :key_id AND key_id NOT IN (SELECT key_id FROM personal_key WHERE subject_no IS NOT NULL)"
+"""Rows of other keys. A sealed record stays under the key of its own, with which it is destroyed."""
+
 
 class BusyError(RuntimeError):
     """Another rotation is running."""
@@ -62,9 +65,16 @@ def rotate(
 def retire(engine: Engine, keyring: Keyring, key_id: str) -> None:
     """Destroy a key that no row needs. Raises ``KeyringError`` while one does, or if it is the current key.
 
+    The key of a sealed record is refused: it goes with the record (``api.records.shredding.shred_due``).
+
     The row of the key goes first, and the rows sealed with it refer to that row: no transaction can be sealing with it.
     """
     keyring.key(key_id)
+    if any(item.key.key_id == key_id for item in keyring.person_keys):
+        raise KeyringError(
+            f"密钥 {key_id} 属于封存的记录，保管期满后由 hulan seal shred 销毁"
+            f" / key {key_id} belongs to a sealed record: `hulan seal shred` destroys it when its time has come"
+        )
     with _alone(engine), engine.begin() as connection:
         use = next((use for use in key_uses(connection) if use.key_id == key_id), None)
         if use is not None and (use.is_current or use.row_count):
@@ -139,9 +149,7 @@ def _reseal_table(
 
 
 def _has_others(engine: Engine, key: Key, table: SealedTable, unreadable: set[UUID]) -> bool:
-    query = text(
-        f"SELECT EXISTS (SELECT FROM {table.table} WHERE key_id <> :key_id AND {table.row_id} <> ALL(:unreadable))"
-    )
+    query = text(f"SELECT EXISTS (SELECT FROM {table.table} WHERE {_OTHERS} AND {table.row_id} <> ALL(:unreadable))")
     with engine.connect() as connection:
         return bool(connection.execute(query, {"key_id": key.key_id, "unreadable": list(unreadable)}).scalar_one())
 
@@ -158,7 +166,7 @@ def _reseal_some(
     rows = connection.execute(
         text(
             f"SELECT {table.row_id} AS row_id, key_id, {', '.join(table.columns)} FROM {table.table}"
-            f" WHERE key_id <> :key_id AND {table.row_id} <> ALL(:unreadable)"
+            f" WHERE {_OTHERS} AND {table.row_id} <> ALL(:unreadable)"
             " LIMIT :most FOR NO KEY UPDATE SKIP LOCKED"
         ),
         {"key_id": key.key_id, "most": ROWS_AT_A_TIME, "unreadable": list(unreadable)},

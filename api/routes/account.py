@@ -7,12 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from api.access.caller import actor_of
 from api.access.gate import Gate, address_of, set_cookie
 from api.access.passwords import LONGEST_PASSWORD
 from api.access.policy import FIRST_PASSWORD, SESSION
 from api.access.roles import Scope
 from api.access.sessions import csrf_token_of
 from api.access.tokens import create_token, list_tokens, revoke_token
+from api.audit import LookKind, name_actor, record_event
 from api.errors import NotThereError
 
 router = APIRouter(prefix="/account")
@@ -66,6 +68,7 @@ def post_token(request: Request, body: TokenWish) -> dict[str, Any]:
     gate: Gate = request.app.state.services.gate
     caller = request.state.caller
     with gate.engine.begin() as connection:
+        name_actor(connection, actor=actor_of(caller.account_id))
         token_id, token = create_token(
             connection,
             caller.account_no,
@@ -76,6 +79,7 @@ def post_token(request: Request, body: TokenWish) -> dict[str, Any]:
             secret=gate.secret,
             now=gate.clock.now(),
         )
+        record_event(connection, LookKind.TOKEN_MADE, subject_no=None, detail=f"token {token_id}")
     return {"token_id": token_id, "token": token}
 
 
@@ -83,6 +87,9 @@ def post_token(request: Request, body: TokenWish) -> dict[str, Any]:
 def delete_token(request: Request, token_id: UUID) -> None:
     """Revoke a token of one's own; 404 for any other."""
     gate: Gate = request.app.state.services.gate
+    caller = request.state.caller
     with gate.engine.begin() as connection:
-        if not revoke_token(connection, request.state.caller.account_no, token_id, now=gate.clock.now()):
+        name_actor(connection, actor=actor_of(caller.account_id))
+        if not revoke_token(connection, caller.account_no, token_id, now=gate.clock.now()):
             raise NotThereError
+        record_event(connection, LookKind.TOKEN_REVOKED, subject_no=None, detail=f"token {token_id}")

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Request
 from sqlalchemy import Connection, Row, text
 
 from api.access.accounts import disable_account
-from api.access.caller import as_account
+from api.access.caller import actor_of, as_account
 from api.access.gate import Gate
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
+from api.audit import LookKind, name_actor, record_event
 from api.errors import NotThereError
 
 router = APIRouter(prefix="/accounts")
@@ -46,6 +47,8 @@ def post_unlock(request: Request, account_id: UUID) -> None:
     gate: Gate = request.app.state.services.gate
     with gate.engine.begin() as connection:
         account = _account(connection, account_id)
+        name_actor(connection, actor=actor_of(request.state.caller.account_id))
+        record_event(connection, LookKind.UNLOCKED, subject_no=None, detail=f"account {account_id}")
         attempt = Attempt.of(login_name=account.login_name, address="", secret=gate.secret)
         clear_account(connection, attempt.account_key)
 
@@ -55,6 +58,7 @@ def post_disable(request: Request, account_id: UUID) -> None:
     """End an account with its sessions and tokens."""
     gate: Gate = request.app.state.services.gate
     with gate.engine.begin() as connection:
+        name_actor(connection, actor=actor_of(request.state.caller.account_id))
         disable_account(connection, _account(connection, account_id).account_no, now=gate.clock.now())
 
 

@@ -9,7 +9,7 @@ from api.access.caller import Caller
 from api.access.gate import COOKIE, CSRF_HEADER, Gate, address_of, drop_cookie, set_cookie
 from api.access.passwords import LONGEST_PASSWORD
 from api.access.policy import ANYONE, HALF_SESSION
-from api.access.sessions import csrf_token_of, end_session
+from api.access.sessions import csrf_token_of
 
 router = APIRouter()
 
@@ -66,8 +66,7 @@ def post_totp(request: Request, response: Response, body: Code) -> dict[str, Any
 def delete_session(request: Request, response: Response) -> None:
     """Log out."""
     gate: Gate = request.app.state.services.gate
-    with gate.engine.begin() as connection:
-        end_session(connection, request.state.caller.session_hash, now=gate.clock.now())
+    gate.log_in.log_out(request.state.caller, gate.clock.now())
     drop_cookie(response)
 
 

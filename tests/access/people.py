@@ -16,7 +16,7 @@ from api.access.accounts import AccountDraft, account_no_of, add_division, creat
 from api.access.gate import COOKIE
 from api.access.roles import OFFICERS, AccountRole
 from api.clock import FixedClock
-from tests.api.live_server import NOW, running_server
+from tests.api.live_server import CHEAP, NOW, running_server
 
 PASSWORD = "a long password of the tests 7"
 
@@ -51,7 +51,7 @@ def an_official(
         division_code=division if wanted <= OFFICERS else None,
         expires_at=expires_at,
     )
-    account_id, password = create_account(connection, draft, now=now)
+    account_id, password = create_account(connection, draft, now=now, passwords=CHEAP)
     return Official(
         account_id=account_id,
         account_no=account_no_of(connection, login_name),
@@ -84,7 +84,8 @@ class Browser:
         if COOKIE in answer.cookies:
             self.session_id = answer.cookies[COOKIE]
             self.seen.append(self.session_id)
-        if answer.is_success and answer.content and isinstance(answer.json(), dict):
+        is_json = answer.content and "json" in answer.headers.get("content-type", "")
+        if answer.is_success and is_json and isinstance(answer.json(), dict):
             self.csrf_token = answer.json().get("csrf_token", self.csrf_token)
         return answer
 
@@ -116,10 +117,10 @@ class Browser:
 
 
 @contextmanager
-def a_browser(database_url: str, *, clock: FixedClock | None = None) -> Iterator[Browser]:
-    """A browser on a running server whose clock the test moves."""
+def a_browser(database_url: str, *, clock: FixedClock | None = None, **more: Any) -> Iterator[Browser]:
+    """A browser on a running server whose clock the test moves; the rest goes to ``create_app``."""
     clock = clock or FixedClock(NOW)
-    with running_server(database_url, clock=clock) as client:
+    with running_server(database_url, clock=clock, **more) as client:
         yield Browser(client=client, clock=clock)
 
 

@@ -1,5 +1,6 @@
 """Logging in over real HTTP: password, code, session; and what an attacker meets."""
 
+import inspect
 import statistics
 import time
 from collections.abc import Iterator
@@ -8,15 +9,19 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from argon2 import Parameters, Type, extract_parameters
 from sqlalchemy import Engine, text
 
-from api.access.accounts import disable_account
+from api.access.accounts import change_password, create_account, disable_account
 from api.access.gate import COOKIE
+from api.access.log_in import LogIn
+from api.access.passwords import PASSWORDS
 from api.access.roles import AccountRole
 from api.access.throttle import FREE_FAILURES
+from api.app import create_app
 from api.errors import PROBLEMS, WrongCredentialsError
 from tests.access.people import PASSWORD, Browser, a_browser, another, official_in
-from tests.api.live_server import NOW
+from tests.api.live_server import CHEAP, NOW
 
 
 @pytest.fixture
@@ -114,8 +119,33 @@ def test_a_first_password_runs_out(engine: Engine, browser: Browser) -> None:
     assert_wrong(browser.give_password("wang", official.first_password))
 
 
-def test_an_unknown_name_takes_as_long_as_a_known_one(engine: Engine, browser: Browser) -> None:
-    official_in(engine)
+def test_production_hashes_as_rfc_9106_recommends() -> None:
+    assert extract_parameters(PASSWORDS.hash("x")) == Parameters(
+        type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=3, memory_cost=64 * 1024, parallelism=4
+    )
+    assert PASSWORDS.needs_rehash(CHEAP.hash("x"))
+    for made in (LogIn, create_account, change_password, create_app):
+        assert inspect.signature(made).parameters["passwords"].default is PASSWORDS, made
+
+
+def test_a_hash_with_less_work_is_replaced_at_the_next_log_in(engine: Engine, database_url: str) -> None:
+    official = official_in(engine)
+    with a_browser(database_url, passwords=PASSWORDS) as browser:
+        assert browser.give_password("wang", official.first_password).status_code == 200
+    with engine.connect() as connection:
+        stored = connection.execute(text("SELECT password_hash FROM account")).scalar_one()
+    assert not PASSWORDS.needs_rehash(stored)
+    assert PASSWORDS.is_right(official.first_password, stored)
+
+
+def test_an_unknown_name_takes_as_long_as_a_known_one(engine: Engine, database_url: str) -> None:
+    official = official_in(engine)
+    with a_browser(database_url, passwords=PASSWORDS) as browser:
+        browser.give_password("wang", official.first_password)  # from here on its hash is one of production
+        _assert_same_time(engine, browser)
+
+
+def _assert_same_time(engine: Engine, browser: Browser) -> None:
     took: dict[str, list[float]] = {"wang": [], "nobody": []}
     for _ in range(8):
         for name, times in took.items():

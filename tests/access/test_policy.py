@@ -1,23 +1,26 @@
 """Every route declares who may call it; one that does not keeps the program from starting."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from sqlalchemy import Engine
-from starlette.routing import Route
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 
 from api.access.policy import ANYONE, SESSION, AccessPolicy, UndeclaredRouteError, Who, policies_of
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope, scopes_open_to
 from api.app import create_app
 from api.clock import FixedClock
 from tests.api.live_server import NOW
-from tests.make import SECRET
+from tests.make import KEYRING, SECRET
 
 
 @pytest.fixture
 def app(engine: Engine) -> FastAPI:
-    return create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW))
+    return create_app(engine=engine, secret=SECRET, clock=FixedClock(NOW), keyring=KEYRING)
 
 
 def planted() -> None:
@@ -27,7 +30,11 @@ def planted() -> None:
 def test_every_route_declares_its_policy(app: FastAPI) -> None:
     policies = policies_of(app)
     assert len(policies) >= 15
-    assert {name for name, policy in policies.items() if policy.who is Who.ANYONE} == {"GET /health", "POST /session"}
+    open_to_anyone = {name: policy for name, policy in policies.items() if policy.who is Who.ANYONE}
+    assert set(open_to_anyone) == {"GET /health", "POST /session", "GET /session/oidc", "GET /session/oidc/callback"}
+    # What anyone may ask for is counted by address; health is asked for by machines, all the time.
+    uncounted = {name for name, policy in open_to_anyone.items() if name.startswith("GET") and not policy.is_counted}
+    assert uncounted == {"GET /health"}
     assert {name for name, policy in policies.items() if policy.who is Who.DEVICE} == {"POST /positions"}
 
 
@@ -55,6 +62,43 @@ def test_a_mounted_application_is_noticed(app: FastAPI) -> None:
 def test_a_plain_route_is_noticed(app: FastAPI) -> None:
     app.router.routes.append(Route("/planted", planted))
     with pytest.raises(UndeclaredRouteError, match="/planted"):
+        policies_of(app)
+
+
+async def planted_socket(websocket: WebSocket) -> None:
+    """A page of the future that is told of alerts as they come."""
+
+
+def test_a_websocket_is_noticed_wherever_it_is_added(app: FastAPI) -> None:
+    app.router.add_api_websocket_route("/planted", planted_socket)
+    with pytest.raises(UndeclaredRouteError, match="/planted"):
+        policies_of(app)
+
+
+def test_a_websocket_in_a_router_inside_a_router_is_noticed(app: FastAPI) -> None:
+    inner, outer = APIRouter(), APIRouter()
+    inner.add_api_websocket_route("/planted", planted_socket)
+    outer.include_router(inner, prefix="/inner")
+    app.include_router(outer)
+    with pytest.raises(UndeclaredRouteError, match="/inner/planted"):
+        policies_of(app)
+
+
+def test_a_websocket_with_a_policy_is_listed_too(app: FastAPI) -> None:
+    app.router.add_api_websocket_route("/planted", planted_socket, dependencies=[Depends(SESSION)])
+    assert policies_of(app)["WEBSOCKET /planted"] == SESSION
+
+
+@pytest.mark.parametrize("kind", ["files", "plain websocket", "host", "mounted routes"])
+def test_whatever_else_answers_is_noticed(app: FastAPI, kind: str, tmp_path: Path) -> None:
+    planted_routes: dict[str, BaseRoute] = {
+        "files": Mount("/planted", StaticFiles(directory=tmp_path)),
+        "plain websocket": WebSocketRoute("/planted", planted_socket),
+        "host": Host("planted", Starlette()),
+        "mounted routes": Mount("/planted", routes=[Route("/", planted)]),
+    }
+    app.router.routes.append(planted_routes[kind])
+    with pytest.raises(UndeclaredRouteError, match="0 access policies"):
         policies_of(app)
 
 

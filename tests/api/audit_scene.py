@@ -34,6 +34,33 @@ SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, 'entry', '合成�
 INSERT INTO fix_set_aside SELECT subject_no, '2026-03-20T14:00Z', 1, 'reason ' || subject_no, now() FROM subject;
 INSERT INTO retention_run (partition_name, from_at, to_at, fix_count, keep_days)
 SELECT 'fix_2020010' || i, '2020-01-01', '2020-01-08', i, 30 FROM generate_series(1, 2) i;
+INSERT INTO division (code, name) VALUES ('320300', '合成市'), ('320303', '合成区');
+INSERT INTO account (account_id, kind, login_name, staff_number, display_name, division_no, password_hash, created_at)
+SELECT gen_random_uuid(), 'officer', 'o' || i, 'S' || i, '合成人员', i, 'hash ' || i, now()
+FROM generate_series(1, 2) i;
+INSERT INTO account_role VALUES (1, 'prosecutor', 'officer', '2026-01-01'), (2, 'leader', 'officer', '2026-01-02');
+INSERT INTO api_token (token_id, account_no, label, token_hash, scopes, created_at, expires_at)
+SELECT gen_random_uuid(), account_no, '合成', sha256(login_name::bytea), '{cases:read}', now(), now() + interval '1 day'
+FROM account;
+INSERT INTO subject_jurisdiction SELECT subject_no, subject_no FROM subject;
+INSERT INTO case_member
+SELECT subject_no, 1, '2026-01-01', '2026-02-01'::date + subject_no::integer FROM subject;
+INSERT INTO look (look_id, account_no, subject_no, kind, purpose_code, purpose, needs_approval, is_break_glass, ends_at)
+SELECT gen_random_uuid(), 1, subject_no, 'person', 'emergency', '当事人失联，家属报警求助', true, true, now()
+FROM subject;
+INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no)
+SELECT gen_random_uuid(), 'break_glass', look_id, account_no, account_id, subject_no
+FROM look JOIN account USING (account_no);
+INSERT INTO export_run (export_id, kind, made_by, subject_no, is_approved, track_rows, lodging_rows, manifest_hash)
+SELECT gen_random_uuid(), 'export', 'cli:x', subject_no, false, subject_no, 0, sha256(subject_id::text::bytea)
+FROM subject;
+INSERT INTO account_identity SELECT account_no, 'https://id.example', 'sub-' || account_no, now() FROM account;
+INSERT INTO record_sealing (sealing_id, subject_no, action, ground, ground_text, document_number, by_account_no, at,
+    keep_until) SELECT gen_random_uuid(), subject_no, 'sealed', 'non_prosecution', '', '合成封〔2026〕' || subject_no,
+    1, now(), now() FROM subject;
+INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
+SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
+FROM subject;
 """
 
 
@@ -70,6 +97,12 @@ KEYS = {
     "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
     "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
     "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
+    "division": "division_no", "account": "account_no", "account_role": "ARRAY[account_no::text, role::text]",
+    "api_token": "token_id", "subject_jurisdiction": "subject_no",
+    "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
+    "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
+    "account_identity": "account_no",
+    "record_sealing": "sealing_id", "unsealing_request": "request_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -84,6 +117,20 @@ ONE_BYTE = {
     "notification": ("text", "text || ' '"),
     "fix_set_aside": ("reason", "reason || '.'"),
     "retention_run": ("fix_count", "fix_count + 1"),
+    "division": ("name", "name || '.'"),
+    "account": ("totp_last_step", "totp_last_step + 1"),
+    "account_role": ("granted_at", "granted_at + interval '1 microsecond'"),
+    "api_token": ("token_hash", "set_byte(token_hash, 0, (get_byte(token_hash, 0) + 1) % 256)"),
+    "subject_jurisdiction": ("division_no", "3 - division_no"),
+    "case_member": ("left_at", "left_at + interval '1 microsecond'"),
+    "look_rule": ("valid_from", "valid_from + 1"),
+    "look": ("purpose", "purpose || '.'"),
+    "notice": ("made_at", "made_at + interval '1 microsecond'"),
+    "export_run": ("manifest_hash", "set_byte(manifest_hash, 0, (get_byte(manifest_hash, 0) + 1) % 256)"),
+    "export_limit": ("most_rows", "most_rows + 1"),
+    "account_identity": ("subject", "subject || '.'"),
+    "record_sealing": ("document_number", "document_number || '.'"),
+    "unsealing_request": ("document_number", "document_number || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -100,6 +147,25 @@ ANOTHER = {
     "notification": {"notification_id": "gen_random_uuid()"},
     "fix_set_aside": {"fix_key": "fix_key + 1"},
     "retention_run": {"partition_name": "partition_name || 'x'"},
+    "division": {"division_no": "division_no + 1000", "code": "code || 'x'"},
+    "account": {
+        "account_no": "account_no + 1000",
+        "account_id": "gen_random_uuid()",
+        "login_name": "login_name || 'x'",
+        "staff_number": "staff_number || 'x'",
+    },
+    "account_role": {"account_no": "account_no + 1000"},
+    "api_token": {"token_id": "gen_random_uuid()", "token_hash": "token_hash || token_hash"},
+    "subject_jurisdiction": {"subject_no": "subject_no + 1000"},
+    "case_member": {"subject_no": "subject_no + 1000"},
+    "look_rule": {"rule_no": "rule_no + 1000"},
+    "look": {"look_id": "gen_random_uuid()"},
+    "notice": {"notice_id": "gen_random_uuid()", "look_id": "gen_random_uuid()"},
+    "export_run": {"export_id": "gen_random_uuid()"},
+    "export_limit": {"limit_no": "limit_no + 1000"},
+    "account_identity": {"account_no": "account_no + 1000", "subject": "subject || 'x'"},
+    "record_sealing": {"sealing_id": "gen_random_uuid()", "action": "'shredded'", "keep_until": "NULL"},
+    "unsealing_request": {"request_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

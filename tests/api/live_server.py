@@ -13,40 +13,57 @@ from typing import Any
 
 import httpx
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
+from api.access.passwords import Passwords
 from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
+from api.logins import Login
 from tests.api.faults import wait_until
-from tests.make import EVENING, SECRET
+from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET
 from tracking.fix import Fix
 
 NOW = EVENING + timedelta(hours=1)
 """The time it is for the server in a thread."""
 
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+"""argon2id with next to no work: what is tested with it is not the hash."""
+
 _PROCESS = """
 import socket
 import sys
+from pathlib import Path
 import uvicorn
 from api.app import create_app
 from api.clock import SystemClock
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
 configure_logs("debug")
-app = create_app(engine=open_engine(sys.argv[1]), secret=bytes.fromhex(sys.argv[2]), clock=SystemClock())
+engine, keyring = open_engine(sys.argv[1]), Keyring(Path(sys.argv[4]))
+app = create_app(engine=engine, secret=bytes.fromhex(sys.argv[2]), clock=SystemClock(), keyring=keyring)
 server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
 server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
 
 
-def a_listener() -> socket.socket:
-    """A socket bound to a free port of 127.0.0.1. asyncio sends answers without delay only if it is named as TCP."""
+def a_listener(port: int = 0) -> socket.socket:
+    """A socket bound to a port of 127.0.0.1, a free one unless said otherwise.
+
+    asyncio sends answers without delay only if it is named as TCP.
+    """
     listener = socket.socket(proto=socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)
     return listener
+
+
+def url_as(url: str, login: Login) -> str:
+    """The same database with another login."""
+    return make_url(url).set(username=login).render_as_string(hide_password=False)
 
 
 def url_of(listener: socket.socket) -> str:
@@ -54,10 +71,12 @@ def url_of(listener: socket.socket) -> str:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[httpx.Client]:
-    """A client of a running server for the app."""
-    with a_listener() as listener:
-        server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
+def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1", port: int = 0) -> Iterator[httpx.Client]:
+    """A client of a running server for the app; what it says in ``X-Forwarded-For`` is believed by default."""
+    with a_listener(port) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(app, access_log=False, log_config=None, forwarded_allow_ips=trusted_proxies)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         wait_until(lambda: server.started or not thread.is_alive())
@@ -71,13 +90,21 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
 
 @contextmanager
 def running_server(
-    url: str, *, clock: SystemClock | None = None, trusts_received_at: bool = False
+    url: str, *, clock: SystemClock | None = None, passwords: Passwords = CHEAP, **more: Any
 ) -> Iterator[httpx.Client]:
-    """A client of a server in this process, with database connections of its own. Its clock stands at ``NOW``."""
-    engine = open_engine(url)
+    """A client of a server in this process, with connections of its own under the login of the web process.
+
+    Its clock stands at ``NOW``. ``url``: of the database, as anybody.
+    """
+    engine = open_engine(url_as(url, Login.WEB))
     try:
         app = create_app(
-            engine=engine, secret=SECRET, clock=clock or FixedClock(NOW), trusts_received_at=trusts_received_at
+            engine=engine,
+            secret=SECRET,
+            clock=clock or FixedClock(NOW),
+            keyring=KEYRING,
+            passwords=passwords,
+            **more,
         )
         with served(app) as client:
             yield client
@@ -101,7 +128,15 @@ def server_process(url: str, folder: Path) -> Iterator[ServerProcess]:
     with a_listener() as listener, log.open("wb") as output:
         address = url_of(listener)
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROCESS, url, SECRET.hex(), str(listener.fileno())],
+            [
+                sys.executable,
+                "-c",
+                _PROCESS,
+                url_as(url, Login.WEB),
+                SECRET.hex(),
+                str(listener.fileno()),
+                str(KEYRING_PATH),
+            ],
             pass_fds=[listener.fileno()],
             stdout=output,
             stderr=output,

@@ -28,7 +28,7 @@ def test_verify_names_the_first_fault_and_says_so_by_its_exit_code(
     broken = hulan("audit", "verify", data_dir=tmp_path, database_url=database_url)
     assert broken.returncode == 3, broken.stderr
     assert "第一处 first: 被改动 altered  zone 1" in broken.stdout
-    assert "column radius_m; last told by entry 1" in broken.stdout
+    assert "column radius_m; last told by entry 4" in broken.stdout
     assert "共 3 处 faults" in broken.stdout
     as_json = hulan("audit", "verify", "--json", data_dir=tmp_path, database_url=database_url)
     assert as_json.returncode == 3
@@ -82,3 +82,16 @@ def test_what_a_command_changes_is_told_under_its_name(tmp_path: Path, engine: E
     shown = hulan("audit", "show", data_dir=tmp_path, database_url=database_url)
     assert "system:hulan import" in shown.stdout
     assert "row_inserted subject 1" in shown.stdout
+
+
+def test_broken_glass_is_listed_by_ids_until_it_is_reviewed(tmp_path: Path, engine: Engine, database_url: str) -> None:
+    fill(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT CAST(notice_id AS text) FROM notice ORDER BY made_at")).scalars().all()
+    shown = hulan("audit", "notices", data_dir=tmp_path, database_url=database_url)
+    assert shown.returncode == 0, shown.stderr
+    assert all(notice_id in shown.stdout for notice_id in rows)
+    assert "合成" not in shown.stdout
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE notice SET reviewed_at = now(), reviewed_by = 2, remark = '已核实'"))
+    assert "没有待复核" in hulan("audit", "notices", data_dir=tmp_path, database_url=database_url).stdout

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from api.cli.main import app
+from api.cli.whole import app
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, KEYRING_PATH, a_fix, a_person, a_visit, a_worker, log_fixes
 
 
@@ -36,7 +36,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
     [
         ["up"], ["serve"], ["worker"], ["migrate"], ["retention"], ["replay"], ["explain"], ["demo"], ["map", "venues"],
         ["simulate"], ["quality"],
-        ["audit", "verify"], ["audit", "checkpoint"], ["audit", "show"],
+        ["audit", "verify"], ["audit", "checkpoint"], ["audit", "show"], ["audit", "notices"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
         ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],

@@ -26,9 +26,11 @@ from api.demo.stage import StageError, await_quiet
 from api.devices import devices_of
 from api.fsck import check
 from api.inbox import Sender, to_rows, write_rows
+from api.logins import Login
 from api.worker import DATABASE_AWAY
 from geo.postgis import driver_connection
 from tests.api.faults import cut_others, wait_until
+from tests.api.live_server import url_as
 from tests.api.throwaway_cluster import open_folder, postmaster_of, silent
 from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
@@ -135,7 +137,7 @@ class Nursery:
     def start(self, url: str, data_dir: Path) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{url}\t{data_dir}\n")
+        self._process.stdin.write(f"{url_as(url, Login.WORKER)}\t{data_dir}\n")
         self._process.stdin.flush()
         self.living.append(int(self._process.stdout.readline()))
 
@@ -159,7 +161,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
-        os.environ["HULAN_DATABASE_URL"], os.environ["HULAN_DATA_DIR"] = line.rstrip().split("\t")
+        os.environ["HULAN_WORKER_DATABASE_URL"], os.environ["HULAN_DATA_DIR"] = line.rstrip().split("\t")
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         os.dup2(0, 1)
         os.dup2(os.open(os.environ["HULAN_DATA_DIR"] + "/worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)

@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -18,9 +23,12 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import create_app
 from api.clock import FixedClock
+from api.database import open_engine
 from api.logs import PERSONAL_FIELDS, WITHHELD, describe_exception, withhold_personal
 from geo.postgis import driver_connection
-from tests.make import BAR_LONGITUDE, EVENING, SECRET, a_fix, a_person
+from tests.api.faults import wait_until
+from tests.api.live_server import bearer, server_process
+from tests.make import BAR_LONGITUDE, EVENING, KEYRING, KEYRING_PATH, SECRET, a_fix, a_person
 
 PHONE = "13800000101"
 PLACE = "117.20001"
@@ -215,9 +223,109 @@ def test_answer_to_fixes_that_could_not_be_stored_quotes_nothing(engine: Engine,
     with engine.begin() as connection:
         person = a_person(connection)
         connection.execute(text(f"ALTER TABLE fix {fault}"))
-    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(EVENING))
+    app = create_app(engine=engine, secret=SECRET, clock=FixedClock(EVENING), keyring=KEYRING)
     body = {"fixed_at": EVENING.isoformat(), "longitude": 117.25, "latitude": 34.25, "datum": "WGS84"}
     answer = asyncio.run(posted(app, body, person.token))
     assert answer.status_code >= 500
     assert "117.25" not in answer.text
     assert "34.25" not in answer.text
+
+
+# ---- the whole program
+
+
+NEEDLES = {
+    "name": "合成欧阳雪梅", "guardian": "合成司徒建国", "id number": "11010519491231002X", "phone": "13800000177",
+    "alias": "合成代号甲", "document": "合成检〔2026〕77号", "zone": "合成被害人住处", "place": "117.3171",
+    "latitude": "34.2719", "garbage": "合成乱码垃圾", "session": "S" * 43, "token": "hulan_" + "T" * 43,
+    "password": "a password typed by somebody 9",
+}  # fmt: skip
+
+
+def a_whole_run(folder: Path, database_url: str) -> tuple[str, str]:
+    """All that importing, serving, evaluating, delivering and looking write to their logs; and the SMS's text."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HULAN_")} | {
+        "HULAN_DATA_DIR": str(folder), "HULAN_DATABASE_URL": database_url, "HULAN_KEYRING": str(KEYRING_PATH),
+        "HULAN_SECRET_KEY": SECRET.decode(), "HULAN_LOG_LEVEL": "debug",
+    }  # fmt: skip
+    written: list[str] = []
+
+    def hulan(*arguments: str) -> str:
+        command = [sys.executable, "-m", "api.cli.main", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        written.append(done.stderr)
+        return done.stdout
+
+    (folder / "cases.json").write_text(json.dumps({"cases": [a_full_case()]}, ensure_ascii=False), encoding="utf-8")
+    hulan("import", "cases", str(folder / "cases.json"), "--tokens", str(folder / "tokens.csv"))
+    (token,) = re.findall(r"L-1,.*?([\w-]{43})", (folder / "tokens.csv").read_text(encoding="utf-8-sig"))
+    NEEDLES["device token"] = token
+    with server_process(database_url, folder) as server:
+        knock(server.client, token)
+    written.append(server.log.read_text(encoding="utf-8"))
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen([sys.executable, "-m", "api.cli.main", "worker"], env=environment, stderr=log)
+        engine = open_engine(database_url)
+        try:
+            wait_until(lambda: told(engine) is not None, seconds=60)
+            text_sent = str(told(engine))
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(timeout=30)
+            engine.dispose()
+    written.append((folder / "worker.log").read_text(encoding="utf-8"))
+    hulan("subject", "view", "L-1", "--purpose", "核查")
+    hulan("explain", "FFFFFFFF", "--purpose", "核查")
+    return "\n".join(written), text_sent
+
+
+def told(engine: Engine) -> str | None:
+    """The text of the message, once it was sent."""
+    with engine.connect() as connection:
+        query = "SELECT text FROM notification WHERE state IN ('sent', 'delivered')"
+        found: str | None = connection.execute(text(query)).scalar()
+        return found
+
+
+def a_full_case() -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "reference": "L-1", "alias": NEEDLES["alias"], "birth_date": "2010-01-01", "name": NEEDLES["name"],
+        "id_number": NEEDLES["id number"], "measure": "bail", "document_number": NEEDLES["document"],
+        "deciding_organ": "合成", "executing_organ": "合成", "valid_from": (now - timedelta(days=2)).isoformat(),
+        "valid_to": (now + timedelta(days=2)).isoformat(),
+        "conditions": [
+            {"kind": "exclusion_zone", "label": NEEDLES["zone"], "radius_m": 60,
+             "geometry": {"type": "Point", "coordinates": [float(NEEDLES["place"]), float(NEEDLES["latitude"])]}},
+        ],
+        "recipients": [{"role": "guardian", "name": NEEDLES["guardian"], "phone": NEEDLES["phone"]}],
+    }  # fmt: skip
+
+
+def knock(client: httpx.Client, token: str) -> None:
+    """Fixes good and bad, log-ins, sessions and tokens of nobody, and personal data where it does not belong."""
+    now = datetime.now(UTC)
+    longitude, latitude = float(NEEDLES["place"]), float(NEEDLES["latitude"])
+    fixes = [
+        {"fixed_at": (now - timedelta(minutes=40 - minute)).isoformat(), "longitude": longitude + 1e-5 * (minute % 3),
+         "latitude": latitude, "datum": "WGS84", "accuracy_m": 8, "source": "gps"} for minute in range(39)
+    ]  # fmt: skip
+    assert client.post("/positions", json={"fixes": fixes}, headers=bearer(token)).json()["stored"] == 39
+    client.post("/positions", json={"fixes": [{"longitude": NEEDLES["place"], "datum": NEEDLES["garbage"]}]},
+                headers=bearer(token))  # fmt: skip
+    client.post("/positions", content=NEEDLES["garbage"].encode(), headers=bearer(token))
+    client.post("/positions", json=fixes[0], headers=bearer(NEEDLES["token"]))
+    client.post("/session", json={"login_name": NEEDLES["phone"], "password": NEEDLES["password"]})
+    client.get("/subjects", headers={"Cookie": f"__Host-hulan={NEEDLES['session']}"})
+    client.get("/subjects", headers=bearer(NEEDLES["token"]))
+    client.get(f"/subjects/{NEEDLES['id number']}", params={"phone": NEEDLES["phone"], "name": NEEDLES["name"]})
+
+
+@pytest.mark.slow
+def test_no_log_of_the_whole_program_tells_about_a_person(database_url: str, tmp_path: Path) -> None:
+    logs, text_sent = a_whole_run(tmp_path, database_url)
+    assert len(logs.splitlines()) >= 3, "nothing was logged: this test shows nothing"
+    assert NEEDLES["alias"] in text_sent, "nobody was told: this test shows nothing"
+    for what, needle in {**NEEDLES, "message": text_sent}.items():
+        for spelling in (needle, quote(needle), json.dumps(needle).strip('"')):
+            assert spelling not in logs, what

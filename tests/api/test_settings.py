@@ -14,6 +14,12 @@ from api.settings import DEMO_SECRET, Settings, read_settings, secret_of
 
 GOOD_SECRET = "0123456789abcdef"
 SERVER = "postgresql+psycopg://hulan@db/hulan"
+OIDC = {
+    "OIDC_ISSUER": "https://id.example/realms/office",
+    "OIDC_CLIENT_ID": "hulan",
+    "OIDC_CLIENT_SECRET": "a secret",
+    "PUBLIC_URL": "https://hulan.example",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +56,22 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"SECRET_KEY": GOOD_SECRET[:-1]}, ["HULAN_SECRET_KEY", "16"]),
         ({"SECRET_KEY": ""}, ["HULAN_SECRET_KEY"]),
         ({"DATABASE_URL": SERVER}, ["HULAN_SECRET_KEY", "HULAN_DATABASE_URL"]),
+        ({"WEB_DATABASE_URL": SERVER}, ["HULAN_SECRET_KEY"]),
+        ({"WORKER_DATABASE_URL": " ", "SECRET_KEY": GOOD_SECRET}, ["HULAN_WORKER_DATABASE_URL"]),
         ({"CLOCK": "event"}, ["HULAN_CLOCK"]),
         ({"CLOCK": "event", "SECRET_KEY": GOOD_SECRET, "DATABASE_URL": SERVER}, ["HULAN_CLOCK"]),
         ({"GATEWAY": "http"}, ["HULAN_GATEWAY_URL"]),
         ({"GATEWAY": "http", "GATEWAY_URL": ""}, ["HULAN_GATEWAY_URL"]),
+        (
+            {"OIDC_ISSUER": "https://id.example"},
+            ["HULAN_OIDC_CLIENT_ID", "HULAN_OIDC_CLIENT_SECRET", "HULAN_PUBLIC_URL"],
+        ),
+        (OIDC | {"OIDC_CLIENT_SECRET": ""}, ["HULAN_OIDC_CLIENT_SECRET"]),
+        (OIDC | {"OIDC_ISSUER": "http://id.example"}, ["HULAN_OIDC_ISSUER", "https"]),
+        (OIDC | {"OIDC_ISSUER": "javascript:alert(1)"}, ["HULAN_OIDC_ISSUER", "https"]),
+        (OIDC | {"PUBLIC_URL": "http://hulan.example"}, ["HULAN_PUBLIC_URL", "https"]),
+        (OIDC | {"PUBLIC_URL": "https://hulan.example/app"}, ["HULAN_PUBLIC_URL"]),
+        ({"TRUSTED_PROXIES": "*"}, ["HULAN_TRUSTED_PROXIES"]),
         ({"PORT": "80800"}, ["HULAN_PORT"]),
         ({"PORT": "http"}, ["HULAN_PORT"]),
         ({"LEASE_SECONDS": "0"}, ["HULAN_LEASE_SECONDS"]),
@@ -85,6 +103,8 @@ def test_refusal_does_not_repeat_the_secret(
         {"SECRET_KEY": GOOD_SECRET},
         {"SECRET_KEY": GOOD_SECRET, "DATABASE_URL": SERVER},
         {"GATEWAY": "http", "GATEWAY_URL": "https://sms.example/send"},
+        OIDC,
+        OIDC | {"OIDC_ISSUER": "http://127.0.0.1:9000", "PUBLIC_URL": "http://localhost:8080/"},
         {"DEMO": "true"},
         {"DEMO": "true", "CLOCK": "event"},
         {"DEMO": "true", "SECRET_KEY": DEMO_SECRET},

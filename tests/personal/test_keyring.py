@@ -81,7 +81,7 @@ def errors(tmp_path: Path) -> dict[str, str]:
         "cut off": whole.read_text()[:-40],
         "short key": json.dumps({**content, "keys": [{**content["keys"][0], "secret": "00"}]}),
         "no key": json.dumps({**content, "keys": []}),
-        "later version": json.dumps({**content, "version": 2}),
+        "later version": json.dumps({**content, "version": 3}),
     }.items():
         broken = tmp_path / "keyring.json"
         broken.write_text(text)

@@ -1,0 +1,245 @@
+"""Every column that Hulan stores. A column without a line here fails ``tests/api/test_data_protection.py``."""
+
+from api.data_protection import Basis, DataClass, Declaration, Form, Group, Retention, Seen
+
+PERSONAL, PSEUDONYM, LOCATION = DataClass.PERSONAL, DataClass.PSEUDONYM, DataClass.LOCATION
+FINDING, LEGAL, ACCOUNT, SECRET = DataClass.FINDING, DataClass.LEGAL, DataClass.ACCOUNT, DataClass.SECRET
+AUDIT, PLACE, TECHNICAL = DataClass.AUDIT, DataClass.PLACE, DataClass.TECHNICAL
+
+
+def _clear(data_class: DataClass, columns: str) -> Group:
+    return Group(data_class=data_class, form=Form.CLEAR, columns=tuple(columns.split()))
+
+
+def _sealed(data_class: DataClass, columns: str) -> Group:
+    return Group(data_class=data_class, form=Form.SEALED, columns=tuple(columns.split()))
+
+
+def _hashed(data_class: DataClass, columns: str) -> Group:
+    return Group(data_class=data_class, form=Form.HASHED, columns=tuple(columns.split()))
+
+
+def _table(table: str, purpose: str, basis: Basis, retention: Retention, seen: Seen, *groups: Group) -> Declaration:
+    return Declaration(table=table, purpose=purpose, basis=basis, retention=retention, seen=seen, groups=groups)
+
+
+CASES = (
+    _table(
+        "subject", "监管对象是谁 who is under supervision", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _sealed(PERSONAL, "name id_number"), _hashed(PERSONAL, "id_number_index"), _clear(PERSONAL, "birth_date"),
+        _clear(PSEUDONYM, "subject_no subject_id alias"), _clear(TECHNICAL, "shard key_id"),
+    ),
+    _table(
+        "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _sealed(PERSONAL, "name phone"), _hashed(PERSONAL, "phone_index"), _clear(PERSONAL, "role rank is_blocked"),
+        _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id"),
+    ),
+    _table(
+        "device", "设备身份 which device may send", Basis.ORDER, Retention.CASE, Seen.NOBODY,
+        _clear(PSEUDONYM, "device_id subject_no"), _hashed(SECRET, "token_hash"), _clear(TECHNICAL, "revoked_at"),
+    ),
+    _table(
+        "supervision_order", "决定书 the decision", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LEGAL, "measure document_number deciding_organ executing_organ valid_from valid_to superseded_at"
+                      " effective_from recorded_at version"),
+        _clear(PSEUDONYM, "order_no order_id subject_no"),
+    ),
+    _table(
+        "condition", "决定书的条件 what the decision asks", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LEGAL, "kind zone_id categories tolerance_m"), _clear(PSEUDONYM, "condition_no condition_id order_no"),
+    ),
+    _table(
+        "zone", "区域：条件、场所、边界 zones of conditions, venues, boundaries", Basis.ORDER, Retention.CASE,
+        Seen.NOBODY,
+        _clear(LOCATION, "geometry radius_m"), _clear(LEGAL, "kind origin category name"),
+        _clear(TECHNICAL, "zone_no zone_id version source source_id created_at superseded_at valid_from"),
+    ),
+    _table(
+        "order_in_force", "视图：何时适用哪一版决定书 view: which version governs when", Basis.ORDER, Retention.CASE,
+        Seen.NOBODY,
+        _clear(LEGAL, "version in_force_from in_force_to"), _clear(PSEUDONYM, "order_no order_id subject_no"),
+    ),
+    _table(
+        "zone_in_force", "视图：何时适用哪一版区域 view: which version governs when", Basis.ORDER, Retention.CASE,
+        Seen.NOBODY, _clear(TECHNICAL, "zone_no zone_id first_no in_force_from in_force_to"),
+    ),
+)  # fmt: skip
+
+TRACKS = (
+    _table(
+        "fix", "定位 fixes: where the device was", Basis.ORDER, Retention.WEEKS, Seen.LOOK,
+        _clear(LOCATION, "fixed_at longitude latitude raw_longitude raw_latitude accuracy_m is_accuracy_assumed cell"
+                         " speed_mps altitude_m datum source is_mock"),
+        _clear(PSEUDONYM, "subject_no device_id"),
+        _clear(TECHNICAL, "fix_key shard written_by seq received_at sent_at battery_percent flags"),
+    ),
+    _table(
+        "fix_flag", "定位的疑点 doubts about a fix", Basis.ORDER, Retention.WEEKS, Seen.LOOK,
+        _clear(LOCATION, "fixed_at"), _clear(PSEUDONYM, "subject_no"), _clear(TECHNICAL, "fix_key flags"),
+    ),
+    _table(
+        "fix_set_aside", "无法评估的定位及原因 fixes that failed, and why", Basis.RUNNING, Retention.CASE, Seen.LOOK,
+        _clear(LOCATION, "fixed_at"), _clear(PSEUDONYM, "subject_no"),
+        _clear(TECHNICAL, "fix_key reason set_aside_at"),
+    ),
+    _table(
+        "fix_written", "写入批次 which transactions wrote fixes", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "written_by oldest newest"),
+    ),
+    _table(
+        "retention_run", "删除的记录 what was dropped and when", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(AUDIT, "dropped_at partition_name from_at to_at fix_count keep_days"),
+    ),
+)  # fmt: skip
+
+FINDINGS = (
+    _table(
+        "episode", "在区域内的时段 a stay at a zone", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LOCATION, "zone_no started_at ended_at last_inside_at possible_at decided_at undecidable_at"),
+        _clear(FINDING, "tier ended_by peak_probability fix_count is_entry is_undecidable is_crossing superseded_at"),
+        _clear(PSEUDONYM, "episode_id subject_no condition_no"),
+    ),
+    _table(
+        "violation", "疑似违规 suspected breaches", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LOCATION, "zone_no started_at"),
+        _clear(FINDING, "kind state decided_at known_at probability engine_version policy_version"),
+        _clear(PSEUDONYM, "violation_id episode_id subject_no order_no condition_no"),
+    ),
+    _table(
+        "alert", "警报 work for an officer", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "kind state opened_at last_event_at is_late"), _clear(PSEUDONYM, "alert_id subject_no"),
+    ),
+    _table(
+        "alert_violation", "警报包含哪些疑似违规 what an alert is about", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(PSEUDONYM, "alert_id violation_id"),
+    ),
+    _table(
+        "notification", "短信 messages", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "role template text decided_at known_at"),
+        _clear(PSEUDONYM, "notification_id alert_id recipient_id"),
+        _clear(TECHNICAL, "state attempt due_at sent_at provider provider_reference last_error"),
+    ),
+)  # fmt: skip
+
+ACCESS = (
+    _table(
+        "account", "工作人员 officers and administrators", Basis.ACCESS, Retention.ACCOUNT, Seen.OWN,
+        _clear(ACCOUNT, "account_no account_id kind login_name staff_number display_name division_no created_at"
+                        " expires_at disabled_at password_expires_at totp_confirmed_at totp_last_step"),
+        _hashed(SECRET, "password_hash"), _sealed(SECRET, "totp_secret"),
+    ),
+    _table(
+        "account_role", "角色 roles", Basis.ACCESS, Retention.ACCOUNT, Seen.OWN,
+        _clear(ACCOUNT, "account_no role kind granted_at"),
+    ),
+    _table(
+        "account_session", "登录会话 sessions", Basis.ACCESS, Retention.ACCOUNT, Seen.NOBODY,
+        _hashed(SECRET, "session_hash"), _clear(ACCOUNT, "account_no is_full created_at seen_at ends_at revoked_at"),
+    ),
+    _table(
+        "api_token", "接口令牌 API tokens", Basis.ACCESS, Retention.ACCOUNT, Seen.NOBODY,
+        _hashed(SECRET, "token_hash"),
+        _clear(ACCOUNT, "token_id account_no label scopes created_at expires_at revoked_at"),
+    ),
+    _table(
+        "login_failure", "失败的登录 failed log-ins", Basis.ACCESS, Retention.FAILURES, Seen.NOBODY,
+        _hashed(ACCOUNT, "key_hash"), _clear(ACCOUNT, "kind failures last_at blocked_until"),
+    ),
+    _table(
+        "division", "区划 the tree of jurisdictions", Basis.ACCESS, Retention.ACCOUNT, Seen.ALL,
+        _clear(PLACE, "division_no code name parent_no"),
+    ),
+    _table(
+        "subject_jurisdiction", "案件属于哪个区划 whose case it is", Basis.ACCESS, Retention.CASE, Seen.CASE,
+        _clear(PSEUDONYM, "subject_no"), _clear(LEGAL, "division_no"),
+    ),
+    _table(
+        "case_member", "办案组 the team of a case", Basis.ACCESS, Retention.CASE, Seen.CASE,
+        _clear(PSEUDONYM, "subject_no"), _clear(ACCOUNT, "account_no joined_at left_at"),
+    ),
+    _table(
+        "look", "查阅：何人、何时、为何、看哪一段 looks: who, when, what for, at which span", Basis.ACCESS,
+        Retention.AUDIT, Seen.CASE,
+        _clear(AUDIT, "kind purpose_code purpose asked_at from_at to_at row_count needs_approval is_approved decided_at"
+                      " is_break_glass ends_at"),
+        _clear(ACCOUNT, "account_no decided_by"), _clear(PSEUDONYM, "look_id subject_no"),
+        _clear(TECHNICAL, "written_by"),
+    ),
+    _table(
+        "look_rule", "何时须负责人批准 when a leader must approve", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(LEGAL, "rule_no kinds is_minor_only longer_than more_rows_than valid_from valid_to source"),
+    ),
+    _table(
+        "notice", "紧急查阅的通知与复核 breaking the glass, and its review", Basis.ACCESS, Retention.AUDIT,
+        Seen.AUDITOR,
+        _clear(AUDIT, "kind made_at reviewed_at remark"), _clear(ACCOUNT, "account_no account_id reviewed_by"),
+        _clear(PSEUDONYM, "notice_id look_id subject_no"),
+    ),
+    _table(
+        "audit_entry", "审计链 the audit", Basis.ACCESS, Retention.AUDIT, Seen.AUDITOR,
+        _clear(AUDIT, "chain seq position at algorithm kind actor login purpose request_id table_name row_key detail"
+                      " previous_hash hash"),
+        _hashed(AUDIT, "columns row_hash"), _clear(PSEUDONYM, "subject_no"),
+    ),
+    _table(
+        "audit_checkpoint", "审计的签名 signatures of the audit", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(AUDIT, "number made_at algorithm heads previous_digest digest key_id signature"),
+    ),
+    _table(
+        "personal_key", "密钥编号，不含密钥 ids of keys, never keys", Basis.ACCESS, Retention.CASE, Seen.NOBODY,
+        _clear(TECHNICAL, "key_id cipher is_current used_from"),
+    ),
+)  # fmt: skip
+
+PLACES = (
+    _table(
+        "venue", "场所 venues", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "venue_no venue_id source source_id name category address geometry raw_geometry datum"
+                      " imported_at"),
+    ),
+    _table(
+        "site", "学校等保护场所 schools and other sites", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"),
+    ),
+    _table(
+        "venue_incident", "场所的警情、处罚、案件，不含人 incidents of venues, no people", Basis.MINORS,
+        Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "source source_id venue_no kind occurred_at involves_minor imported_at"),
+    ),
+)  # fmt: skip
+
+ENGINE = (
+    _table(
+        "engine_state", "评估状态：最近位置与在场 what the engine remembers: last places", Basis.RUNNING,
+        Retention.ENGINE, Seen.NOBODY,
+        _clear(LOCATION, "content"), _clear(TECHNICAL, "shard change_no layout_no is_whole subject_count"),
+    ),
+    _table(
+        "engine_layout", "状态的格式 the form of that memory", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "layout_no layout"),
+    ),
+    _table(
+        "reevaluation", "待重新评估 who or where must be judged again", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(LOCATION, "west south east north"), _clear(PSEUDONYM, "subject_no"),
+        _clear(TECHNICAL, "item_no shard since reason created_at"),
+    ),
+    _table(
+        "shard", "分片与进度 shards and how far they are", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "shard seen target after_xid after_seq lease_owner lease_until fence"),
+    ),
+    _table(
+        "worker", "在运行的进程 processes alive", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "owner alive_until"),
+    ),
+    _table(
+        "rule_version", "规则是否变过 whether rules changed", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "only_row version"),
+    ),
+    _table(
+        "alembic_version", "表结构版本 version of the schema", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        _clear(TECHNICAL, "version_num"),
+    ),
+)  # fmt: skip
+
+STORED = (*CASES, *TRACKS, *FINDINGS, *ACCESS, *PLACES, *ENGINE)
+"""All of it, in the order of the page."""

@@ -1,0 +1,157 @@
+"""What each route is, said by hand and not read from the program: who may call it, and what it shows.
+
+A route of the running application without an entry here fails the test (``tests/access/test_matrix.py``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from api.access.roles import OFFICERS, AccountRole, Scope
+from tests.access.callers import Caller, State
+from tests.access.matrix import Needle
+
+SYSTEM, SECURITY = AccountRole.SYSTEM_ADMINISTRATOR, AccountRole.SECURITY_ADMINISTRATOR
+EVERYBODY = frozenset(AccountRole)
+
+
+class Open(StrEnum):
+    """How far a caller must have come."""
+
+    TO_ALL = "to all"
+    TO_DEVICES = "to devices"
+    TO_HALF_SESSIONS = "to half sessions"
+    TO_FIRST_PASSWORDS = "to first passwords"  # a word
+    TO_SESSIONS = "to sessions"
+    TO_TOKENS = "to sessions and tokens"
+
+
+class About(StrEnum):
+    """What the path names: each target is tried, and one that does not exist."""
+
+    NOTHING = "nothing"
+    CASE = "case"
+    ALERT = "alert"
+    ACCOUNT = "account"
+    TOKEN = "token"
+    LOOK = "look"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteEntry:
+    """One route. ``granted``: the answer to whoever may call it, about something that they may see."""
+
+    is_open: Open
+    roles: frozenset[AccountRole] = EVERYBODY
+    scope: Scope | None = None
+    about: About = About.NOTHING
+    granted: int | Callable[[Caller], int] = 200
+    body: object = None
+    query: dict[str, str] = field(default_factory=dict)
+    shows: frozenset[Needle] = frozenset()
+    """What of the cases that the caller may see an answer may hold."""
+    shows_accounts: bool = False
+    shows_keys: bool = False
+    """Whether keys of rows of any case are shown: to the audit administrator, who sees no case."""
+
+    def status_for(self, caller: Caller) -> int | None:
+        """The answer whatever the path names; ``None`` if that decides. By the rules of ADR 0016, written anew."""
+        if self.is_open is Open.TO_ALL:
+            return None
+        if self.is_open is Open.TO_DEVICES or caller.state in {State.DEVICE, State.UNKNOWN}:
+            return None if (self.is_open is Open.TO_DEVICES) and caller.state is State.DEVICE else 401
+        if caller.state is State.TOKEN:
+            may = self.is_open is Open.TO_TOKENS and self.scope in caller.scopes
+        elif self.is_open is Open.TO_HALF_SESSIONS:
+            return None
+        elif self.is_open is Open.TO_FIRST_PASSWORDS:
+            may = caller.state is not State.HALF
+        else:
+            may = caller.state is State.FULL
+        return None if may and caller.roles & self.roles else 403
+
+    def answer_to(self, caller: Caller) -> int:
+        """The answer about something that the caller may see."""
+        return self.granted(caller) if callable(self.granted) else self.granted
+
+
+def _new_factor(caller: Caller) -> int:
+    """Only who has none gets a second factor."""
+    return 200 if caller.name == "without second factor" else 403
+
+
+def _new_token(caller: Caller) -> int:
+    """The scope asked for is one of officers."""
+    return 201 if caller.roles & OFFICERS else 422
+
+
+LEADERS, AUDITORS = frozenset({AccountRole.LEADER}), frozenset({AccountRole.AUDIT_ADMINISTRATOR})
+
+A_LOOK = {
+    "kind": "track",
+    "purpose_code": "review_alert",
+    "from_at": "2026-03-20T13:00:00Z",
+    "to_at": "2026-03-20T15:00:00Z",
+}
+
+OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
+
+ROUTES: dict[str, RouteEntry] = {
+    "GET /health": RouteEntry(is_open=Open.TO_ALL),
+    "POST /positions": RouteEntry(is_open=Open.TO_DEVICES, body={"fixes": []}, granted=201),
+    "POST /session": RouteEntry(is_open=Open.TO_ALL, body={"login_name": 7}, granted=422),
+    "POST /session/totp/secret": RouteEntry(is_open=Open.TO_HALF_SESSIONS, granted=_new_factor),
+    "POST /session/totp": RouteEntry(is_open=Open.TO_HALF_SESSIONS, body={"code": "1"}, granted=422),
+    "DELETE /session": RouteEntry(is_open=Open.TO_HALF_SESSIONS, granted=204),
+    "GET /session/me": RouteEntry(is_open=Open.TO_HALF_SESSIONS),
+    "POST /account/password": RouteEntry(is_open=Open.TO_FIRST_PASSWORDS, body={"old": "x"}, granted=422),
+    "GET /account/tokens": RouteEntry(is_open=Open.TO_SESSIONS),
+    "POST /account/tokens": RouteEntry(
+        is_open=Open.TO_SESSIONS, body={"label": "x", "scopes": ["cases:read"], "days": 1}, granted=_new_token
+    ),
+    "DELETE /account/tokens/{token_id}": RouteEntry(is_open=Open.TO_SESSIONS, about=About.TOKEN, granted=204),
+    "GET /accounts": RouteEntry(
+        is_open=Open.TO_TOKENS, roles=frozenset({SYSTEM, SECURITY}), scope=Scope.ACCOUNTS_READ, shows_accounts=True
+    ),
+    "POST /accounts/{account_id}/unlock": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=frozenset({SECURITY}), about=About.ACCOUNT, granted=204
+    ),
+    "POST /accounts/{account_id}/disable": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=frozenset({SECURITY}), about=About.ACCOUNT, granted=204
+    ),
+    "GET /subjects": RouteEntry(is_open=Open.TO_TOKENS, shows=frozenset({Needle.ID}), **OF_CASES),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}": RouteEntry(
+        is_open=Open.TO_TOKENS,
+        about=About.CASE,
+        shows=frozenset({Needle.ID}),
+        **OF_CASES,  # type: ignore[arg-type]
+    ),
+    "POST /subjects/{subject_id}/looks": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body=A_LOOK, granted=201,
+        shows=frozenset({Needle.ID}),
+    ),
+    "GET /looks": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, shows=frozenset({Needle.ID}), shows_accounts=True
+    ),
+    "POST /looks/{look_id}/decision": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, about=About.LOOK, body={"is_approved": True}, granted=403
+    ),
+    "GET /subjects/{subject_id}/lookers": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows_accounts=True
+    ),
+    # Without a look; what one opens is in tests/access/test_look_routes.py.
+    "GET /subjects/{subject_id}/track": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, granted=403
+    ),
+    "GET /subjects/{subject_id}/person": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows=frozenset({Needle.ID, Needle.ALIAS})
+    ),
+    "GET /audit/notices": RouteEntry(is_open=Open.TO_SESSIONS, roles=AUDITORS, shows_accounts=True),
+    "POST /audit/notices/{notice_id}/review": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=AUDITORS, about=About.NOTICE, body={"remark": "合成复核意见"}, granted=204
+    ),
+    "GET /audit/entries": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=AUDITORS, query={"most": "500"}, shows_keys=True, shows_accounts=True
+    ),
+}  # fmt: skip

@@ -1,0 +1,456 @@
+"""The matrix in SQL: every table × every account under the application's role, and every way round that SQL offers."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from api.access.caller import APPLICATION_ROLE, as_account
+from api.access.roles import AccountRole
+from api.database import open_engine
+from geo.postgis import driver_connection
+from tests.access.matrix import Account, Needle, Scene, a_database, make_scene
+
+BY_NUMBER = "t.subject_no"
+BY_ALERT = "(SELECT a.subject_no FROM alert a WHERE a.alert_id = t.alert_id)"
+
+OF_A_CASE = {
+    "subject": BY_NUMBER,
+    "subject_jurisdiction": BY_NUMBER,
+    "case_member": BY_NUMBER,
+    "supervision_order": BY_NUMBER,
+    "condition": "(SELECT o.subject_no FROM supervision_order o WHERE o.order_no = t.order_no)",
+    "recipient": BY_NUMBER,
+    "episode": BY_NUMBER,
+    "violation": BY_NUMBER,
+    "alert": BY_NUMBER,
+    "alert_violation": BY_ALERT,
+    "notification": BY_ALERT,
+    "look": BY_NUMBER,
+}
+"""Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
+
+OF_AN_ACCOUNT = ("account", "account_role")
+"""One's own row; all to the administrators who keep accounts."""
+
+OF_PLACES = ("division", "venue", "site", "venue_incident")
+"""About nobody: shown to all."""
+
+CLOSED = (
+    "account_session", "alembic_version", "api_token", "audit_checkpoint", "device", "engine_layout",
+    "engine_state", "fix_written", "login_failure", "look_rule", "order_in_force",
+    "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "worker", "zone", "zone_in_force",
+)  # fmt: skip
+"""Shown to nobody under the application's role."""
+
+OF_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
+"""Shown within the span of an open look, of which this scene has none: tests/access/test_looks.py has them."""
+
+OF_THE_AUDIT = {"audit_entry": "position", "notice": "notice_id"}
+"""Table → a column to count by: all of it to the audit administrator."""
+
+NOT_OURS = {"geography_columns", "geometry_columns", "spatial_ref_sys"}
+"""PostGIS's."""
+
+DEFINER_FUNCTIONS = {
+    "current_account_no": "the caller's own number, or none",
+    "current_account_has": "whether the caller has a role: their own",
+    "visible_subjects": "the rule itself: numbers of the cases that the caller may see",
+    "audit_note": "writes one entry of a kind that is no row's; reads nothing back",
+    "subject_within_jurisdiction": "the number of a case whose id the caller knows and may break the glass for",
+    "open_looks": "the caller's own",
+    "open_spans": "the caller's own, of cases that they may see",
+    "ask_look": "checks that the caller may see the case, or may break the glass for it",
+    "decide_look": "checks that the caller leads where the case belongs",
+    "people_of_looks": "checks that the caller may see these looks",
+    "review_notice": "checks that the caller is the audit administrator",
+    "audit_heads": "hashes of the ends of the chains, needed to sign them: no content",
+    "audit_last_checkpoint": "the last signature: no content",
+    "audit_save_checkpoint": "adds a checkpoint, which verification refuses unless it is signed by the key on disk",
+}
+"""Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
+
+FORGING = ("audit_append", "audit_link", "audit_protect", "audit_rows")
+"""Could write entries of rows; callable, or fit for a trigger on a table of one's own, by nobody but the owner."""
+
+TELLING_STATISTICS = (
+    "SELECT st_estimatedextent('zone', 'geometry')",
+    "SELECT st_estimatedextent('public', 'zone', 'geometry')",
+    "SELECT _postgis_stats('zone', 'geometry')",
+    "SELECT _postgis_index_extent('zone', 'geometry')",
+    "SELECT _postgis_selectivity('zone', 'geometry', ST_MakeEnvelope(117, 34, 118, 35, 4326))",
+)
+"""PostGIS answers these from statistics, for tables that the caller may not read: where the zones of victims are."""
+
+
+@pytest.fixture(scope="module")
+def scene(cluster_url: str) -> Iterator[Scene]:
+    with a_database(cluster_url, "matrix_sql") as url:
+        engine = open_engine(url)
+        try:
+            yield make_scene(engine, url)
+        finally:
+            engine.dispose()
+
+
+def relations(connection: Connection) -> dict[str, bool]:
+    """Every table and view → whether it is a partition of another."""
+    query = (
+        "SELECT relname, relispartition FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+    )
+    return {row.relname: row.relispartition for row in connection.execute(text(query)) if row.relname not in NOT_OURS}
+
+
+# ---- every table × every account
+
+
+def test_every_table_is_in_the_matrix(scene: Scene) -> None:
+    with scene.engine.connect() as connection:
+        found = relations(connection)
+    named = [*OF_A_CASE, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *OF_A_LOOK, *OF_THE_AUDIT]
+    assert len(named) == len(set(named))
+    assert {name for name, is_partition in found.items() if not is_partition} == set(named)
+    assert sum(found.values()) >= 1, "no week of the log: nothing to try"
+
+
+@pytest.mark.parametrize("table", sorted(OF_A_CASE))
+def test_each_account_is_shown_the_rows_of_its_cases(scene: Scene, table: str) -> None:
+    with scene.engine.connect() as connection:
+        query = f"SELECT t.ctid::text, {OF_A_CASE[table]} FROM {table} t"
+        row_cases = {row[0]: row[1] for row in connection.execute(text(query))}
+    number_of = {name: case.person.subject_no for name, case in scene.cases.items()}
+    nowhere = {"subject_jurisdiction", "case_member", "look"}  # not every case has a row of these
+    assert set(row_cases.values()) == set(number_of.values()) or table in nowhere
+    for account in scene.accounts.values():
+        theirs = {number_of[name] for name in scene.seen_by(account)}
+        expected = {place for place, number in row_cases.items() if number in theirs}
+        assert seen(scene, account, f"SELECT ctid::text FROM {table}") == expected, account.name
+
+
+@pytest.mark.parametrize("table", OF_AN_ACCOUNT)
+def test_each_account_is_shown_itself(scene: Scene, table: str) -> None:
+    every = {account.account_no for account in scene.accounts.values() if account.roles or table == "account"}
+    for account in scene.accounts.values():
+        expected = every & {account.account_no}
+        if account.roles & {AccountRole.SYSTEM_ADMINISTRATOR, AccountRole.SECURITY_ADMINISTRATOR}:
+            expected = every
+        if account.is_out:
+            expected = set()
+        assert seen(scene, account, f"SELECT account_no FROM {table}") == expected, account.name
+
+
+def test_places_are_shown_and_every_other_table_is_closed(scene: Scene) -> None:
+    with scene.engine.connect() as connection:
+        closed = [*CLOSED, *(name for name, is_partition in relations(connection).items() if is_partition)]
+    for account in scene.accounts.values():
+        for table in OF_PLACES:
+            seen(scene, account, f"SELECT ctid::text FROM {table}")
+    for name in ("leader of city", "audit_administrator", "no role"):
+        for table in closed:
+            for query in (f"SELECT 1 FROM {table}", f"SELECT count(*) FROM {table}", f"TABLE {table}"):
+                assert refused(scene, scene.accounts[name], query), (name, query)
+
+
+def test_fixes_are_shown_to_nobody_without_a_look_and_the_audit_to_its_administrator(scene: Scene) -> None:
+    for account in scene.accounts.values():
+        for table in OF_A_LOOK:
+            assert seen(scene, account, f"SELECT fixed_at FROM {table}") == set(), (account.name, table)
+        for table, column in OF_THE_AUDIT.items():
+            with scene.engine.connect() as connection:
+                every = set(connection.execute(text(f"SELECT {column} FROM {table}")).scalars())
+            is_auditor = AccountRole.AUDIT_ADMINISTRATOR in account.roles
+            assert seen(scene, account, f"SELECT {column} FROM {table}") == (every if is_auditor else set()), account
+
+
+def test_nobody_is_shown_nothing(scene: Scene) -> None:
+    for set_up in ("SELECT 1", "SET LOCAL hulan.account_id = ''", f"SET LOCAL hulan.account_id = '{UUID(int=7)}'"):
+        with scene.engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL ROLE {APPLICATION_ROLE}"))
+            connection.execute(text(set_up))
+            for table in (*OF_A_CASE, *OF_AN_ACCOUNT):
+                name = "account_no" if table in OF_AN_ACCOUNT else "1"
+                assert connection.execute(text(f"SELECT {name} FROM {table}")).all() == [], (set_up, table)
+
+
+def test_the_role_may_read_and_nothing_else(scene: Scene) -> None:
+    query = (
+        "SELECT c.relname, p.privilege FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE',"
+        " 'REFERENCES', 'TRIGGER']) AS p (privilege) WHERE relnamespace = 'public'::regnamespace AND relkind IN"
+        " ('r', 'p', 'v') AND has_table_privilege(:role, c.oid, p.privilege)"
+    )
+    columns = (
+        "SELECT c.relname, p.privilege FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES'])"
+        " AS p (privilege) WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+        " AND has_any_column_privilege(:role, c.oid, p.privilege)"
+    )
+    sequences = (
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'"
+        " AND CASE relkind WHEN 'S' THEN has_sequence_privilege(:role, oid, 'SELECT, USAGE, UPDATE') END"
+    )
+    with scene.engine.connect() as connection:
+        for question in (query, columns, sequences):
+            found = connection.execute(text(question), {"role": APPLICATION_ROLE}).all()
+            assert [row for row in found if row[0] not in NOT_OURS] == []
+
+
+# ---- ways round, tried by an officer who sees one case of many
+
+
+WAYS = (
+    "SELECT string_agg(alias, ',') FROM subject",
+    "SELECT s.*, o.*, c.* FROM subject s LEFT JOIN supervision_order o USING (subject_no) LEFT JOIN condition c"
+    " USING (order_no)",
+    "SELECT n.*, a.*, r.* FROM notification n FULL JOIN alert a USING (alert_id) FULL JOIN recipient r"
+    " USING (recipient_id)",
+    "SELECT v.*, e.* FROM violation v CROSS JOIN episode e",
+    "SELECT (SELECT string_agg(document_number, ',') FROM supervision_order WHERE subject_no <> s.subject_no)"
+    " FROM subject s",
+    "WITH RECURSIVE t AS (SELECT * FROM alert UNION SELECT a.* FROM alert a JOIN t USING (kind)) SELECT * FROM t",
+    "SELECT row_to_json(s) FROM subject s",
+    "SELECT s::text, s.ctid, s.xmin, s.tableoid FROM subject s WHERE ctid = ANY (ARRAY(SELECT"
+    " format('(%%s,%%s)', p, i)::tid FROM generate_series(0, 3) p, generate_series(1, 60) i))",
+    "SELECT * FROM subject TABLESAMPLE SYSTEM (100)",
+    "SELECT subject_no, first_value(alias) OVER (ORDER BY subject_no), lag(alias) OVER () FROM subject",
+    "SELECT l.* FROM generate_series(1, 100) i, LATERAL (SELECT * FROM subject WHERE subject_no = i) l",
+    "SELECT query_to_xml('SELECT * FROM subject', true, false, '')",
+    "SELECT table_to_xml('supervision_order', true, false, '')",
+    "SELECT * FROM pg_stats WHERE schemaname = 'public' AND tablename IN ('subject', 'zone', 'notification', 'alert')",
+    "SELECT * FROM pg_stats_ext",
+    "SELECT query FROM pg_stat_activity",
+    "SELECT sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL",
+    "SELECT * FROM pg_prepared_statements",
+    "SELECT max(division_no) FROM subject_jurisdiction GROUP BY CUBE (subject_no)",
+    "SELECT * FROM geometry_columns",
+    "EXPLAIN (ANALYZE, VERBOSE, BUFFERS) SELECT * FROM subject s JOIN alert a USING (subject_no)",
+    "EXPLAIN (VERBOSE) SELECT * FROM subject WHERE alias > '化'",
+)
+"""Queries that are allowed. None may hold anything of a case that the caller may not see."""
+
+REFUSED = (
+    "SELECT * FROM pg_statistic",
+    "SELECT * FROM pg_authid",
+    "SELECT pg_read_file('PG_VERSION')",
+    "SELECT last_value FROM subject_subject_no_seq",
+    "COPY subject TO '/tmp/hulan-matrix.csv'",
+    "COPY subject TO PROGRAM 'cat'",
+    "COPY subject (subject_id, shard, alias, birth_date) FROM PROGRAM 'true'",
+    "SELECT * FROM subject FOR UPDATE",
+    "SELECT * FROM subject FOR KEY SHARE",
+    "LOCK TABLE subject IN ACCESS SHARE MODE NOWAIT; UPDATE subject SET alias = alias",
+    "INSERT INTO subject_jurisdiction SELECT 1, 1",
+    "INSERT INTO case_member SELECT 1, 1, now()",
+    "CREATE TABLE copy_of AS SELECT 1",
+    "CREATE VIEW over_all AS SELECT * FROM subject",
+    "CREATE RULE spy AS ON SELECT TO subject DO INSTEAD SELECT 1",
+    "CREATE POLICY wider ON subject USING (true)",
+    "ALTER TABLE subject NO FORCE ROW LEVEL SECURITY",
+    "SET LOCAL row_security = off; SELECT * FROM subject",
+    "SET LOCAL session_replication_role = replica",
+    "SET LOCAL ROLE postgres",
+    "ALTER ROLE hulan_app BYPASSRLS",
+    "SELECT lo_import('/etc/passwd')",
+    *(f"SELECT {name}()" for name in ("audit_rows", "audit_refuse")),
+)
+
+
+REFUSALS = {
+    "42501",  # insufficient_privilege
+    "0A000",  # a trigger function called by hand
+    "P0001",  # raised by audit_note
+}
+"""Any other failure would be a mistake of the test."""
+
+
+def test_no_query_shows_more_than_the_rows(scene: Scene) -> None:
+    for name in ("police of district", "police of elsewhere", "audit_administrator"):
+        account = scene.accounts[name]
+        for query in WAYS:
+            with as_account(scene.engine, account.account_id) as connection:
+                answer = str(connection.exec_driver_sql(query).fetchall())
+            assert leaked(scene, account, answer) == [], (name, query)
+
+
+def test_counts_and_existence_are_those_of_ones_own_cases(scene: Scene) -> None:
+    for name in ("police of district", "leader of town", "security_administrator"):
+        account = scene.accounts[name]
+        theirs = scene.seen_by(account)
+        with as_account(scene.engine, account.account_id) as connection:
+            for table in ("subject", "alert", "violation", "notification", "condition", "recipient"):
+                counted = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+                assert counted == len(theirs), (name, table)
+            for case_name, case in scene.cases.items():
+                there = connection.execute(
+                    text("SELECT EXISTS (SELECT FROM subject WHERE subject_id = :id) OR EXISTS (SELECT FROM recipient"
+                         " WHERE subject_no = :no) OR EXISTS (SELECT FROM alert WHERE alert_id = :alert)"),
+                    {"id": case.subject_id, "no": case.person.subject_no, "alert": case.alert_id},
+                ).scalar_one()  # fmt: skip
+                assert there == (case_name in theirs), (name, case_name)
+
+
+def test_whatever_is_not_reading_is_refused(scene: Scene) -> None:
+    for name in ("police of district", "security_administrator"):
+        for query in REFUSED:
+            assert refused(scene, scene.accounts[name], query), (name, query)
+
+
+@pytest.mark.parametrize("plan", ["", "enable_seqscan", "enable_indexscan", "enable_bitmapscan", "enable_hashjoin"])
+def test_a_condition_that_fails_on_an_unseen_row_does_not_fail(scene: Scene, plan: str) -> None:
+    account = scene.accounts["police of district"]
+    theirs = scene.seen_by(account)
+    for name, case in scene.cases.items():
+        number, alias = case.person.subject_no, case.needles[Needle.ALIAS][0]
+        for query in (
+            f"SELECT count(*) FROM subject WHERE 1 / (subject_no - {number}) > -9",
+            f"SELECT count(*) FROM subject WHERE CASE WHEN subject_no = {number} THEN alias::int > 0 ELSE true END",
+            f"SELECT count(*) FROM subject s JOIN supervision_order o ON 1 / (o.subject_no - {number}) > -9",
+            f"SELECT count(*) FROM alert WHERE subject_no = {number} AND 1 / (subject_no - {number}) > -9",
+            f"SELECT sum(1 / (subject_no - {number})) FROM recipient",
+            f"SELECT count(*) FROM subject WHERE substr(alias, 1, CASE alias WHEN '{alias}' THEN -1 ELSE 1 END) > ''",
+        ):
+            error = failure(scene, account, query, setting=plan)
+            assert (error is not None) == (name in theirs), (name, query, error)
+            assert error is None or leaked(scene, account, error) == []
+
+
+def test_a_cheap_function_of_ones_own_is_told_no_unseen_row(scene: Scene) -> None:
+    """The planner runs cheap conditions first, and a function may tell what it was given; policies come before both."""
+    account = scene.accounts["police of district"]
+    told: list[str] = []
+    with as_account(scene.engine, account.account_id) as connection:
+        driver_connection(connection).add_notice_handler(lambda notice: told.append(str(notice.message_primary)))
+        connection.exec_driver_sql(
+            "CREATE FUNCTION pg_temp.tell(t text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS"
+            " $$ BEGIN RAISE NOTICE '%%', t; RETURN true; END $$"
+        )
+        for table in OF_A_CASE:
+            connection.exec_driver_sql(f"SELECT count(*) FROM {table} t WHERE pg_temp.tell(t::text)")
+    assert len(told) >= len(OF_A_CASE), "nothing was told: this test shows nothing"
+    assert leaked(scene, account, "\n".join(told)) == []
+
+
+def test_copy_gives_the_rows_that_are_seen(scene: Scene) -> None:
+    account = scene.accounts["police of district"]
+    for what in ("subject", "(SELECT * FROM subject JOIN supervision_order USING (subject_no))", "notification"):
+        with as_account(scene.engine, account.account_id) as connection:
+            cursor = driver_connection(connection).cursor()
+            with cursor.copy(f"COPY {what} TO STDOUT") as copy:
+                lines = b"".join(bytes(block) for block in copy).decode()
+        assert lines.count("\n") == len(scene.seen_by(account)), what
+        assert leaked(scene, account, lines) == []
+    for table in ("zone", "device", "audit_entry", "look_rule"):
+        assert refused(scene, account, f"COPY {table} TO STDOUT")
+
+
+# ---- functions
+
+
+def test_every_function_with_its_owners_rights_is_known_and_justified(scene: Scene) -> None:
+    query = (
+        "SELECT p.proname, EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') AS is_extension,"
+        " has_function_privilege(:role, p.oid, 'EXECUTE') AS may_call, coalesce(p.proconfig::text, '') AS config"
+        " FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+    )
+    with scene.engine.connect() as connection:
+        found = connection.execute(text(query), {"role": APPLICATION_ROLE}).all()
+    assert {row.proname for row in found if row.may_call} <= set(DEFINER_FUNCTIONS)
+    assert {"visible_subjects", "audit_rows", "st_estimatedextent"} <= {row.proname for row in found}
+    for row in found:
+        assert row.is_extension or "search_path=" in row.config, row.proname
+
+
+def test_functions_that_name_cases_name_ones_own(scene: Scene) -> None:
+    for account in scene.accounts.values():
+        expected = {scene.cases[name].person.subject_no for name in scene.seen_by(account)}
+        assert seen(scene, account, "SELECT * FROM visible_subjects()") == expected, account.name
+
+
+def test_nobody_forges_an_entry_of_a_row(scene: Scene) -> None:
+    """The trigger's function has its owner's rights: put on a table of one's own, it would write entries as of ours."""
+    with scene.engine.connect() as connection:
+        callable_ones = connection.execute(
+            text("SELECT proname FROM pg_proc WHERE proname = ANY (:names) AND has_function_privilege(:role, oid,"
+                 " 'EXECUTE')"),
+            {"names": list(FORGING), "role": APPLICATION_ROLE},
+        ).all()  # fmt: skip
+        before = connection.execute(text("SELECT count(*) FROM audit_entry")).scalar_one()
+    assert callable_ones == []
+    forged = (
+        "CREATE TEMP TABLE subject (subject_no bigint PRIMARY KEY, alias text);"
+        "CREATE TRIGGER t AFTER INSERT ON pg_temp.subject REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT"
+        " EXECUTE FUNCTION audit_rows('');"
+        "INSERT INTO pg_temp.subject VALUES (1, 'x')"
+    )
+    assert refused(scene, scene.accounts["leader of city"], forged)
+    assert refused(scene, scene.accounts["leader of city"], "SELECT audit_note('row_updated', 1, 'x')")
+    with scene.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM audit_entry")).scalar_one() == before
+
+
+def test_a_note_about_an_unseen_case_tells_nothing(scene: Scene) -> None:
+    account = scene.accounts["police of district"]
+    answers = set()
+    for number in (scene.cases["elsewhere none"].person.subject_no, 10**9):
+        with as_account(scene.engine, account.account_id) as connection:
+            query = text("SELECT audit_note('look_track', :number, 'x')")
+            answers.add(str(connection.execute(query, {"number": number}).all()))
+    assert len(answers) == 1
+
+
+def test_statistics_of_closed_tables_tell_nothing(scene: Scene) -> None:
+    for query in TELLING_STATISTICS:
+        with scene.engine.connect() as connection:  # the owner may: the question is a good one
+            connection.execute(text("SELECT 1 FROM zone")).first()
+        assert refused(scene, scene.accounts["leader of city"], query), query
+
+
+# ---- how the tests ask
+
+
+def seen(scene: Scene, account: Account, query: str) -> set[object]:
+    with as_account(scene.engine, account.account_id) as connection:
+        return set(connection.execute(text(query)).scalars())
+
+
+def failure(scene: Scene, account: Account, query: str, *, setting: str = "") -> str | None:
+    """What the database says when the query fails, or ``None``."""
+    try:
+        with as_account(scene.engine, account.account_id) as connection:
+            if setting:
+                connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+            connection.exec_driver_sql(query).fetchall()
+    except DBAPIError as error:
+        diagnosis = getattr(error.orig, "diag", None)
+        return f"{error.orig} {getattr(diagnosis, 'message_detail', '')} {getattr(diagnosis, 'context', '')}"
+    return None
+
+
+def refused(scene: Scene, account: Account, statements: str) -> bool:
+    """Whether the database lets the account not do it; what it does is undone."""
+    try:
+        with scene.engine.connect() as connection:
+            connection.exec_driver_sql(f"SET LOCAL ROLE {APPLICATION_ROLE}")
+            connection.exec_driver_sql(f"SET LOCAL hulan.account_id = '{account.account_id}'")
+            for statement in statements.split(";"):
+                connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        assert isinstance(error.orig, psycopg.Error)
+        assert error.orig.sqlstate in REFUSALS, error.orig
+        assert leaked(scene, account, str(error)) == []
+        return True
+    return False
+
+
+def leaked(scene: Scene, account: Account, answer: str) -> list[str]:
+    """The cases of which the answer holds something that the account may not see."""
+    theirs = scene.seen_by(account)
+    return [
+        f"{kind} of {name}"
+        for name, case in scene.cases.items()
+        if name not in theirs
+        for kind, needles in case.needles.items()
+        if any(needle in answer for needle in needles)
+    ]
