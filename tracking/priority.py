@@ -217,10 +217,12 @@ def find_leader(breach: Breach, known: Iterable[Breach]) -> int:
     return min(leading, key=lambda other: (other.decided_at, other.breach_no)).breach_no
 
 
-def _strength(claim: Claim) -> tuple[float, bool, int, str]:
-    """Sorts the strongest first. What yields to a leave stands just below it."""
+def _strength(claim: Claim) -> tuple[float, bool, int, str, datetime, datetime, bool]:
+    """Sorts the strongest first. What yields to a leave stands just below it. No two that differ are equal in it."""
     rank = RuleRank.LEAVE - 0.5 if claim.yields_to_leave else float(claim.rank)
-    return (-rank, claim.says is Says.ALLOWS, claim.rule_no, claim.name_zh)
+    is_weaker = claim.says is Says.ALLOWS
+    names = f"{claim.name_zh}\n{claim.name_en}"
+    return (-rank, is_weaker, claim.rule_no, names, claim.valid_from, claim.valid_to, claim.yields_to_leave)
 
 
 def _reason_zh(governs: Claim, beaten: Claim) -> str:
