@@ -126,3 +126,12 @@ def test_guardian_routing_ends_once_however_often_the_clock_is_looked_at(
     assert sum(switch is not None for switch in found) == is_between
     for switch in found:
         assert switch is None or (switch.at == majority_at(birth_date) and "18" in switch.task_zh)
+
+
+def test_routing_switches_at_the_first_instant_of_the_birthday_and_is_not_found_again() -> None:
+    birth = date(2008, 3, 21)
+    at = majority_at(birth)
+    found = routing_switch(birth, after=at - TICK, until=at)
+    assert found is not None and found.at == at and found.article
+    assert routing_switch(birth, after=at, until=at + TICK) is None
+    assert routing_switch(birth, after=at - 2 * TICK, until=at - TICK) is None

@@ -1,0 +1,237 @@
+"""Which rule governs a subject at a zone at an instant, by name; and which breaches are one event.
+
+Court order > approved leave > personal exemption > supervisor zone > venue default (design.md 6; reference/domain.md 4,
+items 13 and 22). Duties that the law itself puts under "未经批准" (not to leave the city or county, 刑诉法 71(1)(1), or
+the place of execution, 77(1)(1)) end where the approval begins: they yield to a leave although the order imposes them,
+and to nothing else. A zone drawn in the order yields to nothing: who may travel may still not go there.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, Leave
+from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, SupervisionOrder
+from tracking.terms import Organ
+from tracking.zone import Zone, ZoneKind, ZoneOrigin
+
+
+class RuleRank(IntEnum):
+    """From the weakest to the strongest."""
+
+    VENUE_DEFAULT = 1  # 场所默认规则：a category that the order excludes, at a venue nobody singled out
+    SUPERVISOR_ZONE = 2  # 监管人划定的区域
+    EXEMPTION = 3  # 个人豁免
+    LEAVE = 4  # 已批准的外出
+    COURT_ORDER = 5  # 决定书写明的规定
+
+
+RANK_NAMES_ZH: dict[RuleRank, str] = {
+    RuleRank.VENUE_DEFAULT: "场所默认规则",
+    RuleRank.SUPERVISOR_ZONE: "监管人划定区域",
+    RuleRank.EXEMPTION: "个人豁免",
+    RuleRank.LEAVE: "批准的外出",
+    RuleRank.COURT_ORDER: "决定书",
+}
+RANK_NAMES_EN: dict[RuleRank, str] = {
+    RuleRank.VENUE_DEFAULT: "venue default",
+    RuleRank.SUPERVISOR_ZONE: "supervisor zone",
+    RuleRank.EXEMPTION: "personal exemption",
+    RuleRank.LEAVE: "approved leave",
+    RuleRank.COURT_ORDER: "court order",
+}
+
+_YIELDING = frozenset({ConditionKind.STAY_WITHIN_AREA})
+"""Kinds whose duty the law itself puts under "without approval"."""
+
+
+class Says(StrEnum):
+    """What a rule says of being there (or, for an area, of being out of it)."""
+
+    FORBIDS = "forbids"
+    ALLOWS = "allows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A rule that has a word on the case at hand from ``valid_from`` to before ``valid_to`` (aware).
+
+    ``rule_no`` is unique within its rank; ``name_zh``, ``name_en`` name it for people.
+    """
+
+    rank: RuleRank
+    says: Says
+    rule_no: int
+    name_zh: str
+    name_en: str
+    valid_from: datetime
+    valid_to: datetime
+    yields_to_leave: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """``governs`` won over ``beaten``, strongest first. ``None``: no rule has a word here, and nothing is breached."""
+
+    governs: Claim | None
+    beaten: tuple[Claim, ...]
+    why_zh: str
+    why_en: str
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether being there is a breach."""
+        return self.governs is not None and self.governs.says is Says.FORBIDS
+
+
+def resolve(claims: Iterable[Claim], *, at: datetime) -> Ruling:
+    """The rule that governs at an instant, and why. The order of ``claims`` does not matter.
+
+    Of one rank what forbids wins over what allows, the lower ``rule_no`` over the higher.
+    """
+    in_force = sorted((claim for claim in claims if claim.valid_from <= at < claim.valid_to), key=_strength)
+    if not in_force:
+        return Ruling(governs=None, beaten=(), why_zh="没有规则适用。", why_en="No rule applies.")
+    governs, *beaten = in_force
+    verb_zh, verb_en = ("禁止", "forbids") if governs.says is Says.FORBIDS else ("允许", "allows")
+    why_zh = f"{RANK_NAMES_ZH[governs.rank]}“{governs.name_zh}”{verb_zh}"
+    why_en = f"{RANK_NAMES_EN[governs.rank]} “{governs.name_en}” {verb_en}"
+    opposed = [claim for claim in beaten if claim.says is not governs.says]
+    if opposed:
+        why_zh += "，" + "；".join(f"{_reason_zh(governs, claim)}“{claim.name_zh}”" for claim in opposed)
+        why_en += ", " + "; ".join(f"{_reason_en(governs, claim)} “{claim.name_en}”" for claim in opposed)
+    return Ruling(governs=governs, beaten=tuple(beaten), why_zh=f"{why_zh}。", why_en=f"{why_en}.")
+
+
+def claims_on(
+    zone: Zone,
+    *,
+    order: SupervisionOrder,
+    condition: Condition,
+    decided_by: Organ,
+    leaves: Sequence[Leave] = (),
+    exemptions: Sequence[Exemption] = (),
+    inside: frozenset[int] = frozenset(),
+    at: datetime,
+) -> tuple[Claim, ...]:
+    """All that has a word on a breach of ``condition`` at ``zone`` at an instant.
+
+    ``inside``: keys of the zones that the subject is in then. Being away from an area is allowed on the leave's own
+    places and corridors only; being in a banned zone, only if the leave names that very zone: who may travel to a city
+    may not for that enter its bars. Leaves and exemptions of other subjects have no word.
+    """
+    name, rank = CONDITION_NAMES_ZH[condition.kind], rank_of(zone, condition)
+    claims = [
+        Claim(
+            rank=rank,
+            says=Says.FORBIDS,
+            rule_no=condition.key,
+            name_zh=f"{name}（{order.document_number}）",
+            name_en=f"{condition.kind.value} ({order.document_number})",
+            valid_from=max(order.valid_from, order.in_force_from or order.valid_from),
+            valid_to=min(order.valid_to, order.in_force_to or order.valid_to),
+            yields_to_leave=rank is RuleRank.COURT_ORDER and condition.kind in _YIELDING,
+        )
+    ]
+    for leave in leaves:
+        meant = inside if zone.kind is ZoneKind.INCLUSION else {zone.key}
+        is_meant = leave.subject_no == order.subject_no and not leave.zone_keys.isdisjoint(meant)
+        if is_meant and leave.is_on_at(at, measure=order.measure, decided_by=decided_by):
+            until = f"{leave.ends_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}"
+            claims.append(
+                Claim(
+                    rank=RuleRank.LEAVE,
+                    says=Says.ALLOWS,
+                    rule_no=leave.leave_no,
+                    name_zh=f"外出 {leave.leave_no} 号，至 {until}",
+                    name_en=f"leave {leave.leave_no}, until {until}",
+                    valid_from=leave.starts_at,
+                    valid_to=leave.ends_at,
+                )
+            )
+    for exemption in exemptions:
+        if exemption.subject_no == order.subject_no and exemption.zone_key == zone.key:
+            claims.append(
+                Claim(
+                    rank=RuleRank.EXEMPTION,
+                    says=Says.ALLOWS,
+                    rule_no=exemption.exemption_no,
+                    name_zh=f"{EXEMPTION_NAMES_ZH[exemption.kind]}，{exemption.approved_by}批准",
+                    name_en=f"{exemption.kind.value}, approved by {exemption.approved_by}",
+                    valid_from=exemption.valid_from,
+                    valid_to=exemption.valid_to,
+                )
+            )
+    return tuple(claims)
+
+
+def rank_of(zone: Zone, condition: Condition) -> RuleRank:
+    """How strong a condition is at a zone: by who singled the place out, the order, a supervisor, or nobody."""
+    if zone.origin is ZoneOrigin.SUPERVISOR:
+        return RuleRank.SUPERVISOR_ZONE
+    if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
+        return RuleRank.VENUE_DEFAULT
+    return RuleRank.COURT_ORDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A breach as far as it is known when another is decided. Times are microseconds, UTC.
+
+    ``is_inside``: of being somewhere; else of being away from somewhere. ``ended_at``: ``None`` while it goes on.
+    ``leader_no``: the breach whose alert it belongs to; its own number if it leads.
+    """
+
+    breach_no: int
+    subject_no: int
+    zone_key: int
+    condition_key: int
+    is_inside: bool
+    started_at: int
+    decided_at: int
+    leader_no: int
+    ended_at: int | None = None
+
+
+def find_leader(breach: Breach, known: Iterable[Breach]) -> int:
+    """The number of the breach whose alert a newly decided one joins, or its own: two conditions over one place give
+    one alert.
+
+    Nobody is at two places at once: what a subject is in at one instant is one place. So it joins a breach of the same
+    subject and sense that leads and goes on at the instant of the decision; of several the one that was decided first.
+    Members do not lead: an evening from bar to bar does not chain into one alert beyond the first one's own end.
+    """
+    leading = [
+        other
+        for other in known
+        if other.subject_no == breach.subject_no
+        and other.is_inside is breach.is_inside
+        and other.leader_no == other.breach_no != breach.breach_no
+        and other.decided_at <= breach.decided_at
+        and other.started_at <= breach.decided_at
+        and (other.ended_at is None or breach.decided_at < other.ended_at)
+    ]
+    if not leading:
+        return breach.breach_no
+    return min(leading, key=lambda other: (other.decided_at, other.breach_no)).breach_no
+
+
+def _strength(claim: Claim) -> tuple[float, bool, int, str, datetime, datetime, bool]:
+    """Sorts the strongest first. What yields to a leave stands just below it. No two that differ are equal in it."""
+    rank = RuleRank.LEAVE - 0.5 if claim.yields_to_leave else float(claim.rank)
+    is_weaker = claim.says is Says.ALLOWS
+    names = f"{claim.name_zh}\n{claim.name_en}"
+    return (-rank, is_weaker, claim.rule_no, names, claim.valid_from, claim.valid_to, claim.yields_to_leave)
+
+
+def _reason_zh(governs: Claim, beaten: Claim) -> str:
+    if beaten.yields_to_leave and governs.rank is RuleRank.LEAVE:
+        return "已获批准，不适用"
+    return "同级从严，不适用" if governs.rank == beaten.rank else f"高于{RANK_NAMES_ZH[beaten.rank]}"
+
+
+def _reason_en(governs: Claim, beaten: Claim) -> str:
+    if beaten.yields_to_leave and governs.rank is RuleRank.LEAVE:
+        return "with the approval that lifts"
+    return "the stricter of one rank, over" if governs.rank == beaten.rank else f"over {RANK_NAMES_EN[beaten.rank]}"
