@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from tracking.allowances import YIELDING_TO_LEAVE
 from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, Leave
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, SupervisionOrder
 from tracking.terms import Organ
@@ -41,9 +42,6 @@ RANK_NAMES_EN: dict[RuleRank, str] = {
     RuleRank.LEAVE: "approved leave",
     RuleRank.COURT_ORDER: "court order",
 }
-
-_YIELDING = frozenset({ConditionKind.STAY_WITHIN_AREA})
-"""Kinds whose duty the law itself puts under "without approval"."""
 
 
 class Says(StrEnum):
@@ -131,7 +129,7 @@ def claims_on(
             name_en=f"{condition.kind.value} ({order.document_number})",
             valid_from=max(order.valid_from, order.in_force_from or order.valid_from),
             valid_to=min(order.valid_to, order.in_force_to or order.valid_to),
-            yields_to_leave=rank is RuleRank.COURT_ORDER and condition.kind in _YIELDING,
+            yields_to_leave=rank is RuleRank.COURT_ORDER and condition.kind in YIELDING_TO_LEAVE,
         )
     ]
     for leave in leaves:
