@@ -129,8 +129,21 @@ CREATE FUNCTION withheld_from_audit() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT subject_no FROM hidden_subjects() AS subject_no WHERE (SELECT current_account_has('audit_administrator'))
 $$;
-REVOKE ALL ON FUNCTION reachable_subjects(), withheld_from_audit() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reachable_subjects(), withheld_from_audit() TO hulan_app;
+
+-- Entries of rows that name their subject by another row: the keys as migration 0006 writes them.
+CREATE FUNCTION row_keys_withheld_from_audit() RETURNS TABLE (table_name text, row_key text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    WITH sealed AS (SELECT subject_no FROM withheld_from_audit() AS subject_no),
+        alerts AS (SELECT alert_id FROM alert JOIN sealed USING (subject_no)),
+        orders AS (SELECT order_no, order_id FROM supervision_order JOIN sealed USING (subject_no))
+    SELECT 'notification', notification_id::text FROM notification JOIN alerts USING (alert_id)
+    UNION ALL SELECT 'alert_violation', ARRAY[alert_id, violation_id]::text FROM alert_violation
+        JOIN alerts USING (alert_id)
+    UNION ALL SELECT 'condition', condition_no::text FROM condition JOIN orders USING (order_no)
+    UNION ALL SELECT 'zone', zone_no::text FROM zone JOIN orders ON source = 'condition:' || order_id
+$$;
+REVOKE ALL ON FUNCTION reachable_subjects(), withheld_from_audit(), row_keys_withheld_from_audit() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reachable_subjects(), withheld_from_audit(), row_keys_withheld_from_audit() TO hulan_app;
 """
 
 WITHOUT_HIDDEN = (
@@ -162,6 +175,9 @@ DO $$ DECLARE bound regclass; BEGIN
                        ' AND subject_no NOT IN (SELECT withheld_from_audit())))', bound);
     END LOOP;
 END $$;
+CREATE POLICY no_row_of_sealed ON audit_entry AS RESTRICTIVE FOR ALL TO hulan_app
+    USING (subject_no IS NOT NULL OR table_name IS NULL
+           OR (table_name, row_key) NOT IN (SELECT table_name, row_key FROM row_keys_withheld_from_audit()));
 """
 
 # What was found in fixes of before is recorded, and nobody is told, whoever writes the row.
@@ -317,6 +333,8 @@ DO $$ DECLARE bound text; BEGIN
 END $$;
 DROP FUNCTION subjects_of_account();
 DROP FUNCTION subjects_of_divisions();
+DROP POLICY no_row_of_sealed ON audit_entry;
+DROP FUNCTION row_keys_withheld_from_audit();
 DROP FUNCTION reachable_subjects();
 DROP FUNCTION withheld_from_audit();
 DROP FUNCTION hidden_subjects();
