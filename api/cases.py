@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 from alerts.alert import Recipient, Role
 from alerts.store import add_recipient, block_other_recipients
 from api.devices import add_device
-from api.ids import shard_of
+from api.ids import shard_of, subject_id_for
 from api.personal.blind_index import normal_phone
 from api.personal.fields import (
     current_key,
@@ -143,14 +143,6 @@ class CasesRead:
 
     cases: tuple[CaseIn, ...]
     rejected: tuple[Rejected, ...]
-
-
-def subject_id_for(reference: str) -> UUID:
-    """The subject's id for a reference; the same on every import. A reference that is a UUID is the id itself."""
-    try:
-        return UUID(reference)
-    except ValueError:
-        return derived_id("subject", 0, reference)
 
 
 def read_cases(path: Path) -> CasesRead:

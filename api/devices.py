@@ -65,7 +65,7 @@ def spans_of(connection: Connection, subject_no: int) -> tuple[tuple[datetime, d
     """When the subject's orders are in force, whatever their version: a fix from before a variation is still wanted."""
     rows = connection.execute(
         text(
-            "SELECT in_force_from, in_force_to FROM order_in_force"
+            "SELECT in_force_from, in_force_to FROM order_times"
             " WHERE subject_no = :subject_no AND in_force_from < in_force_to ORDER BY in_force_from"
         ),
         {"subject_no": subject_no},

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from api.cases import subject_id_for
 from api.devices import devices_of, spans_of
 from api.files.tracks import TrackRead
+from api.ids import subject_id_for
 from api.importing import ImportReport
 from api.inbox import QUALITY, to_rows, write_rows
 from geo.postgis import driver_connection

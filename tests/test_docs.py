@@ -13,7 +13,7 @@ import pytest
 import typer
 from pydantic.fields import FieldInfo
 
-from api.cli.main import app
+from api.cli.whole import app
 from api.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

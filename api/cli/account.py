@@ -26,10 +26,11 @@ from api.access.linking import is_linked, link_identity, lock_password, unlink_i
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
 from api.access.tokens import ScopeError, create_token, list_tokens, revoke_token
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
 from api.devices import reissue_device, revoke_devices
+from api.ids import subject_id_for
 from api.logs import configure_logs
 from api.session import open_database
 from api.settings import read_settings, secret_of
@@ -43,7 +44,7 @@ team = typer.Typer(help="办案组。Case teams: who works on a case.", no_args_
 LoginName = Annotated[str, typer.Argument(help="登录名 / log-in name")]
 StaffNumber = Annotated[str, typer.Option(help="工号，一人一号 / staff number: one person, one account")]
 DisplayName = Annotated[str, typer.Option("--name", help="姓名 / name")]
-SubjectId = Annotated[UUID, typer.Argument(help="监管对象编号 / subject id")]
+SubjectReference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
 
 
 @contextmanager
@@ -219,18 +220,18 @@ def revoke_api_token(login_name: LoginName, token_id: Annotated[UUID, typer.Argu
 
 
 @device.command("reissue")
-def reissue(subject_id: SubjectId) -> None:
+def reissue(reference: SubjectReference) -> None:
     """换发设备令牌，旧令牌失效。A new device token for a subject; the old ones are revoked."""
     with _transaction() as (connection, secret, now):
-        made = reissue_device(connection, _subject_no(connection, subject_id), secret, now=now)
+        made = reissue_device(connection, _subject_no(connection, reference), secret, now=now)
     _show_secret("设备令牌 / device token", made)
 
 
 @device.command("revoke")
-def revoke(subject_id: SubjectId) -> None:
+def revoke(reference: SubjectReference) -> None:
     """吊销监管对象的全部设备。Revoke every device of a subject."""
     with _transaction() as (connection, _, now):
-        count = revoke_devices(connection, _subject_no(connection, subject_id), now=now)
+        count = revoke_devices(connection, _subject_no(connection, reference), now=now)
     out.print(f"已吊销设备 / devices revoked: {count}")
 
 
@@ -248,13 +249,13 @@ def add(
 
 @team.command("join")
 def join(
-    subject_id: SubjectId,
+    reference: SubjectReference,
     login_name: LoginName,
     division: Annotated[str | None, typer.Option(help="案件所属区划 / division of the case")] = None,
 ) -> None:
     """加入办案组。Put an officer on the team of a case; with --division also say whose case it is."""
     with _transaction() as (connection, _, now):
-        subject_no = _subject_no(connection, subject_id)
+        subject_no = _subject_no(connection, reference)
         if division is not None:
             set_jurisdiction(connection, subject_no, division)
         join_case(connection, subject_no, account_no_of(connection, login_name), now=now)
@@ -262,16 +263,17 @@ def join(
 
 
 @team.command("leave")
-def leave(subject_id: SubjectId, login_name: LoginName) -> None:
+def leave(reference: SubjectReference, login_name: LoginName) -> None:
     """退出办案组。Take an officer off the team of a case."""
     with _transaction() as (connection, _, now):
-        leave_case(connection, _subject_no(connection, subject_id), account_no_of(connection, login_name), now=now)
+        leave_case(connection, _subject_no(connection, reference), account_no_of(connection, login_name), now=now)
     out.print("已退出 / left")
 
 
-def _subject_no(connection: Connection, subject_id: UUID) -> int:
+def _subject_no(connection: Connection, reference: str) -> int:
     found = connection.execute(
-        text("SELECT subject_no FROM open_subject WHERE subject_id = :subject_id"), {"subject_id": subject_id}
+        text("SELECT subject_no FROM open_subject WHERE subject_id = :subject_id"),
+        {"subject_id": subject_id_for(reference)},
     ).scalar()
     if found is None:
         raise AccountError("没有这个监管对象 / there is no such subject")

@@ -13,10 +13,10 @@ from api.audit_chain import Algorithm, Fault, FaultKind
 from api.audit_checkpoint import AuditKeys, make_checkpoint
 from api.audit_verify import Report
 from api.audit_verify import verify as verify_audit
-from api.cases import subject_id_for
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
+from api.ids import subject_id_for
 from api.notices import read_notices
 from api.session import open_database
 from api.settings import read_settings

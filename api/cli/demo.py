@@ -10,7 +10,7 @@ import typer
 from sqlalchemy import Engine
 
 from api.cli.inspect import read_backdrop
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.demo.findings import alert_references, counts
 from api.demo.play import (

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api.audit import LookKind, record_look
 from api.audit_checkpoint import public_keys
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
 from api.evidence.case import read_case

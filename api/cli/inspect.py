@@ -12,14 +12,14 @@ import geopandas
 import typer
 
 from api.audit import LookKind, record_look
-from api.cases import subject_id_for
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import bar_of, out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
 from api.explaining import Explanation, FixEvidence, explain_alert
 from api.files.rejects import write_rejects
 from api.fsck import Checked, check, subject_no_of
 from api.heatmaps import write_heatmap
+from api.ids import subject_id_for
 from api.personal.opening import open_keyring
 from api.replaying import replay_files
 from api.session import open_database

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
 from api.personal.fields import key_uses

@@ -10,10 +10,9 @@ import typer
 from sqlalchemy import Engine
 
 from api.cases import read_cases, register_cases
-from api.cli.run import FORESEEABLE
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
-from api.files.errors import FileError
 from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
@@ -28,11 +27,8 @@ from api.track_import import import_tracks
 from geo.datum import Datum, parse_datum
 from tracking.order import LOCAL_TIME
 from tracking.zone import ZoneOrigin
-from venues.mapping import MappingError
 from venues.place import PlacesRead, Rejected
 from venues.store import save_incidents
-
-PROBLEMS = (*FORESEEABLE, FileError, MappingError, LookupError, ValueError, OSError)
 
 File = Annotated[Path, typer.Argument(help="要导入的文件 / the file to import", exists=True)]
 DatumOption = Annotated[

@@ -1,57 +1,98 @@
-"""``hulan``: the command line, assembled from its groups."""
+"""``hulan``: the command line, assembled from its groups. Only what the first word asks for is imported."""
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
 
-from api.cli import account, audit, demo, evidence, inspect, keys, load, quality, run, seal, subject
+_TOP = {
+    "up": "run", "serve": "run", "worker": "run", "migrate": "run", "retention": "run", "replay": "inspect",
+    "explain": "inspect", "fsck": "inspect", "simulate": "quality", "quality": "quality", "demo": "demo",
+}  # fmt: skip
+"""Command → module of ``api.cli`` that holds it under the same name."""
 
-app = typer.Typer(
-    name="hulan",
-    help="护栏 Hulan：监管对象电子围栏与未成年人禁入场所。Geofences for people under a judicial measure.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
-)
-imports = typer.Typer(help="从文件导入。Import from files.", no_args_is_help=True)
-personal_keys = typer.Typer(help="个人信息的密钥。Keys of personal fields.", no_args_is_help=True)
-maps = typer.Typer(help="地图。Maps.", no_args_is_help=True)
-packs = typer.Typer(help="证据包。Evidence packs.", no_args_is_help=True)
-audits = typer.Typer(help="审计。The audit.", no_args_is_help=True)
 
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    run.up, run.serve, run.worker, run.migrate, run.retention, inspect.replay, inspect.explain, inspect.fsck,
-    quality.simulate, quality.quality, demo.demo,
-)  # fmt: skip
-_IMPORTS: tuple[Callable[..., None], ...] = (
-    load.venues, load.sites, load.zones, load.boundaries, load.incidents, load.cases, load.fixes,
-)  # fmt: skip
-for command in _COMMANDS:
-    app.command()(command)
-for command in _IMPORTS:
-    imports.command()(command)
-maps.command("venues")(inspect.map_venues)
-for name, command in (
-    ("list", keys.list_keys), ("new", keys.new), ("rotate", keys.rotate_keys), ("destroy", keys.destroy),
-):  # fmt: skip
-    personal_keys.command(name)(command)
-for command in (audit.verify, audit.checkpoint, audit.show, audit.notices):
-    audits.command()(command)
-for command in (evidence.make, evidence.verify):
-    packs.command()(command)
-app.add_typer(imports, name="import")
-app.add_typer(personal_keys, name="keys")
-app.add_typer(maps, name="map")
-app.add_typer(audits, name="audit")
-app.add_typer(packs, name="evidence")
-app.add_typer(seal.seal, name="seal")
-app.add_typer(subject.subject, name="subject")
-for name in ("account", "token", "device", "division", "team"):
-    app.add_typer(getattr(account, name), name=name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """A group of commands. ``commands``: name → function of the module; without any, the group is the module's own."""
+
+    module: str
+    help: str = ""
+    commands: dict[str, str] = field(default_factory=dict)
+
+
+_GROUPS = {
+    "import": _Group(
+        module="load",
+        help="从文件导入。Import from files.",
+        commands={
+            name: name for name in ("venues", "sites", "zones", "boundaries", "incidents", "cases", "fixes")
+        },
+    ),
+    "keys": _Group(
+        module="keys",
+        help="个人信息的密钥。Keys of personal fields.",
+        commands={"list": "list_keys", "new": "new", "rotate": "rotate_keys", "destroy": "destroy"},
+    ),
+    "map": _Group(module="inspect", help="地图。Maps.", commands={"venues": "map_venues"}),
+    "audit": _Group(
+        module="audit",
+        help="审计。The audit.",
+        commands={name: name for name in ("verify", "checkpoint", "show", "notices")},
+    ),
+    "evidence": _Group(
+        module="evidence", help="证据包。Evidence packs.", commands={"make": "make", "verify": "verify"}
+    ),
+    "seal": _Group(module="seal"),
+    "subject": _Group(module="subject"),
+    "account": _Group(module="account"),
+    "token": _Group(module="account"),
+    "device": _Group(module="account"),
+    "division": _Group(module="account"),
+    "team": _Group(module="account"),
+}  # fmt: skip
+
+
+def assemble(word: str | None = None) -> typer.Typer:
+    """The command line, or only what ``word`` names: importing all of it takes seconds. A word of ours or not."""
+    app = typer.Typer(
+        name="hulan",
+        help="护栏 Hulan：监管对象电子围栏与未成年人禁入场所。Geofences for people under a judicial measure.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,
+    )
+    app.callback()(_nothing)  # a command line of one command would else not want its name
+    is_known = word in _TOP or word in _GROUPS
+    for name, module in _TOP.items():
+        if not is_known or name == word:
+            app.command(name)(getattr(_module(module), name))
+    for name, group in _GROUPS.items():
+        if not is_known or name == word:
+            app.add_typer(_group(name, group), name=name)
+    return app
+
+
+def _nothing() -> None:
+    pass
+
+
+def _group(name: str, group: _Group) -> typer.Typer:
+    module = _module(group.module)
+    if not group.commands:
+        return getattr(module, name)  # type: ignore[no-any-return] # each such module has a Typer of this name
+    built = typer.Typer(help=group.help, no_args_is_help=True)
+    for command, function in group.commands.items():
+        built.command(command)(getattr(module, function))
+    return built
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"api.cli.{name}")
 
 
 def main() -> None:
@@ -60,7 +101,7 @@ def main() -> None:
         signal.signal(number, _leave)
     # The audit names the process that changed a row when nobody else is named.
     os.environ.setdefault("PGAPPNAME", " ".join(["hulan", *sys.argv[1:2]]))
-    app()
+    assemble(next(iter(sys.argv[1:]), None))()
 
 
 def _leave(number: int, _frame: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.load import PROBLEMS
+from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.quality import (
     Setup,

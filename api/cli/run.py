@@ -8,9 +8,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 from sqlalchemy import Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
@@ -19,19 +17,17 @@ from api.access.sessions import SessionTimes
 from api.app import create_app
 from api.audit_chain import Algorithm
 from api.audit_checkpoint import AuditKeys, make_checkpoint
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
 from api.clock import EventClock, SystemClock
-from api.cluster import ClusterError
 from api.database import migrate as migrate_schema
 from api.database import open_engine
 from api.evaluator import Policies
 from api.exporting.packing import open_packing
 from api.fix_log import rebase
 from api.gateways import open_gateway
-from api.leases import RestoredDatabaseError
 from api.logins import Login
 from api.logs import configure_logs
-from api.personal.keyring import KeyringError
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import drop_weeks
@@ -39,12 +35,6 @@ from api.session import NotReadyError, open_database, url_for
 from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
 from api.worker import Worker
 from tracking.policy import PresencePolicy
-
-FORESEEABLE = (
-    ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError,
-)  # fmt: skip
-"""Errors that the user can mend."""
 
 Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
 

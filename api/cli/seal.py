@@ -7,11 +7,11 @@ from sqlalchemy import text
 from typer.core import TyperGroup
 
 from api.access.accounts import AccountError, account_no_of
-from api.cases import subject_id_for
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
 from api.clock import SystemClock
 from api.errors import NotThereError
+from api.ids import subject_id_for
 from api.logs import configure_logs
 from api.personal.opening import open_keyring
 from api.personal.sealing import SealError

@@ -10,9 +10,9 @@ import typer
 from sqlalchemy import Connection
 
 from api.audit import LookKind, record_look
-from api.cases import subject_id_for
-from api.cli.run import FORESEEABLE
+from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say, show_table
+from api.ids import subject_id_for
 from api.personal.opening import open_keyring
 from api.personal.sealing import SealError
 from api.session import open_database

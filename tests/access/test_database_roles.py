@@ -23,95 +23,9 @@ from api.logins import ROLE_OF, Login, find_login_fault
 from api.session import NotReadyError, open_database
 from api.settings import Settings, read_settings
 from tests.access.people import a_browser, an_official, official_in
+from tests.access.rights import EXECUTABLE, EXPECTED
 from tests.api.live_server import NOW, post_fixes, running_server, url_as
 from tests.make import EVENING, KEYRING_PATH, SECRET, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
-
-CLOSED: dict[str, str] = {}
-
-EXPECTED: dict[str, dict[str, str]] = {
-    "account": {
-        "app": "SELECT(account_id account_no created_at disabled_at display_name division_no expires_at kind"
-        " login_name staff_number totp_confirmed_at)",
-        "gate": "SELECT(account_id account_no disabled_at expires_at login_name password_expires_at password_hash"
-        " totp_confirmed_at totp_last_step totp_secret)"
-        " UPDATE(disabled_at password_expires_at password_hash totp_confirmed_at totp_last_step totp_secret)",
-    },
-    "account_role": {"app": "SELECT", "gate": "SELECT(account_no role)"},
-    "account_session": {"gate": "INSERT SELECT UPDATE(revoked_at seen_at)"},
-    "alembic_version": {"gate": "SELECT", "worker": "SELECT"},
-    "alert": {"app": "SELECT", "worker": "INSERT SELECT UPDATE(is_late last_event_at)"},
-    "alert_violation": {"app": "SELECT", "worker": "INSERT SELECT"},
-    "api_token": {"gate": "INSERT SELECT UPDATE(revoked_at)"},
-    "audit_checkpoint": CLOSED,
-    "audit_entry": CLOSED,
-    "audit_position": CLOSED,
-    "case_member": {"app": "SELECT", "gate": "SELECT(account_no joined_at left_at) UPDATE(left_at)"},
-    "condition": {"app": "SELECT", "worker": "SELECT"},
-    "device": {"gate": "SELECT(device_id revoked_at subject_no token_hash)"},
-    "division": {"app": "SELECT"},
-    "engine_layout": {"worker": "INSERT SELECT UPDATE(layout)"},
-    "engine_state": {"worker": "DELETE INSERT SELECT"},
-    "episode": {"app": "SELECT", "worker": "INSERT SELECT UPDATE"},
-    "fix": {
-        "gate": "INSERT(accuracy_m altitude_m battery_percent cell datum device_id fix_key fixed_at flags"
-        " is_accuracy_assumed is_mock latitude longitude raw_latitude raw_longitude received_at sent_at shard source"
-        " speed_mps subject_no)",
-        "worker": "SELECT",
-    },
-    "fix_flag": {"worker": "DELETE INSERT SELECT UPDATE(flags)"},
-    "fix_seq": {"gate": "USAGE"},
-    "fix_set_aside": {"worker": "INSERT SELECT"},
-    "fix_written": {"gate": "INSERT(newest oldest)", "worker": "DELETE SELECT"},
-    "login_failure": {"gate": "DELETE INSERT SELECT UPDATE(blocked_until failures last_at)"},
-    "notification": {
-        "app": "SELECT",
-        "worker": "INSERT SELECT UPDATE(attempt due_at last_error provider provider_reference sent_at state)",
-    },
-    "order_in_force": {"gate": "SELECT(in_force_from in_force_to subject_no)", "worker": "SELECT"},
-    "personal_key": {"worker": "SELECT"},
-    "recipient": {
-        "app": "SELECT",
-        "worker": "SELECT(is_blocked key_id phone rank recipient_id role subject_no)",
-    },
-    "reevaluation": {"worker": "DELETE INSERT SELECT"},
-    "retention_run": {"worker": "SELECT"},
-    "rule_version": {"worker": "SELECT"},
-    "shard": {
-        "gate": "SELECT(lease_until)",
-        "worker": "SELECT UPDATE(after_seq after_xid fence lease_owner lease_until seen target)",
-    },
-    "site": {"app": "SELECT"},
-    "subject": {
-        "app": "SELECT",
-        "gate": "SELECT(shard subject_no)",
-        "worker": "SELECT(alias birth_date key_id shard subject_id subject_no)",
-    },
-    "subject_jurisdiction": {"app": "SELECT"},
-    "supervision_order": {"app": "SELECT", "worker": "SELECT"},
-    "venue": {"app": "SELECT"},
-    "venue_incident": {"app": "SELECT"},
-    "violation": {"app": "SELECT", "worker": "INSERT SELECT(violation_id)"},
-    "worker": {"worker": "DELETE INSERT SELECT UPDATE"},
-    "zone": {"worker": "SELECT"},
-    "zone_in_force": {"worker": "SELECT"},
-}
-"""Table, view or sequence → role (``hulan_…``) → what it may do. What is not here is closed, and must be said to be."""
-
-EXECUTABLE = {
-    "audit_append": set(),
-    "audit_heads": {"worker"},
-    "audit_last_checkpoint": {"worker"},
-    "audit_link": set(),
-    "audit_note": {"app", "gate", "worker"},
-    "audit_rows": {"public"},  # a trigger's function: nobody can call it
-    "audit_save_checkpoint": {"worker"},
-    "current_account_has": {"app"},
-    "current_account_no": {"app"},
-    "drop_fix_week": {"worker"},
-    "make_fix_week": {"gate", "worker"},
-    "visible_subjects": {"app"},
-}
-"""Function that runs with its owner's rights → who may call it."""
 
 _GRANTS = """
 WITH relation AS (
@@ -196,16 +110,19 @@ def test_no_login_owns_bypasses_or_becomes_more(engine: Engine) -> None:
                (SELECT count(*) FROM pg_shdepend d WHERE d.refobjid = r.oid AND d.deptype = 'o') AS owned,
                array(SELECT o.rolname::text FROM pg_roles o WHERE o.oid <> r.oid
                      AND pg_has_role(r.oid, o.oid, 'MEMBER') ORDER BY 1) AS becomes
-        FROM pg_roles r WHERE r.rolname IN ('hulan_app', 'hulan_gate', 'hulan_worker', 'hulan_web', 'hulan_service')
+        FROM pg_roles r WHERE r.rolname IN ('hulan_app', 'hulan_gate', 'hulan_worker', 'hulan_web', 'hulan_service',
+            'hulan_keeper', 'hulan_shredder')
     """
     with engine.connect() as connection:
         found = {row.rolname: row for row in connection.execute(text(query))}
     assert {name: row.becomes for name, row in found.items()} == {
         "hulan_app": [],
-        "hulan_gate": ["hulan_app"],
-        "hulan_worker": [],
-        "hulan_web": ["hulan_app", "hulan_gate"],
-        "hulan_service": ["hulan_worker"],
+        "hulan_gate": ["hulan_app", "hulan_keeper"],
+        "hulan_worker": ["hulan_shredder"],
+        "hulan_web": ["hulan_app", "hulan_gate", "hulan_keeper"],
+        "hulan_service": ["hulan_shredder", "hulan_worker"],
+        "hulan_keeper": [],
+        "hulan_shredder": [],
     }
     assert not any(row.mighty or row.owned for row in found.values())
     assert {name for name, row in found.items() if row.rolcanlogin} == {"hulan_web", "hulan_service"}

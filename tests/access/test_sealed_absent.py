@@ -24,9 +24,9 @@ from api.access.caller import APPLICATION_ROLE, as_account
 from api.access.policy import policies_of
 from api.access.roles import AccountRole
 from api.app import create_app
-from api.cases import subject_id_for
-from api.cli.main import app as command_line
+from api.cli.whole import app as command_line
 from api.clock import FixedClock
+from api.ids import subject_id_for
 from api.personal.fields import SEALED_TABLES, open_field
 from api.personal.masking import masked_address, masked_id_number, masked_phone
 from tests.access.people import Browser, Official, a_browser, another, official_in

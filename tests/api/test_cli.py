@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from api.cli.main import app
+from api.cli.whole import app
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, KEYRING_PATH, a_fix, a_person, a_visit, a_worker, log_fixes
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from api.cli.main import app
+from api.cli.whole import app
 from api.fsck import Checked, check
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.policy import PresencePolicy

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli.main import app
+from api.cli.whole import app
 from api.files.tracks import read_tracks
 from api.files.zones import read_zones
 from api.quality import SWEPT, Setup, trade_off, trade_off_steps

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from api.cases import CaseIn, register_case, subject_id_for
-from api.cli.main import app
-from api.ids import shard_of
+from api.cases import CaseIn, register_case
+from api.cli.whole import app
+from api.ids import shard_of, subject_id_for
 from api.inbox import Sender
 from api.subject_view import WORDS
 from tests.api.test_cli import hulan

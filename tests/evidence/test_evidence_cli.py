@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
 from api.audit_verify import verify
-from api.cli.main import app
+from api.cli.whole import app
 from tests.api.test_cli import hulan
 from tests.evidence.scene import an_alert, changed, members_of, text_of_pdf
 

@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from api.cli.main import app
+from api.cli.whole import app
+from api.logins import Login
 from api.personal.keyring import Keyring
+from tests.api.live_server import url_as
 from tests.golden_files import assert_golden
 from tests.personal.scene import a_case, contacts, phone_of, rows_by_key
 
@@ -87,14 +89,17 @@ def test_keys_from_the_first_to_the_destruction_of_the_old_one(office: Office, e
     assert_golden("keys.txt", shown("".join(words), office.folder))
 
 
-def test_a_worker_without_the_right_keyring_says_which_key_is_missing(office: Office, tmp_path: Path) -> None:
+def test_a_worker_without_the_right_keyring_says_which_key_is_missing(
+    office: Office, database_url: str, tmp_path: Path
+) -> None:
     office.run("keys", "new")
     import_cases(office, 1)
     (key,) = Keyring(office.keyring_path).keys
     other = Office(tmp_path / "other", "")
     other.folder.mkdir()
     office.run("keys", "new", HULAN_KEYRING=str(other.keyring_path))
-    done = office.run_apart("worker", HULAN_KEYRING=str(other.keyring_path))
+    worker_url = url_as(database_url, Login.WORKER)
+    done = office.run_apart("worker", HULAN_KEYRING=str(other.keyring_path), HULAN_WORKER_DATABASE_URL=worker_url)
     assert done.returncode == 1
     assert key.key_id in done.stderr
     assert key.secret.hex()[:8] not in done.stderr

@@ -158,8 +158,18 @@ VISIBLE = {
 VIEWS = ("zone_in_force", "order_in_force")
 """Seen with the rights of whoever asks, so that they show no more than the tables beneath them."""
 
-TIMES_OF_ORDERS = "subject_no, order_id, version, order_no, valid_from, valid_to, effective_from, superseded_at"
-"""What the view of orders in force is made of, for the intake, which asks whether a fix may be taken."""
+TIMES = """
+-- With its owner's rights: the intake asks whether a fix may be taken, and sees nothing else of an order.
+-- Written out: a view that is seen with the caller's rights keeps asking for them inside another view.
+CREATE VIEW order_times AS
+SELECT subject_no, greatest(valid_from, effective_from) AS in_force_from,
+       least(valid_to, coalesce(min(effective_from) OVER (PARTITION BY subject_no, order_id ORDER BY version
+                                                          ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
+                                superseded_at)) AS in_force_to
+FROM supervision_order;
+GRANT SELECT ON order_times TO hulan_gate;
+REVOKE ALL ON order_in_force FROM hulan_gate;
+"""
 
 CURSORS = "shard, seen, target, after_xid, after_seq"
 """How far the log was read: no data of anybody."""
@@ -181,8 +191,7 @@ def upgrade() -> None:
         op.execute(f"ALTER VIEW {view} SET (security_invoker = true)")
         op.execute(f"GRANT SELECT ON {view} TO hulan_app")
     op.execute("CREATE POLICY every_row_for_hulan_worker ON zone TO hulan_worker USING (true)")
-    op.execute(f"GRANT SELECT ({TIMES_OF_ORDERS}) ON supervision_order TO hulan_gate")
-    op.execute("CREATE POLICY every_row_for_hulan_gate ON supervision_order FOR SELECT TO hulan_gate USING (true)")
+    op.execute(TIMES)
     op.execute(f"GRANT SELECT ({CURSORS}) ON shard TO hulan_app")
     op.execute("UPDATE look_rule SET kinds = '{export,evidence}' WHERE kinds = '{export}' AND more_rows_than = 25")
     for table in ("export_limit", "export_run"):
@@ -193,8 +202,8 @@ def downgrade() -> None:
     """Remove them; what left is no longer on record outside the audit."""
     op.execute("UPDATE look_rule SET kinds = '{export}' WHERE kinds = '{export,evidence}' AND more_rows_than = 25")
     op.execute(f"REVOKE SELECT ({CURSORS}) ON shard FROM hulan_app")
-    op.execute("DROP POLICY every_row_for_hulan_gate ON supervision_order")
-    op.execute(f"REVOKE SELECT ({TIMES_OF_ORDERS}) ON supervision_order FROM hulan_gate")
+    op.execute("DROP VIEW order_times")
+    op.execute("GRANT SELECT (subject_no, in_force_from, in_force_to) ON order_in_force TO hulan_gate")
     op.execute("DROP POLICY every_row_for_hulan_worker ON zone")
     for view in VIEWS:
         op.execute(f"REVOKE ALL ON {view} FROM hulan_app")

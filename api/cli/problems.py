@@ -1,0 +1,20 @@
+"""Errors that whoever types a command can mend: shown in plain words, without a trace."""
+
+from pydantic import ValidationError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from api.cluster_place import ClusterError
+from api.files.errors import FileError
+from api.leases import RestoredDatabaseError
+from api.personal.keyring import KeyringError
+from api.session import NotReadyError
+from venues.mapping import MappingError
+
+FORESEEABLE = (
+    ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
+    DBAPIError,
+)  # fmt: skip
+"""Of settings, the database and the keys."""
+
+PROBLEMS = (*FORESEEABLE, FileError, MappingError, LookupError, ValueError)
+"""And of what was typed or read from files."""

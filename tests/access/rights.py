@@ -1,0 +1,251 @@
+"""What each database role may do with each table, view, sequence and function; compared with the catalogue."""
+
+CLOSED: dict[str, str] = {}
+
+EXPECTED: dict[str, dict[str, str]] = {
+    "account": {
+        "app": "SELECT(account_id account_no created_at disabled_at display_name division_no"
+        " expires_at kind login_name staff_number totp_confirmed_at)",
+        "gate": "SELECT(account_id account_no disabled_at expires_at kind login_name"
+        " password_expires_at password_hash totp_confirmed_at totp_last_step totp_secret)"
+        " UPDATE(disabled_at password_expires_at password_hash totp_confirmed_at totp_last_step"
+        " totp_secret)",
+    },
+    "account_identity": {
+        "gate": "SELECT",
+    },
+    "account_role": {
+        "app": "SELECT",
+        "gate": "SELECT(account_no role)",
+    },
+    "account_session": {
+        "gate": "INSERT SELECT UPDATE(revoked_at seen_at)",
+    },
+    "alembic_version": {
+        "gate": "SELECT",
+        "worker": "SELECT",
+    },
+    "alert": {
+        "app": "SELECT",
+        "keeper": "SELECT(alert_id state subject_no) UPDATE(closed_reason state)",
+        "shredder": "DELETE SELECT(alert_id subject_no)",
+        "worker": "INSERT SELECT UPDATE(is_late last_event_at)",
+    },
+    "alert_violation": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(alert_id)",
+        "worker": "INSERT SELECT",
+    },
+    "api_token": {
+        "gate": "INSERT SELECT UPDATE(revoked_at)",
+    },
+    "audit_checkpoint": CLOSED,
+    "audit_entry": {
+        "app": "SELECT(actor at detail kind position purpose request_id row_key subject_no table_name)",
+    },
+    "audit_position": CLOSED,
+    "case_member": {
+        "app": "SELECT",
+        "gate": "SELECT(account_no joined_at left_at) UPDATE(left_at)",
+    },
+    "condition": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(order_no zone_id)",
+        "worker": "SELECT",
+    },
+    "device": {
+        "gate": "SELECT(device_id revoked_at subject_no token_hash)",
+        "keeper": "SELECT(revoked_at subject_no) UPDATE(revoked_at)",
+        "shredder": "DELETE SELECT(subject_no)",
+    },
+    "division": {
+        "app": "SELECT",
+    },
+    "engine_layout": {
+        "shredder": "INSERT SELECT UPDATE(layout)",
+        "worker": "INSERT SELECT UPDATE(layout)",
+    },
+    "engine_state": {
+        "shredder": "DELETE INSERT SELECT",
+        "worker": "DELETE INSERT SELECT",
+    },
+    "episode": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT UPDATE",
+    },
+    "export_limit": CLOSED,
+    "export_run": {
+        "app": "SELECT",
+    },
+    "fix": {
+        "app": "SELECT",
+        "gate": "INSERT(accuracy_m altitude_m battery_percent cell datum device_id fix_key fixed_at"
+        " flags is_accuracy_assumed is_mock latitude longitude raw_latitude raw_longitude"
+        " received_at sent_at shard source speed_mps subject_no)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT",
+    },
+    "fix_flag": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "DELETE INSERT SELECT UPDATE(flags)",
+    },
+    "fix_seq": {
+        "gate": "USAGE",
+    },
+    "fix_set_aside": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
+    },
+    "fix_written": {
+        "gate": "INSERT(newest oldest)",
+        "worker": "DELETE SELECT",
+    },
+    "login_failure": {
+        "gate": "DELETE INSERT SELECT UPDATE(blocked_until failures last_at)",
+    },
+    "look": {
+        "app": "SELECT",
+    },
+    "look_rule": CLOSED,
+    "notice": {
+        "app": "SELECT",
+    },
+    "notification": {
+        "app": "SELECT",
+        "keeper": "SELECT(alert_id state) UPDATE(last_error state)",
+        "shredder": "DELETE SELECT(alert_id)",
+        "worker": "INSERT SELECT UPDATE(attempt due_at last_error provider provider_reference sent_at state)",
+    },
+    "oidc_state": {
+        "gate": "DELETE INSERT SELECT",
+    },
+    "open_subject": {
+        "gate": "SELECT(shard subject_no)",
+        "worker": "SELECT",
+    },
+    "order_in_force": {"app": "SELECT", "worker": "SELECT"},
+    "order_times": {"gate": "SELECT"},
+    "personal_key": {
+        "keeper": "INSERT SELECT UPDATE(is_current)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT",
+    },
+    "recipient": {
+        "app": "SELECT",
+        "keeper": "SELECT(key_id name phone recipient_id subject_no) UPDATE(is_blocked key_id name phone phone_index)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT(is_blocked key_id phone rank recipient_id role subject_no)",
+    },
+    "record_sealing": {
+        "keeper": "INSERT SELECT",
+        "shredder": "INSERT SELECT",
+    },
+    "reevaluation": {
+        "keeper": "INSERT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "DELETE INSERT SELECT",
+    },
+    "retention_run": {
+        "worker": "SELECT",
+    },
+    "rule_version": {
+        "keeper": "SELECT UPDATE",
+        "shredder": "SELECT UPDATE",
+        "worker": "SELECT",
+    },
+    "shard": {
+        "app": "SELECT(after_seq after_xid seen shard target)",
+        "gate": "SELECT(lease_until)",
+        "keeper": "SELECT(fence shard) UPDATE(fence)",
+        "shredder": "SELECT UPDATE(fence lease_owner lease_until)",
+        "worker": "SELECT UPDATE(after_seq after_xid fence lease_owner lease_until seen target)",
+    },
+    "site": {
+        "app": "SELECT",
+    },
+    "subject": {
+        "app": "SELECT",
+        "gate": "SELECT(sealed_at shard subject_no)",
+        "keeper": "SELECT(address id_number key_id name sealed_at shard subject_id subject_no)"
+        " UPDATE(address id_number id_number_index key_id name sealed_at sealing_ground)",
+        "shredder": "SELECT(shard subject_no) UPDATE(address alias birth_date id_number key_id name)",
+        "worker": "SELECT(alias birth_date key_id shard subject_id subject_no)",
+    },
+    "subject_jurisdiction": {
+        "app": "SELECT",
+    },
+    "supervision_order": {
+        "app": "SELECT",
+        "keeper": "SELECT(order_id subject_no superseded_at valid_to) UPDATE(superseded_at)",
+        "shredder": "DELETE SELECT(order_id order_no subject_no)",
+        "worker": "SELECT",
+    },
+    "unsealing_request": {
+        "keeper": "INSERT SELECT UPDATE(decided_at decided_by is_approved unsealed_until)",
+        "shredder": "SELECT(subject_no unsealed_until)",
+    },
+    "venue": {
+        "app": "SELECT",
+    },
+    "venue_incident": {
+        "app": "SELECT",
+    },
+    "violation": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT(violation_id)",
+    },
+    "worker": {
+        "worker": "DELETE INSERT SELECT UPDATE",
+    },
+    "zone": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(source zone_id)",
+        "worker": "SELECT",
+    },
+    "zone_in_force": {
+        "app": "SELECT",
+        "worker": "SELECT",
+    },
+}
+"""Table, view or sequence → role (``hulan_…``) → what it may do. What is not here is closed, and must be said to be."""
+
+EXECUTABLE: dict[str, set[str]] = {
+    "accounts_led": {"app"},
+    "ask_look": {"app"},
+    "audit_append": set(),
+    "audit_heads": {"worker"},
+    "audit_last_checkpoint": {"worker"},
+    "audit_link": set(),
+    "audit_note": {"app", "gate", "keeper", "shredder", "worker"},
+    "audit_own_entry": {"app"},
+    "audit_rows": set(),
+    "audit_save_checkpoint": {"worker"},
+    "close_alert_of_sealed": set(),
+    "current_account_has": {"app", "keeper"},
+    "current_account_no": {"app", "keeper"},
+    "decide_look": {"app"},
+    "drop_fix_week": {"worker"},
+    "evidence_span": {"app"},
+    "export_rows_left": {"app"},
+    "hidden_subjects": {"app"},
+    "look_needs_approval": set(),
+    "make_fix_week": {"gate", "worker"},
+    "open_looks": {"app"},
+    "open_spans": {"app"},
+    "people_of_looks": {"app"},
+    "record_export": {"app"},
+    "review_notice": {"app"},
+    "sealed_subjects": {"shredder"},
+    "stop_notification_of_sealed": set(),
+    "subject_within_jurisdiction": {"app"},
+    "subjects_of_account": {"keeper"},
+    "subjects_of_divisions": set(),
+    "subjects_of_jurisdiction": set(),
+    "visible_subjects": {"app"},
+    "visible_zones": {"app"},
+}
+"""Function that runs with its owner's rights → who may call it."""
