@@ -60,7 +60,7 @@ OF_PLACES = ("division", "venue", "site", "venue_incident")
 CLOSED = (
     "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "device",
     "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
-    "open_subject", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
+    "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
     "unsealing_request", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
