@@ -62,7 +62,6 @@ CLEAR = (NAME, ID_NUMBER, ADDRESS, GUARDIAN, PHONE)
 STRANGER = "不存在的编号"
 NOBODY = UUID(int=7)
 WORDS = "合成查阅理由：家属报警求助"
-PLACE_OF_FIX = f"{BAR_LONGITUDE}"[:7]
 
 SHOWS_PEOPLE = {
     "explain", "fsck", "audit show", "audit verify", "device reissue", "device revoke", "team join", "team leave",
@@ -132,13 +131,15 @@ class Place:
     alert_id: UUID
     ids: tuple[str, ...]
     """Whatever of the person has an id of its own."""
+    longitude: str
+    """Of a fix, on the way to the bar."""
     looks: Mapping[str, UUID]
     """The member's open looks at the person, by kind, one of them by broken glass."""
 
     @property
     def needles(self) -> tuple[str, ...]:
         looks = tuple(map(str, self.looks.values()))
-        return (str(self.office.person.subject_id), *SHOWN, *CLEAR, WORDS, PLACE_OF_FIX, *looks)
+        return (str(self.office.person.subject_id), *SHOWN, *CLEAR, WORDS, self.longitude, *looks)
 
 
 ROLES = {
@@ -161,6 +162,8 @@ def place(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Place]:
             {"no": office.person.subject_no},
         ).scalar_one()
         ids = tuple(ids_of(connection, office.person.subject_no))
+        query = text("SELECT max(longitude) FROM fix WHERE subject_no = :no")
+        longitude = str(connection.execute(query, {"no": office.person.subject_no}).scalar_one())
     register_venue(tmp_path, database_url)
     looks = looks_at(engine, office, officials)
     with a_browser(database_url, packing=PACKING) as first:
@@ -170,6 +173,7 @@ def place(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Place]:
         yield Place(
             engine=engine, database_url=database_url, folder=tmp_path, office=office, browsers=browsers,
             officials=officials, alert_id=alert_id, ids=ids, looks=looks,
+            longitude=longitude,
         )  # fmt: skip
 
 
@@ -222,9 +226,8 @@ def search(place: Place) -> dict[str, str]:
     """Everything there is to be read, by where; of the log what was given to it, before anything is withheld."""
     gateway = FakeGateway()
     with structlog.testing.capture_logs() as lines:
-        found = (
-            dict(under_looks(place)) | dict(over_http(place)) | dict(on_the_command_line(place)) | dict(in_sql(place))
-        )
+        found = dict(under_looks(place)) | dict(over_http(place))
+        found |= dict(on_the_command_line(place)) | dict(in_sql(place))
         a_worker(place.engine, gateway, keyring=KEYRING).drain()
     return found | {"gateway": str(gateway.sent), "log": str(lines)}
 
