@@ -209,9 +209,14 @@ def another_token(scene: Scene) -> str:
 def another_look(scene: Scene, kind: SightKind = SightKind.TRACK, *, is_approved: bool = False) -> UUID:
     """The id of a look at a case elsewhere, asked for by the only leader who could decide it."""
     case, asker = scene.cases["elsewhere none"], scene.accounts["leader of elsewhere"]
-    span = {} if kind is SightKind.PERSON else {"from_at": EVENING - timedelta(days=3), "to_at": NOW}
+    has_span = kind is not SightKind.PERSON
     with as_account(scene.engine, asker.account_id) as connection:
-        wish = LookWish(kind=kind, purpose_code=Purpose.REVIEW_ALERT, **span)
+        wish = LookWish(
+            kind=kind,
+            purpose_code=Purpose.REVIEW_ALERT,
+            from_at=EVENING - timedelta(days=3) if has_span else None,
+            to_at=NOW if has_span else None,
+        )
         look_id = ask_look(connection, wish, subject_no=case.person.subject_no).look_id
     if is_approved:
         with scene.engine.begin() as connection:

@@ -179,14 +179,17 @@ def place(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Place]:
 
 def looks_at(engine: Engine, office: Office, officials: Mapping[str, Official]) -> dict[str, UUID]:
     """Looks of each kind that the member asked for and the leader approved, and one by broken glass."""
-    span = {"from_at": EVENING - timedelta(days=3), "to_at": EVENING + timedelta(hours=3)}
-    wanted = {kind: {} if kind is SightKind.PERSON else span for kind in SightKind} | {"broken": span}
     looks = {}
-    for name, times in wanted.items():
+    for name in (*SightKind, "broken"):
+        has_span = name is not SightKind.PERSON
         wish = LookWish(
-            kind=SightKind.TRACK if name == "broken" else SightKind(name), purpose_code=Purpose.EMERGENCY,
-            purpose=WORDS, is_break_glass=name == "broken", **times,
-        )  # fmt: skip
+            kind=SightKind.TRACK if name == "broken" else SightKind(name),
+            purpose_code=Purpose.EMERGENCY,
+            purpose=WORDS,
+            is_break_glass=name == "broken",
+            from_at=EVENING - timedelta(days=3) if has_span else None,
+            to_at=EVENING + timedelta(hours=3) if has_span else None,
+        )
         with as_account(engine, officials["member"].account_id) as connection:
             look = ask_look(connection, wish, subject_no=office.person.subject_no)
         if look.is_waiting:
