@@ -42,7 +42,8 @@ OF_PLACES = ("division", "venue", "site", "venue_incident")
 CLOSED = (
     "account_session", "alembic_version", "api_token", "audit_checkpoint", "device", "engine_layout",
     "engine_state", "fix_written", "login_failure", "look_rule", "order_in_force",
-    "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "worker", "zone", "zone_in_force",
+    "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "thinning_run", "worker", "zone",
+    "zone_in_force",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
 
