@@ -21,14 +21,13 @@ GRANT SELECT ON thinning_run TO hulan_worker;
 # Silence is that of tracking.policy (1800 s), the seven days are those of api.histories; 12 hours are more than the
 # filter remembers of somebody who never moves; 3878 are the flags of fixes that decide nothing (tracking.quality).
 FIXES = """
-CREATE FUNCTION fixes_to_thin(name text, minutes integer) RETURNS SETOF tid
+CREATE FUNCTION week_to_thin(name text, minutes integer) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     week timestamptz;
-    bucket interval := make_interval(mins => minutes);
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class ON oid = inhrelid
-                   WHERE inhparent = 'public.fix'::regclass AND relname = name) THEN
+    IF name IS NULL OR NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class ON oid = inhrelid
+                                   WHERE inhparent = 'public.fix'::regclass AND relname = name) THEN
         RAISE EXCEPTION '% is no week of the log', name;
     END IF;
     -- More than half a silence, and a thinned track would look silent where it was not.
@@ -39,6 +38,14 @@ BEGIN
     IF week + interval '7 days' > now() - interval '30 days' THEN
         RAISE EXCEPTION '% stays whole: weeks are thinned when they are 30 days old', name;
     END IF;
+    RETURN week;
+END $$;
+
+CREATE FUNCTION fixes_to_thin(name text, minutes integer) RETURNS SETOF tid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    week timestamptz := week_to_thin(name, minutes);
+BEGIN
     RETURN QUERY EXECUTE format($query$
         WITH finding AS (
             SELECT v.subject_no, least(v.started_at, e.started_at) AS started_at,
@@ -84,7 +91,7 @@ BEGIN
             AND r.fixed_at < r.last_decided_at - interval '12 hours'
             AND NOT EXISTS (SELECT FROM proving p WHERE p.subject_no = r.subject_no
                             AND r.fixed_at BETWEEN p.from_at AND p.to_at)
-    $query$, name) USING week, bucket;
+    $query$, name) USING week, make_interval(mins => minutes);
 END $$;
 COMMENT ON FUNCTION fixes_to_thin(text, integer) IS
     'Stays: the first sure fix of each so many minutes, both ends of each longer gap, the last 12 hours of each '
@@ -94,7 +101,7 @@ COMMENT ON FUNCTION fixes_to_thin(text, integer) IS
 CREATE FUNCTION thin_fix_week(name text, minutes integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    week timestamptz;
+    week timestamptz := week_to_thin(name, minutes);
     removed bigint;
     kept bigint;
 BEGIN
@@ -113,14 +120,14 @@ BEGIN
         )
         SELECT count(*) FROM gone', name) USING name, minutes INTO removed;
     EXECUTE format('SELECT count(*) FROM public.%I', name) INTO kept;
-    week := to_timestamp(right(name, 8), 'YYYYMMDD');
     INSERT INTO thinning_run AS r (partition_name, from_at, to_at, minutes, removed_count, kept_count)
     VALUES (name, week, week + interval '7 days', minutes, removed, kept)
     ON CONFLICT (partition_name) DO UPDATE SET thinned_at = now(), minutes = excluded.minutes,
         removed_count = r.removed_count + excluded.removed_count, kept_count = excluded.kept_count;
     RETURN removed;
 END $$;
-REVOKE ALL ON FUNCTION fixes_to_thin(text, integer), thin_fix_week(text, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION week_to_thin(text, integer), fixes_to_thin(text, integer), thin_fix_week(text, integer)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION thin_fix_week(text, integer) TO hulan_worker;
 """
 
@@ -136,4 +143,5 @@ def downgrade() -> None:
     """What was thinned stays thin; that it was is no longer on record outside the audit."""
     op.execute("DROP FUNCTION thin_fix_week(text, integer)")
     op.execute("DROP FUNCTION fixes_to_thin(text, integer)")
+    op.execute("DROP FUNCTION week_to_thin(text, integer)")
     op.execute("DROP TABLE thinning_run")
