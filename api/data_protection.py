@@ -45,7 +45,11 @@ class Basis(StrEnum):
 class Retention(StrEnum):
     """When it goes."""
 
-    WEEKS = "满 `HULAN_KEEP_DAYS` 天后按周整体删除；未设置则不删 / whole weeks after `HULAN_KEEP_DAYS`; unset: kept"
+    WEEKS = (
+        "满 `HULAN_THIN_AFTER_DAYS` 天后抽稀（证据除外），满 `HULAN_KEEP_DAYS` 天后按周整体删除；未设置则不删"
+        " / thinned after `HULAN_THIN_AFTER_DAYS` but for evidence, whole weeks dropped after `HULAN_KEEP_DAYS`;"
+        " unset: kept"
+    )
     CASE = "随案件保存 / with the case"
     ENGINE = "随时被新状态替换 / replaced as work goes on"
     ACCOUNT = "随账号保存，停用后仍留作记录 / with the account, and after it as a record"

@@ -113,6 +113,10 @@ TRACKS = (
         "retention_run", "删除的记录 what was dropped and when", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
         _clear(AUDIT, "dropped_at partition_name from_at to_at fix_count keep_days"),
     ),
+    _table(
+        "thinning_run", "抽稀的记录 what was thinned and when", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(AUDIT, "thinned_at partition_name from_at to_at minutes removed_count kept_count"),
+    ),
 )  # fmt: skip
 
 FINDINGS = (

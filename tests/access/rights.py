@@ -186,6 +186,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(order_id order_no subject_no)",
         "worker": "SELECT",
     },
+    "thinning_run": {
+        "worker": "SELECT",
+    },
     "unsealing_request": {
         "keeper": "INSERT SELECT UPDATE(decided_at decided_by is_approved unsealed_until)",
         "shredder": "SELECT(subject_no unsealed_until)",
@@ -250,6 +253,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "subjects_of_account": {"keeper"},
     "subjects_of_divisions": set(),
     "subjects_of_jurisdiction": set(),
+    "thin_fix_week": {"worker"},
     "visible_subjects": {"app"},
     "visible_zones": {"app"},
     "withheld_from_audit": {"app"},

@@ -59,7 +59,7 @@ CLOSED = (
     "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "device",
     "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
     "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
-    "unsealing_request", "worker",
+    "thinning_run", "unsealing_request", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
 
