@@ -180,7 +180,7 @@ def test_retention_lists_before_it_drops(tmp_path: Path, database_url: str, engi
 def test_retention_lists_before_it_thins(tmp_path: Path, database_url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         person = a_person(connection)
-    log_fixes(engine, person, [a_fix(minutes=minute, east_m=500) for minute in range(0, 1000)])
+    log_fixes(engine, person, [a_fix(minutes=minute, east_m=500) for minute in range(1000)])
     a_worker(engine).drain()
     thin = ("retention", "--thin-after-days", "60", "--thin-minutes", "5")
     listed = hulan(*thin, "--dry-run", data_dir=tmp_path, database_url=database_url)
