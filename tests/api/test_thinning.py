@@ -222,7 +222,10 @@ def test_explanation_and_evidence_are_the_same_bytes(
 ) -> None:
     moved = timedelta(days=moved_days)
     track = [*away(starts_at, 0, 4.0), *map(ago, a_visit()), *away(40, 3 * DAY, 4.0)]
-    track = [replace(fix, fixed_at=fix.fixed_at + moved, received_at=fix.received_at + moved) for fix in track]
+    track = [
+        replace(fix, fixed_at=fix.fixed_at + moved, received_at=(fix.received_at or fix.fixed_at) + moved)
+        for fix in track
+    ]
     log_fixes(engine, person, track)
     a_worker(engine).drain()
     before = told(engine)
