@@ -299,6 +299,25 @@ def test_a_stay_over_the_end_of_a_thinned_week_is_not_told_twice(engine: Engine,
     assert_clean(engine)
 
 
+def test_nothing_new_is_said_of_a_thinned_week(engine: Engine, person: Person) -> None:
+    """A place where somebody had been is drawn as a bar afterwards, from before; they never fell silent since."""
+    monday = partition_of(LONG_AGO).to_at
+    there = [ago(a_fix(minutes=minute, east_m=3_000)) for minute in np.arange(0.0, 120.0)]
+    log_fixes(engine, person, [*away(-100, 0), *there, *away(120, (monday - LONG_AGO) / MINUTE + 300, 2.0), *a_visit()])
+    worker = a_worker(engine)
+    worker.drain()
+    before = episodes(engine)
+    assert thin(engine, Thinning(after_days=62, minutes=10)) != {}
+    with engine.begin() as connection:
+        long_ago = EVENING - timedelta(days=900)
+        a_bar(connection, east_m=3_000, name="合成酒吧二", at=EVENING + timedelta(hours=8), valid_from=long_ago)
+    log_fixes(engine, person, [replace(a_fix(east_m=950), fixed_at=monday + 15.5 * MINUTE)])
+    worker.drain()
+    assert episodes(engine) == before
+    assert rows(engine, "SELECT count(*) FROM fix_set_aside") == [(0,)]
+    assert_clean(engine)
+
+
 def test_state_is_derived_again_for_whoever_was_last_seen_in_a_thinned_week(engine: Engine, person: Person) -> None:
     with engine.begin() as connection:
         other = a_person(connection, alias="小明", valid_from=EVENING - timedelta(days=900))
