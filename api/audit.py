@@ -19,8 +19,8 @@ SHORTEST_PURPOSE = 2
 
 AUDITED_TABLES = (
     "zone", "subject", "device", "supervision_order", "condition", "recipient", "violation", "alert",
-    "alert_violation", "notification", "fix_set_aside", "retention_run", "division", "account", "account_role",
-    "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
+    "alert_violation", "notification", "fix_set_aside", "retention_run", "thinning_run", "division", "account",
+    "account_role", "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
     "export_limit", "export_run", "account_identity", "record_sealing", "unsealing_request",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are

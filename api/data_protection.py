@@ -38,16 +38,22 @@ class Basis(StrEnum):
     TOLD = "决定书；未成年人网络保护条例34 / the order: who is to be told"
     MINORS = "未保法58；检察监督 / places that may not admit minors"
     ACCESS = "网安法21；等保三级；条例36 / who may look, and the record of it"
+    SEALING = "刑诉法286；人民检察院刑事诉讼规则482–486；预防未成年人犯罪法59 / sealed records, and who opened one"
     RUNNING = "为上述目的运行系统 / running the system for the purposes above"
 
 
 class Retention(StrEnum):
     """When it goes."""
 
-    WEEKS = "满 `HULAN_KEEP_DAYS` 天后按周整体删除；未设置则不删 / whole weeks after `HULAN_KEEP_DAYS`; unset: kept"
+    WEEKS = (
+        "满 `HULAN_THIN_AFTER_DAYS` 天后抽稀（证据除外），满 `HULAN_KEEP_DAYS` 天后按周整体删除；未设置则不删"
+        " / thinned after `HULAN_THIN_AFTER_DAYS` but for evidence, whole weeks dropped after `HULAN_KEEP_DAYS`;"
+        " unset: kept"
+    )
     CASE = "随案件保存 / with the case"
     ENGINE = "随时被新状态替换 / replaced as work goes on"
     ACCOUNT = "随账号保存，停用后仍留作记录 / with the account, and after it as a record"
+    STATES = "满 20 分钟后的下次单点登录时 / at the first single sign-on after 20 minutes"
     FAILURES = "48 小时 / 48 hours"
     AUDIT = "不删除；法定至少 6 个月 / never deleted; the law asks for 6 months at least"
     REGISTER = "到下次导入为止 / until the next import replaces it"
@@ -57,6 +63,8 @@ class Seen(StrEnum):
     """Whom the database shows it under the application's role (ADR 0016, ADR 0018)."""
 
     CASE = "本案人员 officers of the case"
+    FINDING = "本案人员，被警报涉及的 officers of the case, if a finding of theirs names it"
+    EXPORT = "本人；负责人看本区划本案的 oneself, and leaders of the division, of their cases"
     OWN = "本人；账号管理员 oneself; who keeps accounts"
     ALL = "所有账号 every account"
     LOOK = "本案人员，在说明目的的查阅时段内 officers of the case, within a look with a purpose"

@@ -19,10 +19,10 @@ from api.engine_state import ShardOf, Written, load_states, save_states, shards_
 from api.findings import save_episodes, save_violations
 from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
-from api.histories import BEGINNING, concatenated
+from api.histories import concatenated
 from api.leases import LeaseLostError, holds_leases
 from api.reevaluation import Findings, evaluate_surely, reevaluate, save_set_aside, set_aside
-from api.retention import dropped_until
+from api.retention import remains_of_log
 from api.rule_edits import DueWork, take_due_work
 from tracking.evaluate import end_lapsed
 from tracking.fix import FixBatch
@@ -161,19 +161,31 @@ def _evaluate(
     """What the batch gave with all that is to be judged again, and the shards of everyone in it."""
     shard_of = memory.shard_of.joined(drained.fixes.subject_no, drained.shard)
     findings = evaluate_surely(memory.states, _in_turn(drained, memory), books, policy)
+    newest: dict[int, int] = {}
     if memory.to_rebuild:
-        again = _to_evaluate_again(connection, drained, memory)
+        shards = sorted(memory.to_rebuild)
+        again, read = drained.fixes.take(np.isin(drained.shard, shards)), newest_read(connection, shards)
         findings = replace(findings, late=concatenated(findings.late, again))
-        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again))
+        newest = dict(zip(read.subject_no.tolist(), read.fixed_at.tolist(), strict=True))
+        log.info("state_rebuilt", shard_count=len(memory.to_rebuild), fix_count=len(again) + len(newest))
         known = shards_of_subjects(connection, sorted(memory.to_rebuild))
         shard_of = shard_of.joined(known.subject_no, known.shard)
-    if not (len(findings.late) or due.since):
+    if not (len(findings.late) or due.since or newest):
         return findings, shard_of
-    dropped = dropped_until(connection)
-    log_from = BEGINNING if dropped is None else to_microseconds(dropped)
-    findings, fixes = _without_dropped(findings, drained.fixes, log_from)
-    since = {number: max(instant, log_from) for number, instant in due.since.items()}
-    return reevaluate(connection, findings, since, fixes, books, policy, at=at, log_from=log_from), shard_of
+    remains = remains_of_log(connection)
+    findings, fixes = _without_too_late(findings, drained.fixes, remains.whole_from)
+    since = newest | _since_whole(due.since, memory.states, remains.whole_from)
+    return reevaluate(connection, findings, since, fixes, books, policy, at=at, remains=remains), shard_of
+
+
+def _since_whole(since: dict[int, int], states: PresenceStates, whole_from: int) -> dict[int, int]:
+    """Edits reach back no farther than the log is whole. Who was seen only before that, is not judged again."""
+    last = states.last_for(np.array(list(since), dtype=np.int64)).tolist()
+    return {
+        number: max(instant, whole_from)
+        for (number, instant), seen in zip(since.items(), last, strict=True)
+        if seen >= whole_from
+    }
 
 
 def _lapsed(
@@ -206,20 +218,20 @@ def _save(connection: Connection, findings: Findings, policy: AlertPolicy, *, at
     return _raise_alerts(connection, findings, policy)
 
 
-def _without_dropped(findings: Findings, fixes: FixBatch, log_from: int) -> tuple[Findings, FixBatch]:
-    """Late fixes of weeks that retention dropped are set aside: alone they would unsay what the whole said."""
-    is_dropped = findings.late.fixed_at < log_from
-    if not np.any(is_dropped):
+def _without_too_late(findings: Findings, fixes: FixBatch, whole_from: int) -> tuple[Findings, FixBatch]:
+    """Late fixes of weeks that retention dropped or thinned are set aside: they would unsay what the whole said."""
+    is_too_late = findings.late.fixed_at < whole_from
+    if not np.any(is_too_late):
         return findings, fixes
-    reason = "late by so much that the log of its time was dropped by retention"
-    aside = [set_aside(findings.late, int(row), reason) for row in np.flatnonzero(is_dropped)]
-    of_dropped = (fixes.fixed_at < log_from) & np.isin(fixes.subject_no, findings.late.subject_no[is_dropped])
+    reason = "late by so much that the log of its time was dropped or thinned by retention"
+    aside = [set_aside(findings.late, int(row), reason) for row in np.flatnonzero(is_too_late)]
+    of_those = (fixes.fixed_at < whole_from) & np.isin(fixes.subject_no, findings.late.subject_no[is_too_late])
     kept = replace(
         findings,
-        late=findings.late.take(np.flatnonzero(~is_dropped)),
+        late=findings.late.take(np.flatnonzero(~is_too_late)),
         set_aside=(*findings.set_aside, *aside),
     )
-    return kept, fixes.take(np.flatnonzero(~of_dropped))
+    return kept, fixes.take(np.flatnonzero(~of_those))
 
 
 def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
@@ -240,12 +252,6 @@ def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
 def _in_turn(drained: Drained, memory: Memory) -> FixBatch:
     """The fixes of the batch whose subjects' state is known."""
     return drained.fixes.take(~np.isin(drained.shard, sorted(memory.to_rebuild)))
-
-
-def _to_evaluate_again(connection: Connection, drained: Drained, memory: Memory) -> FixBatch:
-    """A fix of everyone in the shards to rebuild, as if it had come late, and all that the batch has of them."""
-    shards = sorted(memory.to_rebuild)
-    return concatenated(newest_read(connection, shards), drained.fixes.take(np.isin(drained.shard, shards)))
 
 
 def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy) -> tuple[int, int]:

@@ -15,17 +15,17 @@ from sqlalchemy import Connection, text
 
 from api.books import Books, load_books
 from api.engine_state import load_states
-from api.histories import BEGINNING, read_histories, stretch_starts
+from api.histories import BEGINNING, newest_evaluated, read_histories, stretch_starts
 from api.ids import SHARD_COUNT
 from api.reevaluation import evaluate_surely
-from api.retention import dropped_until
+from api.retention import Remains, remains_of_log
 from tracking.episode import Ending, Episode, Tier, Violation
 from tracking.evaluate import end_lapsed
 from tracking.fix import FixBatch
 from tracking.order import ConditionKind
 from tracking.policy import PresencePolicy
 from tracking.presence import OF_ONE_RUN, PRESENCE
-from tracking.presence_rows import episodes_of
+from tracking.presence_rows import episodes_of, to_instant
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 
@@ -82,11 +82,12 @@ def check(
     """Compare everything, or one subject, or the episodes that started within ``since`` ≤ t < ``until``, aware.
 
     ``connection`` must be in one REPEATABLE READ transaction. ``begin`` is told the fixes to come, ``progress`` each
-    part done. What retention dropped can be said no more: episodes of that time are not compared.
+    part done. What retention dropped or thinned can be said no more: episodes of that time are not compared.
     """
-    dropped = dropped_until(connection)
-    if dropped is not None:
-        since = dropped if since is None else max(since, dropped)
+    remains = remains_of_log(connection)
+    if remains.whole_from != BEGINNING:
+        whole_from = to_instant(remains.whole_from)
+        since = whole_from if since is None else max(since, whole_from)
     loaded = load_states(connection, range(SHARD_COUNT))
     states = loaded.states
     counts = _fix_counts(connection, subject_no)
@@ -95,7 +96,7 @@ def check(
     begin(sum(counts.values()))
     books = load_books(connection)
     for subjects in _parts({number: count for number, count in counts.items() if number not in waiting}):
-        part = _Part(connection=connection, books=books, policy=policy, now=now, subjects=subjects)
+        part = _Part(connection=connection, books=books, policy=policy, now=now, subjects=subjects, remains=remains)
         fixes = part.read(since)
         part.compare(fixes, states, checked, since=since, until=until)
         progress(sum(counts[number] for number in subjects))
@@ -153,11 +154,15 @@ class _Part:
     policy: PresencePolicy
     now: datetime
     subjects: Sequence[int]
+    remains: Remains
 
     def read(self, since: datetime | None) -> FixBatch:
         starts = dict.fromkeys(self.subjects, BEGINNING)
         if since is not None:
+            # Who was silent since then is read from the last silence before: their state is compared as well.
             late = dict.fromkeys(self.subjects, to_microseconds(since))
+            newest = newest_evaluated(self.connection, self.subjects)
+            late |= {number: min(late[number], fixed_at) for number, fixed_at in newest.items()}
             starts = stretch_starts(self.connection, late, silence_s=self.policy.silence_s)
         return read_histories(self.connection, starts)
 
@@ -200,7 +205,10 @@ class _Part:
         checked.differences += self._violations(compared, violations, steady)
         checked.differences += self._unattached(decided)
         if until is None:
-            checked.differences += list(_states(states.of(self._numbers()), found.states, self.subjects))
+            # Of whom every fix was dropped, nothing can be said.
+            known = states.last_for(self._numbers()) >= self.remains.begins_at
+            told = self._numbers()[known]
+            checked.differences += list(_states(states.of(told), found.states.of(told), told.tolist()))
 
     def _numbers(self) -> Any:
         return np.array(self.subjects, dtype=np.int64)

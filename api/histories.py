@@ -1,6 +1,6 @@
 """Stretches of the fix log of many subjects at once, as far as each shard's cursor has read."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -18,6 +18,9 @@ LOOK_BACK = (timedelta(hours=3), timedelta(days=1), timedelta(days=7))
 BEGINNING = to_microseconds(datetime.min.replace(tzinfo=UTC))
 """Microseconds: before every fix."""
 
+_NOT_SET_ASIDE = """NOT EXISTS (SELECT FROM fix_set_aside a WHERE a.subject_no = f.subject_no
+                      AND a.fixed_at = f.fixed_at AND a.fix_key = f.fix_key)"""
+
 _STARTS = text(f"""
 SELECT w.subject_no, (extract(epoch FROM max(g.fixed_at)) * 1000000)::bigint
 FROM unnest(CAST(:subject_nos AS bigint[]), CAST(:instants AS timestamptz[])) AS w (subject_no, late_at)
@@ -30,6 +33,15 @@ WHERE g.gap > :silence
 GROUP BY w.subject_no
 """)
 
+_NEWEST = text(f"""
+SELECT w.subject_no, (extract(epoch FROM n.fixed_at) * 1000000)::bigint
+FROM unnest(CAST(:subject_nos AS bigint[])) AS w (subject_no)
+CROSS JOIN LATERAL (
+    SELECT f.fixed_at FROM fix f JOIN shard s USING (shard)
+    WHERE f.subject_no = w.subject_no AND {WAS_READ} AND {_NOT_SET_ASIDE}
+    ORDER BY f.fixed_at DESC LIMIT 1) AS n
+""")
+
 # OFFSET 0: subject by subject, each by the key of the log; never all of the log beside all of the subjects.
 _READ = f"""
 SELECT n.* FROM unnest(%(subject_nos)s::bigint[], %(starts)s::timestamptz[]) AS w (subject_no, since)
@@ -37,8 +49,7 @@ CROSS JOIN LATERAL (
     SELECT {", ".join(f"f.{name}" for name in FIX_COLUMNS)}
     FROM fix f JOIN shard s USING (shard)
     WHERE f.subject_no = w.subject_no AND f.fixed_at >= w.since AND {WAS_READ}
-      AND NOT EXISTS (SELECT FROM fix_set_aside a WHERE a.subject_no = f.subject_no AND a.fixed_at = f.fixed_at
-                      AND a.fix_key = f.fix_key)
+      AND {_NOT_SET_ASIDE}
     OFFSET 0) AS n
 """
 
@@ -62,6 +73,11 @@ def stretch_starts(connection: Connection, late: Mapping[int, int], *, silence_s
         }
         starts |= {row[0]: row[1] for row in connection.execute(_STARTS, parameters)}
     return {subject_no: starts.get(subject_no, BEGINNING) for subject_no in late}
+
+
+def newest_evaluated(connection: Connection, subject_nos: Collection[int]) -> dict[int, int]:
+    """The time of the newest fix of each subject that was read and not set aside, microseconds; none of some."""
+    return {row[0]: row[1] for row in connection.execute(_NEWEST, {"subject_nos": list(subject_nos)})}
 
 
 def read_histories(connection: Connection, starts: Mapping[int, int]) -> FixBatch:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from api.books import Books
 from api.findings import supersede_episodes
 from api.fix_flags import forget_fix_flags
-from api.histories import BEGINNING, concatenated, read_histories, stretch_starts
+from api.histories import LOOK_BACK, concatenated, read_histories, stretch_starts
+from api.retention import Remains
 from geo.postgis import insert_columns
 from tracking.episode import Violation
 from tracking.evaluate import Evaluation, evaluate
@@ -26,6 +27,8 @@ from tracking.versions import NEVER
 
 MOST_TOGETHER = 2_000
 """Subjects read and evaluated again at once: more would need much memory and be no quicker."""
+
+_BACK = LOOK_BACK[-1] // timedelta(microseconds=1)
 
 
 class EvaluationFailedError(RuntimeError):
@@ -92,29 +95,50 @@ def reevaluate(
     policy: PresencePolicy,
     *,
     at: datetime,
-    log_from: int = BEGINNING,
+    remains: Remains,
 ) -> Findings:
     """Evaluate again, from their log, the subjects whose older fixes arrived late and those whose rules were edited.
 
     ``since``: where an edit reaches back to, microseconds by subject. ``drained``: the batch that gave ``findings``,
     not behind the cursor yet. A silence ends all presence, so the stretch between two silences that holds the instant
     can be evaluated anew and alone, and gives what in-order arrival under the rules as they are now would have given.
-    Many subjects are read and evaluated together. Episodes no longer found are superseded, not deleted. ``log_from``:
-    where the log begins, microseconds; what was found before stays as it is.
+    Many subjects are read and evaluated together. Episodes no longer found are superseded, not deleted. What was found
+    before the log is whole stays as it is; what is left of that time only tells where the subjects were when it ended.
     """
     oldest = _oldest(findings.late, drained, since)
     subjects = sorted(oldest)
     for group in (subjects[first : first + MOST_TOGETHER] for first in range(0, len(subjects), MOST_TOGETHER)):
-        starts = stretch_starts(connection, {number: oldest[number] for number in group}, silence_s=policy.silence_s)
-        starts = {number: max(start, log_from) for number, start in starts.items()}
+        found = stretch_starts(connection, {number: oldest[number] for number in group}, silence_s=policy.silence_s)
         fixes = drained.take(np.isin(drained.subject_no, np.array(group, dtype=np.int64)))
-        log = concatenated(read_histories(connection, starts), fixes)
+        read = {number: _read_from(start, oldest[number], remains) for number, start in found.items()}
+        log = concatenated(read_histories(connection, read), fixes)
         again = evaluate_surely(findings.states.without(np.array(group, dtype=np.int64)), log, books, policy)
+        starts = {number: max(start, remains.whole_from) for number, start in read.items()}
+        again = _since(again, starts)
         starts_at = {number: to_instant(start) for number, start in starts.items()}
         supersede_episodes(connection, starts_at, kept=again.presence_rows, at=at)
         forget_fix_flags(connection, starts_at)
         findings = _joined(_until(findings, starts), again)
     return findings
+
+
+def _read_from(start: int, oldest: int, remains: Remains) -> int:
+    """Where a stretch is read from: where the log is thin, no farther back than a silence is looked for."""
+    needed = min(oldest, remains.whole_from) - _BACK
+    return max(start, remains.begins_at, needed)
+
+
+def _since(findings: Findings, starts: Mapping[int, int]) -> Findings:
+    """What was found from some instants on, microseconds by subject, of whom all are named."""
+    rows, flagged = findings.presence_rows, findings.flagged
+    return replace(
+        findings,
+        presence_rows=rows[rows["started_at"] >= _starts_for(rows["subject_no"], starts)],
+        violations=tuple(
+            item for item in findings.violations if to_microseconds(item.started_at) >= starts[item.subject_no]
+        ),
+        flagged=flagged.take(np.flatnonzero(flagged.fixed_at >= _starts_for(flagged.subject_no, starts))),
+    )
 
 
 def _until(findings: Findings, starts: Mapping[int, int]) -> Findings:

@@ -21,6 +21,12 @@ SHORTEST_SECRET = 16
 SHORTEST_KEEP_DAYS = 14
 """Late fixes are evaluated again with those of up to seven days before: less would drop what the engine reads."""
 
+SHORTEST_THIN_DAYS = 30
+"""A late fix of a thinned week is judged no more."""
+
+MOST_THIN_MINUTES = 15
+"""Half a silence: fixes farther apart would look as if the device had been silent."""
+
 
 def _default_data_dir() -> Path:
     if os.geteuid() == 0:
@@ -92,6 +98,18 @@ class Settings(BaseSettings):
         ge=SHORTEST_KEEP_DAYS,
         description="定位保留天数，至少 14；不填则不删除 / days that fixes are kept, 14 or more; none: for good",
     )
+    thin_after_days: int | None = Field(
+        None,
+        ge=SHORTEST_THIN_DAYS,
+        description="定位满多少天后抽稀，至少 30，作为证据的不动；不填则不抽稀"
+        " / days after which old weeks are thinned, 30 or more, never what a finding rests on; none: never",
+    )
+    thin_minutes: int = Field(
+        10,
+        ge=1,
+        le=MOST_THIN_MINUTES,
+        description="抽稀后每多少分钟留一条，1 至 15 / of thinned weeks one fix stays per so many minutes, 1 to 15",
+    )
     audit_hash: Literal["sha256", "sm3"] = Field("sha256", description="审计链的杂凑算法 / hash function of the audit")
     audit_checkpoint_minutes: int = Field(
         10, ge=1, description="每隔多少分钟签署检查点 / minutes between two signed checkpoints of the audit"
@@ -134,6 +152,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 "使用外部数据库时必须设置 HULAN_SECRET_KEY"
                 " / HULAN_SECRET_KEY is required with HULAN_DATABASE_URL, e.g. `openssl rand -hex 32`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_ages(self) -> Self:
+        thin, keep = self.thin_after_days, self.keep_days
+        if thin is not None and keep is not None and thin >= keep:
+            raise ValueError(
+                f"HULAN_THIN_AFTER_DAYS={thin} 不小于 HULAN_KEEP_DAYS={keep}，抽稀前就已删除；请改小或不填"
+                f" / HULAN_THIN_AFTER_DAYS={thin} is no less than HULAN_KEEP_DAYS={keep}: weeks are dropped before they"
+                " are thinned; make it smaller, or unset it"
             )
         return self
 

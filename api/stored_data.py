@@ -26,8 +26,27 @@ def _table(table: str, purpose: str, basis: Basis, retention: Retention, seen: S
 CASES = (
     _table(
         "subject", "监管对象是谁 who is under supervision", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _sealed(PERSONAL, "name id_number"), _hashed(PERSONAL, "id_number_index"), _clear(PERSONAL, "birth_date"),
-        _clear(PSEUDONYM, "subject_no subject_id alias"), _clear(TECHNICAL, "shard key_id"),
+        _sealed(PERSONAL, "name id_number address"), _hashed(PERSONAL, "id_number_index"),
+        _clear(PERSONAL, "birth_date"), _clear(PSEUDONYM, "subject_no subject_id alias"),
+        _clear(LEGAL, "sealed_at sealing_ground"), _clear(TECHNICAL, "shard key_id"),
+    ),
+    _table(
+        "open_subject", "视图：未封存的人 view: people whose record is not sealed", Basis.ORDER, Retention.CASE,
+        Seen.NOBODY,
+        _clear(PERSONAL, "birth_date"), _clear(PSEUDONYM, "subject_no subject_id alias"), _clear(TECHNICAL, "shard"),
+    ),
+    _table(
+        "record_sealing", "封存、解封、销毁的登记 sealings, unsealings, destructions", Basis.SEALING, Retention.AUDIT,
+        Seen.NOBODY,
+        _clear(LEGAL, "action ground ground_text document_number at keep_until unsealed_until"),
+        _clear(ACCOUNT, "by_account_no second_account_no"), _clear(PSEUDONYM, "sealing_id subject_no"),
+        _clear(TECHNICAL, "key_id"),
+    ),
+    _table(
+        "unsealing_request", "启封的申请与决定 requests to open a sealed record", Basis.SEALING, Retention.AUDIT,
+        Seen.NOBODY,
+        _clear(LEGAL, "ground ground_text document_number asked_at decided_at is_approved unsealed_until"),
+        _clear(ACCOUNT, "asked_by decided_by"), _clear(PSEUDONYM, "request_id subject_id subject_no"),
     ),
     _table(
         "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
@@ -50,18 +69,22 @@ CASES = (
     ),
     _table(
         "zone", "区域：条件、场所、边界 zones of conditions, venues, boundaries", Basis.ORDER, Retention.CASE,
-        Seen.NOBODY,
+        Seen.FINDING,
         _clear(LOCATION, "geometry radius_m"), _clear(LEGAL, "kind origin category name"),
         _clear(TECHNICAL, "zone_no zone_id version source source_id created_at superseded_at valid_from"),
     ),
     _table(
         "order_in_force", "视图：何时适用哪一版决定书 view: which version governs when", Basis.ORDER, Retention.CASE,
-        Seen.NOBODY,
+        Seen.CASE,
         _clear(LEGAL, "version in_force_from in_force_to"), _clear(PSEUDONYM, "order_no order_id subject_no"),
     ),
     _table(
+        "order_times", "视图：何时有决定书 view: when an order is in force", Basis.ORDER, Retention.CASE,
+        Seen.NOBODY, _clear(LEGAL, "in_force_from in_force_to"), _clear(PSEUDONYM, "subject_no"),
+    ),
+    _table(
         "zone_in_force", "视图：何时适用哪一版区域 view: which version governs when", Basis.ORDER, Retention.CASE,
-        Seen.NOBODY, _clear(TECHNICAL, "zone_no zone_id first_no in_force_from in_force_to"),
+        Seen.FINDING, _clear(TECHNICAL, "zone_no zone_id first_no in_force_from in_force_to"),
     ),
 )  # fmt: skip
 
@@ -90,6 +113,10 @@ TRACKS = (
         "retention_run", "删除的记录 what was dropped and when", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
         _clear(AUDIT, "dropped_at partition_name from_at to_at fix_count keep_days"),
     ),
+    _table(
+        "thinning_run", "抽稀的记录 what was thinned and when", Basis.ACCESS, Retention.AUDIT, Seen.NOBODY,
+        _clear(AUDIT, "thinned_at partition_name from_at to_at minutes removed_count kept_count"),
+    ),
 )  # fmt: skip
 
 FINDINGS = (
@@ -107,7 +134,8 @@ FINDINGS = (
     ),
     _table(
         "alert", "警报 work for an officer", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "kind state opened_at last_event_at is_late"), _clear(PSEUDONYM, "alert_id subject_no"),
+        _clear(FINDING, "kind state opened_at last_event_at is_late closed_reason"),
+        _clear(PSEUDONYM, "alert_id subject_no"),
     ),
     _table(
         "alert_violation", "警报包含哪些疑似违规 what an alert is about", Basis.ORDER, Retention.CASE, Seen.CASE,
@@ -135,6 +163,14 @@ ACCESS = (
     _table(
         "account_session", "登录会话 sessions", Basis.ACCESS, Retention.ACCOUNT, Seen.NOBODY,
         _hashed(SECRET, "session_hash"), _clear(ACCOUNT, "account_no is_full created_at seen_at ends_at revoked_at"),
+    ),
+    _table(
+        "account_identity", "单点登录的身份 the identity of single sign-on", Basis.ACCESS, Retention.ACCOUNT,
+        Seen.NOBODY, _clear(ACCOUNT, "account_no issuer subject linked_at"),
+    ),
+    _table(
+        "oidc_state", "用过的单点登录 log-ins of single sign-on that were used up", Basis.ACCESS, Retention.STATES,
+        Seen.NOBODY, _hashed(SECRET, "state_hash"), _clear(TECHNICAL, "used_at"),
     ),
     _table(
         "api_token", "接口令牌 API tokens", Basis.ACCESS, Retention.ACCOUNT, Seen.NOBODY,
@@ -176,6 +212,16 @@ ACCESS = (
         _clear(PSEUDONYM, "notice_id look_id subject_no"),
     ),
     _table(
+        "export_run", "导出与证据包的登记 what left the system: exports and evidence packs", Basis.ACCESS,
+        Retention.AUDIT, Seen.EXPORT,
+        _clear(AUDIT, "kind is_approved track_rows lodging_rows made_at"), _hashed(AUDIT, "manifest_hash"),
+        _clear(ACCOUNT, "account_no made_by"), _clear(PSEUDONYM, "export_id subject_no alert_id look_id"),
+    ),
+    _table(
+        "export_limit", "未经批准可导出多少条 how many rows may leave without approval", Basis.ACCESS, Retention.AUDIT,
+        Seen.NOBODY, _clear(LEGAL, "limit_no data most_rows within valid_from valid_to source"),
+    ),
+    _table(
         "audit_entry", "审计链 the audit", Basis.ACCESS, Retention.AUDIT, Seen.AUDITOR,
         _clear(AUDIT, "chain seq position at algorithm kind actor login purpose request_id table_name row_key detail"
                       " previous_hash hash"),
@@ -187,7 +233,7 @@ ACCESS = (
     ),
     _table(
         "personal_key", "密钥编号，不含密钥 ids of keys, never keys", Basis.ACCESS, Retention.CASE, Seen.NOBODY,
-        _clear(TECHNICAL, "key_id cipher is_current used_from"),
+        _clear(TECHNICAL, "key_id cipher is_current used_from"), _clear(PSEUDONYM, "subject_no"),
     ),
 )  # fmt: skip
 
@@ -224,7 +270,7 @@ ENGINE = (
         _clear(TECHNICAL, "item_no shard since reason created_at"),
     ),
     _table(
-        "shard", "分片与进度 shards and how far they are", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
+        "shard", "分片与进度 shards and how far they are", Basis.RUNNING, Retention.ENGINE, Seen.ALL,
         _clear(TECHNICAL, "shard seen target after_xid after_seq lease_owner lease_until fence"),
     ),
     _table(

@@ -109,8 +109,7 @@ class SubjectView:
 
 def find_subject(connection: Connection, subject_id: UUID) -> int:
     """The number of a subject who is not sealed. Raises ``LookupError``, the same for one who is."""
-    # As JSON, so that a schema without sealed records will do too.
-    query = "SELECT subject_no FROM subject s WHERE subject_id = :id AND to_jsonb(s) ->> 'sealed_at' IS NULL"
+    query = "SELECT subject_no FROM open_subject WHERE subject_id = :id"
     found: int | None = connection.execute(text(query), {"id": subject_id}).scalar_one_or_none()
     if found is None:
         raise LookupError("没有这个对象 / there is no such subject")

@@ -25,7 +25,7 @@ from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
 from api.personal.keyring import Keyring, KeyringError
 from api.records.shredding import shred_due
-from api.retention import drop_weeks, forget_read
+from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
 
 log = structlog.get_logger()
@@ -53,6 +53,8 @@ class Worker:
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
+    thinning: Thinning | None = None
+    """How weeks of fixes are thinned before that; ``None`` leaves them whole."""
     sign_audit: Callable[[], object] | None = None
     """Signs a checkpoint of the audit, unless another worker did so lately."""
     audit_minutes: int = 10
@@ -146,7 +148,7 @@ class Worker:
         self.deliver_due()
 
     def tidy(self) -> bool:
-        """Make room for the weeks to come, drop those that are too old, destroy sealed records whose time is up.
+        """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up.
 
         Any number of workers may do it at once.
         """
@@ -157,6 +159,9 @@ class Worker:
             with self.engine.begin() as connection:
                 for dropped in drop_weeks(connection, keep_days=self.keep_days, at=at):
                     log.info("fixes_dropped", partition=dropped.partition.name, count=dropped.fix_count)
+        if self.thinning is not None:
+            for thinned in thin_weeks(self.engine, self.thinning, at=at):
+                log.info("fixes_thinned", partition=thinned.partition.name, count=thinned.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
         shred_due(self.engine, self.keyring, now=at)

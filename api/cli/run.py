@@ -3,7 +3,8 @@
 import signal
 import socket
 import threading
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -30,9 +31,16 @@ from api.logins import Login
 from api.logs import configure_logs
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
-from api.retention import drop_weeks
+from api.retention import Dropped, Thinning, drop_weeks, rehearse_thinning, thin_weeks
 from api.session import NotReadyError, open_database, url_for
-from api.settings import SHORTEST_KEEP_DAYS, Settings, read_settings, secret_of
+from api.settings import (
+    MOST_THIN_MINUTES,
+    SHORTEST_KEEP_DAYS,
+    SHORTEST_THIN_DAYS,
+    Settings,
+    read_settings,
+    secret_of,
+)
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
@@ -130,38 +138,84 @@ def retention(
     keep_days: Annotated[
         int | None, typer.Option(help="保留天数 / days to keep; default HULAN_KEEP_DAYS", min=SHORTEST_KEEP_DAYS)
     ] = None,
+    thin_after_days: Annotated[
+        int | None,
+        typer.Option(
+            help="多少天后抽稀 / thin after so many days; default HULAN_THIN_AFTER_DAYS", min=SHORTEST_THIN_DAYS
+        ),
+    ] = None,
+    thin_minutes: Annotated[
+        int | None,
+        typer.Option(help="每多少分钟留一条 / default HULAN_THIN_MINUTES", min=1, max=MOST_THIN_MINUTES),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只列出，不删除 / list only, drop nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
-    """删除超过保留期的定位（按周）。Drop fixes older than the age that is kept, week by week.
+    """按周删除超过保留期的定位，并抽稀较早的定位。Drop and thin old fixes, week by week.
 
-    例 / example:  hulan retention --keep-days 365 --dry-run
+    例 / example:  hulan retention --keep-days 365 --thin-after-days 60 --dry-run
     """
     with plain_errors(*FORESEEABLE):
         settings = _settings(None)
         days = keep_days or settings.keep_days
-        if days is None:
+        thinning = _thinning(settings, thin_after_days, thin_minutes)
+        if days is None and thinning is None:
             raise NotReadyError(
-                "没有设定保留天数：请用 --keep-days 或 HULAN_KEEP_DAYS"
-                " / no age is set: give --keep-days or HULAN_KEEP_DAYS"
+                "没有设定天数：请用 --keep-days 或 HULAN_KEEP_DAYS，--thin-after-days 或 HULAN_THIN_AFTER_DAYS"
+                " / no age is set: give --keep-days or HULAN_KEEP_DAYS, --thin-after-days or HULAN_THIN_AFTER_DAYS"
             )
+        at = SystemClock().now()
         with open_database(settings, say=say) as engine:
-            at = SystemClock().now()
-            with engine.begin() as connection:
-                weeks = drop_weeks(connection, keep_days=days, at=at, is_rehearsal=True)
-            for week in weeks:
-                span = f"{week.partition.from_at:%Y-%m-%d} – {week.partition.to_at:%Y-%m-%d}"
-                out.print(f"{span}  定位 fixes: {week.fix_count}", highlight=False)
-            if dry_run or not weeks:
-                out.print(f"超过 {days} 天的周数 / weeks older than {days} days: {len(weeks)}", highlight=False)
-                return
-            if not yes:
-                question = "以上定位将被永久删除，不可恢复。继续？/ These fixes will be gone for good. Go on?"
-                typer.confirm(question, abort=True)
-            with engine.begin() as connection:
-                dropped = drop_weeks(connection, keep_days=days, at=at)
-            count = sum(week.fix_count for week in dropped)
-            out.print(f"已删除 / dropped: {len(dropped)} 周 weeks, {count} 条定位 fixes", highlight=False)
+            if days is not None:
+                _drop(engine, days, at=at, is_rehearsal=dry_run, is_agreed=yes)
+            if thinning is not None:
+                _thin(engine, thinning, at=at, is_rehearsal=dry_run, is_agreed=yes)
+
+
+def _drop(engine: Engine, days: int, *, at: datetime, is_rehearsal: bool, is_agreed: bool) -> None:
+    with engine.begin() as connection:
+        weeks = drop_weeks(connection, keep_days=days, at=at, is_rehearsal=True)
+    _list_weeks(weeks)
+    if is_rehearsal or not weeks:
+        out.print(f"超过 {days} 天的周数 / weeks older than {days} days: {len(weeks)}", highlight=False)
+        return
+    _agree("以上定位将被永久删除，不可恢复。继续？/ These fixes will be gone for good. Go on?", is_agreed)
+    with engine.begin() as connection:
+        dropped = drop_weeks(connection, keep_days=days, at=at)
+    count = sum(week.fix_count for week in dropped)
+    out.print(f"已删除 / dropped: {len(dropped)} 周 weeks, {count} 条定位 fixes", highlight=False)
+
+
+def _thin(engine: Engine, policy: Thinning, *, at: datetime, is_rehearsal: bool, is_agreed: bool) -> None:
+    with engine.connect() as connection:
+        weeks = rehearse_thinning(connection, policy, at=at)
+    _list_weeks(weeks, what="将抽去的定位 fixes to be thinned out")
+    if is_rehearsal or not weeks:
+        words = f"待抽稀的周数（{policy.after_days} 天前，每 {policy.minutes} 分钟一条）"
+        english = f"weeks to thin, older than {policy.after_days} days, to one per {policy.minutes} minutes"
+        out.print(f"{words} / {english}: {len(weeks)}", highlight=False)
+        return
+    question = "以上定位将被永久删除，违规的证据不动。继续？/ These fixes will be gone for good; evidence stays. Go on?"
+    _agree(question, is_agreed)
+    thinned = thin_weeks(engine, policy, at=at)
+    count = sum(week.fix_count for week in thinned)
+    out.print(f"已抽稀 / thinned: {len(thinned)} 周 weeks, {count} 条定位 fixes removed", highlight=False)
+
+
+def _list_weeks(weeks: Sequence[Dropped], *, what: str = "定位 fixes") -> None:
+    for week in weeks:
+        span = f"{week.partition.from_at:%Y-%m-%d} – {week.partition.to_at:%Y-%m-%d}"
+        out.print(f"{span}  {what}: {week.fix_count}", highlight=False)
+
+
+def _agree(question: str, is_agreed: bool) -> None:
+    if not is_agreed:
+        typer.confirm(question, abort=True)
+
+
+def _thinning(settings: Settings, after_days: int | None = None, minutes: int | None = None) -> Thinning | None:
+    days = after_days or settings.thin_after_days
+    return None if days is None else Thinning(after_days=days, minutes=minutes or settings.thin_minutes)
 
 
 def _rebase_if(engine: Engine, is_restored: bool) -> None:
@@ -191,6 +245,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         lease_seconds=settings.lease_seconds,
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
+        thinning=_thinning(settings),
     )
 
 

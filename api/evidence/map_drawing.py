@@ -210,8 +210,8 @@ def views_of(case: EvidenceCase, *, aspect: float) -> list[View]:
 
 def nice_length_m(most_m: float) -> float:
     """The longest of 1, 2 or 5 times a power of ten that is not above ``most_m`` (metres, above 0)."""
-    power = 10.0 ** math.floor(math.log10(most_m))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= most_m)
+    power = 10.0 ** (math.floor(math.log10(most_m)) - 1)  # the logarithm of what is just below a power is rounded up
+    return max(step * power for step in (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if step * power <= most_m)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.access.caller import Caller, as_account
 from api.audit import LookKind, record_event
-from api.errors import ExportLimitError, NotThereError, RefusedInputError, SpanTooNarrowError
+from api.errors import ExportLimitError, LookMissingError, NotThereError, RefusedInputError, SpanTooNarrowError
 from api.evidence.case import read_case
 from api.evidence.making import make_evidence
 from api.explaining import MARGIN
@@ -61,7 +61,7 @@ class Desk:
     packing: Packing
     now: Callable[[], datetime]
 
-    def export_track(self, caller: Caller, *, subject_id: UUID, look_id: UUID, wanted: TrackFormat) -> HandedOut:
+    def export_track(self, caller: Caller, *, subject_id: UUID, look_id: UUID | None, wanted: TrackFormat) -> HandedOut:
         """The fixes of a subject within the span of a look of kind export.
 
         Raises ``NotThereError``, ``LookMissingError``, ``ApprovalMissingError``, ``ExportLimitError``, and
@@ -101,7 +101,7 @@ class Desk:
             record_run(connection, _run(look, stamp, pack, track_rows=len(rows), alert_id=None))
         return HandedOut(export_id=stamp.export_id, content=pack.content)
 
-    def export_evidence(self, caller: Caller, *, alert_id: UUID, look_id: UUID) -> HandedOut:
+    def export_evidence(self, caller: Caller, *, alert_id: UUID, look_id: UUID | None) -> HandedOut:
         """The evidence pack of an alert under a look of kind evidence.
 
         Raises as :meth:`export_track`, and ``SpanTooNarrowError`` when the look does not reach back to the last
@@ -137,7 +137,7 @@ class Desk:
         return HandedOut(export_id=stamp.export_id, content=pack.content)
 
     @contextmanager
-    def _transaction(self, caller: Caller, look_id: UUID) -> Iterator[Connection]:
+    def _transaction(self, caller: Caller, look_id: UUID | None) -> Iterator[Connection]:
         try:
             with as_account(self.engine, caller.account_id) as connection:
                 yield connection
@@ -149,7 +149,11 @@ class Desk:
                 record_event(connection, LookKind.EXPORT_REFUSED, subject_no=subject_no, detail=detail)
             raise
 
-    def _look(self, connection: Connection, caller: Caller, look_id: UUID, subject_no: int, kind: SightKind) -> Look:
+    def _look(
+        self, connection: Connection, caller: Caller, look_id: UUID | None, subject_no: int, kind: SightKind
+    ) -> Look:
+        if look_id is None:
+            raise LookMissingError
         return find_look(
             connection, look_id, account_no=caller.account_no, subject_no=subject_no, kind=kind, now=self.now()
         )

@@ -38,7 +38,13 @@ DELETE FROM zone z WHERE z.source IN (SELECT 'condition:' || order_id FROM super
                     WHERE c.zone_id = z.zone_id AND o.subject_no <> :no)
 """
 
+# That somebody looked, was approved and took a copy out stays; what they wrote about the person goes.
+_WORDLESS = "保管期满已销毁 destroyed"
+
 _DELETED = (
+    f"UPDATE look SET purpose = '{_WORDLESS}' WHERE subject_no = :no",
+    f"UPDATE notice SET remark = '{_WORDLESS}' WHERE subject_no = :no AND remark IS NOT NULL",
+    "UPDATE export_run SET alert_id = NULL WHERE subject_no = :no AND alert_id IS NOT NULL",
     f"DELETE FROM notification WHERE {_OF_ALERTS}",
     f"DELETE FROM alert_violation WHERE {_OF_ALERTS}",
     "DELETE FROM alert WHERE subject_no = :no",

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.access.caller import as_account
 from api.access.gate import Gate
-from api.errors import LookMissingError
-from api.exporting.handing_out import Desk, evidence_span
-from api.routes.exports import as_download
+from api.exporting.handing_out import evidence_span
+from api.routes.exports import as_download, desk_of
 from api.routes.looks import LOOKS, LookHeader
 
 router = APIRouter(prefix="/alerts/{alert_id}/evidence")
@@ -27,7 +26,4 @@ def get_evidence_span(request: Request, alert_id: UUID) -> dict[str, Any]:
 @router.post("", dependencies=[Depends(LOOKS)])
 def post_evidence(request: Request, alert_id: UUID, x_look: LookHeader = None) -> Response:
     """A ZIP: report, fixes, statement, manifest and signature. 409 ``span_too_narrow`` if the look is too short."""
-    desk: Desk = request.app.state.services.desk
-    if x_look is None:
-        raise LookMissingError
-    return as_download(desk.export_evidence(request.state.caller, alert_id=alert_id, look_id=x_look))
+    return as_download(desk_of(request).export_evidence(request.state.caller, alert_id=alert_id, look_id=x_look))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.access.caller import as_account
 from api.access.gate import Gate
-from api.errors import LookMissingError
+from api.errors import NotThereError
 from api.exporting.handing_out import Desk, HandedOut
 from api.exporting.runs import list_runs
 from api.exporting.track_files import TrackFormat
@@ -29,11 +29,8 @@ class ExportIn(BaseModel):
 @router.post("/subjects/{subject_id}/exports", dependencies=[Depends(LOOKS)])
 def post_export(request: Request, subject_id: UUID, body: ExportIn, x_look: LookHeader = None) -> Response:
     """A ZIP with the track, its manifest and signature. 403 ``export_limit`` beyond what may leave without approval."""
-    desk: Desk = request.app.state.services.desk
-    if x_look is None:
-        raise LookMissingError
     return as_download(
-        desk.export_track(request.state.caller, subject_id=subject_id, look_id=x_look, wanted=body.format)
+        desk_of(request).export_track(request.state.caller, subject_id=subject_id, look_id=x_look, wanted=body.format)
     )
 
 
@@ -43,6 +40,14 @@ def get_exports(request: Request, most: Annotated[int, Query(ge=1, le=200)] = 50
     gate: Gate = request.app.state.services.gate
     with as_account(gate.engine, request.state.caller.account_id) as connection:
         return {"exports": [asdict(run) for run in list_runs(connection, most=most)]}
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of this process. Raises ``NotThereError`` where nothing can be signed."""
+    desk: Desk | None = request.app.state.services.desk
+    if desk is None:
+        raise NotThereError
+    return desk
 
 
 def as_download(handed: HandedOut) -> Response:

@@ -61,6 +61,9 @@ class Needle(StrEnum):
     FINDING = "finding"
     PLACE = "place"
     DEVICE = "device"
+    LOOK = "look"
+    WORDS = "words"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class Case:
     is_sealed: bool
     person: Person
     alert_id: UUID
+    look_id: UUID
+    notice_id: UUID
     needles: dict[Needle, tuple[str, ...]]
 
     @property
@@ -145,8 +150,7 @@ def make_scene(engine: Engine, database_url: str) -> Scene:
         a_bar(connection)
         wanted = [(f"{place} {team}", place, team) for place in PLACES for team in (Team.ALL, Team.NONE)]
         wanted += [("left", "district", Team.LEFT), ("not yet", "district", Team.NOT_YET)]
-        can_seal = has_column(connection, "subject", "sealed_at")
-        wanted += [("sealed", "district", Team.ALL)] if can_seal else []
+        wanted += [("sealed", "district", Team.ALL)]
         cases = {
             name: _make_case(connection, name, place, team, number)
             for number, (name, place, team) in enumerate(wanted, start=11)
@@ -154,20 +158,14 @@ def make_scene(engine: Engine, database_url: str) -> Scene:
         accounts = {account.name: account for account in _make_accounts(connection)}
         for case in cases.values():
             _join(connection, case, list(accounts.values()))
+            _leave_traces(connection, case, accounts)
     for case in cases.values():
         log_fixes(engine, case.person, [_fix_of(case)])
     with engine.begin() as connection:
-        if can_seal:
-            _seal(connection, cases["sealed"].person.subject_no)
+        _seal(connection, cases["sealed"].person.subject_no)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))  # so that there are statistics which could tell something
     return Scene(engine=engine, database_url=database_url, cases=cases, accounts=accounts)
-
-
-def has_column(connection: Connection, table: str, column: str) -> bool:
-    """Whether the schema has it."""
-    query = "SELECT EXISTS (SELECT FROM information_schema.columns WHERE table_name = :table AND column_name = :column)"
-    return bool(connection.execute(text(query), {"table": table, "column": column}).scalar_one())
 
 
 # ---- cases
@@ -211,6 +209,8 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
         is_sealed=name == "sealed",
         person=Person(subject_id=done.subject_id, subject_no=done.subject_no, token=done.token, sender=sender),
         alert_id=alert_id,
+        look_id=(look_id := new_id()),
+        notice_id=(notice_id := new_id()),
         needles={
             Needle.ID: (str(done.subject_id), str(ids.order_id), str(ids.condition_id)),
             Needle.ALIAS: (alias,),
@@ -220,6 +220,9 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
             Needle.FINDING: (message,),
             Needle.PLACE: (label, f"{longitude:.3f}", f"{longitude + 0.001:.3f}"),
             Needle.DEVICE: (done.token,),
+            Needle.LOOK: (str(look_id), str(broken_look_of(look_id)), str(notice_id)),
+            Needle.WORDS: (f"合成查阅理由{number}号",),
+            Needle.EXPORT: (str(export_of(look_id)), f"合成导出人{number}号"),
         },
     )
 
@@ -247,7 +250,8 @@ def _find_something(connection: Connection, subject_no: int, message: str) -> tu
     """An episode with a violation, an alert and a message."""
     values = {"no": subject_no, "finding": new_id(), "alert": new_id(), "notice": new_id(), "at": EVENING}
     values["message"] = message
-    of_order = "FROM condition c JOIN supervision_order o USING (order_no), zone z WHERE o.subject_no = :no LIMIT 1"
+    of_order = "FROM condition c JOIN supervision_order o USING (order_no) JOIN zone z USING (zone_id)"
+    of_order += " WHERE o.subject_no = :no LIMIT 1"
     for statement in (
         "INSERT INTO episode (episode_id, subject_no, condition_no, zone_no, tier, started_at, last_inside_at,"
         " possible_at, peak_probability, fix_count, is_entry, is_undecidable, is_crossing)"
@@ -266,8 +270,49 @@ def _find_something(connection: Connection, subject_no: int, message: str) -> tu
     return values["finding"], values["alert"], values["notice"]  # type: ignore[return-value] # ids among other values
 
 
+def broken_look_of(look_id: UUID) -> UUID:
+    """The look by broken glass beside the one that waits."""
+    return UUID(int=look_id.int ^ 1)
+
+
+def export_of(look_id: UUID) -> UUID:
+    """The export that was made under the broken glass."""
+    return UUID(int=look_id.int ^ 2)
+
+
+ASKER = "scapegoat"
+"""Of every case somebody, whether they may see it or not (any more), once asked for a look, and took something out."""
+
+
+def _leave_traces(connection: Connection, case: Case, accounts: dict[str, Account]) -> None:
+    """A look that waits for a leader, one by broken glass with its notice, and an export."""
+    asker = accounts[ASKER]
+    values = {
+        "no": case.person.subject_no, "asker": asker.account_no, "asker_id": asker.account_id, "at": EVENING,
+        "look": case.look_id, "broken": broken_look_of(case.look_id), "notice": case.notice_id,
+        "export": export_of(case.look_id), "words": case.needles[Needle.WORDS][0], "alert": case.alert_id,
+        "made_by": case.needles[Needle.EXPORT][1],
+    }  # fmt: skip
+    for statement in (
+        "INSERT INTO look (look_id, account_no, subject_no, kind, purpose_code, purpose, needs_approval,"
+        " is_break_glass, ends_at) VALUES (:look, :asker, :no, 'person', 'other', :words, true, false,"
+        " now() + interval '20 hours')",
+        "INSERT INTO look (look_id, account_no, subject_no, kind, purpose_code, purpose, asked_at, from_at, to_at,"
+        " needs_approval, is_break_glass, ends_at) VALUES (:broken, :asker, :no, 'evidence', 'emergency',"
+        " :words || ' 家属报警求助', :at, :at, now(), true, true, CAST(:at AS timestamptz) + interval '20 minutes')",
+        "INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no)"
+        " VALUES (:notice, 'break_glass', :broken, :asker, :asker_id, :no)",
+        "INSERT INTO export_run (export_id, kind, account_no, made_by, subject_no, alert_id, look_id, is_approved,"
+        " track_rows, lodging_rows, manifest_hash) VALUES (:export, 'evidence', :asker, :made_by, :no, :alert,"
+        " :broken, false, 1, 0, sha256('x'))",
+    ):
+        connection.execute(text(statement), values)
+
+
 def _seal(connection: Connection, subject_no: int) -> None:
-    connection.execute(text("UPDATE subject SET sealed_at = :at WHERE subject_no = :no"), {"at": NOW, "no": subject_no})
+    """Only the mark, so that whatever sealing also takes away is still there to be leaked."""
+    marked = "sealed_at = :at, sealing_ground = 'sentence', id_number_index = NULL"
+    connection.execute(text(f"UPDATE subject SET {marked} WHERE subject_no = :no"), {"at": NOW, "no": subject_no})
 
 
 # ---- accounts

@@ -77,6 +77,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "export_limit": CLOSED,
     "export_run": {
         "app": "SELECT",
+        "shredder": "SELECT(alert_id subject_no) UPDATE(alert_id)",
     },
     "fix": {
         "app": "SELECT",
@@ -108,10 +109,12 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "look": {
         "app": "SELECT",
+        "shredder": "SELECT(subject_no) UPDATE(purpose)",
     },
     "look_rule": CLOSED,
     "notice": {
         "app": "SELECT",
+        "shredder": "SELECT(remark subject_no) UPDATE(remark)",
     },
     "notification": {
         "app": "SELECT",
@@ -183,6 +186,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(order_id order_no subject_no)",
         "worker": "SELECT",
     },
+    "thinning_run": {
+        "worker": "SELECT",
+    },
     "unsealing_request": {
         "keeper": "INSERT SELECT UPDATE(decided_at decided_by is_approved unsealed_until)",
         "shredder": "SELECT(subject_no unsealed_until)",
@@ -231,21 +237,25 @@ EXECUTABLE: dict[str, set[str]] = {
     "drop_fix_week": {"worker"},
     "evidence_span": {"app"},
     "export_rows_left": {"app"},
-    "hidden_subjects": {"app"},
+    "hidden_subjects": set(),
     "look_needs_approval": set(),
     "make_fix_week": {"gate", "worker"},
     "open_looks": {"app"},
     "open_spans": {"app"},
     "people_of_looks": {"app"},
+    "reachable_subjects": {"app"},
     "record_export": {"app"},
     "review_notice": {"app"},
+    "row_keys_withheld_from_audit": {"app"},
     "sealed_subjects": {"shredder"},
     "stop_notification_of_sealed": set(),
     "subject_within_jurisdiction": {"app"},
     "subjects_of_account": {"keeper"},
     "subjects_of_divisions": set(),
     "subjects_of_jurisdiction": set(),
+    "thin_fix_week": {"worker"},
     "visible_subjects": {"app"},
     "visible_zones": {"app"},
+    "withheld_from_audit": {"app"},
 }
 """Function that runs with its owner's rights → who may call it."""

@@ -6,6 +6,7 @@ A route of the running application without an entry here fails the test (``tests
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from api.access.roles import OFFICERS, AccountRole, Scope
 from tests.access.callers import Caller, State
@@ -36,6 +37,7 @@ class About(StrEnum):
     TOKEN = "token"
     LOOK = "look"
     NOTICE = "notice"
+    UNSEALING = "unsealing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class RouteEntry:
     """What of the cases that the caller may see an answer may hold."""
     shows_accounts: bool = False
     shows_keys: bool = False
-    """Whether keys of rows of any case are shown: to the audit administrator, who sees no case."""
+    """Whether keys of rows of any case are shown that is not sealed: to the audit administrator, who sees no case."""
 
     def status_for(self, caller: Caller) -> int | None:
         """The answer whatever the path names; ``None`` if that decides. By the rules of ADR 0016, written anew."""
@@ -86,6 +88,8 @@ def _new_token(caller: Caller) -> int:
     return 201 if caller.roles & OFFICERS else 422
 
 
+SEALERS = frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER})
+
 LEADERS, AUDITORS = frozenset({AccountRole.LEADER}), frozenset({AccountRole.AUDIT_ADMINISTRATOR})
 
 A_LOOK = {
@@ -94,6 +98,10 @@ A_LOOK = {
     "from_at": "2026-03-20T13:00:00Z",
     "to_at": "2026-03-20T15:00:00Z",
 }
+
+A_SEALING = {"ground": "non_prosecution", "document_number": "合成检封〔2026〕1号"}
+
+AN_UNSEALING = {"ground": "case_need", "ground_text": "另案办理需要", "document_number": "合成检启封〔2026〕1号"}
 
 OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
 
@@ -132,22 +140,53 @@ ROUTES: dict[str, RouteEntry] = {
         shows=frozenset({Needle.ID}),
     ),
     "GET /looks": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=OFFICERS, shows=frozenset({Needle.ID}), shows_accounts=True
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, shows=frozenset({Needle.ID, Needle.LOOK, Needle.WORDS}),
+        shows_accounts=True,
     ),
     "POST /looks/{look_id}/decision": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=LEADERS, about=About.LOOK, body={"is_approved": True}, granted=403
     ),
     "GET /subjects/{subject_id}/lookers": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows_accounts=True
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows_accounts=True,
+        shows=frozenset({Needle.ID, Needle.LOOK, Needle.WORDS}),
     ),
-    # Without a look; what one opens is in tests/access/test_look_routes.py.
+    # Without a look; with one: test_a_look_opens_its_case_to_who_asked_and_nothing_to_anybody_else.
     "GET /subjects/{subject_id}/track": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, granted=403
     ),
     "GET /subjects/{subject_id}/person": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows=frozenset({Needle.ID, Needle.ALIAS})
     ),
-    "GET /audit/notices": RouteEntry(is_open=Open.TO_SESSIONS, roles=AUDITORS, shows_accounts=True),
+    "POST /subjects/{subject_id}/exports": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body={"format": "csv"}, granted=403
+    ),
+    "GET /alerts/{alert_id}/evidence": RouteEntry(is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.ALERT),
+    "POST /alerts/{alert_id}/evidence": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.ALERT, granted=403
+    ),
+    "GET /exports": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS,
+        shows=frozenset({Needle.ID, Needle.KEY, Needle.LOOK, Needle.EXPORT}),
+    ),
+    # Of nobody: sealing a case would end the scene. test_nobody_seals_a_case_that_is_not_theirs has the rest.
+    "POST /subjects/{subject_id}/seal": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, body=A_SEALING, granted=404
+    ),
+    # Requests about the sealed: test_unsealing_is_asked_blindly_and_decided_by_leaders_of_the_case.
+    "GET /unsealings": RouteEntry(is_open=Open.TO_SESSIONS, roles=SEALERS),
+    "POST /unsealings": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, body=AN_UNSEALING | {"subject_id": str(UUID(int=7))}, granted=201
+    ),
+    "POST /unsealings/{request_id}/decision": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, about=About.UNSEALING, body={"is_approved": False}
+    ),
+    "GET /session/oidc": RouteEntry(is_open=Open.TO_ALL, granted=404),  # of a server without a provider
+    "GET /session/oidc/callback": RouteEntry(
+        is_open=Open.TO_ALL, query={"code": "x", "state": "x"}, granted=404
+    ),
+    "GET /audit/notices": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=AUDITORS, shows_accounts=True, query={"is_open": "false"}, shows_keys=True
+    ),
     "POST /audit/notices/{notice_id}/review": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=AUDITORS, about=About.NOTICE, body={"remark": "合成复核意见"}, granted=204
     ),

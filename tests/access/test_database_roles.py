@@ -155,7 +155,7 @@ def person(engine: Engine) -> Person:
 CASE_TABLES = (
     "recipient", "supervision_order", "condition", "episode", "violation", "alert", "alert_violation", "notification",
     "subject_jurisdiction", "fix", "fix_flag", "fix_set_aside", "zone", "engine_state", "reevaluation", "personal_key",
-    "audit_entry", "audit_checkpoint", "retention_run", "division",
+    "audit_entry", "audit_checkpoint", "retention_run", "thinning_run", "division",
 )  # fmt: skip
 
 
@@ -237,6 +237,7 @@ def test_the_web_process_signs_nothing_drops_nothing_and_forges_no_place_in_the_
         "SELECT audit_save_checkpoint(NULL)",
         "SELECT * FROM audit_heads()",
         "SELECT drop_fix_week('fix_20260316', 30)",
+        "SELECT thin_fix_week('fix_20260316', 10)",
         "SET ROLE hulan_worker",
         "SELECT staff_number FROM account",
         "INSERT INTO fix (written_by) VALUES ('3')",

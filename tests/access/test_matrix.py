@@ -1,25 +1,33 @@
 """Every route × every caller × every case, over real HTTP: the answer is the expected one, and nothing leaks."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from io import BytesIO
+from uuid import UUID
+from zipfile import ZipFile
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from api.access.caller import as_account
 from api.access.policy import policies_of
-from api.access.roles import OFFICERS
+from api.access.roles import OFFICERS, AccountRole
 from api.app import create_app
 from api.clock import FixedClock
 from api.database import open_engine
 from api.look_policy import LookWish, Purpose, SightKind
 from api.looks import ask_look
+from api.records.sealing import Basis
+from api.records.unsealing import ask_unsealing
 from tests.access.callers import Caller, Door, State, make_callers
-from tests.access.matrix import Case, Needle, Scene, Team, a_database, make_scene
-from tests.access.routes import ROUTES, About, RouteEntry
+from tests.access.matrix import Account, Case, Needle, Scene, Team, a_database, line_of, make_scene, may_see
+from tests.access.routes import A_SEALING, AN_UNSEALING, ROUTES, About, RouteEntry
 from tests.api.live_server import NOW, running_server
+from tests.evidence.scene import PACKING
 from tests.make import EVENING, KEYRING, SECRET
 
 IGNORED_HEADERS = {"date", "server", "set-cookie", "x-request-id", "retry-after"}
@@ -31,6 +39,9 @@ FORGERIES: tuple[tuple[dict[str, str], bool], ...] = (
     ({"Sec-Fetch-Site": "cross-site"}, True),
 )
 """Headers of a request that another site made, and whether it has the token of the session."""
+
+OF_ROWS = {Needle.KEY, Needle.LOOK, Needle.EXPORT}
+"""Ids of rows, which entries of the audit and notices name."""
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"}
 
@@ -55,7 +66,7 @@ def office(cluster_url: str) -> Iterator[Office]:
             scene = make_scene(engine, url)
             with engine.begin() as connection:
                 callers = make_callers(connection, scene)
-            with running_server(url, clock=FixedClock(NOW)) as client:
+            with running_server(url, clock=FixedClock(NOW), packing=PACKING) as client:
                 yield Office(scene=scene, door=Door(client=client, scene=scene), callers=callers)
         finally:
             engine.dispose()
@@ -112,25 +123,32 @@ def test_a_route_answers_each_caller_about_each_target_as_it_must(office: Office
     assert wrong == [], f"{len(wrong)} of {asked}"
 
 
-def targets(office: Office, caller: Caller, entry: RouteEntry) -> dict[str, str | None]:
+def targets(office: Office, caller: Caller, entry: RouteEntry) -> Mapping[str, str | None]:
     """What the path may name, by its name. Callers who never come so far try three cases only."""
+    if entry.about not in {About.CASE, About.ALERT}:
+        return other_targets(office.scene, entry.about)
     scene = office.scene
-    match entry.about:
-        case About.NOTHING:
-            return {"-": None}
+    names = list(scene.cases)
+    if entry.status_for(caller) is not None:
+        names = ["district all", "elsewhere none", "sealed"]
+    ids = {name: scene.cases[name] for name in names}
+    return {name: str(case.subject_id if entry.about is About.CASE else case.alert_id) for name, case in ids.items()}
+
+
+def other_targets(scene: Scene, about: About) -> Mapping[str, str | None]:
+    """What a path may name that is no case and no alert."""
+    match about:
         case About.ACCOUNT:
             return {"scapegoat": str(scene.accounts["scapegoat"].account_id)}
         case About.TOKEN:
             return {"another's token": another_token(scene)}
         case About.LOOK:
-            return {"another's look": another_look(scene)}
+            return {"another's look": str(another_look(scene)), "sealed": str(scene.cases["sealed"].look_id)}
         case About.NOTICE:
-            return {}  # made by breaking the glass only: tests/access/test_look_routes.py
-    names = list(scene.cases)
-    if entry.status_for(caller) is not None:
-        names = ["district all", "elsewhere none", "sealed"]
-    ids = {name: scene.cases[name] for name in names if name in scene.cases}
-    return {name: str(case.subject_id if entry.about is About.CASE else case.alert_id) for name, case in ids.items()}
+            return {name: str(scene.cases[name].notice_id) for name in ("elsewhere none", "sealed")}
+        case About.UNSEALING:
+            return {"sealed": str(an_unsealing(scene))}
+    return {"-": None}
 
 
 def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> bool:
@@ -138,7 +156,11 @@ def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> b
     if entry.about is About.ACCOUNT:
         return True
     if entry.about is About.LOOK:
-        return caller.name == "leader of elsewhere"  # who asked, and may not decide
+        return caller.name == "leader of elsewhere" and name != "sealed"  # who asked, and may not decide
+    if entry.about is About.NOTICE:
+        return name != "sealed"
+    if entry.about is About.UNSEALING:
+        return caller.account is not None and may_decide(caller.account)
     return entry.about in {About.CASE, About.ALERT} and name in office.scene.seen_by(caller.account)
 
 
@@ -167,7 +189,7 @@ def leaks(office: Office, caller: Caller, entry: RouteEntry, answer: httpx.Respo
         for kind in Needle
         if any(needle in content for needle in case.needles[kind])
         and not (case.name in theirs and kind in entry.shows)
-        and not (kind is Needle.KEY and entry.shows_keys and answer.is_success)
+        and not (kind in OF_ROWS and entry.shows_keys and answer.is_success and not case.is_sealed)
     ]
     if entry.shows_accounts and answer.is_success:
         return found
@@ -184,26 +206,140 @@ def another_token(scene: Scene) -> str:
         return str(connection.exec_driver_sql("SELECT token_id FROM api_token WHERE label = 'revoked token'").scalar())
 
 
-def another_look(scene: Scene) -> str:
-    """The id of an open look at a case elsewhere, asked for by the only leader who could decide it."""
-    case = scene.cases["elsewhere none"]
-    with as_account(scene.engine, scene.accounts["leader of elsewhere"].account_id) as connection:
-        wish = LookWish(kind=SightKind.TRACK, purpose_code=Purpose.REVIEW_ALERT, from_at=EVENING, to_at=NOW)
-        return str(ask_look(connection, wish, subject_no=case.person.subject_no).look_id)
+def another_look(scene: Scene, kind: SightKind = SightKind.TRACK, *, is_approved: bool = False) -> UUID:
+    """The id of a look at a case elsewhere, asked for by the only leader who could decide it."""
+    case, asker = scene.cases["elsewhere none"], scene.accounts["leader of elsewhere"]
+    has_span = kind is not SightKind.PERSON
+    with as_account(scene.engine, asker.account_id) as connection:
+        wish = LookWish(
+            kind=kind,
+            purpose_code=Purpose.REVIEW_ALERT,
+            from_at=EVENING - timedelta(days=3) if has_span else None,
+            to_at=NOW if has_span else None,
+        )
+        look_id = ask_look(connection, wish, subject_no=case.person.subject_no).look_id
+    if is_approved:
+        with scene.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE look SET needs_approval = true, is_approved = true, decided_by = :by, decided_at = now()"
+                     " WHERE look_id = :id"),
+                {"id": look_id, "by": scene.accounts["leader of city"].account_no},
+            )  # fmt: skip
+    return look_id
 
 
-def test_nobody_looks_through_anothers_look(office: Office) -> None:
-    """With the look of a leader of that case in hand, nobody else is shown more than without it."""
-    look_id, case = another_look(office.scene), office.scene.cases["elsewhere none"]
+def an_unsealing(scene: Scene) -> UUID:
+    """The id of a request to open the sealed case, by an officer who was on its team."""
+    return ask_unsealing(
+        scene.engine,
+        account_id=scene.accounts["prosecutor of district"].account_id,
+        subject_id=scene.cases["sealed"].subject_id,
+        basis=Basis(**AN_UNSEALING),
+        now=NOW,
+    )
+
+
+def may_decide(account: Account) -> bool:
+    """Whether an account may open the sealed case, which belongs to the district."""
+    is_leader = AccountRole.LEADER in account.roles and account.place in line_of("district")
+    return is_leader and not account.is_out
+
+
+# ---- with a look in hand
+
+
+LOOKED_AT = {
+    SightKind.TRACK: ("GET", "/subjects/{subject_id}/track", None),
+    SightKind.PERSON: ("GET", "/subjects/{subject_id}/person", None),
+    SightKind.EXPORT: ("POST", "/subjects/{subject_id}/exports", {"format": "csv"}),
+    SightKind.EVIDENCE: ("POST", "/alerts/{alert_id}/evidence", None),
+}
+"""Kind of look → what it opens."""
+
+
+@pytest.mark.parametrize("kind", LOOKED_AT)
+def test_a_look_opens_its_case_to_who_asked_and_nothing_to_anybody_else(office: Office, kind: SightKind) -> None:
+    """With another's open look in hand, nobody is shown more than without it; nor does it open any other case."""
+    look_id = another_look(office.scene, kind, is_approved=True)
+    method, route, body = LOOKED_AT[kind]
+    entry, asker = ROUTES[f"{method} {route}"], office.named("leader of elsewhere")
+
+    def look(caller: Caller, name: str) -> httpx.Response:
+        case = office.scene.cases[name]
+        path = route.format(subject_id=case.subject_id, alert_id=case.alert_id)
+        return office.door.ask(caller, method, path, headers={"X-Look": str(look_id)}, json=body)
+
+    shown = look(asker, "elsewhere none")
+    assert shown.status_code == 200, shown.text
+    told = content_of(shown)
+    needles = office.scene.cases["elsewhere none"].needles
+    opened = [needle for needle in (*needles[Needle.PLACE], *needles[Needle.PERSON]) if needle in told]
+    assert opened, "nothing was opened: this test shows nothing"
+    for case in office.scene.cases.values():
+        if case.name != "elsewhere none":
+            assert not [needle for kind in Needle for needle in case.needles[kind] if needle in told], case.name
+            answer = look(asker, case.name)
+            assert answer.status_code == (403 if case.name in office.scene.seen_by(asker.account) else 404), case.name
     for caller in office.callers:
-        for page in ("track", "person"):
-            path = f"/subjects/{case.subject_id}/{page}"
-            plain, entry = office.door.ask(caller, "GET", path), ROUTES[f"GET /subjects/{{subject_id}}/{page}"]
-            answer = office.door.ask(caller, "GET", path, headers={"X-Look": look_id})
-            if caller.name != "leader of elsewhere":
-                assert not answer.is_success, (caller.name, page)
-                assert plain.status_code in {401, 403, 404}, (caller.name, page)
-            assert leaks(office, caller, entry, answer, case.name) == [], (caller.name, page)
+        for name in ("elsewhere none", "sealed"):
+            if (caller.name, name) != ("leader of elsewhere", "elsewhere none"):
+                answer = look(caller, name)
+                assert answer.status_code in {401, 403, 404}, (caller.name, name)
+                assert leaks(office, caller, entry, answer, name) == [], (caller.name, name)
+
+
+def content_of(answer: httpx.Response) -> str:
+    """What an answer holds, that of a ZIP as text."""
+    if answer.headers["content-type"] != "application/zip":
+        return answer.text
+    with ZipFile(BytesIO(answer.content)) as pack:
+        return "\n".join(pack.read(name).decode("utf-8", "replace") for name in pack.namelist())
+
+
+def test_nobody_seals_a_case_that_is_not_theirs(office: Office) -> None:
+    for caller in office.callers:
+        if ROUTES["POST /subjects/{subject_id}/seal"].status_for(caller) is not None:
+            continue
+        told_of_missing = told(seal(office, caller, office.scene.missing_id))
+        for name in office.scene.cases.keys() - office.scene.seen_by(caller.account):
+            answer = seal(office, caller, office.scene.cases[name].subject_id)
+            assert answer.status_code == 404, (caller.name, name)
+            assert told(answer) == told_of_missing, (caller.name, name)
+    with office.scene.engine.connect() as connection:
+        sealed = connection.execute(text("SELECT subject_id FROM subject WHERE sealed_at IS NOT NULL")).scalars().all()
+    assert sealed == [office.scene.cases["sealed"].subject_id]
+
+
+def seal(office: Office, caller: Caller, subject_id: UUID) -> httpx.Response:
+    return office.door.ask(caller, "POST", f"/subjects/{subject_id}/seal", json=A_SEALING)
+
+
+def test_unsealing_is_asked_blindly_and_decided_by_leaders_of_the_case(office: Office) -> None:
+    """Whoever may ask is told the same of a sealed case, an open one and none; its own leaders see what to decide."""
+    sealed, request_id = office.scene.cases["sealed"], an_unsealing(office.scene)
+    for caller in office.callers:
+        listed = office.door.ask(caller, "GET", "/unsealings")
+        if ROUTES["GET /unsealings"].status_for(caller) is not None:
+            continue
+        assert caller.account is not None
+        waiting = {item["request_id"] for item in listed.json()["to_decide"]}
+        assert (str(request_id) in waiting) == may_decide(caller.account), caller.name
+        is_asker = caller.account is office.scene.accounts["prosecutor of district"]
+        had_it = may_see(caller.account, replace(sealed, is_sealed=False))
+        assert (str(sealed.subject_id) in listed.text) == (may_decide(caller.account) or is_asker), caller.name
+        others = [needle for case in office.scene.cases.values() for kind in Needle for needle in case.needles[kind]
+                  if needle != str(sealed.subject_id)]  # fmt: skip
+        assert not [needle for needle in others if needle in listed.text], caller.name
+        if had_it:  # whose request is real
+            continue
+        asked = (sealed.subject_id, office.scene.cases["elsewhere all"].subject_id, office.scene.missing_id)
+        answers = [
+            office.door.ask(caller, "POST", "/unsealings", json=AN_UNSEALING | {"subject_id": str(subject_id)})
+            for subject_id in asked
+        ]
+        assert {(answer.status_code, tuple(answer.json())) for answer in answers} == {(201, ("request_id",))}
+        now_waiting = office.door.ask(office.named("leader of city"), "GET", "/unsealings").json()["to_decide"]
+        assert not {item["request_id"] for item in now_waiting} & {a.json()["request_id"] for a in answers}, caller.name
 
 
 # ---- ways around

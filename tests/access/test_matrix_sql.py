@@ -3,16 +3,24 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import APPLICATION_ROLE, as_account
 from api.access.roles import AccountRole
 from api.database import open_engine
 from geo.postgis import driver_connection
-from tests.access.matrix import Account, Needle, Scene, a_database, make_scene
+from tests.access.asking import failure, leaked, refused, seen
+from tests.access.matrix import (
+    ASKER,
+    Needle,
+    Scene,
+    a_database,
+    broken_look_of,
+    export_of,
+    line_of,
+    make_scene,
+)
 
 BY_NUMBER = "t.subject_no"
 BY_ALERT = "(SELECT a.subject_no FROM alert a WHERE a.alert_id = t.alert_id)"
@@ -29,9 +37,17 @@ OF_A_CASE = {
     "alert": BY_NUMBER,
     "alert_violation": BY_ALERT,
     "notification": BY_ALERT,
-    "look": BY_NUMBER,
+    "zone": "(SELECT v.subject_no FROM violation v WHERE v.zone_no = t.zone_no)",
+    "order_in_force": BY_NUMBER,
+    "zone_in_force": "(SELECT v.subject_no FROM violation v WHERE v.zone_no = t.zone_no)",
 }
 """Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
+
+ROW_OF = {"order_in_force": "t.order_no::text", "zone_in_force": "t.zone_no::text"}
+"""View → what names a row of it; a row of a table is named by its place."""
+
+OF_AN_ASKER = {"look": "look_id", "export_run": "export_id"}
+"""Table → a column to count by: what somebody asked for or took out, of whom a row says who that was."""
 
 OF_AN_ACCOUNT = ("account", "account_role")
 """One's own row; all to the administrators who keep accounts."""
@@ -40,11 +56,15 @@ OF_PLACES = ("division", "venue", "site", "venue_incident")
 """About nobody: shown to all."""
 
 CLOSED = (
-    "account_session", "alembic_version", "api_token", "audit_checkpoint", "device", "engine_layout",
-    "engine_state", "fix_written", "login_failure", "look_rule", "order_in_force",
-    "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "worker", "zone", "zone_in_force",
+    "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "device",
+    "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
+    "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
+    "thinning_run", "unsealing_request", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
+
+CURSORS = {"shard": "shard, seen, target, after_xid, after_seq"}
+"""Table → the columns that are shown to all: how far the log was read. Nothing else of it is."""
 
 OF_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
 """Shown within the span of an open look, of which this scene has none: tests/access/test_looks.py has them."""
@@ -52,38 +72,23 @@ OF_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
 OF_THE_AUDIT = {"audit_entry": "position", "notice": "notice_id"}
 """Table → a column to count by: all of it to the audit administrator."""
 
+OF_NOBODY_SEALED = "subject_no IS NULL OR subject_no NOT IN (SELECT sealed_subjects())"
+
+ROWS_OF_SEALED = """
+SELECT position FROM audit_entry WHERE subject_no IS NULL AND (
+    table_name = 'notification' AND row_key IN (SELECT notification_id::text FROM notification n JOIN alert a
+        USING (alert_id) WHERE a.subject_no IN (SELECT sealed_subjects()))
+    OR table_name = 'alert_violation' AND row_key LIKE ANY (SELECT '{' || alert_id || ',%' FROM alert
+        WHERE subject_no IN (SELECT sealed_subjects()))
+    OR table_name = 'condition' AND row_key IN (SELECT condition_no::text FROM condition JOIN supervision_order
+        USING (order_no) WHERE subject_no IN (SELECT sealed_subjects()))
+    OR table_name = 'zone' AND row_key IN (SELECT zone_no::text FROM violation
+        WHERE subject_no IN (SELECT sealed_subjects())))
+"""
+"""Entries of rows that name a sealed person by another row only."""
+
 NOT_OURS = {"geography_columns", "geometry_columns", "spatial_ref_sys"}
 """PostGIS's."""
-
-DEFINER_FUNCTIONS = {
-    "current_account_no": "the caller's own number, or none",
-    "current_account_has": "whether the caller has a role: their own",
-    "visible_subjects": "the rule itself: numbers of the cases that the caller may see",
-    "audit_note": "writes one entry of a kind that is no row's; reads nothing back",
-    "subject_within_jurisdiction": "the number of a case whose id the caller knows and may break the glass for",
-    "open_looks": "the caller's own",
-    "open_spans": "the caller's own, of cases that they may see",
-    "ask_look": "checks that the caller may see the case, or may break the glass for it",
-    "decide_look": "checks that the caller leads where the case belongs",
-    "people_of_looks": "checks that the caller may see these looks",
-    "review_notice": "checks that the caller is the audit administrator",
-    "audit_heads": "hashes of the ends of the chains, needed to sign them: no content",
-    "audit_last_checkpoint": "the last signature: no content",
-    "audit_save_checkpoint": "adds a checkpoint, which verification refuses unless it is signed by the key on disk",
-}
-"""Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
-
-FORGING = ("audit_append", "audit_link", "audit_protect", "audit_rows")
-"""Could write entries of rows; callable, or fit for a trigger on a table of one's own, by nobody but the owner."""
-
-TELLING_STATISTICS = (
-    "SELECT st_estimatedextent('zone', 'geometry')",
-    "SELECT st_estimatedextent('public', 'zone', 'geometry')",
-    "SELECT _postgis_stats('zone', 'geometry')",
-    "SELECT _postgis_index_extent('zone', 'geometry')",
-    "SELECT _postgis_selectivity('zone', 'geometry', ST_MakeEnvelope(117, 34, 118, 35, 4326))",
-)
-"""PostGIS answers these from statistics, for tables that the caller may not read: where the zones of victims are."""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,9 @@ def relations(connection: Connection) -> dict[str, bool]:
 def test_every_table_is_in_the_matrix(scene: Scene) -> None:
     with scene.engine.connect() as connection:
         found = relations(connection)
-    named = [*OF_A_CASE, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *OF_A_LOOK, *OF_THE_AUDIT]
+    named = [
+        *OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *CURSORS, *OF_A_LOOK, *OF_THE_AUDIT
+    ]  # fmt: skip
     assert len(named) == len(set(named))
     assert {name for name, is_partition in found.items() if not is_partition} == set(named)
     assert sum(found.values()) >= 1, "no week of the log: nothing to try"
@@ -120,15 +127,31 @@ def test_every_table_is_in_the_matrix(scene: Scene) -> None:
 @pytest.mark.parametrize("table", sorted(OF_A_CASE))
 def test_each_account_is_shown_the_rows_of_its_cases(scene: Scene, table: str) -> None:
     with scene.engine.connect() as connection:
-        query = f"SELECT t.ctid::text, {OF_A_CASE[table]} FROM {table} t"
+        row_of = ROW_OF.get(table, "t.ctid::text")
+        query = f"SELECT {row_of}, {OF_A_CASE[table]} FROM {table} t"
         row_cases = {row[0]: row[1] for row in connection.execute(text(query))}
     number_of = {name: case.person.subject_no for name, case in scene.cases.items()}
-    nowhere = {"subject_jurisdiction", "case_member", "look"}  # not every case has a row of these
-    assert set(row_cases.values()) == set(number_of.values()) or table in nowhere
+    nowhere = {"subject_jurisdiction", "case_member"}  # not every case has a row of these
+    assert set(row_cases.values()) - {None} == set(number_of.values()) or table in nowhere
     for account in scene.accounts.values():
         theirs = {number_of[name] for name in scene.seen_by(account)}
         expected = {place for place, number in row_cases.items() if number in theirs}
-        assert seen(scene, account, f"SELECT ctid::text FROM {table}") == expected, account.name
+        assert seen(scene, account, f"SELECT {row_of} FROM {table} t") == expected, account.name
+
+
+def test_looks_and_exports_are_shown_to_who_asked_and_who_answers_for_the_case(scene: Scene) -> None:
+    """Looks: one's own and those at one's cases. Exports: one's own and those of accounts one leads, of one's cases."""
+    asker = scene.accounts[ASKER]
+    looks = {name: {case.look_id, broken_look_of(case.look_id)} for name, case in scene.cases.items()}
+    for account in scene.accounts.values():
+        theirs = scene.seen_by(account)
+        asked = {name for name, case in scene.cases.items() if not case.is_sealed} if account is asker else set()
+        expected = set().union(*(looks[name] for name in theirs | asked))
+        assert seen(scene, account, "SELECT look_id FROM look") == expected, account.name
+        leads = AccountRole.LEADER in account.roles and account.place in line_of(asker.place)
+        exports = {export_of(scene.cases[name].look_id) for name in theirs} if leads else set()
+        assert seen(scene, account, "SELECT export_id FROM export_run") == exports, account.name
+    assert len(scene.cases) > len(scene.seen_by(asker)) > 0
 
 
 @pytest.mark.parametrize("table", OF_AN_ACCOUNT)
@@ -149,7 +172,11 @@ def test_places_are_shown_and_every_other_table_is_closed(scene: Scene) -> None:
     for account in scene.accounts.values():
         for table in OF_PLACES:
             seen(scene, account, f"SELECT ctid::text FROM {table}")
+        for table, columns in CURSORS.items():
+            seen(scene, account, f"SELECT {columns} FROM {table}")
     for name in ("leader of city", "audit_administrator", "no role"):
+        for query in ("TABLE shard", "SELECT fence FROM shard", "SELECT lease_owner, lease_until FROM shard"):
+            assert refused(scene, scene.accounts[name], query), (name, query)
         for table in closed:
             for query in (f"SELECT 1 FROM {table}", f"SELECT count(*) FROM {table}", f"TABLE {table}"):
                 assert refused(scene, scene.accounts[name], query), (name, query)
@@ -161,7 +188,14 @@ def test_fixes_are_shown_to_nobody_without_a_look_and_the_audit_to_its_administr
             assert seen(scene, account, f"SELECT fixed_at FROM {table}") == set(), (account.name, table)
         for table, column in OF_THE_AUDIT.items():
             with scene.engine.connect() as connection:
-                every = set(connection.execute(text(f"SELECT {column} FROM {table}")).scalars())
+                open_ones = text(f"SELECT {column} FROM {table} WHERE {OF_NOBODY_SEALED}")
+                every = set(connection.execute(open_ones).scalars())
+                held = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+                of_sealed = set(connection.execute(text(ROWS_OF_SEALED)).scalars())
+            assert 0 < len(every) < held, f"{table}: nothing of the sealed to be hidden"
+            assert len(of_sealed) >= 4
+            if table == "audit_entry":
+                every -= of_sealed
             is_auditor = AccountRole.AUDIT_ADMINISTRATOR in account.roles
             assert seen(scene, account, f"SELECT {column} FROM {table}") == (every if is_auditor else set()), account
 
@@ -171,7 +205,7 @@ def test_nobody_is_shown_nothing(scene: Scene) -> None:
         with scene.engine.begin() as connection:
             connection.execute(text(f"SET LOCAL ROLE {APPLICATION_ROLE}"))
             connection.execute(text(set_up))
-            for table in (*OF_A_CASE, *OF_AN_ACCOUNT):
+            for table in (*OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT):
                 name = "account_no" if table in OF_AN_ACCOUNT else "1"
                 assert connection.execute(text(f"SELECT {name} FROM {table}")).all() == [], (set_up, table)
 
@@ -257,14 +291,6 @@ REFUSED = (
 )
 
 
-REFUSALS = {
-    "42501",  # insufficient_privilege
-    "0A000",  # a trigger function called by hand
-    "P0001",  # raised by audit_note
-}
-"""Any other failure would be a mistake of the test."""
-
-
 def test_no_query_shows_more_than_the_rows(scene: Scene) -> None:
     for name in ("police of district", "police of elsewhere", "audit_administrator"):
         account = scene.accounts[name]
@@ -341,116 +367,5 @@ def test_copy_gives_the_rows_that_are_seen(scene: Scene) -> None:
                 lines = b"".join(bytes(block) for block in copy).decode()
         assert lines.count("\n") == len(scene.seen_by(account)), what
         assert leaked(scene, account, lines) == []
-    for table in ("zone", "device", "audit_entry", "look_rule"):
+    for table in ("record_sealing", "device", "audit_entry", "look_rule"):
         assert refused(scene, account, f"COPY {table} TO STDOUT")
-
-
-# ---- functions
-
-
-def test_every_function_with_its_owners_rights_is_known_and_justified(scene: Scene) -> None:
-    query = (
-        "SELECT p.proname, EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') AS is_extension,"
-        " has_function_privilege(:role, p.oid, 'EXECUTE') AS may_call, coalesce(p.proconfig::text, '') AS config"
-        " FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
-    )
-    with scene.engine.connect() as connection:
-        found = connection.execute(text(query), {"role": APPLICATION_ROLE}).all()
-    assert {row.proname for row in found if row.may_call} <= set(DEFINER_FUNCTIONS)
-    assert {"visible_subjects", "audit_rows", "st_estimatedextent"} <= {row.proname for row in found}
-    for row in found:
-        assert row.is_extension or "search_path=" in row.config, row.proname
-
-
-def test_functions_that_name_cases_name_ones_own(scene: Scene) -> None:
-    for account in scene.accounts.values():
-        expected = {scene.cases[name].person.subject_no for name in scene.seen_by(account)}
-        assert seen(scene, account, "SELECT * FROM visible_subjects()") == expected, account.name
-
-
-def test_nobody_forges_an_entry_of_a_row(scene: Scene) -> None:
-    """The trigger's function has its owner's rights: put on a table of one's own, it would write entries as of ours."""
-    with scene.engine.connect() as connection:
-        callable_ones = connection.execute(
-            text("SELECT proname FROM pg_proc WHERE proname = ANY (:names) AND has_function_privilege(:role, oid,"
-                 " 'EXECUTE')"),
-            {"names": list(FORGING), "role": APPLICATION_ROLE},
-        ).all()  # fmt: skip
-        before = connection.execute(text("SELECT count(*) FROM audit_entry")).scalar_one()
-    assert callable_ones == []
-    forged = (
-        "CREATE TEMP TABLE subject (subject_no bigint PRIMARY KEY, alias text);"
-        "CREATE TRIGGER t AFTER INSERT ON pg_temp.subject REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT"
-        " EXECUTE FUNCTION audit_rows('');"
-        "INSERT INTO pg_temp.subject VALUES (1, 'x')"
-    )
-    assert refused(scene, scene.accounts["leader of city"], forged)
-    assert refused(scene, scene.accounts["leader of city"], "SELECT audit_note('row_updated', 1, 'x')")
-    with scene.engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM audit_entry")).scalar_one() == before
-
-
-def test_a_note_about_an_unseen_case_tells_nothing(scene: Scene) -> None:
-    account = scene.accounts["police of district"]
-    answers = set()
-    for number in (scene.cases["elsewhere none"].person.subject_no, 10**9):
-        with as_account(scene.engine, account.account_id) as connection:
-            query = text("SELECT audit_note('look_track', :number, 'x')")
-            answers.add(str(connection.execute(query, {"number": number}).all()))
-    assert len(answers) == 1
-
-
-def test_statistics_of_closed_tables_tell_nothing(scene: Scene) -> None:
-    for query in TELLING_STATISTICS:
-        with scene.engine.connect() as connection:  # the owner may: the question is a good one
-            connection.execute(text("SELECT 1 FROM zone")).first()
-        assert refused(scene, scene.accounts["leader of city"], query), query
-
-
-# ---- how the tests ask
-
-
-def seen(scene: Scene, account: Account, query: str) -> set[object]:
-    with as_account(scene.engine, account.account_id) as connection:
-        return set(connection.execute(text(query)).scalars())
-
-
-def failure(scene: Scene, account: Account, query: str, *, setting: str = "") -> str | None:
-    """What the database says when the query fails, or ``None``."""
-    try:
-        with as_account(scene.engine, account.account_id) as connection:
-            if setting:
-                connection.exec_driver_sql(f"SET LOCAL {setting} = off")
-            connection.exec_driver_sql(query).fetchall()
-    except DBAPIError as error:
-        diagnosis = getattr(error.orig, "diag", None)
-        return f"{error.orig} {getattr(diagnosis, 'message_detail', '')} {getattr(diagnosis, 'context', '')}"
-    return None
-
-
-def refused(scene: Scene, account: Account, statements: str) -> bool:
-    """Whether the database lets the account not do it; what it does is undone."""
-    try:
-        with scene.engine.connect() as connection:
-            connection.exec_driver_sql(f"SET LOCAL ROLE {APPLICATION_ROLE}")
-            connection.exec_driver_sql(f"SET LOCAL hulan.account_id = '{account.account_id}'")
-            for statement in statements.split(";"):
-                connection.exec_driver_sql(statement)
-    except DBAPIError as error:
-        assert isinstance(error.orig, psycopg.Error)
-        assert error.orig.sqlstate in REFUSALS, error.orig
-        assert leaked(scene, account, str(error)) == []
-        return True
-    return False
-
-
-def leaked(scene: Scene, account: Account, answer: str) -> list[str]:
-    """The cases of which the answer holds something that the account may not see."""
-    theirs = scene.seen_by(account)
-    return [
-        f"{kind} of {name}"
-        for name, case in scene.cases.items()
-        if name not in theirs
-        for kind, needles in case.needles.items()
-        if any(needle in answer for needle in needles)
-    ]

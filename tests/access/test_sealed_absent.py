@@ -7,14 +7,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zipfile import ZipFile
 
+import httpx
 import pytest
 import structlog
 import typer.main
+from pypdf import PdfReader
 from sqlalchemy import Connection, Engine, RowMapping, text
 from typer.testing import CliRunner, Result
 
@@ -27,11 +32,14 @@ from api.app import create_app
 from api.cli.whole import app as command_line
 from api.clock import FixedClock
 from api.ids import subject_id_for
+from api.look_policy import LookWish, Purpose, SightKind
+from api.looks import ask_look, decide_look
 from api.personal.fields import SEALED_TABLES, open_field
 from api.personal.masking import masked_address, masked_id_number, masked_phone
 from tests.access.people import Browser, Official, a_browser, another, official_in
 from tests.api.live_server import NOW, as_json, post
 from tests.api.test_cli import hulan
+from tests.evidence.scene import PACKING
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, KEYRING_PATH, SECRET, a_fix, a_worker
 from tests.personal.records_scene import (
     ADDRESS,
@@ -53,11 +61,12 @@ SHOWN = (ALIAS, DOCUMENT, masked_phone(PHONE), masked_id_number(ID_NUMBER), mask
 CLEAR = (NAME, ID_NUMBER, ADDRESS, GUARDIAN, PHONE)
 STRANGER = "不存在的编号"
 NOBODY = UUID(int=7)
+WORDS = "合成查阅理由：家属报警求助"
 
 SHOWS_PEOPLE = {
     "explain", "fsck", "audit show", "audit verify", "device reissue", "device revoke", "team join", "team leave",
     "import cases", "import fixes", "import incidents", "map venues", "keys list", "retention", "seal record",
-    "seal shred",
+    "seal shred", "subject view", "evidence make", "audit notices",
 }  # fmt: skip
 """Commands that read people of the database. Those that can show one are run below; the others count, or look one up
 by ``open_subject``."""
@@ -66,7 +75,8 @@ SHOWS_NOBODY = {
     "up", "serve", "worker", "migrate", "replay", "simulate", "quality", "demo", "keys new", "keys rotate",
     "keys destroy", "audit checkpoint", "import venues", "import sites", "import zones", "import boundaries",
     "account create-admin", "account create", "account disable", "account unlock", "account reset-totp",
-    "token create", "token list", "token revoke", "division add",
+    "account link-oidc", "account unlink-oidc", "evidence verify", "token create", "token list", "token revoke",
+    "division add",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
 
@@ -89,9 +99,11 @@ def test_every_command_is_known_to_show_people_or_not_to() -> None:
 READS_SEALED_PEOPLE_TOO = {
     "api/audit.py", "api/cases.py", "api/engine_state.py", "api/fix_log.py", "api/fsck.py", "api/inbox.py",
     "api/personal/fields.py", "api/records/sealing.py", "api/records/unsealing.py", "api/rule_edits.py",
-    "api/explaining.py", "api/routes/subjects.py", "tracking/store.py",
+    "api/explaining.py", "api/routes/subjects.py", "tracking/store.py", "api/evidence/case.py",
+    "api/exporting/handing_out.py", "api/exporting/runs.py", "api/looks.py", "api/notices.py", "api/routes/looks.py",
+    "api/routes/person.py", "api/subject_view.py",
 }  # fmt: skip
-"""They evaluate, seal, mask, begin from an alert of somebody who is not sealed, or read as the application's role."""
+"""They evaluate, seal, mask, begin from somebody who is not sealed, or read as the application's role."""
 
 
 def test_who_reads_the_table_of_subjects_and_not_the_view_is_known() -> None:
@@ -119,10 +131,15 @@ class Place:
     alert_id: UUID
     ids: tuple[str, ...]
     """Whatever of the person has an id of its own."""
+    longitude: str
+    """Of a fix, on the way to the bar."""
+    looks: Mapping[str, UUID]
+    """The member's open looks at the person, by kind, one of them by broken glass."""
 
     @property
     def needles(self) -> tuple[str, ...]:
-        return (str(self.office.person.subject_id), *SHOWN, *CLEAR)
+        looks = tuple(map(str, self.looks.values()))
+        return (str(self.office.person.subject_id), *SHOWN, *CLEAR, WORDS, self.longitude, *looks)
 
 
 ROLES = {
@@ -145,15 +162,41 @@ def place(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Place]:
             {"no": office.person.subject_no},
         ).scalar_one()
         ids = tuple(ids_of(connection, office.person.subject_no))
+        query = text("SELECT max(longitude) FROM fix WHERE subject_no = :no")
+        longitude = str(connection.execute(query, {"no": office.person.subject_no}).scalar_one())
     register_venue(tmp_path, database_url)
-    with a_browser(database_url) as first:
+    looks = looks_at(engine, office, officials)
+    with a_browser(database_url, packing=PACKING) as first:
         browsers = {name: another(first, f"198.51.100.{number}") for number, name in enumerate(ROLES, start=20)}
         for name, browser in browsers.items():
             browser.log_in(officials[name])
         yield Place(
             engine=engine, database_url=database_url, folder=tmp_path, office=office, browsers=browsers,
-            officials=officials, alert_id=alert_id, ids=ids,
+            officials=officials, alert_id=alert_id, ids=ids, looks=looks,
+            longitude=longitude,
         )  # fmt: skip
+
+
+def looks_at(engine: Engine, office: Office, officials: Mapping[str, Official]) -> dict[str, UUID]:
+    """Looks of each kind that the member asked for and the leader approved, and one by broken glass."""
+    looks = {}
+    for name in (*SightKind, "broken"):
+        has_span = name is not SightKind.PERSON
+        wish = LookWish(
+            kind=SightKind.TRACK if name == "broken" else SightKind(name),
+            purpose_code=Purpose.EMERGENCY,
+            purpose=WORDS,
+            is_break_glass=name == "broken",
+            from_at=EVENING - timedelta(days=3) if has_span else None,
+            to_at=EVENING + timedelta(hours=3) if has_span else None,
+        )
+        with as_account(engine, officials["member"].account_id) as connection:
+            look = ask_look(connection, wish, subject_no=office.person.subject_no)
+        if look.is_waiting:
+            with as_account(engine, officials["leader"].account_id) as connection:
+                decide_look(connection, look.look_id, account_no=officials["leader"].account_no, is_approved=True)
+        looks[str(name)] = look.look_id
+    return looks
 
 
 def register_venue(folder: Path, database_url: str) -> None:
@@ -186,7 +229,8 @@ def search(place: Place) -> dict[str, str]:
     """Everything there is to be read, by where; of the log what was given to it, before anything is withheld."""
     gateway = FakeGateway()
     with structlog.testing.capture_logs() as lines:
-        found = dict(over_http(place)) | dict(on_the_command_line(place)) | dict(in_sql(place))
+        found = dict(under_looks(place)) | dict(over_http(place))
+        found |= dict(on_the_command_line(place)) | dict(in_sql(place))
         a_worker(place.engine, gateway, keyring=KEYRING).drain()
     return found | {"gateway": str(gateway.sent), "log": str(lines)}
 
@@ -209,6 +253,37 @@ def over_http(place: Place) -> Iterator[tuple[str, str]]:
                 yield f"GET {filled} as {who}", f"{answer.status_code} {answer.text}"
 
 
+def under_looks(place: Place) -> Iterator[tuple[str, str]]:
+    """What each of the member's looks opens, asked by everybody: track, person, export, evidence."""
+    subject = f"/subjects/{place.office.person.subject_id}"
+    for (kind, look_id), (who, browser) in product(place.looks.items(), place.browsers.items()):
+        for method, path, body in (
+            ("GET", f"{subject}/track", None),
+            ("GET", f"{subject}/person", None),
+            ("POST", f"{subject}/exports", {"format": "csv"}),
+            ("POST", f"/alerts/{place.alert_id}/evidence", None),
+        ):
+            answer = browser.ask(method, path, headers={"X-Look": str(look_id)}, json=body)
+            yield f"{method} {path} under {kind} as {who}", f"{answer.status_code} {content_of(answer)}"
+
+
+def content_of(answer: httpx.Response) -> str:
+    """What an answer holds, that of a ZIP as text, its pages too."""
+    if answer.headers.get("content-type") != "application/zip":
+        return answer.text
+    return unpacked(answer.content)
+
+
+def unpacked(content: bytes) -> str:
+    with ZipFile(BytesIO(content)) as pack:
+        members = {name: pack.read(name) for name in pack.namelist()}
+    return "\n".join(
+        "".join(page.extract_text() for page in PdfReader(BytesIO(member)).pages)
+        if name.endswith(".pdf") else member.decode("utf-8", "replace")
+        for name, member in members.items()
+    )  # fmt: skip
+
+
 def ids_of(connection: Connection, subject_no: int) -> Iterator[str]:
     for query in (
         "SELECT subject_id FROM subject WHERE subject_no = :no",
@@ -228,9 +303,16 @@ def on_the_command_line(place: Place) -> Iterator[tuple[str, str]]:
         ("audit", "verify", "--json"),
         ("fsck", "--json"),
         ("keys", "list"),
+        ("subject", "view", REFERENCE, "--purpose", "本人查阅"),
+        ("subject", "view", REFERENCE, "--purpose", "本人查阅", "--words", "--json"),
+        ("audit", "notices"),
+        ("evidence", "make", str(place.alert_id), "--purpose", "移送", "--out", str(place.folder / "evidence.zip")),
         ("map", "venues", "--out", str(page), "--as-of", "2026-03-22"),
     ):
         yield "hulan " + " ".join(words), run(place.folder, place.database_url, *words).output
+    made = place.folder / "evidence.zip"
+    yield "evidence.zip", unpacked(made.read_bytes()) if made.exists() else ""
+    made.unlink(missing_ok=True)
     assert "合成酒吧" in page.read_text(encoding="utf-8")
     yield "map.html", page.read_text(encoding="utf-8")
 
@@ -268,7 +350,8 @@ def rows_of(place: Place) -> dict[str, int]:
     with as_account(place.engine, place.officials["member"].account_id) as connection:
         tables = (
             "subject", "recipient", "supervision_order", "condition", "episode", "violation", "alert",
-            "alert_violation", "notification", "subject_jurisdiction", "case_member",
+            "alert_violation", "notification", "subject_jurisdiction", "case_member", "look", "export_run", "fix",
+            "zone", "order_in_force",
         )  # fmt: skip
         return {table: connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables}
 
@@ -283,7 +366,16 @@ def test_a_sealed_person_is_absent(place: Place) -> None:
         assert any(needle in content for content in before.values()), f"{needle} is nowhere: the search finds nothing"
     assert min(rows_of(place).values()) >= 1
     subject_id = place.office.person.subject_id
-    for kind in ("GET /subjects as", f"GET /subjects/{subject_id} as", "hulan explain", "SQL recipient", "gateway"):
+    for kind in (
+        "GET /subjects as", f"GET /subjects/{subject_id} as", "hulan explain", "SQL recipient", "gateway",
+        f"GET /subjects/{subject_id}/lookers", "GET /looks", "GET /exports", "GET /audit/notices", "hulan subject view",
+        "hulan audit notices", "evidence.zip", "SQL look", "SQL notice", "SQL export_run", "SQL fix",
+        f"GET /subjects/{subject_id}/track under track as member",
+        f"GET /subjects/{subject_id}/track under broken as member",
+        f"GET /subjects/{subject_id}/person under person as member",
+        f"POST /subjects/{subject_id}/exports under export as member",
+        f"POST /alerts/{place.alert_id}/evidence under evidence as member",
+    ):  # fmt: skip
         finds = [
             where for where, content in before.items()
             if where.startswith(kind) and any(needle in content for needle in place.needles)

@@ -34,6 +34,8 @@ SELECT gen_random_uuid(), a.alert_id, r.recipient_id, r.role, 'entry', '合成�
 INSERT INTO fix_set_aside SELECT subject_no, '2026-03-20T14:00Z', 1, 'reason ' || subject_no, now() FROM subject;
 INSERT INTO retention_run (partition_name, from_at, to_at, fix_count, keep_days)
 SELECT 'fix_2020010' || i, '2020-01-01', '2020-01-08', i, 30 FROM generate_series(1, 2) i;
+INSERT INTO thinning_run (partition_name, from_at, to_at, minutes, removed_count, kept_count)
+SELECT 'fix_2020010' || i, '2020-01-01', '2020-01-08', 10, i, i FROM generate_series(1, 2) i;
 INSERT INTO division (code, name) VALUES ('320300', '合成市'), ('320303', '合成区');
 INSERT INTO account (account_id, kind, login_name, staff_number, display_name, division_no, password_hash, created_at)
 SELECT gen_random_uuid(), 'officer', 'o' || i, 'S' || i, '合成人员', i, 'hash ' || i, now()
@@ -97,7 +99,8 @@ KEYS = {
     "condition": "condition_no", "recipient": "recipient_id", "violation": "violation_id", "alert": "alert_id",
     "alert_violation": "ARRAY[alert_id::text, violation_id::text]", "notification": "notification_id",
     "fix_set_aside": "ARRAY[fix_key::text, fixed_at::text, subject_no::text]", "retention_run": "partition_name",
-    "division": "division_no", "account": "account_no", "account_role": "ARRAY[account_no::text, role::text]",
+    "thinning_run": "partition_name", "division": "division_no", "account": "account_no",
+    "account_role": "ARRAY[account_no::text, role::text]",
     "api_token": "token_id", "subject_jurisdiction": "subject_no",
     "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
     "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
@@ -117,6 +120,7 @@ ONE_BYTE = {
     "notification": ("text", "text || ' '"),
     "fix_set_aside": ("reason", "reason || '.'"),
     "retention_run": ("fix_count", "fix_count + 1"),
+    "thinning_run": ("removed_count", "removed_count + 1"),
     "division": ("name", "name || '.'"),
     "account": ("totp_last_step", "totp_last_step + 1"),
     "account_role": ("granted_at", "granted_at + interval '1 microsecond'"),
@@ -147,6 +151,7 @@ ANOTHER = {
     "notification": {"notification_id": "gen_random_uuid()"},
     "fix_set_aside": {"fix_key": "fix_key + 1"},
     "retention_run": {"partition_name": "partition_name || 'x'"},
+    "thinning_run": {"partition_name": "partition_name || 'x'"},
     "division": {"division_no": "division_no + 1000", "code": "code || 'x'"},
     "account": {
         "account_no": "account_no + 1000",

@@ -1,6 +1,7 @@
 """The audit at the terminal: the real program in a process of its own."""
 
 import json
+import re
 from pathlib import Path
 
 from sqlalchemy import Engine, text
@@ -28,7 +29,7 @@ def test_verify_names_the_first_fault_and_says_so_by_its_exit_code(
     broken = hulan("audit", "verify", data_dir=tmp_path, database_url=database_url)
     assert broken.returncode == 3, broken.stderr
     assert "第一处 first: 被改动 altered  zone 1" in broken.stdout
-    assert "column radius_m; last told by entry 4" in broken.stdout
+    assert re.search("column radius_m; last told by entry \\d+", broken.stdout)
     assert "共 3 处 faults" in broken.stdout
     as_json = hulan("audit", "verify", "--json", data_dir=tmp_path, database_url=database_url)
     assert as_json.returncode == 3

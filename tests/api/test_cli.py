@@ -166,6 +166,7 @@ def test_retention_lists_before_it_drops(tmp_path: Path, database_url: str, engi
     unset = hulan("retention", data_dir=tmp_path, database_url=database_url)
     assert unset.returncode == 1
     assert "HULAN_KEEP_DAYS" in unset.stderr
+    assert "HULAN_THIN_AFTER_DAYS" in unset.stderr
     listed = hulan("retention", "--keep-days", "30", "--dry-run", data_dir=tmp_path, database_url=database_url)
     assert "2026-03-16 – 2026-03-23  定位 fixes: 1" in listed.stdout
     unasked = hulan("retention", "--keep-days", "30", data_dir=tmp_path, database_url=database_url)
@@ -174,3 +175,20 @@ def test_retention_lists_before_it_drops(tmp_path: Path, database_url: str, engi
     assert "dropped: 1 周 weeks, 1 条定位 fixes" in done.stdout
     again = hulan("retention", "--keep-days", "30", "--yes", data_dir=tmp_path, database_url=database_url)
     assert "older than 30 days: 0" in again.stdout
+
+
+def test_retention_lists_before_it_thins(tmp_path: Path, database_url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        person = a_person(connection)
+    log_fixes(engine, person, [a_fix(minutes=minute, east_m=500) for minute in range(1000)])
+    a_worker(engine).drain()
+    thin = ("retention", "--thin-after-days", "60", "--thin-minutes", "5")
+    listed = hulan(*thin, "--dry-run", data_dir=tmp_path, database_url=database_url)
+    assert "2026-03-16 – 2026-03-23  将抽去的定位 fixes to be thinned out: 223" in listed.stdout, listed.stderr
+    assert "older than 60 days, to one per 5 minutes: 1" in listed.stdout
+    unasked = hulan(*thin, data_dir=tmp_path, database_url=database_url)
+    assert unasked.returncode == 1, "thinned without an answer"
+    done = hulan(*thin, "--yes", data_dir=tmp_path, database_url=database_url)
+    assert "thinned: 1 周 weeks, 223 条定位 fixes removed" in done.stdout, done.stderr
+    again = hulan(*thin, "--yes", data_dir=tmp_path, database_url=database_url)
+    assert "to one per 5 minutes: 0" in again.stdout

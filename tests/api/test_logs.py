@@ -24,10 +24,11 @@ from sqlalchemy.exc import DBAPIError
 from api.app import create_app
 from api.clock import FixedClock
 from api.database import open_engine
+from api.logins import Login
 from api.logs import PERSONAL_FIELDS, WITHHELD, describe_exception, withhold_personal
 from geo.postgis import driver_connection
 from tests.api.faults import wait_until
-from tests.api.live_server import bearer, server_process
+from tests.api.live_server import bearer, server_process, url_as
 from tests.make import BAR_LONGITUDE, EVENING, KEYRING, KEYRING_PATH, SECRET, a_fix, a_person
 
 PHONE = "13800000101"
@@ -264,7 +265,8 @@ def a_whole_run(folder: Path, database_url: str) -> tuple[str, str]:
         knock(server.client, token)
     written.append(server.log.read_text(encoding="utf-8"))
     with (folder / "worker.log").open("wb") as log:
-        worker = subprocess.Popen([sys.executable, "-m", "api.cli.main", "worker"], env=environment, stderr=log)
+        of_worker = environment | {"HULAN_WORKER_DATABASE_URL": url_as(database_url, Login.WORKER)}
+        worker = subprocess.Popen([sys.executable, "-m", "api.cli.main", "worker"], env=of_worker, stderr=log)
         engine = open_engine(database_url)
         try:
             wait_until(lambda: told(engine) is not None, seconds=60)

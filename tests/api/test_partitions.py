@@ -162,7 +162,7 @@ def test_a_late_fix_of_a_dropped_week_unsays_nothing(engine: Engine, person: Per
     worker.drain()
     assert rows(engine, "SELECT * FROM episode ORDER BY episode_id") == before
     assert [reason for (reason,) in rows(engine, "SELECT reason FROM fix_set_aside")] == [
-        "late by so much that the log of its time was dropped by retention"
+        "late by so much that the log of its time was dropped or thinned by retention"
     ]
 
 

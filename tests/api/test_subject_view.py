@@ -175,6 +175,6 @@ def test_a_sealed_person_and_nobody_get_the_same_answer(view: Any, subject_no: i
 
 
 def seal(connection: Any, subject_no: int) -> None:
-    """Mark the subject as sealed, as far as the schema knows how."""
-    connection.execute(text("ALTER TABLE subject ADD COLUMN IF NOT EXISTS sealed_at timestamptz"))
-    connection.execute(text("UPDATE subject SET sealed_at = now() WHERE subject_no = :no"), {"no": subject_no})
+    """Mark the subject as sealed and change nothing else."""
+    marked = "sealed_at = now(), sealing_ground = 'sentence', id_number_index = NULL"
+    connection.execute(text(f"UPDATE subject SET {marked} WHERE subject_no = :no"), {"no": subject_no})

@@ -8,14 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, make_url, text
 
 from alerts.gateway import FakeGateway
 from api.audit_verify import verify
 from api.clock import FixedClock
 from api.database import open_engine
 from api.engine_state import load_states
-from api.ids import SHARD_COUNT
+from api.ids import SHARD_COUNT, new_id
 from api.leases import LeaseLostError
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring, KeyringError, make_keyring
@@ -24,13 +24,14 @@ from api.postgres_binaries import installed_postgres
 from api.records.shredding import due_count, shred_due
 from api.worker import Worker
 from tests.make import EVENING, a_fix, a_worker, log_fixes
-from tests.personal.records_scene import NOW, PHONE, Office, all_of, an_office, seal
+from tests.personal.records_scene import NOW, PHONE, Office, all_of, an_office, number_of, seal
 from tests.personal.test_clear_text import dump
 from tests.personal.test_unsealing import ask, decide
 
 LATER = NOW + timedelta(days=3 * 365)
 
-KEPT = {"subject", "record_sealing", "unsealing_request", "case_member", "subject_jurisdiction", "audit_entry"}
+KEPT = {"subject", "record_sealing", "unsealing_request", "case_member", "subject_jurisdiction", "audit_entry",
+        "look", "notice", "export_run"}  # fmt: skip
 """Tables that may still refer to the person, by number; the row of ``subject`` has no content any more."""
 
 
@@ -112,6 +113,53 @@ def goes_on(engine: Engine, office: Office, worker: Worker) -> None:
     with engine.connect() as connection:
         states = load_states(connection, range(SHARD_COUNT)).states
     assert set(states.subject_rows["subject_no"].tolist()) == {office.other.subject_no}
+
+
+def test_who_looked_and_took_copies_out_stays_without_their_words(
+    engine: Engine, keyring: Keyring, tmp_path: Path
+) -> None:
+    office = an_office(engine, keyring)
+    no, words = office.person.subject_no, "合成缘由：当事人失联报警"
+    with engine.begin() as connection:
+        by = number_of(connection, office.police)
+        for person in (office.person, office.other):
+            leave_traces(
+                connection, person.subject_no, by=by, reviewer=number_of(connection, office.leader), words=words
+            )
+    seal(engine, keyring, office)
+    kept = {
+        "look": "look_id, account_no, kind, purpose_code, asked_at, from_at, to_at, is_break_glass, ends_at",
+        "notice": "notice_id, look_id, account_id, made_at, reviewed_at, reviewed_by",
+        "export_run": "export_id, account_no, made_by, look_id, track_rows, made_at, manifest_hash",
+    }
+    before = {table: all_of(engine, f"SELECT {columns} FROM {table} ORDER BY 1") for table, columns in kept.items()}
+    assert shred_due(engine, keyring, now=LATER) == 1
+    assert {
+        table: all_of(engine, f"SELECT {columns} FROM {table} ORDER BY 1") for table, columns in kept.items()
+    } == before
+    of_person = "WHERE subject_no = :no"
+    for query in (f"SELECT purpose FROM look {of_person}", f"SELECT remark FROM notice {of_person}"):
+        assert [words in str(item) for (item,) in all_of(engine, query, no=no)] == [False]
+        assert [words in str(item) for (item,) in all_of(engine, query, no=office.other.subject_no)] == [True]
+    assert all_of(engine, f"SELECT alert_id FROM export_run {of_person}", no=no) == [(None,)]
+    assert verify(engine, tmp_path).faults == ()
+
+
+def leave_traces(connection: Connection, subject_no: int, *, by: int, reviewer: int, words: str) -> None:
+    """A look by broken glass, its notice reviewed, and evidence made under it."""
+    values = {"no": subject_no, "by": by, "reviewer": reviewer, "words": words, "look": new_id(), "new": new_id()}
+    for statement in (
+        "INSERT INTO look (look_id, account_no, subject_no, kind, purpose_code, purpose, from_at, to_at,"
+        " needs_approval, is_break_glass, ends_at) VALUES (:look, :by, :no, 'evidence', 'emergency', :words,"
+        " now() - interval '1 day', now(), true, true, now() + interval '10 minutes')",
+        "INSERT INTO notice (notice_id, kind, look_id, account_no, account_id, subject_no, reviewed_at, reviewed_by,"
+        " remark) SELECT :new, 'break_glass', :look, :by, account_id, :no, now(), :reviewer, :words FROM account"
+        " WHERE account_no = :by",
+        "INSERT INTO export_run (export_id, kind, account_no, made_by, subject_no, alert_id, look_id, is_approved,"
+        " track_rows, lodging_rows, manifest_hash) SELECT :new, 'evidence', :by, 'x', :no, alert_id, :look, false, 1,"
+        " 0, sha256('x') FROM alert WHERE subject_no = :no LIMIT 1",
+    ):
+        connection.execute(text(statement), values)
 
 
 @contextmanager

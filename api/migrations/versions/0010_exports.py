@@ -38,10 +38,11 @@ CREATE TABLE export_run (
     made_at timestamptz NOT NULL DEFAULT now(),
     manifest_hash bytea NOT NULL CHECK (octet_length(manifest_hash) = 32),
     CHECK ((account_no IS NULL) = (look_id IS NULL)),
-    CHECK ((kind = 'evidence') = (alert_id IS NOT NULL))
+    CHECK (kind = 'evidence' OR alert_id IS NULL)
 );
 CREATE INDEX export_run_account ON export_run (account_no, made_at);
 CREATE INDEX export_run_subject ON export_run (subject_no);
+COMMENT ON COLUMN export_run.alert_id IS 'what evidence is of; null once a sealed record is destroyed';
 COMMENT ON COLUMN export_run.manifest_hash IS 'SHA-256 of manifest.json, which is what is signed';
 """
 
@@ -76,7 +77,7 @@ BEGIN
     SELECT * INTO opened FROM open_looks() l
     WHERE l.look_id = run.look_id AND l.subject_no = run.subject_no AND l.kind = run.kind
         AND l.subject_no IN (SELECT visible_subjects());
-    IF NOT FOUND THEN
+    IF NOT FOUND OR (run.kind = 'evidence') <> (run.alert_id IS NOT NULL) THEN
         RETURN NULL;
     END IF;
     run.account_no := current_account_no();

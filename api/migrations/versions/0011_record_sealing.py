@@ -100,7 +100,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
             AND u.unsealed_until > clock_timestamp() AND current_account_no() IN (u.asked_by, u.decided_by))
 $$;
 REVOKE ALL ON FUNCTION hidden_subjects() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION hidden_subjects() TO hulan_app;
 
 -- What both functions were goes on under other names; policies know a function by its number, so that it stays.
 DO $$ BEGIN
@@ -118,7 +117,49 @@ CREATE OR REPLACE FUNCTION visible_subjects() RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT subject_no FROM subjects_of_account() AS subject_no EXCEPT SELECT hidden_subjects()
 $$;
+
+-- Policies need functions that their reader may call. Neither of these tells an officer who is sealed: the first only
+-- whose rows the caller is shown anyway, the second the audit administrator alone whose entries are withheld.
+CREATE FUNCTION reachable_subjects() RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    (SELECT visible_subjects() UNION SELECT subject_no FROM look WHERE account_no = (SELECT current_account_no()))
+    EXCEPT SELECT hidden_subjects()
+$$;
+CREATE FUNCTION withheld_from_audit() RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT subject_no FROM hidden_subjects() AS subject_no WHERE (SELECT current_account_has('audit_administrator'))
+$$;
+
+-- Entries of rows that name their subject by another row: the keys as migration 0006 writes them.
+CREATE FUNCTION row_keys_withheld_from_audit() RETURNS TABLE (table_name text, row_key text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    WITH sealed AS (SELECT subject_no FROM withheld_from_audit() AS subject_no),
+        alerts AS (SELECT alert_id FROM alert JOIN sealed USING (subject_no)),
+        orders AS (SELECT order_no, order_id FROM supervision_order JOIN sealed USING (subject_no))
+    SELECT 'notification', notification_id::text FROM notification JOIN alerts USING (alert_id)
+    UNION ALL SELECT 'alert_violation', ARRAY[alert_id, violation_id]::text FROM alert_violation
+        JOIN alerts USING (alert_id)
+    UNION ALL SELECT 'condition', condition_no::text FROM condition JOIN orders USING (order_no)
+    UNION ALL SELECT 'zone', zone_no::text FROM zone JOIN orders ON source = 'condition:' || order_id
+$$;
+REVOKE ALL ON FUNCTION reachable_subjects(), withheld_from_audit(), row_keys_withheld_from_audit() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reachable_subjects(), withheld_from_audit(), row_keys_withheld_from_audit() TO hulan_app;
 """
+
+WITHOUT_HIDDEN = (
+    ("open_looks()", "ends_at > now()", "ends_at > now() AND subject_no NOT IN (SELECT hidden_subjects())"),
+    (
+        "people_of_looks(uuid[])",
+        "l.look_id = ANY (wanted)",
+        "l.look_id = ANY (wanted) AND l.subject_no NOT IN (SELECT hidden_subjects())",
+    ),
+    (
+        "review_notice(uuid, text)",
+        "reviewed_at IS NULL AND",
+        "reviewed_at IS NULL AND subject_no NOT IN (SELECT hidden_subjects()) AND",
+    ),
+)
+"""Functions with the owner's rights, which no policy holds back → what of them was, and what it is now."""
 
 # Whatever a table's own policy says, and whatever another one will: these are joined by AND.
 RESTRICTED = """
@@ -129,9 +170,14 @@ DO $$ DECLARE bound regclass; BEGIN
             AND c.relrowsecurity AND a.attname = 'subject_no' AND NOT a.attisdropped
     LOOP
         EXECUTE format('CREATE POLICY not_sealed ON %s AS RESTRICTIVE FOR ALL TO hulan_app'
-                       ' USING (subject_no IS NULL OR subject_no NOT IN (SELECT hidden_subjects()))', bound);
+                       ' USING (subject_no IS NULL OR subject_no IN (SELECT reachable_subjects())'
+                       ' OR ((SELECT current_account_has(''audit_administrator''))'
+                       ' AND subject_no NOT IN (SELECT withheld_from_audit())))', bound);
     END LOOP;
 END $$;
+CREATE POLICY no_row_of_sealed ON audit_entry AS RESTRICTIVE FOR ALL TO hulan_app
+    USING (subject_no IS NOT NULL OR table_name IS NULL
+           OR (table_name, row_key) NOT IN (SELECT table_name, row_key FROM row_keys_withheld_from_audit()));
 """
 
 # What was found in fixes of before is recorded, and nobody is told, whoever writes the row.
@@ -228,9 +274,12 @@ SHREDDER = {
     "engine_layout": "SELECT, INSERT, UPDATE (layout)",
     "engine_state": "SELECT, INSERT, DELETE",
     "episode": "SELECT (subject_no), DELETE",
+    "export_run": "SELECT (subject_no, alert_id), UPDATE (alert_id)",
     "fix": "SELECT (subject_no), DELETE",
     "fix_flag": "SELECT (subject_no), DELETE",
     "fix_set_aside": "SELECT (subject_no), DELETE",
+    "look": "SELECT (subject_no), UPDATE (purpose)",
+    "notice": "SELECT (subject_no, remark), UPDATE (remark)",
     "notification": "SELECT (alert_id), DELETE",
     "personal_key": "SELECT (subject_no), DELETE",
     "recipient": "SELECT (subject_no), DELETE",
@@ -256,8 +305,9 @@ REACH = {
         "unsealing_request": f"asked_by = current_account_no() OR {_OF_ACCOUNT}",
     },
     "hulan_shredder": {
-        "alert": _SEALED, "alert_violation": _OF_ALERT, "device": _SEALED, "episode": _SEALED, "fix": _SEALED,
-        "fix_flag": _SEALED, "fix_set_aside": _SEALED, "notification": _OF_ALERT, "recipient": _SEALED,
+        "alert": _SEALED, "alert_violation": _OF_ALERT, "device": _SEALED, "episode": _SEALED,
+        "export_run": _SEALED, "fix": _SEALED, "fix_flag": _SEALED, "fix_set_aside": _SEALED, "look": _SEALED,
+        "notice": _SEALED, "notification": _OF_ALERT, "recipient": _SEALED,
         "record_sealing": _SEALED, "subject": _SEALED, "unsealing_request": _SEALED, "violation": _SEALED,
         "zone": "source LIKE 'condition:%'",
     },
@@ -283,6 +333,10 @@ DO $$ DECLARE bound text; BEGIN
 END $$;
 DROP FUNCTION subjects_of_account();
 DROP FUNCTION subjects_of_divisions();
+DROP POLICY no_row_of_sealed ON audit_entry;
+DROP FUNCTION row_keys_withheld_from_audit();
+DROP FUNCTION reachable_subjects();
+DROP FUNCTION withheld_from_audit();
 DROP FUNCTION hidden_subjects();
 DROP FUNCTION sealed_subjects();
 DROP TRIGGER alert_of_sealed ON alert;
@@ -311,6 +365,8 @@ def upgrade() -> None:
     """Nobody is sealed yet."""
     for statements in (COLUMNS, INDEXES, TABLES, VIEW, HIDDEN, RESTRICTED, SILENCED):
         op.execute(statements)
+    for function, before, now in WITHOUT_HIDDEN:
+        _change_function(function, before, now)
     op.execute(ROLES)
     for role, rights in (("hulan_keeper", KEEPER), ("hulan_shredder", SHREDDER)):
         for table, privileges in rights.items():
@@ -333,4 +389,14 @@ def downgrade() -> None:
             op.execute(f"DROP POLICY reach_of_{role} ON {table}")
         for table in rights:
             op.execute(f"REVOKE ALL ON {table} FROM {role}")
+    for function, before, now in WITHOUT_HIDDEN:
+        _change_function(function, now, before)
     op.execute(DOWN)
+
+
+def _change_function(function: str, before: str, now: str) -> None:
+    query = f"SELECT pg_get_functiondef('{function}'::regprocedure)"
+    definition = str(op.get_bind().exec_driver_sql(query).scalar_one())
+    if definition.count(before) != 1:
+        raise RuntimeError(f"{function} is not what migration 0009 made it")
+    op.get_bind().exec_driver_sql(definition.replace(before, now))
