@@ -271,9 +271,18 @@ class _Part:
         rule = np.flatnonzero(rules.condition_no == item.condition_no)
         zone = zones.row_of(item.zone_no)
         return (
-            int(rules.condition_key[rule[0]]) if len(rule) else item.condition_no,
+            int(rules.condition_key[rule[0]]) if len(rule) else self._key_of_withdrawn(item.condition_no),
             int(zones.zone_key[zone]) if zone >= 0 else item.zone_no,
         )
+
+    def _key_of_withdrawn(self, condition_no: int) -> int:
+        """The key of a condition in a version that no longer governs at any time, and is in no book for that."""
+        query = text(
+            "SELECT min(v.condition_no) FROM condition c JOIN condition v USING (condition_id)"
+            " WHERE c.condition_no = :condition_no"
+        )
+        found = self.connection.execute(query, {"condition_no": condition_no}).scalar_one_or_none()
+        return condition_no if found is None else int(found)
 
     def _unattached(self, decided: Mapping[UUID, Any]) -> Iterator[Difference]:
         query = text("SELECT violation_id FROM alert_violation WHERE violation_id = ANY(:keys)")

@@ -391,3 +391,18 @@ def test_any_interleaving_of_fixes_and_edits_ends_in_the_same_episodes(
     step_all(worker)
     assert rows(engine, WITH_VERSIONS) == in_order
     assert_clean(engine)
+
+
+def test_a_finding_under_a_variation_that_was_overtaken_keeps_its_record(engine: Engine) -> None:
+    """The version that it was decided by governs at no time any more, and is in no book."""
+    person = emptied(engine)
+    worker = a_worker(engine)
+    apply(engine, Edit(east_m=0.0, from_minute=72.5, is_order=True), 0)
+    log_fixes(engine, person, inside(120.0, 140.0))
+    step_all(worker)
+    (before,) = rows(engine, "SELECT order_no, condition_no FROM violation")
+    for number, from_minute in ((1, 32.5), (2, 103.5)):
+        apply(engine, Edit(east_m=0.0, from_minute=from_minute, is_order=True), number)
+        step_all(worker)
+    assert rows(engine, "SELECT order_no, condition_no FROM violation") == [before]
+    assert_clean(engine)
