@@ -74,7 +74,9 @@ def test_late_fixes_give_the_episode_that_order_would_have_given(engine: Engine,
     current = "SELECT started_at, ended_at, fix_count, decided_at FROM episode WHERE superseded_at IS NULL"
     shuffled = rows(engine, current)
     with engine.begin() as connection, unaudited(connection):
-        connection.execute(text("TRUNCATE episode, violation, decision, alert, alert_violation, notification"))
+        connection.execute(
+            text("TRUNCATE episode, violation, decision, alert, alert_violation, notification, export_run")
+        )
         connection.execute(text("TRUNCATE engine_state"))
         connection.execute(text("UPDATE shard SET seen = '1:1:', target = NULL"))
     a_worker(engine)  # a fresh one reads everything in order
