@@ -1,4 +1,4 @@
-"""Orders of a case: read, with every version and its conditions in words; lifted; and what one person is exempt from."""
+"""Orders of a case: read, with every version and its conditions in words; lifted; and exemptions from them."""
 
 from typing import Annotated, Any, Self
 from uuid import UUID

@@ -115,11 +115,11 @@ END $$;
 CREATE FUNCTION answer_leave(answer leave_approval, wanted uuid) RETURNS leave
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    found leave;
+    asked leave;
     needed text[];
     latest jsonb;
 BEGIN
-    SELECT * INTO found FROM leave WHERE leave_id = wanted AND state IN ('requested', 'urgent')
+    SELECT * INTO asked FROM leave WHERE leave_id = wanted AND state IN ('requested', 'urgent')
         AND subject_no IN (SELECT visible_subjects())
         AND CASE answer.organ WHEN 'police' THEN current_account_has('police')
             WHEN 'procuratorate' THEN current_account_has('prosecutor')
@@ -131,19 +131,19 @@ BEGIN
     END IF;
     INSERT INTO leave_approval (approval_id, leave_no, subject_no, organ, account_no, decided_at, is_approved, remark,
         document_number)
-    VALUES (answer.approval_id, found.leave_no, found.subject_no, answer.organ, current_account_no(), now(),
+    VALUES (answer.approval_id, asked.leave_no, asked.subject_no, answer.organ, current_account_no(), now(),
         answer.is_approved, answer.remark, answer.document_number);
-    SELECT organs_for_leave(measure, stage) INTO needed FROM supervision_order WHERE order_no = found.order_no;
+    SELECT organs_for_leave(measure, stage) INTO needed FROM supervision_order WHERE order_no = asked.order_no;
     SELECT jsonb_object_agg(organ, is_approved) INTO latest FROM (
-        SELECT DISTINCT ON (organ) organ, is_approved FROM leave_approval WHERE leave_no = found.leave_no
+        SELECT DISTINCT ON (organ) organ, is_approved FROM leave_approval WHERE leave_no = asked.leave_no
             AND organ = ANY (needed) ORDER BY organ, decided_at DESC, approval_id DESC) AS last;
     IF latest @> jsonb_build_object(answer.organ, false) THEN
-        UPDATE leave SET state = 'refused' WHERE leave_id = wanted RETURNING * INTO found;
+        UPDATE leave SET state = 'refused' WHERE leave_id = wanted RETURNING * INTO asked;
     ELSIF (SELECT bool_and(coalesce((latest ->> organ)::boolean, false)) FROM unnest(needed) AS organ) THEN
-        UPDATE leave SET state = 'approved', approved_at = now() WHERE leave_id = wanted RETURNING * INTO found;
-        PERFORM judge_again(found.subject_no, greatest(found.from_at, now()), 'leave');
+        UPDATE leave SET state = 'approved', approved_at = now() WHERE leave_id = wanted RETURNING * INTO asked;
+        PERFORM judge_again(asked.subject_no, greatest(asked.from_at, now()), 'leave');
     END IF;
-    RETURN found;
+    RETURN asked;
 END $$;
 
 -- 'returned': the subject reported to be back. 'cancelled': it is not used, or no longer. 'papers': they came.
