@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,14 @@ _COLUMNS = (
 _FROM = "FROM leave l JOIN subject s USING (subject_no) JOIN supervision_order o USING (order_no)"
 
 MOST_SHOWN = 200
+
+
+class Closing(StrEnum):
+    """How a leave ends, or that the papers of an urgent one came."""
+
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+    PAPERS = "papers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +139,7 @@ def answer_leave(
     return _state(connection.execute(text(query), values).scalar_one())
 
 
-def close_leave(connection: Connection, leave_id: UUID, how: str) -> str:
+def close_leave(connection: Connection, leave_id: UUID, how: Closing) -> str:
     """``returned``, ``cancelled``, or ``papers`` of an urgent one came. Raises ``NotThereError`` if it cannot be."""
     query = text("SELECT (close_leave(:id, :how)).state")
     return _state(connection.execute(query, {"id": leave_id, "how": how}).scalar_one())

@@ -1,6 +1,5 @@
 """Leaves: asked for on behalf of the subject, answered by organs, ended."""
 
-from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from api.access.caller import as_account
 from api.access.policy import AccessPolicy, Who
 from api.casework.leaves import (
     ORGAN_OF,
+    Closing,
     LeaveWish,
     answer_leave,
     ask_leave,
@@ -63,14 +63,6 @@ class AnswerIn(Body):
     is_approved: bool
     remark: Annotated[Words, Field(min_length=1)]
     court_document: DocumentNumber | None = None
-
-
-class Closing(StrEnum):
-    """How a leave ends, or that the papers of an urgent one came."""
-
-    RETURNED = "returned"
-    CANCELLED = "cancelled"
-    PAPERS = "papers"
 
 
 class ClosingIn(Body):

@@ -57,7 +57,9 @@ NOBODY = UUID(int=7)
 SHOWS_PEOPLE = {
     "explain", "fsck", "audit show", "audit verify", "device reissue", "device revoke", "team join", "team leave",
     "import cases", "import fixes", "import incidents", "map venues", "keys list", "retention", "seal record",
-    "seal shred",
+    "seal shred", "order list", "order show", "order lift", "exemption list", "exemption grant", "exemption revoke",
+    "leave list", "leave ask", "leave answer", "leave close", "suspected list", "suspected decide",
+    "suspected departures", "task list", "task done",
 }  # fmt: skip
 """Commands that read people of the database. Those that can show one are run below; the others count, or look one up
 by ``open_subject``."""
@@ -89,7 +91,8 @@ def test_every_command_is_known_to_show_people_or_not_to() -> None:
 READS_SEALED_PEOPLE_TOO = {
     "api/audit.py", "api/cases.py", "api/engine_state.py", "api/fix_log.py", "api/fsck.py", "api/inbox.py",
     "api/personal/fields.py", "api/records/sealing.py", "api/records/unsealing.py", "api/rule_edits.py",
-    "api/explaining.py", "api/routes/subjects.py", "tracking/store.py",
+    "api/explaining.py", "api/routes/subjects.py", "tracking/store.py", "api/calendars.py", "api/casework/leaves.py",
+    "api/casework/tasks.py",
 }  # fmt: skip
 """They evaluate, seal, mask, begin from an alert of somebody who is not sealed, or read as the application's role."""
 
