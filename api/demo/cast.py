@@ -73,6 +73,8 @@ def cases_of_tracks(tracks: Mapping[str, Sequence[Fix]]) -> list[CaseIn]:
 def _case_of_track(number: int, reference: str, fixes: Sequence[Fix]) -> CaseIn:
     first = min(fix.fixed_at for fix in fixes)
     last = max(fix.fixed_at for fix in fixes)
+    # As long as the law lets a probation be: of a longer track its last year.
+    starts = max(first, last - timedelta(days=360))
     return CaseIn.model_validate(
         {
             "reference": reference,
@@ -83,8 +85,8 @@ def _case_of_track(number: int, reference: str, fixes: Sequence[Fix]) -> CaseIn:
             "document_number": f"合成附不诉〔{first.year}〕{number}号",
             "deciding_organ": "合成检察院",
             "executing_organ": "合成检察院",
-            "valid_from": first,
-            "valid_to": last + timedelta(seconds=1),
+            "valid_from": starts,
+            "valid_to": max(last + timedelta(seconds=1), starts + timedelta(days=190)),
             "conditions": [
                 {"kind": ConditionKind.EXCLUDED_CATEGORIES, "categories": list(EXCLUDED_FROM_ALL)},
             ],

@@ -2,28 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
-from typer.testing import CliRunner
 
-from api.access.accounts import join_case, set_jurisdiction
-from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.books import load_books
 from api.calendars import current_calendar, save_calendar
-from api.case_file import CaseIn
-from api.cases import WITHOUT_BASIS, TermError, register_case
+from api.cases import WITHOUT_BASIS, TermError
 from api.casework.decisions import DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.exemptions import ExemptionWish, exemptions_of, grant_exemption, revoke_exemption
 from api.casework.leaves import (
     Closing,
-    LeaveWish,
     answer_leave,
     ask_leave,
     close_leave,
@@ -33,70 +26,16 @@ from api.casework.leaves import (
 )
 from api.casework.orders import end_order, orders_of, versions_of
 from api.casework.tasks import finish_task, tasks_of
-from api.cli.whole import app as command_line
 from api.devices import devices_of
 from api.errors import NotAllowedError, NotThereError, RefusedInputError
 from api.personal.fields import open_field
-from tests.access.people import a_browser, an_official
-from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET, Person, a_fix, a_visit, a_worker, log_fixes
+from tests.api.casework_scene import DAY, HOME, MARCH, NIGHTS, NOW, Office, a_case, register, two_departures
+from tests.make import EVENING, KEYRING, Person, a_fix, a_visit, a_worker, log_fixes
 from tests.order_rows import add_order_work
 from tracking.allowance_store import load_allowances
 from tracking.calendar import read_calendar
 from tracking.leave import ExemptionKind, organs_needed
 from tracking.order import ConditionKind, Measure, Organ
-
-NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
-HOME = {"type": "Point", "coordinates": [117.2, 34.26]}
-NIGHTS = {"windows": [{"from": "22:00", "to": "06:00"}]}
-
-
-def a_case(**changes: Any) -> CaseIn:
-    content: dict[str, Any] = {
-        "reference": "O-1", "alias": "小丽", "birth_date": "2009-01-01", "measure": "bail",
-        "document_number": "合成〔2026〕1号", "deciding_organ": "合成区人民检察院", "executing_organ": "合成派出所",
-        "location_basis": "order_item", "valid_from": NOW - 30 * DAY, "valid_to": NOW + 30 * DAY,
-        "conditions": [{"kind": "stay_within_area", "geometry": HOME, "radius_m": 2000}],
-    }  # fmt: skip
-    return CaseIn.model_validate(content | changes)
-
-
-def register(connection: Connection, case: CaseIn, *, at: datetime = NOW) -> Any:
-    return register_case(connection, case, keyring=KEYRING, secret=SECRET, at=at)
-
-
-class Office:
-    """One case and an officer of each kind on its team."""
-
-    def __init__(self, engine: Engine, case: CaseIn) -> None:
-        self.engine = engine
-        with engine.begin() as connection:
-            self.done = register(connection, case)
-            self.no = self.done.subject_no
-            self.accounts = {
-                role.value: an_official(connection, f"o{number}", role).account_id
-                for number, role in enumerate(
-                    (AccountRole.PROSECUTOR, AccountRole.POLICE, AccountRole.SUPERVISOR, AccountRole.LEADER)
-                )
-            }
-            set_jurisdiction(connection, self.no, "320300")
-            for account_id in self.accounts.values():
-                number = connection.execute(
-                    text("SELECT account_no FROM account WHERE account_id = :id"), {"id": account_id}
-                ).scalar_one()
-                join_case(connection, self.no, number, now=EVENING)
-            self.stranger = an_official(connection, "stranger", AccountRole.POLICE).account_id
-            self.order_id: UUID = connection.execute(text("SELECT order_id FROM supervision_order")).scalar_one()
-
-    def as_(self, who: str) -> Any:
-        return as_account(self.engine, self.stranger if who == "stranger" else self.accounts[who])
-
-    def wish(self, **changes: Any) -> LeaveWish:
-        values: dict[str, Any] = {
-            "order_id": self.order_id, "reason": "就医", "destination": "合成市", "route": "高速", "transport": "汽车",
-            "contact": "13800000109", "from_at": NOW + DAY, "to_at": NOW + 3 * DAY,
-        }  # fmt: skip
-        return LeaveWish(**values | changes)
 
 
 @pytest.fixture
@@ -379,21 +318,6 @@ def test_a_task_is_done_once_and_by_somebody(engine: Engine, office: Office) -> 
 # ---- decisions
 
 
-def two_departures(engine: Engine, case: CaseIn) -> Office:
-    """Two evenings out of the area, found by the machine."""
-    office = Office(engine, case)
-    with engine.connect() as connection:
-        sender = devices_of(connection, [office.done.subject_id])[office.done.subject_id]
-    person = Person(subject_id=office.done.subject_id, subject_no=office.no, token="", sender=sender)
-    away = [a_fix(minutes=minute, east_m=9000.0 if 20 <= minute % 100 < 60 else 10.0) for minute in range(200)]
-    log_fixes(engine, person, away)
-    a_worker(engine).drain()
-    return office
-
-
-MARCH: dict[str, Any] = {"valid_from": EVENING - 10 * DAY, "valid_to": EVENING + 10 * DAY}
-
-
 def test_the_counter_counts_confirmed_departures_only_and_shows_its_basis(engine: Engine) -> None:
     office = two_departures(engine, a_case(**MARCH))
     with office.as_("police") as connection:
@@ -485,85 +409,3 @@ def test_a_stay_at_the_bar_through_edits_is_one_violation(engine: Engine) -> Non
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM violation")).scalar_one() == 1
         assert connection.execute(text("SELECT count(*) FROM episode WHERE superseded_at IS NULL")).scalar_one() == 1
-
-
-# ---- the command line and the web
-
-
-def test_the_command_line_acts_as_an_account(office: Office, tmp_path: Path, database_url: str) -> None:
-    def hulan(*words: str) -> str:
-        environment = {
-            "HULAN_DATA_DIR": str(tmp_path), "HULAN_KEYRING": str(KEYRING_PATH), "HULAN_DATABASE_URL": database_url,
-            "HULAN_SECRET_KEY": "a secret only of this test",
-        }  # fmt: skip
-        output = CliRunner().invoke(command_line, list(words), env=environment).output
-        structlog.reset_defaults()  # the command's log went to a stream that is closed now
-        return output
-
-    assert "合成〔2026〕1号" in hulan("order", "list", "O-1", "--by", "o0")
-    assert "没有这一项" in hulan("order", "list", "O-1", "--by", "stranger")
-    assert "不得离开规定区域" in hulan("order", "show", str(office.order_id), "--by", "o1")
-    since, until = f"{NOW + DAY:%Y-%m-%d}", f"{NOW + 3 * DAY:%Y-%m-%d}"
-    asked = hulan(
-        "leave", "ask", "O-1", "--by", "o2", "--order", str(office.order_id), "--reason", "就医",
-        "--destination", "外地", "--contact", "x", "--since", since, "--until", until, "--urgent",
-    ).strip()  # fmt: skip
-    assert hulan("leave", "answer", asked, "--by", "o1", "--approve", "--remark", "同意").strip() == "urgent"
-    assert hulan("leave", "answer", asked, "--by", "o0", "--approve", "--remark", "同意").strip() == "approved"
-    assert "没有这一项" in hulan("leave", "answer", asked, "--by", "o3", "--approve", "--remark", "同意")
-    assert asked in hulan("leave", "list", "O-1", "--by", "o3")
-    assert hulan("leave", "close", asked, "cancelled", "--by", "o2").strip() == "cancelled"
-    granted = hulan(
-        "exemption", "grant", "O-1", "--by", "o3", "--kind", "home", "--reason", "住在楼上", "--since", since,
-        "--until", until, "--longitude", "117.2", "--latitude", "34.26", "--radius-m", "20",
-    ).strip()  # fmt: skip
-    assert granted in hulan("exemption", "list", "O-1", "--by", "o3")
-    assert hulan("exemption", "revoke", granted, "--by", "o3") == ""
-    assert '"confirmed_count": 0' in hulan("suspected", "departures", "O-1", "--by", "o0")
-    assert hulan("suspected", "list", "O-1", "--by", "o0") == hulan("task", "list", "--by", "o0") == ""
-    assert "已解除" in hulan("order", "lift", str(office.order_id), "--document", "合成解〔2026〕1号", "--by", "o0")
-
-
-def test_the_web_asks_answers_and_decides(engine: Engine, database_url: str) -> None:
-    office = two_departures(engine, a_case(valid_from=EVENING - 10 * DAY, valid_to=EVENING + 340 * DAY))
-    assert office.done.doubts == ()
-    with engine.begin() as connection:
-        official = an_official(connection, "web", AccountRole.POLICE)
-        join_case(connection, office.no, official.account_no, now=EVENING)
-    subject = f"/subjects/{office.done.subject_id}"
-    with a_browser(database_url) as browser:
-        browser.log_in(official)
-        orders = browser.ask("GET", f"{subject}/orders").json()["orders"]
-        assert orders[0]["conditions"][0]["zh"] == "不得离开规定区域。"
-        assert len(browser.ask("GET", f"/orders/{office.order_id}").json()["versions"]) == 1
-        found = browser.ask("GET", f"{subject}/suspected").json()["suspected"]
-        for number, item in enumerate(found):
-            body = {"outcome": "confirmed", "reason": "seen_on_site"} if number else DISMISSED
-            decided = browser.ask("POST", f"/violations/{item['violation_id']}/decision", json=body)
-            assert decided.status_code == 201, decided.text
-        wrong = browser.ask("POST", f"/violations/{found[0]['violation_id']}/decision",
-                            json=DISMISSED | {"outcome": "confirmed"})  # fmt: skip
-        assert wrong.status_code == 422
-        (count,) = browser.ask("GET", f"{subject}/departures").json()["departures"]
-        assert (count["confirmed_count"], count["basis"][0]["confirmed_by"]) == (1, "合成人员")
-        leave = {
-            "order_id": str(office.order_id), "reason": "就医", "destination": "外地", "route": "高速",
-            "transport": "汽车", "contact": "x", "from_at": (NOW + DAY).isoformat(),
-            "to_at": (NOW + 2 * DAY).isoformat(),
-            "geometry": {"type": "Point", "coordinates": [118.0, 34.0]}, "radius_m": 5000,
-        }  # fmt: skip
-        asked = browser.ask("POST", f"{subject}/leaves", json=leave)
-        assert asked.status_code == 201, asked.text
-        assert browser.ask("POST", f"{subject}/leaves", json=leave | {"route": ""}).status_code == 422
-        answered = browser.ask(
-            "POST", f"/leaves/{asked.json()['leave_id']}/answer", json={"is_approved": True, "remark": "同意"}
-        )
-        assert answered.json()["state"] == "requested", "the procuratorate decided: it must agree too"
-        assert [item["state"] for item in browser.ask("GET", "/leaves").json()["leaves"]] == ["requested"]
-        assert browser.ask("GET", "/tasks").json() == {"tasks": []}
-        lifted = browser.ask("POST", f"/orders/{office.order_id}/lift", json={"document_number": "合成解〔2026〕1号"})
-        assert lifted.status_code == 200
-        assert browser.ask("POST", f"/findings/{uuid4()}/decision", json=DISMISSED).status_code == 404
-
-
-DISMISSED = {"outcome": "dismissed", "reason": "position_error"}
