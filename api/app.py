@@ -24,10 +24,13 @@ from api.routes import (
     account,
     accounts,
     audit,
+    decisions,
     evidence,
     exports,
     health,
+    leaves,
     looks,
+    orders,
     person,
     positions,
     sealing,
@@ -105,7 +108,7 @@ def create_app(
     errors.install(app)
     modules = (
         positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
-        evidence, sealing,
+        evidence, sealing, orders, leaves, decisions,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

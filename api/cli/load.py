@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from api.cases import read_cases, register_cases
+from api.case_file import read_cases
+from api.cases import register_cases
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
+from api.files.case_tables import read_case_table, write_template
 from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
@@ -196,18 +198,29 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
 
 
 def cases(
-    file: File,
+    file: Annotated[
+        Path | None, typer.Argument(help="要导入的文件：JSON、CSV、Excel / the file to import", exists=True)
+    ] = None,
     tokens: Annotated[
         Path, typer.Option(help="新设备令牌写入此文件，仅此一次 / new device tokens go here, once only")
     ] = Path("device-tokens.csv"),
     rejects: RejectsOption = None,
+    template: Annotated[
+        Path | None, typer.Option(help="写出空白表格（.xlsx 或 .csv）/ write an empty table and do nothing else")
+    ] = None,
 ) -> None:
-    """导入案件：对象、决定书、条件、联系人（JSON）。Import cases: subject, order, conditions, recipients.
+    """导入案件：对象、决定书、条件、联系人（JSON、CSV、Excel）。Import cases: subject, order, conditions, recipients.
 
-    例 / example:  hulan import cases cases.json --tokens tokens.csv
+    例 / example:  hulan import cases cases.xlsx --tokens tokens.csv
     """
     with plain_errors(*PROBLEMS):
-        read = read_cases(file)
+        if template is not None:
+            write_template(template)
+            out.print(f"模板 template: {template}", markup=False)
+            return
+        if file is None:
+            raise ValueError("请给出文件，或用 --template 写出模板 / name a file, or a --template to write")
+        read = read_cases(file) if file.suffix.lower() == ".json" else read_case_table(file)
         settings = _settings()
         with open_database(settings, say=say) as engine, engine.begin() as connection:
             done, unknown = register_cases(

@@ -48,6 +48,11 @@ _GROUPS = {
         module="evidence", help="证据包。Evidence packs.", commands={"make": "make", "verify": "verify"}
     ),
     "seal": _Group(module="seal"),
+    "order": _Group(module="casework"),
+    "exemption": _Group(module="casework"),
+    "leave": _Group(module="casework"),
+    "suspected": _Group(module="casework"),
+    "task": _Group(module="casework"),
     "subject": _Group(module="subject"),
     "account": _Group(module="account"),
     "token": _Group(module="account"),

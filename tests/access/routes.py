@@ -38,6 +38,8 @@ class About(StrEnum):
     LOOK = "look"
     NOTICE = "notice"
     UNSEALING = "unsealing"
+    NOWHERE = "nowhere"
+    """Something of a case of which this scene has none: 404 to whoever may call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,20 @@ AN_UNSEALING = {"ground": "case_need", "ground_text": "另案办理需要", "doc
 
 OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
 
+SESSION_OF_CASE = {"is_open": Open.TO_SESSIONS, "roles": OFFICERS}
+OF_SUBJECT = {**SESSION_OF_CASE, "about": About.CASE}
+OF_ORDERS = frozenset({Needle.ID, Needle.DOCUMENT})
+DECIDERS = frozenset({AccountRole.LEADER, AccountRole.PROSECUTOR, AccountRole.POLICE})
+A_DECISION = {"outcome": "dismissed", "reason": "position_error"}
+AN_EXEMPTION = {
+    "kind": "home", "reason": "住在楼上", "valid_from": "2026-03-20T00:00:00Z", "valid_to": "2026-03-21T00:00:00Z",
+    "longitude": 117.0, "latitude": 34.0, "radius_m": 10,
+}  # fmt: skip
+A_LEAVE = {
+    "order_id": "00000000-0000-7000-8000-000000000007", "reason": "就医", "destination": "合成市", "route": "高速",
+    "transport": "汽车", "contact": "合成", "from_at": "2026-03-20T00:00:00Z", "to_at": "2026-03-21T00:00:00Z",
+}  # fmt: skip
+
 ROUTES: dict[str, RouteEntry] = {
     "GET /health": RouteEntry(is_open=Open.TO_ALL),
     "POST /positions": RouteEntry(is_open=Open.TO_DEVICES, body={"fixes": []}, granted=201),
@@ -157,6 +173,41 @@ ROUTES: dict[str, RouteEntry] = {
     "GET /subjects/{subject_id}/person": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows=frozenset({Needle.ID, Needle.ALIAS})
     ),
+    "GET /subjects/{subject_id}/orders": RouteEntry(shows=OF_ORDERS, **OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /orders/{order_id}": RouteEntry(about=About.NOWHERE, granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /orders/{order_id}/lift": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body={"document_number": "合成"}, granted=404
+    ),
+    "GET /subjects/{subject_id}/exemptions": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
+    "POST /subjects/{subject_id}/exemptions": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.CASE, body=AN_EXEMPTION, granted=201,
+    ),
+    "POST /exemptions/{exemption_id}/revoke": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, granted=404
+    ),
+    "GET /leaves": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/leaves": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
+    # Without an order that runs now there is nothing to be away from.
+    "POST /subjects/{subject_id}/leaves": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body=A_LEAVE, granted=404
+    ),
+    "POST /leaves/{leave_id}/answer": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=frozenset({AccountRole.POLICE, AccountRole.PROSECUTOR}), about=About.NOWHERE,
+        body={"is_approved": True, "remark": "同意"}, granted=404,
+    ),
+    "POST /leaves/{leave_id}/close": RouteEntry(
+        about=About.NOWHERE, body={"how": "returned"}, granted=404, **SESSION_OF_CASE  # type: ignore[arg-type]
+    ),
+    "GET /subjects/{subject_id}/suspected": RouteEntry(shows=frozenset({Needle.KEY}), **OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/departures": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
+    "POST /violations/{violation_id}/decision": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body=A_DECISION, granted=404
+    ),
+    "POST /findings/{finding_id}/decision": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body=A_DECISION, granted=404
+    ),
+    "GET /tasks": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /tasks/{task_id}/done": RouteEntry(about=About.NOWHERE, body={}, granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "POST /subjects/{subject_id}/exports": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body={"format": "csv"}, granted=403
     ),

@@ -148,6 +148,8 @@ def other_targets(scene: Scene, about: About) -> Mapping[str, str | None]:
             return {name: str(scene.cases[name].notice_id) for name in ("elsewhere none", "sealed")}
         case About.UNSEALING:
             return {"sealed": str(an_unsealing(scene))}
+        case About.NOWHERE:
+            return {}
     return {"-": None}
 
 

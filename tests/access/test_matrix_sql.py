@@ -40,6 +40,13 @@ OF_A_CASE = {
     "zone": "(SELECT v.subject_no FROM violation v WHERE v.zone_no = t.zone_no)",
     "order_in_force": BY_NUMBER,
     "zone_in_force": "(SELECT v.subject_no FROM violation v WHERE v.zone_no = t.zone_no)",
+    "leave": BY_NUMBER,
+    "leave_approval": BY_NUMBER,
+    "exemption": BY_NUMBER,
+    "finding": BY_NUMBER,
+    "check_in": BY_NUMBER,
+    "task": BY_NUMBER,
+    "decision": BY_NUMBER,
 }
 """Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
 
@@ -52,11 +59,11 @@ OF_AN_ASKER = {"look": "look_id", "export_run": "export_id"}
 OF_AN_ACCOUNT = ("account", "account_role")
 """One's own row; all to the administrators who keep accounts."""
 
-OF_PLACES = ("division", "venue", "site", "venue_incident")
+OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 """About nobody: shown to all."""
 
 CLOSED = (
-    "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "device",
+    "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "clock_edge", "device",
     "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
     "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
     "thinning_run", "unsealing_request", "worker",

@@ -67,6 +67,9 @@ SHOWS_PEOPLE = {
     "explain", "fsck", "audit show", "audit verify", "device reissue", "device revoke", "team join", "team leave",
     "import cases", "import fixes", "import incidents", "map venues", "keys list", "retention", "seal record",
     "seal shred", "subject view", "evidence make", "audit notices",
+    "order list", "order show", "order lift", "exemption list", "exemption grant", "exemption revoke",
+    "leave list", "leave ask", "leave answer", "leave close", "suspected list", "suspected decide",
+    "suspected departures", "task list", "task done",
 }  # fmt: skip
 """Commands that read people of the database. Those that can show one are run below; the others count, or look one up
 by ``open_subject``."""
@@ -102,6 +105,7 @@ READS_SEALED_PEOPLE_TOO = {
     "api/explaining.py", "api/routes/subjects.py", "tracking/store.py", "api/evidence/case.py",
     "api/exporting/handing_out.py", "api/exporting/runs.py", "api/looks.py", "api/notices.py", "api/routes/looks.py",
     "api/routes/person.py", "api/subject_view.py",
+    "api/calendars.py", "api/casework/leaves.py", "api/casework/tasks.py",
 }  # fmt: skip
 """They evaluate, seal, mask, begin from somebody who is not sealed, or read as the application's role."""
 

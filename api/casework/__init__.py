@@ -1,0 +1,1 @@
+"""What officers do with a case: orders, exemptions, leaves, decisions, tasks; PostgreSQL decides who may."""

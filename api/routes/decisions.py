@@ -1,0 +1,72 @@
+"""What was found and what officers say to it, the counter of departures, and tasks."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+
+from api.access.caller import as_account
+from api.casework.decisions import DecisionReason, Outcome, decide, departures_of, suspected_of
+from api.casework.tasks import finish_task, tasks_of
+from api.looks import subject_no_of
+from api.routes.orders import CASE_OFFICERS, DECIDES_CASES, Body
+from api.routes.sealing import Words
+
+router = APIRouter()
+
+
+class DecisionIn(Body):
+    """Confirmed or dismissed, with a reason from the list that goes with it."""
+
+    outcome: Outcome
+    reason: DecisionReason
+    remark: Words = ""
+
+
+class DoneIn(Body):
+    """What was done."""
+
+    remark: Annotated[Words, Field(min_length=1)] | None = None
+
+
+@router.get("/subjects/{subject_id}/suspected", dependencies=[Depends(CASE_OFFICERS)])
+def get_suspected(request: Request, subject_id: UUID) -> dict[str, Any]:
+    """Suspected violations and other findings, each with the decision that stands, if there is one."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"suspected": suspected_of(connection, subject_no_of(connection, subject_id))}
+
+
+@router.get("/subjects/{subject_id}/departures", dependencies=[Depends(CASE_OFFICERS)])
+def get_departures(request: Request, subject_id: UUID) -> dict[str, Any]:
+    """How many departures officers confirmed, by measure, with the article that counts them and each one's basis."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"departures": departures_of(connection, subject_no_of(connection, subject_id))}
+
+
+@router.post("/violations/{violation_id}/decision", status_code=201, dependencies=[Depends(DECIDES_CASES)])
+def post_on_violation(request: Request, violation_id: UUID, body: DecisionIn) -> dict[str, UUID]:
+    """Decide on a suspected violation. A later decision supersedes; none is changed."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"decision_id": decide(connection, violation_id=violation_id, **body.model_dump())}
+
+
+@router.post("/findings/{finding_id}/decision", status_code=201, dependencies=[Depends(DECIDES_CASES)])
+def post_on_finding(request: Request, finding_id: UUID, body: DecisionIn) -> dict[str, UUID]:
+    """Decide on another finding."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"decision_id": decide(connection, finding_id=finding_id, **body.model_dump())}
+
+
+@router.get("/tasks", dependencies=[Depends(CASE_OFFICERS)])
+def get_tasks(request: Request, with_done: Annotated[bool, Query()] = False) -> dict[str, Any]:
+    """What is to be done in the caller's cases, what is due first."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"tasks": tasks_of(connection, with_done=with_done)}
+
+
+@router.post("/tasks/{task_id}/done", status_code=204, dependencies=[Depends(CASE_OFFICERS)])
+def post_done(request: Request, task_id: UUID, body: DoneIn) -> None:
+    """It is done, by the caller."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        finish_task(connection, task_id, remark=body.remark)
