@@ -24,6 +24,7 @@ from api.routes import (
     account,
     accounts,
     audit,
+    check_ins,
     evidence,
     exports,
     health,
@@ -104,7 +105,7 @@ def create_app(
     )  # fmt: skip
     errors.install(app)
     modules = (
-        positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
+        positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
         evidence, sealing,
     )  # fmt: skip
     for module in modules:
