@@ -1,31 +1,19 @@
-"""A case file: subjects with their order, conditions and recipients, as JSON; and how one is registered."""
+"""Registering a case: the subject, the order as its next version, its zones, who is told."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
-from typing import Annotated, Any, Self
+from datetime import datetime
 from uuid import UUID
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
 from sqlalchemy import Connection, text
 
-from alerts.alert import Recipient, Role
+from alerts.alert import Recipient
 from alerts.store import add_recipient, block_other_recipients
+from api.calendars import current_calendar
+from api.case_file import CaseIn
+from api.case_terms import check_case_terms, stage_of
 from api.devices import add_device
 from api.ids import shard_of, subject_id_for
-from api.personal.blind_index import normal_phone
 from api.personal.fields import (
     current_key,
     others_with_id_number,
@@ -34,95 +22,29 @@ from api.personal.fields import (
     seal_contact,
 )
 from api.personal.keyring import Keyring
-from api.personal.resident_id import check_resident_id, doubts_about
+from api.personal.resident_id import doubts_about
 from geo.geojson import shape_from_geojson
-from geo.shapes import ShapeError, check_shape
+from tracking.activation import activate
 from tracking.episode import derived_id
-from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
-from tracking.store import ZoneDraft, add_order, add_subject, save_zones, zone_ids
+from tracking.order import Condition, ConditionKind, Consent, SupervisionOrder
+from tracking.order_store import add_order
+from tracking.store import ZoneDraft, add_subject, save_zones, zone_ids
+from tracking.timetable_json import timetable_from_json
 from tracking.zone import ZoneKind, ZoneOrigin
-from venues.category import SiteCategory, VenueCategory
 from venues.place import Rejected
 
-
-def _normal(phone: Any) -> Any:
-    return normal_phone(phone) if isinstance(phone, str) else phone
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ConditionIn(_Strict):
-    """A condition. A zone is drawn here (``geometry``, WGS-84 GeoJSON) or named (``zone_source`` and ``zone``)."""
-
-    kind: ConditionKind
-    categories: list[VenueCategory | SiteCategory] = []
-    geometry: dict[str, Any] | None = None
-    radius_m: float | None = None
-    zone_source: str | None = Field(None, description="e.g. `boundary:china_county`")
-    zone: str | None = Field(None, description="the zone's id in that source")
-    label: str = ""
-    tolerance_m: float = Field(0.0, ge=0)
-
-    @model_validator(mode="after")
-    def _names_a_place(self) -> Self:
-        if self.kind is ConditionKind.EXCLUDED_CATEGORIES:
-            if not self.categories:
-                raise ValueError("categories 不能为空 / categories must name at least one category")
-        elif self.geometry is None and (self.zone is None or self.zone_source is None):
-            raise ValueError("需要 geometry，或 zone_source 与 zone / give a geometry, or zone_source and zone")
-        return self
+WITHOUT_BASIS = (
+    "没有定位依据（location_basis）：决定书已登记，其规则不启用，不接收定位"
+    " / no legal basis for locating: the order is on file, none of its rules is active and no fix is taken"
+)
 
 
 class RecordSealedError(ValueError):
     """The reference is that of a sealed record; the message says no more than that it cannot be used."""
 
 
-class RecipientIn(_Strict):
-    """Someone who may be told."""
-
-    role: Role
-    name: str
-    phone: Annotated[
-        str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
-    ]
-    rank: int = Field(1, ge=1)
-    is_blocked: bool = False
-
-
-class CaseIn(_Strict):
-    """One subject with the order in force. ``reference`` identifies the subject in this office and in track files."""
-
-    reference: Annotated[str, Field(min_length=1)]
-    alias: Annotated[str, Field(min_length=1, max_length=10, description="what an SMS may carry: never the full name")]
-    birth_date: date
-    name: Annotated[str, Field(min_length=1)] | None = None
-    measure: Measure
-    document_number: Annotated[str, Field(min_length=1)]
-    deciding_organ: str
-    executing_organ: str
-    valid_from: AwareDatetime
-    valid_to: AwareDatetime
-    effective_from: AwareDatetime | None = Field(
-        None, description="a variation governs from when it is imported; the correction of an error from this instant"
-    )
-    id_number: str | None = Field(None, description="resident ID number: checksum and date are checked")
-    address: Annotated[str, Field(min_length=1)] | None = None
-    conditions: Annotated[list[ConditionIn], Field(min_length=1)]
-    recipients: list[RecipientIn] = []
-
-    @field_validator("id_number")
-    @classmethod
-    def _is_an_id_number(cls, text: str | None, info: ValidationInfo) -> str | None:
-        start: datetime | None = info.data.get("valid_from")
-        return None if text is None else check_resident_id(text, not_after=date.max if start is None else start.date())
-
-    @model_validator(mode="after")
-    def _has_a_span(self) -> Self:
-        if self.valid_to <= self.valid_from:
-            raise ValueError("valid_to 必须晚于 valid_from / valid_to must be later than valid_from")
-        return self
+class TermError(ValueError):
+    """The term of the order breaks the law; the message names the article and the dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,52 +59,11 @@ class Registered:
     """What a person should look at. Nothing was refused for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasesRead:
-    """The good cases of a file and what is wrong with the others."""
-
-    cases: tuple[CaseIn, ...]
-    rejected: tuple[Rejected, ...]
-
-
-def read_cases(path: Path) -> CasesRead:
-    """Read ``{"cases": [...]}``. A bad case is rejected with its field; the others are taken."""
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
-    items = content.get("cases") if isinstance(content, dict) else None
-    if not isinstance(items, list):
-        raise ValueError('文件应为 {"cases": [...]} / the file must hold {"cases": [...]}')
-    cases: list[CaseIn] = []
-    rejected: list[Rejected] = []
-    for number, item in enumerate(items, start=1):
-        try:
-            case = CaseIn.model_validate(item)
-            _check_zones(case)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            rejected.append(_reject(number, item, ".".join(map(str, first["loc"])), first["msg"]))
-        except ShapeError as error:
-            rejected.append(_reject(number, item, "conditions.geometry", str(error)))
-        else:
-            cases.append(case)
-    return CasesRead(cases=tuple(cases), rejected=tuple(rejected))
-
-
-def _reject(number: int, item: Any, field: str, reason: str) -> Rejected:
-    reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
-    return Rejected(line=number, reference=reference, field=field, value="", reason=reason)
-
-
-def _check_zones(case: CaseIn) -> None:
-    for condition in case.conditions:
-        if condition.geometry is not None:
-            check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
-
-
 def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, secret: bytes, at: datetime) -> Registered:
     """Add a case or bring a known one up to date (a changed order is its next version).
 
-    Raises ``LookupError`` when a condition names a zone that is not there, ``RecordSealedError``, ``KeyringError``
-    without the current key; the caller must then roll back.
+    Raises ``LookupError`` when a condition names a zone that is not there, ``TermError`` for a term that the law does
+    not allow, ``RecordSealedError``, ``KeyringError`` without the current key; the caller must then roll back.
     """
     subject_id = subject_id_for(case.reference)
     subject_no = add_subject(
@@ -190,13 +71,17 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
     )
     _refuse_sealed(connection, subject_no)
     order_id = derived_id("order", 0, str(subject_id), case.document_number)
+    terms = check_case_terms(connection, case, subject_no=subject_no, order_id=order_id)
+    if breaches := [finding for finding in terms if finding.is_breach]:
+        raise TermError("；".join(f"{item.text_zh}（{item.articles}）/ {item.text_en}" for item in breaches))
+    order = _order(case, order_id, subject_no)
     zones = {
         derived_id("condition", 0, str(order_id), position): _zone_id(connection, case, order_id, position, at)
         for position in range(len(case.conditions))
     }
     add_order(
         connection,
-        order=_order(case, order_id, subject_no),
+        order=order,
         zone_id_of=lambda item: zones[item.condition_id],
         at=at,
         effective_from=case.effective_from,
@@ -215,7 +100,11 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
         subject_id=subject_id,
         subject_no=subject_no,
         token=token,
-        doubts=tuple(_doubts(connection, case, subject_no, keyring)),
+        doubts=(
+            *(f"{item.text_zh}（{item.articles}）/ {item.text_en}" for item in terms),
+            *_reasons_not_active(connection, order),
+            *_doubts(connection, case, subject_no, keyring),
+        ),
     )
 
 
@@ -245,6 +134,13 @@ def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, sub
         add_recipient(connection, value, contact)
 
 
+def _reasons_not_active(connection: Connection, order: SupervisionOrder) -> list[str]:
+    """Why no rule of the order binds, if none does."""
+    if order.location_basis is None:
+        return [WITHOUT_BASIS]
+    return [item.reason for item in activate([order], calendar=current_calendar(connection)).blocked]
+
+
 def _doubts(connection: Connection, case: CaseIn, subject_no: int, keyring: Keyring) -> list[str]:
     if case.id_number is None:
         return []
@@ -268,6 +164,10 @@ def register_cases(
             rejected.append(
                 Rejected(line=number, reference=case.reference, field="reference", value="", reason=str(error))
             )
+        except TermError as error:
+            rejected.append(
+                Rejected(line=number, reference=case.reference, field="valid_to", value="", reason=str(error))
+            )
         except LookupError as error:
             reason = str(error.args[0])
             rejected.append(
@@ -288,6 +188,11 @@ def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:
         executing_organ=case.executing_organ,
         valid_from=case.valid_from,
         valid_to=case.valid_to,
+        stage=stage_of(case),
+        legal_basis=tuple(case.legal_basis),
+        location_basis=case.location_basis,
+        consent=None if case.consent is None else Consent(**case.consent.model_dump()),
+        review_at=case.review_at,
         conditions=tuple(
             Condition(
                 condition_no=0,
@@ -295,6 +200,10 @@ def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:
                 kind=condition.kind,
                 categories=frozenset(condition.categories),
                 tolerance_m=condition.tolerance_m,
+                timetable=None if condition.timetable is None else timetable_from_json(condition.timetable),
+                parameters=condition.parameters,
+                reason_code=condition.reason_code,
+                is_protected=condition.is_protected,
             )
             for position, condition in enumerate(case.conditions)
         ),
@@ -304,16 +213,15 @@ def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:
 def _zone_id(connection: Connection, case: CaseIn, order_id: UUID, position: int, at: datetime) -> UUID | None:
     """A zone drawn by the order governs as long as the order is valid; one that is redrawn, as a variation does."""
     condition = case.conditions[position]
-    if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
+    if not condition.names_place:
         return None
     source, source_id = condition.zone_source or f"condition:{order_id}", condition.zone or str(position)
     if condition.geometry is not None:
-        is_area = condition.kind is ConditionKind.STAY_WITHIN_AREA
         draft = ZoneDraft(
             zone_id=derived_id("zone", 0, source, source_id),
             source=source,
             source_id=source_id,
-            kind=ZoneKind.INCLUSION if is_area else ZoneKind.EXCLUSION,
+            kind=ZoneKind.EXCLUSION if condition.kind is ConditionKind.EXCLUSION_ZONE else ZoneKind.INCLUSION,
             origin=ZoneOrigin.CONDITION,
             name=condition.label,
             shape=shape_from_geojson(condition.geometry, radius_m=condition.radius_m),

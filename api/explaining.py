@@ -20,10 +20,11 @@ from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
 from tracking.observation import Observations, observe
 from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
+from tracking.order_store import load_orders
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant
 from tracking.rules import INCLUSION, RuleBook, ZoneBook, to_microseconds
-from tracking.store import load_orders, load_zones
+from tracking.store import load_zones
 from tracking.zone import Zone, ZoneOrigin
 from venues.category import CATEGORY_NAMES_ZH
 
@@ -241,7 +242,7 @@ def _stretch(connection: Connection, violation: Any) -> FixBatch:
 
 def _only(order: SupervisionOrder, condition: Condition, zone: Zone) -> SupervisionOrder:
     """The order with just this condition, bound to the zone version that decided, as if both had always governed."""
-    bound = replace(condition, zone_no=None if condition.zone_no is None else zone.zone_no)
+    bound = replace(condition, zone_no=None if condition.zone_no is None else zone.zone_no, timetable=None)
     return replace(order, conditions=(bound,), in_force_from=None, in_force_to=None)
 
 

@@ -41,12 +41,14 @@ CASES = (
     _table(
         "supervision_order", "决定书 the decision", Basis.ORDER, Retention.CASE, Seen.CASE,
         _clear(LEGAL, "measure document_number deciding_organ executing_organ valid_from valid_to superseded_at"
-                      " effective_from recorded_at version"),
+                      " effective_from recorded_at version stage legal_basis location_basis consent review_at"
+                      " lifted_at lifting_document"),
         _clear(PSEUDONYM, "order_no order_id subject_no"),
     ),
     _table(
         "condition", "决定书的条件 what the decision asks", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(LEGAL, "kind zone_id categories tolerance_m"), _clear(PSEUDONYM, "condition_no condition_id order_no"),
+        _clear(LEGAL, "kind zone_id categories tolerance_m timetable parameters reason_code is_protected"),
+        _clear(PSEUDONYM, "condition_no condition_id order_no"),
     ),
     _table(
         "zone", "区域：条件、场所、边界 zones of conditions, venues, boundaries", Basis.ORDER, Retention.CASE,
@@ -62,6 +64,46 @@ CASES = (
     _table(
         "zone_in_force", "视图：何时适用哪一版区域 view: which version governs when", Basis.ORDER, Retention.CASE,
         Seen.NOBODY, _clear(TECHNICAL, "zone_no zone_id first_no in_force_from in_force_to"),
+    ),
+)  # fmt: skip
+
+WORK = (
+    _table(
+        "leave", "外出申请 leaves asked for", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _sealed(PERSONAL, "contact"), _clear(LOCATION, "destination route geometry radius_m"),
+        _clear(LEGAL, "reason transport from_at to_at state is_urgent requested_at papers_at approved_at cancelled_at"
+                      " returned_at"),
+        _clear(PSEUDONYM, "leave_id leave_no subject_no order_no"), _clear(ACCOUNT, "requested_by"),
+        _clear(TECHNICAL, "key_id"),
+    ),
+    _table(
+        "leave_approval", "各机关对外出的答复 the organs' answers", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LEGAL, "organ decided_at is_approved remark document_number"), _clear(ACCOUNT, "account_no"),
+        _clear(PSEUDONYM, "approval_id leave_no subject_no"),
+    ),
+    _table(
+        "exemption", "个人豁免 what one person may", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LOCATION, "zone_no geometry"),
+        _clear(LEGAL, "kind reason valid_from valid_to recorded_at revoked_at"), _clear(ACCOUNT, "approver"),
+        _clear(PSEUDONYM, "exemption_id exemption_no subject_no"),
+    ),
+    _table(
+        "check_in", "打卡与抽检 check-ins and spot checks", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "kind opens_at due_at make_up_until shown_at answered_at is_at_place state"),
+        _clear(PSEUDONYM, "check_in_id subject_no condition_no"), _clear(TECHNICAL, "fix_key"),
+    ),
+    _table(
+        "task", "待办 what an office must do", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(LEGAL, "kind due_at opened_at done_at remark"), _clear(ACCOUNT, "done_by"),
+        _clear(PSEUDONYM, "task_id subject_no order_no"),
+    ),
+    _table(
+        "clock_edge", "已处理的时刻 instants that were attended to", Basis.RUNNING, Retention.CASE, Seen.NOBODY,
+        _clear(TECHNICAL, "edge_id kind due_at done_at"), _clear(PSEUDONYM, "subject_no"),
+    ),
+    _table(
+        "calendar_year", "节假日与校历 holidays and school years", Basis.RUNNING, Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "region"), _clear(LEGAL, "year content source"), _clear(TECHNICAL, "imported_at"),
     ),
 )  # fmt: skip
 
@@ -104,6 +146,18 @@ FINDINGS = (
         _clear(LOCATION, "zone_no started_at"),
         _clear(FINDING, "kind state decided_at known_at probability engine_version policy_version"),
         _clear(PSEUDONYM, "violation_id episode_id subject_no order_no condition_no"),
+    ),
+    _table(
+        "finding", "不属于区域的发现：失联、篡改、未应答 what is no stay at a zone", Basis.ORDER, Retention.CASE,
+        Seen.CASE,
+        _clear(LOCATION, "started_at"),
+        _clear(FINDING, "kind decided_at known_at probability detail engine_version policy_version"),
+        _clear(PSEUDONYM, "finding_id subject_no order_no condition_no"),
+    ),
+    _table(
+        "decision", "办案人员的认定 what officers decided", Basis.ORDER, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "outcome reason_code remark decided_at"), _clear(ACCOUNT, "account_no"),
+        _clear(PSEUDONYM, "decision_id subject_no violation_id finding_id supersedes"),
     ),
     _table(
         "alert", "警报 work for an officer", Basis.ORDER, Retention.CASE, Seen.CASE,
@@ -225,7 +279,7 @@ ENGINE = (
     ),
     _table(
         "shard", "分片与进度 shards and how far they are", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
-        _clear(TECHNICAL, "shard seen target after_xid after_seq lease_owner lease_until fence"),
+        _clear(TECHNICAL, "shard seen target after_xid after_seq lease_owner lease_until fence clock_at"),
     ),
     _table(
         "worker", "在运行的进程 processes alive", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
@@ -241,5 +295,5 @@ ENGINE = (
     ),
 )  # fmt: skip
 
-STORED = (*CASES, *TRACKS, *FINDINGS, *ACCESS, *PLACES, *ENGINE)
+STORED = (*CASES, *WORK, *TRACKS, *FINDINGS, *ACCESS, *PLACES, *ENGINE)
 """All of it, in the order of the page."""

@@ -31,9 +31,10 @@ from geo.datum import Datum
 from geo.postgis import driver_connection, read_columns
 from geo.shapes import Circle
 from tracking.fix import Fix, FixBatch, FixSource
-from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
+from tracking.order import Condition, ConditionKind, LocationBasis, Measure, Organ, SupervisionOrder
+from tracking.order_store import add_order
 from tracking.policy import PresencePolicy
-from tracking.store import ZoneDraft, add_order, add_subject, save_zones
+from tracking.store import ZoneDraft, add_subject, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 
@@ -188,6 +189,8 @@ def a_person(
         executing_organ="合成区人民检察院",
         valid_from=valid_from,
         valid_to=valid_to,
+        stage=Organ.PROCURATORATE,
+        location_basis=LocationBasis.ORDER_ITEM,
         conditions=(
             Condition(
                 condition_no=0,

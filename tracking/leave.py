@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tracking.order import Measure
-from tracking.terms import ORGAN_NAMES_ZH, Organ
+from tracking.order import ORGAN_NAMES_ZH, Measure, Organ
 
 
 class ExemptionKind(StrEnum):

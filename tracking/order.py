@@ -1,13 +1,18 @@
 """The legal side: a subject, an order, its conditions. Nothing is tracked without them (design.md, invariant 8)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tracking.windows import Windows
 from venues.category import SiteCategory, VenueCategory
+
+if TYPE_CHECKING:  # a timetable is made of days, which are days of LOCAL_TIME
+    from tracking.timetable import Timetable
 
 LOCAL_TIME = ZoneInfo("Asia/Shanghai")
 """The time zone of every date and clock time that people read, and of birthdays."""
@@ -31,6 +36,45 @@ MEASURE_NAMES_ZH: dict[Measure, str] = {
 }
 
 
+class Organ(StrEnum):
+    """Who decides; each has its own stage of the case, in which the term of a measure is counted anew."""
+
+    POLICE = "police"  # 公安机关：侦查
+    PROCURATORATE = "procuratorate"  # 人民检察院：审查起诉
+    COURT = "court"  # 人民法院：审判
+
+
+ORGAN_NAMES_ZH: dict[Organ, str] = {
+    Organ.POLICE: "公安机关",
+    Organ.PROCURATORATE: "人民检察院",
+    Organ.COURT: "人民法院",
+}
+
+
+class LocationBasis(StrEnum):
+    """Why the person may be located at all. Without one an order is on file and nothing is tracked (invariant 8)."""
+
+    STATUTE_78 = "statute_78"  # 刑诉法 78：监视居住可以采取电子监控
+    CONSENT = "consent"  # 本人（未成年人及其监护人）书面同意
+    ORDER_ITEM = "order_item"  # 决定书列明的项目
+
+
+LOCATION_BASIS_NAMES_ZH: dict[LocationBasis, str] = {
+    LocationBasis.STATUTE_78: "刑诉法 78（监视居住的电子监控）",
+    LocationBasis.CONSENT: "书面同意",
+    LocationBasis.ORDER_ITEM: "决定书列明",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A written consent to being located: when it was signed (aware), the paper, and as what: 本人, 监护人, both."""
+
+    signed_at: datetime
+    document: str
+    by: str
+
+
 class ConditionKind(StrEnum):
     """The kinds of condition that the engine enforces."""
 
@@ -39,6 +83,10 @@ class ConditionKind(StrEnum):
     STAY_WITHIN_AREA = "stay_within_area"  # 不得离开: the city or county of residence
     STAY_AT_PLACE = "stay_at_place"  # 不得离开执行监视居住的处所 (刑诉法 77)
     CURFEW = "curfew"  # 夜间不得外出: at a place during the hours of a timetable
+    CHECK_IN = "check_in"  # 定时打卡: in the windows of a timetable, at a place if one is named
+    SPOT_CHECK = "spot_check"  # 不定期抽检 (刑诉法 78): at times that nobody can foresee
+    REPORTING_INTERVAL = "reporting_interval"  # 定位上报间隔: a fix at least so often
+    NO_CONTACT = "no_contact"  # 不得会见、通信 (刑诉法 71, 77): not within so many metres of another subject
 
 
 CONDITION_NAMES_ZH: dict[ConditionKind, str] = {
@@ -47,10 +95,17 @@ CONDITION_NAMES_ZH: dict[ConditionKind, str] = {
     ConditionKind.STAY_WITHIN_AREA: "不得离开规定区域",
     ConditionKind.STAY_AT_PLACE: "不得离开指定处所",
     ConditionKind.CURFEW: "规定时段不得外出",
+    ConditionKind.CHECK_IN: "按时打卡",
+    ConditionKind.SPOT_CHECK: "接受不定期抽检",
+    ConditionKind.REPORTING_INTERVAL: "按间隔上报定位",
+    ConditionKind.NO_CONTACT: "不得接触特定人员",
 }
 
 INCLUSION_KINDS = frozenset({ConditionKind.STAY_WITHIN_AREA, ConditionKind.STAY_AT_PLACE, ConditionKind.CURFEW})
 """Conditions of which being outside the zone is the breach."""
+
+PLACE_KINDS = INCLUSION_KINDS | {ConditionKind.EXCLUSION_ZONE, ConditionKind.EXCLUDED_CATEGORIES}
+"""Conditions that fixes breach by where they are; the others are for the clock and for other findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +139,15 @@ class Condition:
     zone_no: int | None = None
     categories: frozenset[VenueCategory | SiteCategory] = frozenset()
     tolerance_m: float = 0.0
+    timetable: "Timetable | None" = None
+    """When it binds, as the order says it; ``None``: always."""
+    parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
+    """What only this kind has; ``api.condition_parameters`` says what."""
+    reason_code: str | None = None
+    is_protected: bool = False
+    """Its zone is of a protected person: never told to the subject or the guardian."""
     windows: Windows | None = None
-    """When the condition binds, within the order's validity; ``None``: always."""
+    """The timetable by the calendar (``tracking.activation``), within the order's validity; ``None``: always."""
     first_no: int | None = None
     """``condition_no`` of the first version of this ``condition_id``; ``None`` if this is it."""
 
@@ -116,6 +178,14 @@ class SupervisionOrder:
     valid_from: datetime
     valid_to: datetime
     conditions: tuple[Condition, ...] = ()
+    stage: Organ | None = None
+    """The organ that decided, in whose stage of the case the term runs."""
+    legal_basis: tuple[str, ...] = ()
+    location_basis: LocationBasis | None = None
+    consent: Consent | None = None
+    review_at: datetime | None = None
+    lifted_at: datetime | None = None
+    lifting_document: str | None = None
     in_force_from: datetime | None = None
     in_force_to: datetime | None = None
     recorded_at: datetime | None = None

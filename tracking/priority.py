@@ -13,8 +13,7 @@ from enum import IntEnum, StrEnum
 
 from tracking.allowances import YIELDING_TO_LEAVE
 from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, Leave
-from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, SupervisionOrder
-from tracking.terms import Organ
+from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, Organ, SupervisionOrder
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 
 

@@ -16,7 +16,7 @@ from geo.index import ZoneIndex, ZonePairs
 from geo.probability import ShapeProbability
 from geo.shape_change import widened
 from tracking.allowances import YIELDING_TO_LEAVE, Absence, Allowances, Exemptions, absences_by_subject
-from tracking.order import INCLUSION_KINDS, Condition, ConditionKind, SupervisionOrder
+from tracking.order import INCLUSION_KINDS, PLACE_KINDS, Condition, ConditionKind, SupervisionOrder
 from tracking.versions import ALWAYS, NEVER, Ends, Spans
 from tracking.windows import Windows
 from tracking.zone import Zone, ZoneKind
@@ -134,12 +134,17 @@ class RuleBook:
     def build(
         cls, orders: Sequence[SupervisionOrder], zones: ZoneBook, allowances: Allowances | None = None
     ) -> "RuleBook":
-        """Compile the conditions of all orders. A zone condition whose zone is missing raises ``ValueError``."""
+        """Compile the conditions of all orders that are about places.
+
+        A condition whose zone is missing, or whose timetable was not compiled (``tracking.activation``), raises
+        ``ValueError``.
+        """
         allowed = allowances or Allowances()
         rules = [
             (order, condition, zone_row)
             for order in orders
             for condition in order.conditions
+            if condition.kind in PLACE_KINDS
             for zone_row in _zone_rows(condition, zones)
         ]
         rules.sort(key=lambda rule: (rule[0].subject_no, rule[1].condition_no, rule[2]))
@@ -229,6 +234,8 @@ def _breach(kind: ConditionKind) -> int:
 
 def _zone_rows(condition: Condition, zones: ZoneBook) -> list[int]:
     """Every version of the condition's zone."""
+    if condition.timetable is not None and condition.windows is None:
+        raise ValueError(f"the timetable of condition {condition.condition_id} was not compiled: activate the order")
     if condition.kind is ConditionKind.EXCLUDED_CATEGORIES:
         return [-1]
     row = -1 if condition.zone_no is None else zones.row_of(condition.zone_no)

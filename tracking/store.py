@@ -1,6 +1,6 @@
-"""Zones, orders and subjects in PostGIS. What is found about them is in ``api.findings``."""
+"""Zones and subjects in PostGIS. Orders are in ``tracking.order_store``, what is found in ``api.findings``."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -27,7 +27,7 @@ from sqlalchemy import (
 from geo.crossing import MAXIMUM_SEGMENT_M
 from geo.postgis import from_element, geometry_column, metadata, to_element
 from geo.shapes import Area, Circle, Corridor, Shape
-from tracking.order import Condition, ConditionKind, Measure, Subject, SupervisionOrder
+from tracking.order import Subject
 from tracking.policy import PresencePolicy
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
@@ -218,85 +218,6 @@ def add_subject(connection: Connection, *, subject_id: UUID, shard: int, alias: 
     return int(row.subject_no)
 
 
-def add_order(
-    connection: Connection,
-    *,
-    order: SupervisionOrder,
-    zone_id_of: Callable[[Condition], UUID | None],
-    at: datetime,
-    effective_from: datetime | None = None,
-) -> int:
-    """Store an order as the next version of its ``order_id``; the one before is superseded. Returns ``order_no``.
-
-    An order that says what its current version says stays that version: a second import is not a change of law. The
-    first version governs while the order is valid. A variation governs from ``at`` on, or when it becomes valid, unless
-    ``effective_from`` says otherwise, as it does for the correction of an error (ADR 0013).
-    """
-    zones = {condition.condition_id: zone_id_of(condition) for condition in order.conditions}
-    current = _current_order_no(connection, order, zones)
-    if current is not None:
-        return current
-    parameters = {
-        "order_id": order.order_id,
-        "subject_no": order.subject_no,
-        "measure": str(order.measure),
-        "document_number": order.document_number,
-        "deciding_organ": order.deciding_organ,
-        "executing_organ": order.executing_organ,
-        "valid_from": order.valid_from,
-        "valid_to": order.valid_to,
-        "at": at,
-    }
-    superseded = connection.execute(
-        text("UPDATE supervision_order SET superseded_at = :at WHERE order_id = :order_id AND superseded_at IS NULL"),
-        parameters,
-    ).rowcount
-    start = effective_from or (max(at, order.valid_from) if superseded else order.valid_from)
-    parameters["effective_from"] = start
-    row = connection.execute(
-        text(
-            "INSERT INTO supervision_order (order_id, version, subject_no, measure, document_number, deciding_organ,"
-            " executing_organ, valid_from, valid_to, effective_from, recorded_at) SELECT :order_id,"
-            " coalesce(max(version), 0) + 1, :subject_no, :measure, :document_number, :deciding_organ,"
-            " :executing_organ, :valid_from, :valid_to, :effective_from, :at"
-            " FROM supervision_order WHERE order_id = :order_id RETURNING order_no"
-        ),
-        parameters,
-    ).one()
-    for condition in order.conditions:
-        connection.execute(
-            text(
-                "INSERT INTO condition (condition_id, order_no, kind, zone_id, categories, tolerance_m)"
-                " VALUES (:condition_id, :order_no, :kind, :zone_id, :categories, :tolerance_m)"
-            ),
-            {
-                "condition_id": condition.condition_id,
-                "order_no": row.order_no,
-                "kind": str(condition.kind),
-                "zone_id": zones[condition.condition_id],
-                "categories": sorted(str(category) for category in condition.categories),
-                "tolerance_m": condition.tolerance_m,
-            },
-        )
-    reevaluate_subject(connection, order.subject_no, since=start, reason="order", at=at)
-    return int(row.order_no)
-
-
-def lift_order(connection: Connection, order_id: UUID, *, lifted_at: datetime, at: datetime) -> bool:
-    """End an order before its term; False if it has ended already. Its presences end at that instant, by rule."""
-    row = connection.execute(
-        text(
-            "UPDATE supervision_order SET superseded_at = :lifted_at WHERE order_id = :order_id"
-            " AND superseded_at IS NULL AND valid_to > :lifted_at RETURNING subject_no"
-        ),
-        {"order_id": order_id, "lifted_at": lifted_at},
-    ).one_or_none()
-    if row is None:
-        return False
-    reevaluate_subject(connection, row.subject_no, since=lifted_at, reason="lifted", at=at)
-    return True
-
-
 def reevaluate_subject(connection: Connection, subject_no: int, *, since: datetime, reason: str, at: datetime) -> None:
     """Have the holder of the subject's shard judge its fixes from an instant on again."""
     connection.execute(
@@ -335,96 +256,6 @@ def reevaluate_near(connection: Connection, zone_ids: Collection[UUID], *, since
             "at": at,
             "reach_m": PresencePolicy().reach_limit_m + MAXIMUM_SEGMENT_M,
         },
-    )
-
-
-_ORDER_CONTENT = (
-    "subject_no", "measure", "document_number", "deciding_organ", "executing_organ", "valid_from", "valid_to",
-)  # fmt: skip
-
-
-def _current_order_no(connection: Connection, order: SupervisionOrder, zones: Mapping[UUID, UUID | None]) -> int | None:
-    """The ``order_no`` of the current version if it holds the same as ``order``, else ``None``."""
-    row = connection.execute(
-        text("SELECT * FROM supervision_order WHERE order_id = :order_id AND superseded_at IS NULL"),
-        {"order_id": order.order_id},
-    ).one_or_none()
-    if row is None or any(getattr(row, name) != getattr(order, name) for name in _ORDER_CONTENT):
-        return None
-    known = connection.execute(
-        text("SELECT * FROM condition WHERE order_no = :order_no ORDER BY condition_no"), {"order_no": row.order_no}
-    )
-    stored = [(item.condition_id, item.kind, item.zone_id, item.categories, item.tolerance_m) for item in known]
-    asked = [
-        (
-            item.condition_id,
-            str(item.kind),
-            zones[item.condition_id],
-            sorted(str(category) for category in item.categories),
-            item.tolerance_m,
-        )
-        for item in order.conditions
-    ]
-    return int(row.order_no) if stored == asked else None
-
-
-def load_orders(connection: Connection, order_nos: Collection[int] | None = None) -> list[SupervisionOrder]:
-    """All orders in all versions that ever govern, or those versions that are named, with their conditions.
-
-    A condition names its zone by the first version of it.
-    """
-    wanted = "f.in_force_from < f.in_force_to" if order_nos is None else "o.order_no = ANY(:order_nos)"
-    parameters = {} if order_nos is None else {"order_nos": list(order_nos)}
-    source = "supervision_order o JOIN order_in_force f USING (order_no)"
-    conditions: dict[int, list[Condition]] = {}
-    for row in connection.execute(
-        text(
-            "SELECT c.*, z.zone_no, v.first_no FROM condition c JOIN (SELECT condition_no, min(condition_no)"
-            " OVER (PARTITION BY condition_id) AS first_no FROM condition) v USING (condition_no)"
-            f" JOIN ({source}) USING (order_no) LEFT JOIN zone z ON z.zone_id = c.zone_id AND z.version = 1"
-            f" WHERE {wanted} ORDER BY c.condition_no"
-        ),
-        parameters,
-    ):
-        conditions.setdefault(row.order_no, []).append(_condition(row))
-    orders = connection.execute(
-        text(f"SELECT o.*, f.in_force_from, f.in_force_to FROM {source} WHERE {wanted} ORDER BY o.order_no"), parameters
-    )
-    return [_order(row, conditions.get(row.order_no, ())) for row in orders]
-
-
-def _order(row: Any, conditions: Sequence[Condition]) -> SupervisionOrder:
-    return SupervisionOrder(
-        order_no=row.order_no,
-        order_id=row.order_id,
-        version=row.version,
-        subject_no=row.subject_no,
-        measure=Measure(row.measure),
-        document_number=row.document_number,
-        deciding_organ=row.deciding_organ,
-        executing_organ=row.executing_organ,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        conditions=tuple(conditions),
-        in_force_from=row.in_force_from,
-        in_force_to=row.in_force_to,
-        # Who registers a first version late does not make it known late: its fixes are refused until then.
-        recorded_at=row.recorded_at if row.version > 1 else None,
-    )
-
-
-def _condition(row: Any) -> Condition:
-    categories: list[VenueCategory | SiteCategory] = [
-        VenueCategory(name) if name in set(VenueCategory) else SiteCategory(name) for name in row.categories
-    ]
-    return Condition(
-        condition_no=row.condition_no,
-        condition_id=row.condition_id,
-        kind=ConditionKind(row.kind),
-        zone_no=row.zone_no,
-        categories=frozenset(categories),
-        tolerance_m=row.tolerance_m,
-        first_no=row.first_no,
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from tracking.calendar import WorkCalendar, local_day
-from tracking.order import MEASURE_NAMES_ZH, Measure
+from tracking.order import MEASURE_NAMES_ZH, Measure, Organ
 from tracking.period import day_begins_at, day_ends_at, months_end, moved_before_rest_days
-from tracking.terms import MeasureTerm, Organ
+from tracking.terms import MeasureTerm
 
 _DAY = timedelta(days=1)
 REMINDER_DAYS = (15, 7, 3, 1)

@@ -13,25 +13,10 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from tracking.calendar import local_day
-from tracking.order import MEASURE_NAMES_ZH, Measure, SupervisionOrder
+from tracking.order import MEASURE_NAMES_ZH, ORGAN_NAMES_ZH, Measure, Organ, SupervisionOrder
 from tracking.period import months_end, same_day_after
 
 _DAY = timedelta(days=1)
-
-
-class Organ(StrEnum):
-    """Who decides; each has its own stage of the case, in which the term of a measure is counted anew."""
-
-    POLICE = "police"  # 公安机关：侦查
-    PROCURATORATE = "procuratorate"  # 人民检察院：审查起诉
-    COURT = "court"  # 人民法院：审判
-
-
-ORGAN_NAMES_ZH: dict[Organ, str] = {
-    Organ.POLICE: "公安机关",
-    Organ.PROCURATORATE: "人民检察院",
-    Organ.COURT: "人民法院",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

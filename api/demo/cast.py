@@ -7,10 +7,10 @@ from typing import Any
 from shapely.geometry import mapping
 
 from alerts.alert import Role
-from api.cases import CaseIn
+from api.case_file import CaseIn
 from api.demo.people import DemoCondition, DemoPerson
 from tracking.fix import Fix
-from tracking.order import ConditionKind, Measure
+from tracking.order import ConditionKind, LocationBasis, Measure
 from venues.category import SiteCategory, VenueCategory
 
 EXCLUDED_FROM_ALL: tuple[VenueCategory | SiteCategory, ...] = (
@@ -43,6 +43,7 @@ def _case_of_person(person: DemoPerson) -> CaseIn:
             "alias": person.alias,
             "birth_date": person.birth_date,
             "measure": person.measure,
+            "location_basis": LocationBasis.ORDER_ITEM,
             "document_number": person.document_number,
             "deciding_organ": person.deciding_organ,
             "executing_organ": person.executing_organ,
@@ -78,6 +79,7 @@ def _case_of_track(number: int, reference: str, fixes: Sequence[Fix]) -> CaseIn:
             "alias": f"合成{number}号",
             "birth_date": date(last.year - 15, 1, 1),
             "measure": Measure.CONDITIONAL_NON_PROSECUTION,
+            "location_basis": LocationBasis.ORDER_ITEM,
             "document_number": f"合成附不诉〔{first.year}〕{number}号",
             "deciding_organ": "合成检察院",
             "executing_organ": "合成检察院",

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from api.cases import CaseIn, register_case
+from api.case_file import CaseIn
+from api.cases import register_case
 from api.demo.cast import cases_of_people, cases_of_tracks
 from api.demo.city import City, build_city
 from api.demo.city_files import boundary_geojson, incident_rows, sites_geojson, streets_geojson, venues_geojson

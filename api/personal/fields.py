@@ -25,6 +25,7 @@ class SealedTable:
 
 
 SEALED_TABLES = (
+    SealedTable(table="leave", row_id="leave_id", columns=("contact",)),
     SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone")),
     SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number", "address")),
 )

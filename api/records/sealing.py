@@ -18,7 +18,7 @@ from api.personal.fields import SEALED_TABLES, SealedTable, current_key, open_fi
 from api.personal.keyring import Keyring
 from api.personal.sealing import Key
 from api.records.grounds import SealingGround, keep_until
-from tracking.store import lift_order
+from tracking.order_store import lift_order
 
 PURPOSE = "封存 sealed records"
 """In the audit, for whatever is done about them. No document is named: not every entry can be masked by its subject."""
@@ -125,7 +125,7 @@ def _seal_fields(
         "recipient": ("phone_index = NULL, is_blocked = true", {}),
     }
     for table in SEALED_TABLES:
-        changes, values = also[table.table]
+        changes, values = also.get(table.table, ("", {}))
         _seal_table(connection, keyring, key, table, subject_no, changes=changes, values=values)
 
 
@@ -146,7 +146,7 @@ def _seal_table(
         ),
         {"no": subject_no},
     ).all()
-    assignments = ", ".join(f"{column} = :{column}" for column in table.columns)
+    assignments = ", ".join([f"{column} = :{column}" for column in table.columns] + [changes] * bool(changes))
     for row in rows:
         texts = {
             column: open_field(keyring, sealed, key_id=row.key_id, table=table.table, column=column, row_id=row.row_id)
@@ -155,7 +155,7 @@ def _seal_table(
         }
         anew = dict.fromkeys(table.columns) | seal_row(key, table=table.table, row_id=row.row_id, values=texts)
         connection.execute(
-            text(f"UPDATE {table.table} SET {assignments}, key_id = :key_id, {changes} WHERE {table.row_id} = :row_id"),
+            text(f"UPDATE {table.table} SET {assignments}, key_id = :key_id WHERE {table.row_id} = :row_id"),
             {**anew, **values, "key_id": key.key_id, "row_id": row.row_id},
         )
 

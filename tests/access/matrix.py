@@ -15,7 +15,8 @@ from stdnum.iso7064 import mod_11_2
 
 from api.access.accounts import add_division, set_jurisdiction
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountKind, AccountRole, kind_of
-from api.cases import CaseIn, register_case
+from api.case_file import CaseIn
+from api.cases import register_case
 from api.database import open_engine
 from api.ids import new_id, shard_of
 from api.inbox import Sender
@@ -181,7 +182,7 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
     case = CaseIn.model_validate(
         {
             "reference": f"M-{number}", "alias": alias, "birth_date": "2010-01-01", "name": subject_name,
-            "id_number": id_number, "measure": "bail", "document_number": document,
+            "id_number": id_number, "measure": "bail", "location_basis": "order_item", "document_number": document,
             "deciding_organ": f"合成决定机关{number}号", "executing_organ": f"合成执行机关{number}号",
             "valid_from": "2026-03-01T00:00:00+08:00", "valid_to": "2026-04-01T00:00:00+08:00",
             "conditions": [

@@ -44,13 +44,28 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT(actor at detail kind position purpose request_id row_key subject_no table_name)",
     },
     "audit_position": CLOSED,
+    "calendar_year": {"app": "SELECT", "worker": "SELECT"},
     "case_member": {
         "app": "SELECT",
         "gate": "SELECT(account_no joined_at left_at) UPDATE(left_at)",
     },
+    "check_in": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT UPDATE(answered_at fix_key is_at_place make_up_until shown_at state)",
+    },
+    "clock_edge": {
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
+    },
     "condition": {
         "app": "SELECT",
         "shredder": "DELETE SELECT(order_no zone_id)",
+        "worker": "SELECT",
+    },
+    "decision": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
     "device": {
@@ -74,9 +89,19 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT UPDATE",
     },
+    "exemption": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT",
+    },
     "export_limit": CLOSED,
     "export_run": {
         "app": "SELECT",
+    },
+    "finding": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
     },
     "fix": {
         "app": "SELECT",
@@ -102,6 +127,18 @@ EXPECTED: dict[str, dict[str, str]] = {
     "fix_written": {
         "gate": "INSERT(newest oldest)",
         "worker": "DELETE SELECT",
+    },
+    "leave": {
+        "app": "SELECT",
+        "keeper": "SELECT(contact key_id leave_id subject_no) UPDATE(contact key_id)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT(approved_at cancelled_at from_at geometry is_urgent key_id leave_id leave_no order_no"
+        " papers_at radius_m requested_at returned_at state subject_no to_at) UPDATE(state)",
+    },
+    "leave_approval": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT",
     },
     "login_failure": {
         "gate": "DELETE INSERT SELECT UPDATE(blocked_until failures last_at)",
@@ -161,7 +198,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "gate": "SELECT(lease_until)",
         "keeper": "SELECT(fence shard) UPDATE(fence)",
         "shredder": "SELECT UPDATE(fence lease_owner lease_until)",
-        "worker": "SELECT UPDATE(after_seq after_xid fence lease_owner lease_until seen target)",
+        "worker": "SELECT UPDATE(after_seq after_xid clock_at fence lease_owner lease_until seen target)",
     },
     "site": {
         "app": "SELECT",
@@ -179,9 +216,15 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "supervision_order": {
         "app": "SELECT",
-        "keeper": "SELECT(order_id subject_no superseded_at valid_to) UPDATE(superseded_at)",
+        "keeper": "SELECT(lifted_at lifting_document order_id subject_no superseded_at valid_to)"
+        " UPDATE(lifted_at lifting_document superseded_at)",
         "shredder": "DELETE SELECT(order_id order_no subject_no)",
         "worker": "SELECT",
+    },
+    "task": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
     },
     "unsealing_request": {
         "keeper": "INSERT SELECT UPDATE(decided_at decided_by is_approved unsealed_until)",

@@ -30,17 +30,24 @@ OF_A_CASE = {
     "alert_violation": BY_ALERT,
     "notification": BY_ALERT,
     "look": BY_NUMBER,
+    "leave": BY_NUMBER,
+    "leave_approval": BY_NUMBER,
+    "exemption": BY_NUMBER,
+    "finding": BY_NUMBER,
+    "check_in": BY_NUMBER,
+    "task": BY_NUMBER,
+    "decision": BY_NUMBER,
 }
 """Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
 
 OF_AN_ACCOUNT = ("account", "account_role")
 """One's own row; all to the administrators who keep accounts."""
 
-OF_PLACES = ("division", "venue", "site", "venue_incident")
+OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 """About nobody: shown to all."""
 
 CLOSED = (
-    "account_session", "alembic_version", "api_token", "audit_checkpoint", "device", "engine_layout",
+    "account_session", "alembic_version", "api_token", "audit_checkpoint", "clock_edge", "device", "engine_layout",
     "engine_state", "fix_written", "login_failure", "look_rule", "order_in_force",
     "personal_key", "reevaluation", "retention_run", "rule_version", "shard", "worker", "zone", "zone_in_force",
 )  # fmt: skip

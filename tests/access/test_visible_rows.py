@@ -22,13 +22,15 @@ from api.access.caller import APPLICATION_ROLE, as_account
 from api.access.roles import ADMINISTRATORS, AccountRole
 from tests.access.people import Browser, Official, a_browser, an_official, another
 from tests.api.live_server import NOW
-from tests.make import EVENING, Person, a_bar, a_person
+from tests.make import EVENING, KEYRING, Person, a_bar, a_person
+from tests.order_rows import add_order_work
 
 CITY, DISTRICT, OTHER = "320300", "320303", "370600"
 
 PERSONAL = (
     "subject", "recipient", "supervision_order", "condition", "episode", "violation", "alert", "alert_violation",
-    "notification", "subject_jurisdiction", "case_member",
+    "notification", "subject_jurisdiction", "case_member", "leave", "leave_approval", "exemption", "finding",
+    "check_in", "task", "decision",
 )  # fmt: skip
 """Tables of which the application's role sees the rows of a case."""
 
@@ -38,7 +40,7 @@ UNDER_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
 THROUGH_OTHERS = {"zone_in_force", "order_in_force", "shard"}
 """Views with the rights of whoever asks, and how far the log was read: no data of anybody."""
 
-OPEN = {"division", "venue", "site", "venue_incident"}
+OPEN = {"division", "venue", "site", "venue_incident", "calendar_year"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ def an_office(connection: Connection) -> Office:
     for case, names in teams.items():
         for name in names:
             join_case(connection, cases[case].subject_no, officials[name].account_no, now=EVENING)
+    for person in cases.values():
+        add_order_work(connection, person.subject_no, account_no=officials["member of a"].account_no, keyring=KEYRING)
     leave_case(connection, cases["a"].subject_no, officials["left the team"].account_no, now=NOW)
     disable_account(connection, officials["disabled leader"].account_no, now=NOW)
     connection.execute(text("UPDATE account SET expires_at = :now WHERE login_name = 'o10'"), {"now": NOW})

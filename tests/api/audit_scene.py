@@ -11,8 +11,11 @@ from sqlalchemy import Connection, Engine, make_url, text
 from alerts.alert import Role
 from api.audit_chain import Fault
 from api.audit_verify import Report, verify
+from api.calendars import save_calendar
 from api.database import open_engine
-from tests.make import Person, a_bar, a_person
+from tests.make import EVENING, KEYRING, Person, a_bar, a_person
+from tests.order_rows import add_order_work
+from tracking.gateway_calendar import load_calendar
 
 FINDINGS = """
 INSERT INTO episode (episode_id, subject_no, condition_no, zone_no, tier, started_at, last_inside_at, possible_at,
@@ -76,6 +79,9 @@ def fill(engine: Engine) -> list[Person]:
         for statement in FINDINGS.split(";\n"):
             if statement.strip():
                 connection.execute(text(statement))
+        for person in people:
+            add_order_work(connection, person.subject_no, account_no=1, keyring=KEYRING)
+        save_calendar(connection, load_calendar(), at=EVENING)
     return people
 
 
@@ -102,7 +108,9 @@ KEYS = {
     "case_member": "ARRAY[account_no::text, joined_at::text, subject_no::text]", "look_rule": "rule_no",
     "look": "look_id", "notice": "notice_id", "export_run": "export_id", "export_limit": "limit_no",
     "account_identity": "account_no",
-    "record_sealing": "sealing_id", "unsealing_request": "request_id",
+    "record_sealing": "sealing_id", "unsealing_request": "request_id", "leave": "leave_id",
+    "leave_approval": "approval_id", "exemption": "exemption_id", "finding": "finding_id", "task": "task_id",
+    "decision": "decision_id", "calendar_year": "ARRAY[region::text, year::text]",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -131,6 +139,13 @@ ONE_BYTE = {
     "account_identity": ("subject", "subject || '.'"),
     "record_sealing": ("document_number", "document_number || '.'"),
     "unsealing_request": ("document_number", "document_number || '.'"),
+    "leave": ("to_at", "to_at + interval '1 microsecond'"),
+    "leave_approval": ("remark", "remark || '.'"),
+    "exemption": ("valid_to", "valid_to + interval '1 microsecond'"),
+    "finding": ("probability", "probability + 1e-9"),
+    "task": ("due_at", "due_at + interval '1 microsecond'"),
+    "decision": ("outcome", "'confirmed'"),
+    "calendar_year": ("source", "source || '.'"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -166,6 +181,13 @@ ANOTHER = {
     "account_identity": {"account_no": "account_no + 1000", "subject": "subject || 'x'"},
     "record_sealing": {"sealing_id": "gen_random_uuid()", "action": "'shredded'", "keep_until": "NULL"},
     "unsealing_request": {"request_id": "gen_random_uuid()"},
+    "leave": {"leave_id": "gen_random_uuid()", "leave_no": "leave_no + 1000"},
+    "leave_approval": {"approval_id": "gen_random_uuid()"},
+    "exemption": {"exemption_id": "gen_random_uuid()", "exemption_no": "exemption_no + 1000"},
+    "finding": {"finding_id": "gen_random_uuid()"},
+    "task": {"task_id": "gen_random_uuid()"},
+    "decision": {"decision_id": "gen_random_uuid()", "finding_id": "gen_random_uuid()"},
+    "calendar_year": {"year": "year + 100"},
 }
 """A copy of a row under another key."""
 

@@ -71,6 +71,7 @@ def test_explaining_an_alert_needs_a_purpose_and_leaves_an_entry(
 def test_what_a_command_changes_is_told_under_its_name(tmp_path: Path, engine: Engine, database_url: str) -> None:
     case = {
         "reference": "A-1", "alias": "小丽", "birth_date": "2010-01-01", "measure": "bail",
+        "location_basis": "order_item",
         "document_number": "合成〔2026〕1号", "deciding_organ": "合成", "executing_organ": "合成",
         "valid_from": "2026-03-20T22:05:00+08:00", "valid_to": "2026-03-21T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],

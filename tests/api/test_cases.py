@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from api.cases import CaseIn, register_case
+from api.case_file import CaseIn
+from api.cases import register_case
 from api.personal.blind_index import phone_index
 from tests.make import EVENING, KEYRING, SECRET
 
@@ -16,6 +17,7 @@ def a_case(**changes: Any) -> CaseIn:
         "alias": "小丽",
         "birth_date": date(2010, 1, 1),
         "measure": "bail",
+        "location_basis": "order_item",
         "document_number": "合成〔2026〕1号",
         "deciding_organ": "合成",
         "executing_organ": "合成",

@@ -132,6 +132,7 @@ def test_replay_shows_what_would_have_been_seen(tmp_path: Path) -> None:
 def test_cases_and_tracks_come_in_and_fixes_without_an_order_do_not(tmp_path: Path, database_url: str) -> None:
     case = {
         "reference": "A-1", "alias": "小丽", "birth_date": "2010-01-01", "measure": "bail",
+        "location_basis": "order_item",
         "document_number": "合成〔2026〕1号", "deciding_organ": "合成", "executing_organ": "合成",
         "valid_from": "2026-03-20T22:05:00+08:00", "valid_to": "2026-03-21T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],

@@ -15,8 +15,8 @@ from api.inbox import to_rows, write_rows
 from api.leases import RestoredDatabaseError
 from geo.postgis import driver_connection
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes, unaudited
+from tracking.order_store import add_order, lift_order, load_orders
 from tracking.rules import to_microseconds
-from tracking.store import add_order, lift_order, load_orders
 
 
 def rows(engine: Engine, query: str) -> list[Any]:
@@ -74,7 +74,7 @@ def test_late_fixes_give_the_episode_that_order_would_have_given(engine: Engine,
     current = "SELECT started_at, ended_at, fix_count, decided_at FROM episode WHERE superseded_at IS NULL"
     shuffled = rows(engine, current)
     with engine.begin() as connection, unaudited(connection):
-        connection.execute(text("TRUNCATE episode, violation, alert, alert_violation, notification"))
+        connection.execute(text("TRUNCATE episode, violation, decision, alert, alert_violation, notification"))
         connection.execute(text("TRUNCATE engine_state"))
         connection.execute(text("UPDATE shard SET seen = '1:1:', target = NULL"))
     a_worker(engine)  # a fresh one reads everything in order

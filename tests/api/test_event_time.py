@@ -18,8 +18,8 @@ from api.retention import drop_weeks
 from api.worker import Worker
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, empty, log_fixes
 from tracking.fix import Fix
+from tracking.order_store import add_order, lift_order, load_orders
 from tracking.policy import PresencePolicy
-from tracking.store import add_order, lift_order, load_orders
 
 
 def rows(engine: Engine, query: str) -> list[Any]:

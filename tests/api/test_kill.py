@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from alerts.gateway_console import ConsoleGateway
-from api.cases import CaseIn, register_case
+from api.case_file import CaseIn
+from api.cases import register_case
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.demo.stage import StageError, await_quiet
@@ -78,7 +79,7 @@ def settle(engine: Engine) -> list[Sender]:
             case = CaseIn.model_validate(
                 {
                     "reference": f"K-{number}", "alias": f"合成{number}", "birth_date": "2010-01-01",
-                    "measure": "conditional_non_prosecution", "document_number": f"合成〔2026〕{number}号",
+                    "measure": "bail", "location_basis": "order_item", "document_number": f"合成〔2026〕{number}号",
                     "deciding_organ": "合成", "executing_organ": "合成",
                     "valid_from": EVENING - timedelta(days=1), "valid_to": EVENING + timedelta(days=1),
                     "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],

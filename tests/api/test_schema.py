@@ -25,11 +25,12 @@ from geo.postgis import metadata
 from tests.make import KEYRING, a_bar, a_batch, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.episode import Episode, Violation
 from tracking.evaluate import evaluate
+from tracking.order_store import load_orders
 from tracking.policy import PresencePolicy
 from tracking.presence import PRESENCE
 from tracking.rules import RuleBook, ZoneBook
 from tracking.states import PresenceStates
-from tracking.store import load_orders, load_zones
+from tracking.store import load_zones
 
 STORES = (alerts.store, tracking.store, venues.store)
 

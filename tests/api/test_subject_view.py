@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from api.cases import CaseIn, register_case
+from api.case_file import CaseIn
+from api.cases import register_case
 from api.cli.whole import app
 from api.ids import shard_of, subject_id_for
 from api.inbox import Sender
@@ -38,7 +39,8 @@ VICTIM_LONGITUDE = round(BAR_LONGITUDE + 0.02, 4)
 
 CASE: dict[str, Any] = {
     "reference": "V-1", "alias": "小丽", "birth_date": "2010-01-01", "name": NAME, "id_number": ID_NUMBER,
-    "measure": "conditional_non_prosecution", "document_number": "合成检附条件不诉〔2026〕1号",
+    "measure": "conditional_non_prosecution", "location_basis": "order_item",
+    "document_number": "合成检附条件不诉〔2026〕1号",
     "deciding_organ": "合成区人民检察院", "executing_organ": "合成区人民检察院",
     "valid_from": "2026-03-01T00:00:00+08:00", "valid_to": "2026-09-01T00:00:00+08:00",
     "conditions": [

@@ -31,7 +31,7 @@ so that their presence says nothing; ruff's TID251 keeps our own files from nami
 
 def is_pure(path: Path) -> bool:
     """Whether the rule by file name makes this file of a pure package a pure one (design.md, section 3, rule 2)."""
-    if path.parts[-2:] == ("geo", "postgis.py") or path.name == "store.py":
+    if path.parts[-2:] == ("geo", "postgis.py") or path.name.endswith("store.py"):
         return False
     return path.name == "gateway.py" or not path.name.startswith("gateway")
 

@@ -15,12 +15,14 @@ from api.personal.keyring import Keyring
 from api.records.grounds import SealingGround
 from api.records.sealing import Basis, SealedRecord, seal_record
 from tests.make import EVENING, Person, a_bar, a_visit, a_worker, log_fixes
+from tests.order_rows import add_order_work
 from tests.personal.scene import register
 
 NOW = EVENING + timedelta(hours=2)
 REFERENCE, ALIAS, DOCUMENT = "封777", "合成小封", "合成检不诉〔2026〕777号"
 NAME, ID_NUMBER, ADDRESS = "合成欧阳封雪", "11010519491231002X", "合成省合成市封存路七号"
 GUARDIAN, PHONE = "合成司徒封建", "13800000777"
+CONTACT = "合成途中电话 13800000778"
 BASIS = Basis(ground=SealingGround.NON_PROSECUTION, ground_text="不起诉决定生效", document_number="合成检封〔2026〕9号")
 CITY = "320300"
 
@@ -60,6 +62,8 @@ def an_office(engine: Engine, keyring: Keyring, *, is_evaluated: bool = True) ->
         accounts = {name: an_officer(connection, name, role) for name, role in roles.items()}
         for name in ("prosecutor", "police"):
             join_case(connection, person.subject_no, number_of(connection, accounts[name]), now=EVENING)
+        prosecutor = number_of(connection, accounts["prosecutor"])
+        add_order_work(connection, person.subject_no, account_no=prosecutor, keyring=keyring, contact=CONTACT)
     for someone in (person, other):
         log_fixes(engine, someone, a_visit())
     if is_evaluated:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine, text
 
 from alerts.alert import Alert, Notification, Role
 from alerts.store import save_alerts, save_notifications
-from api.cases import CaseIn, Registered, register_case
+from api.case_file import CaseIn
+from api.cases import Registered, register_case
 from api.ids import new_id
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
@@ -19,6 +20,7 @@ def a_case(number: int, **changes: Any) -> CaseIn:
     """A made-up case; its guardian has a number of the fake range."""
     content = {
         "reference": f"P-{number}", "alias": f"合成{number}", "birth_date": "2010-01-01", "measure": "bail",
+        "location_basis": "order_item",
         "document_number": f"合成〔2026〕{number}号", "deciding_organ": "合成", "executing_organ": "合成",
         "valid_from": "2026-03-01T00:00:00+08:00", "valid_to": "2026-04-01T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],

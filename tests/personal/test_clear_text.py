@@ -214,7 +214,7 @@ def test_who_is_shown_is_masked(engine: Engine) -> None:
 def test_a_case_with_a_wrong_id_number_is_rejected_without_quoting_it(tmp_path: Path) -> None:
     import json
 
-    from api.cases import read_cases
+    from api.case_file import read_cases
 
     good = a_case(1, id_number="11010519491231002X").model_dump(mode="json", exclude_none=True)
     for condition in good["conditions"]:

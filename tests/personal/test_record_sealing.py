@@ -250,7 +250,7 @@ def test_a_cleared_index_cannot_be_set_again_and_the_record_of_sealing_cannot_be
 def test_going_down_is_refused_while_somebody_is_sealed(engine: Engine, keyring: Keyring, office: Office) -> None:
     seal(engine, keyring, office)
     with pytest.raises(DBAPIError, match="would show again"), engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "-1")
+        command.downgrade(alembic_config(connection), "0010")
 
 
 def test_a_record_keeps_the_rule_of_the_day_on_which_it_was_sealed() -> None:

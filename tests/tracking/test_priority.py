@@ -21,7 +21,7 @@ from tracking.leave import (
     check_leave,
     organs_needed,
 )
-from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
+from tracking.order import Condition, ConditionKind, Measure, Organ, SupervisionOrder
 from tracking.priority import (
     RANK_NAMES_EN,
     RANK_NAMES_ZH,
@@ -35,7 +35,6 @@ from tracking.priority import (
     rank_of,
     resolve,
 )
-from tracking.terms import Organ
 from tracking.zone import Zone, ZoneOrigin
 
 POLICE, PROCURATORATE, COURT = Organ.POLICE, Organ.PROCURATORATE, Organ.COURT

@@ -11,14 +11,12 @@ from tests.tracking.scene import an_order
 from tests.tracking.test_order import in_shanghai
 from tracking.calendar import CalendarMissingError
 from tracking.gateway_calendar import load_calendar
-from tracking.order import Measure
+from tracking.order import ORGAN_NAMES_ZH, Measure, Organ
 from tracking.period import day_ends_at
 from tracking.term_end import REMINDER_DAYS, find_overdue_lifting, reminders, review_days
 from tracking.terms import (
-    ORGAN_NAMES_ZH,
     TERM_LIMITS,
     MeasureTerm,
-    Organ,
     TermProblem,
     cautious_last_day,
     check_terms,

@@ -1,0 +1,229 @@
+"""A case file: subjects with their order, conditions and recipients. Its form, and the JSON of it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from alerts.alert import Role
+from api.condition_parameters import checked_parameters
+from api.ids import subject_id_for
+from api.personal.blind_index import normal_phone
+from api.personal.resident_id import check_resident_id
+from geo.geojson import shape_from_geojson
+from geo.shapes import ShapeError, check_shape
+from tracking.order import ConditionKind, LocationBasis, Measure, Organ
+from tracking.timetable_json import timetable_from_json
+from venues.category import SiteCategory, VenueCategory
+from venues.place import Rejected
+
+
+def _normal(phone: Any) -> Any:
+    return normal_phone(phone) if isinstance(phone, str) else phone
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+NEEDS_PLACE = frozenset(
+    {
+        ConditionKind.EXCLUSION_ZONE,
+        ConditionKind.STAY_WITHIN_AREA,
+        ConditionKind.STAY_AT_PLACE,
+        ConditionKind.CURFEW,
+    }
+)
+MAY_HAVE_PLACE = NEEDS_PLACE | {ConditionKind.CHECK_IN, ConditionKind.SPOT_CHECK}
+NEEDS_TIMETABLE = frozenset({ConditionKind.CURFEW, ConditionKind.CHECK_IN, ConditionKind.SPOT_CHECK})
+
+
+class ConditionIn(_Strict):
+    """A condition. A zone is drawn here (``geometry``, WGS-84 GeoJSON) or named (``zone_source`` and ``zone``).
+
+    ``timetable``: when it binds (``tracking.timetable_json``). ``parameters``: what only its kind has
+    (``api.condition_parameters``); ``no_contact`` names the other subject here by ``other_reference``.
+    """
+
+    kind: ConditionKind
+    categories: list[VenueCategory | SiteCategory] = []
+    geometry: dict[str, Any] | None = None
+    radius_m: float | None = None
+    zone_source: str | None = Field(None, description="e.g. `boundary:china_county`")
+    zone: str | None = Field(None, description="the zone's id in that source")
+    label: str = ""
+    tolerance_m: float = Field(0.0, ge=0)
+    timetable: dict[str, Any] | None = None
+    parameters: dict[str, Any] = {}
+    reason_code: Annotated[str, Field(min_length=1)] | None = None
+    is_protected: bool = Field(False, description="the zone of a protected person, told to no subject and no guardian")
+
+    @property
+    def names_place(self) -> bool:
+        """Whether it has a zone."""
+        return self.geometry is not None or (self.zone is not None and self.zone_source is not None)
+
+    @field_validator("timetable")
+    @classmethod
+    def _is_a_timetable(cls, content: dict[str, Any] | None) -> dict[str, Any] | None:
+        if content is not None:
+            timetable_from_json(content)
+        return content
+
+    @model_validator(mode="after")
+    def _names_what_it_needs(self) -> Self:
+        if self.kind is ConditionKind.EXCLUDED_CATEGORIES:
+            if not self.categories:
+                raise ValueError("categories 不能为空 / categories must name at least one category")
+        elif self.kind in NEEDS_PLACE and not self.names_place:
+            raise ValueError("需要 geometry，或 zone_source 与 zone / give a geometry, or zone_source and zone")
+        if self.names_place and self.kind not in MAY_HAVE_PLACE:
+            raise ValueError(f"{self.kind} 不针对一个地点 / is not about one place: no geometry, no zone")
+        if self.kind in NEEDS_TIMETABLE and self.timetable is None:
+            raise ValueError(f"{self.kind} 需要 timetable（时段）/ needs a timetable")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_parameters(self) -> Self:
+        content = dict(self.parameters)
+        if self.kind is ConditionKind.NO_CONTACT and "other_reference" in content:
+            content["other_subject_id"] = str(subject_id_for(str(content.pop("other_reference"))))
+        try:
+            self.parameters = checked_parameters(self.kind, content)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise ValueError(f"parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return self
+
+
+class RecipientIn(_Strict):
+    """Someone who may be told."""
+
+    role: Role
+    name: str
+    phone: Annotated[
+        str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
+    ]
+    rank: int = Field(1, ge=1)
+    is_blocked: bool = False
+
+
+class ConsentIn(_Strict):
+    """The written consent to being located; ``by``: 本人, 监护人, 本人和监护人."""
+
+    signed_at: AwareDatetime
+    document: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, Field(min_length=1)]
+
+
+class CaseIn(_Strict):
+    """One subject with the order in force. ``reference`` identifies the subject in this office and in track files."""
+
+    reference: Annotated[str, Field(min_length=1)]
+    alias: Annotated[str, Field(min_length=1, max_length=10, description="what an SMS may carry: never the full name")]
+    birth_date: date
+    name: Annotated[str, Field(min_length=1)] | None = None
+    measure: Measure
+    document_number: Annotated[str, Field(min_length=1)]
+    deciding_organ: str
+    executing_organ: str
+    stage: Organ | None = Field(None, description="which organ decided; without it, told by the deciding organ's name")
+    legal_basis: list[str] = []
+    location_basis: LocationBasis | None = Field(
+        None, description="why the person may be located; without it the order is on file and nothing is tracked"
+    )
+    consent: ConsentIn | None = None
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime
+    review_at: AwareDatetime | None = None
+    effective_from: AwareDatetime | None = Field(
+        None, description="a variation governs from when it is imported; the correction of an error from this instant"
+    )
+    id_number: str | None = Field(None, description="resident ID number: checksum and date are checked")
+    address: Annotated[str, Field(min_length=1)] | None = None
+    conditions: Annotated[list[ConditionIn], Field(min_length=1)]
+    recipients: list[RecipientIn] = []
+
+    @field_validator("id_number")
+    @classmethod
+    def _is_an_id_number(cls, text: str | None, info: ValidationInfo) -> str | None:
+        start: datetime | None = info.data.get("valid_from")
+        return None if text is None else check_resident_id(text, not_after=date.max if start is None else start.date())
+
+    @model_validator(mode="after")
+    def _has_a_span(self) -> Self:
+        if self.valid_to <= self.valid_from:
+            raise ValueError("valid_to 必须晚于 valid_from / valid_to must be later than valid_from")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_its_basis_needs(self) -> Self:
+        if self.location_basis is LocationBasis.CONSENT and self.consent is None:
+            raise ValueError("location_basis 为 consent 时须填 consent / a consent needs its record: consent")
+        is_statute = self.location_basis is LocationBasis.STATUTE_78
+        if is_statute and self.measure is not Measure.RESIDENTIAL_SURVEILLANCE:
+            raise ValueError(
+                "刑诉法 78 只适用于监视居住，其他措施须有书面同意或决定书列明"
+                " / article 78 covers residential surveillance only: name a consent or an item of the order"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasesRead:
+    """The good cases of a file and what is wrong with the others."""
+
+    cases: tuple[CaseIn, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def read_cases(path: Path) -> CasesRead:
+    """Read ``{"cases": [...]}``. A bad case is rejected with its field; the others are taken."""
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    items = content.get("cases") if isinstance(content, dict) else None
+    if not isinstance(items, list):
+        raise ValueError('文件应为 {"cases": [...]} / the file must hold {"cases": [...]}')
+    return check_cases(enumerate(items, start=1))
+
+
+def check_cases(items: Iterable[tuple[int, Any]]) -> CasesRead:
+    """Cases as JSON would hold them, each with the line or number that a rejection names."""
+    cases: list[CaseIn] = []
+    rejected: list[Rejected] = []
+    for number, item in items:
+        try:
+            case = CaseIn.model_validate(item)
+            _check_zones(case)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            rejected.append(_reject(number, item, ".".join(map(str, first["loc"])), first["msg"]))
+        except ShapeError as error:
+            rejected.append(_reject(number, item, "conditions.geometry", str(error)))
+        else:
+            cases.append(case)
+    return CasesRead(cases=tuple(cases), rejected=tuple(rejected))
+
+
+def _reject(number: int, item: Any, field: str, reason: str) -> Rejected:
+    reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
+    return Rejected(line=number, reference=reference, field=field, value="", reason=reason)
+
+
+def _check_zones(case: CaseIn) -> None:
+    for condition in case.conditions:
+        if condition.geometry is not None:
+            check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
