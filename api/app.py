@@ -105,8 +105,8 @@ def create_app(
     )  # fmt: skip
     errors.install(app)
     modules = (
-        positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
-        evidence, sealing,
+        positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
+        exports, evidence, sealing,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

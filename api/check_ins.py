@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 from api.clock_book import CheckRule, ClockBook
 from api.clock_edges import FindingRow, save_findings
+from api.condition_parameters import CheckInParameters, SpotCheckParameters
 from api.errors import NotThereError
 from geo.postgis import insert_columns
 from tracking.calendar import CalendarMissingError, local_day
@@ -36,7 +37,6 @@ AHEAD = timedelta(days=2)
 SHOWN_WITHIN = timedelta(minutes=15)
 """A spot check that cannot be shown within this time of its own, since no worker ran, is withdrawn: an hour late it
 could ask at night."""
-POLICY = CheckInPolicy()
 
 
 class CheckInState(StrEnum):
@@ -81,12 +81,13 @@ def plan_ahead(
     return _insert(connection, list(planned.values()))
 
 
-def step_check_ins(connection: Connection, book: ClockBook, *, shards: Collection[int], now: datetime) -> int:
+def step_check_ins(connection: Connection, *, shards: Collection[int], now: datetime) -> int:
     """Open, show, and find missed what the clock says of these shards up to ``now``; returns how many steps."""
     rows = connection.execute(
         text(
             "SELECT c.check_in_id, c.subject_no, c.condition_no, c.kind, c.opens_at, c.due_at, c.make_up_until,"
-            " c.shown_at, c.state FROM check_in c JOIN open_subject s USING (subject_no)"
+            " c.shown_at, c.state, o.parameters FROM check_in c JOIN open_subject s USING (subject_no)"
+            " LEFT JOIN condition o USING (condition_no)"
             " WHERE s.shard = ANY(:shards) AND c.state IN ('planned', 'open') AND c.opens_at <= :now"
         ),
         {"shards": list(shards), "now": now},
@@ -115,7 +116,7 @@ def ask_check_ins(
 ) -> int:
     """Ask subjects of whom no fix can decide where they are, sparingly; returns how many were asked.
 
-    At most one a subject and zone within ``policy.apart``, and ``policy.most_a_day`` a subject and day of Asia/Shanghai.
+    At most one a subject and zone within ``policy.apart``, ``policy.most_a_day`` a subject and day of Asia/Shanghai.
     """
     asked = 0
     for item in sorted(presences, key=lambda one: (one.subject_no, one.at, one.zone_no)):
@@ -221,25 +222,32 @@ def _planned(rule: CheckRule, book: ClockBook, *, secret: bytes, now: datetime) 
     try:
         if rule.kind is ConditionKind.CHECK_IN:
             return plan_check_ins(
-                rule.condition, first_day=first_day, last_day=last_day, calendar=book.calendar, policy=POLICY
+                rule.condition, first_day=first_day, last_day=last_day, calendar=book.calendar,
+                policy=_check_in_policy(rule.parameters),
             )  # fmt: skip
         return plan_spots(
             rule.condition,
             weeks=sorted({monday_of(first_day), monday_of(last_day)}),
             calendar=book.calendar,
-            policy=spot_policy(rule.parameters),
+            policy=_spot_policy(rule.parameters),
             rng_for=_rng_for(secret),
         )
     except CalendarMissingError:
         return ()
 
 
-def spot_policy(parameters: Mapping[str, Any]) -> SpotCheckPolicy:
-    """What the condition says, the rest by default."""
-    names = ("per_week", "spacing_s", "answer_s")
+def _spot_policy(parameters: Mapping[str, Any]) -> SpotCheckPolicy:
+    asked = SpotCheckParameters.model_validate(parameters)
     return SpotCheckPolicy(
-        **{"per_week": 1.0} | {name: float(parameters[name]) for name in names if name in parameters}
-    )
+        per_week=asked.per_week, spacing_s=60.0 * asked.spacing_minutes, answer_s=60.0 * asked.answer_minutes
+    )  # fmt: skip
+
+
+def _check_in_policy(parameters: Mapping[str, Any] | None) -> CheckInPolicy:
+    """What the condition says of lateness and making up; for a check-in of no condition the defaults."""
+    asked = CheckInParameters.model_validate(parameters or {})
+    grace_s = 60.0 * asked.grace_minutes
+    return CheckInPolicy(grace_s=grace_s, make_up_s=max(grace_s, 3_600.0 * asked.make_up_hours))
 
 
 def _rng_for(secret: bytes) -> Callable[[UUID, int], np.random.Generator]:
@@ -272,7 +280,8 @@ def _insert(connection: Connection, checks: Sequence[PlannedCheck]) -> int:
 
 
 def _clock_of(row: Any) -> CheckClock:
-    due_at = missed_at(to_microseconds(_limit(row)), CheckInKind(row.kind), POLICY)
+    policy = _check_in_policy(row.parameters if row.kind == CheckInKind.PLANNED else None)
+    due_at = missed_at(to_microseconds(_limit(row)), CheckInKind(row.kind), policy)
     return CheckClock(
         check_in_id=row.check_in_id,
         subject_no=row.subject_no,
@@ -293,7 +302,7 @@ def _limit(row: Any) -> datetime:
 
 def _may_be_missed(row: Any) -> bool:
     """A spot check that nobody was shown is nobody's miss; a window of the timetable is known to the subject."""
-    return row.state == CheckInState.OPEN or (row.state == CheckInState.PLANNED and row.kind == CheckInKind.PLANNED)
+    return bool(row.state == CheckInState.OPEN or row.kind == CheckInKind.PLANNED)
 
 
 def _set_state(connection: Connection, ids: Sequence[UUID], state: str, *, shown_at: datetime | None) -> None:

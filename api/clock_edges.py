@@ -21,14 +21,14 @@ from api.leases import LeaseLostError
 from geo.postgis import insert_columns
 from tracking.clock_edges import ClockEdge, EdgeKind, binding_edges, lifting_due_at, span_to_plan
 from tracking.episode import derived_id
-from tracking.order import ConditionKind, SupervisionOrder
+from tracking.order import ConditionKind, Organ, SupervisionOrder
 from tracking.order_store import load_orders
 from tracking.policy import ENGINE_VERSION, PresencePolicy
 from tracking.presence_rows import to_instant
 from tracking.rules import to_microseconds
 from tracking.states import PresenceStates
 from tracking.term_end import find_overdue_lifting
-from tracking.terms import Organ, term_of
+from tracking.terms import term_of
 from tracking.whereabouts import whereabouts
 
 ACCOUNTED_FROM = 0.5

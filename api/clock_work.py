@@ -69,7 +69,7 @@ def look_at_clock(
     is_planning = is_news or known is None or not timedelta(0) <= now - known.planned_at < PLAN_EVERY
     if is_planning:
         plan_ahead(connection, book, shards=shards, secret=secret, now=now)
-    check_in_count = step_check_ins(connection, book, shards=shards, now=now)
+    check_in_count = step_check_ins(connection, shards=shards, now=now)
     watches = watch_clock(connection, memory.watches, now=now, policy=silence, is_read_to_end=is_read_to_end)
     planned_at = now if is_planning or known is None else known.planned_at
     return Looked(

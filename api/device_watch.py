@@ -73,8 +73,9 @@ def load_duties(connection: Connection, shards: Sequence[int], *, now: datetime,
     """
     rows = connection.execute(
         text(
-            "SELECT o.subject_no, min(greatest(f.in_force_from, o.recorded_at)) AS from_at, max(f.in_force_to) AS to_at,"
-            " min((c.parameters ->> 'interval_s')::double precision) AS interval_s"
+            "SELECT o.subject_no, min(greatest(f.in_force_from, o.recorded_at)) AS from_at,"
+            " max(f.in_force_to) AS to_at, 60 * min((c.parameters ->> 'every_minutes')::double precision)"
+            " AS interval_s"
             " FROM supervision_order o JOIN order_in_force f USING (order_no) JOIN open_subject s"
             " ON s.subject_no = o.subject_no LEFT JOIN condition c ON c.order_no = o.order_no"
             " AND c.kind = 'reporting_interval'"
@@ -112,12 +113,12 @@ def follow_duties(
     begun["last_fix_at"] = np.maximum(begun["last_fix_at"], states.rows_for(begun["subject_no"])["last_weighed_at"])
     duty_from = {duty.subject_no: duty.watched_from for duty in ordered}
     known = {int(number): row for row, number in enumerate(watches["subject_no"].tolist())}
-    for row in begun:
-        place = known.get(int(row["subject_no"]))
-        if place is not None and watches[place]["watched_to"] >= duty_from[int(row["subject_no"])]:
-            limits = (row["watched_to"], row["silent_after"])
-            row[...] = watches[place]
-            row["watched_to"], row["silent_after"] = limits
+    for row, number in enumerate(begun["subject_no"].tolist()):
+        place = known.get(number)
+        if place is not None and watches["watched_to"][place] >= duty_from[number]:
+            limits = begun[["watched_to", "silent_after"]][row].item()
+            begun[row] = watches[place]
+            begun["watched_to"][row], begun["silent_after"][row] = limits
     rest = watches[~np.isin(watches["subject_no"], begun["subject_no"])]
     joined = np.concatenate([rest, begun])
     return joined[np.argsort(joined["subject_no"], kind="stable")]

@@ -102,7 +102,7 @@ class Worker:
                 self._wake.clear()
                 has_more = self._safely(self.step)
                 if time.monotonic() >= self._clock_at + (BEHIND_S if has_more else CLOCK_EVERY_S):
-                    self._safely(lambda: self.look_at_clock(is_read_to_end=not has_more))
+                    self._safely(self.look_at_clock if not has_more else self._look_while_behind)
                 if not has_more:
                     self._wake.wait(self._pause_s)
         finally:
@@ -183,6 +183,9 @@ class Worker:
             raise
         self._memory, self._clock_memory = replace(memory, watches=looked.watches), looked.memory
         return False
+
+    def _look_while_behind(self) -> bool:
+        return self.look_at_clock(is_read_to_end=False)
 
     def drain(self) -> None:
         """Work until the log is evaluated, what fell due is done and the outbox has nothing due; for replays, demos
