@@ -111,8 +111,11 @@ def monday_of(day: date) -> date:
 
 
 def missed_at(due_at: int, kind: CheckInKind, policy: CheckInPolicy) -> int:
-    """When no answer becomes a miss: planned ones have a grace, the limit of a spot check is the limit."""
-    return due_at + (round(policy.grace_s * _SECOND_US) if kind is CheckInKind.PLANNED else 0)
+    """When no answer becomes a miss: planned ones have a grace, the limit of a spot check is the limit.
+
+    An answer at the very end is in time.
+    """
+    return due_at + (round(policy.grace_s * _SECOND_US) if kind is CheckInKind.PLANNED else 0) + 1
 
 
 def _week_of_spots(

@@ -116,4 +116,4 @@ def test_the_id_of_a_check_in_is_that_of_its_condition_and_opening() -> None:
 
 def test_a_planned_check_in_has_a_grace_and_a_spot_check_none() -> None:
     miss = partial(missed_at, 1_000, policy=CheckInPolicy(grace_s=900.0))
-    assert (miss(kind=CheckInKind.PLANNED), miss(kind=CheckInKind.SPOT)) == (1_000 + 900_000_000, 1_000)
+    assert (miss(kind=CheckInKind.PLANNED), miss(kind=CheckInKind.SPOT)) == (1_001 + 900_000_000, 1_001)
