@@ -95,12 +95,12 @@ def load_duties(connection: Connection, shards: Sequence[int], *, now: datetime,
 
 
 def follow_duties(
-    watches: NDArray[Any], duties: Sequence[Duty], states: PresenceStates, policy: SilencePolicy
+    watches: NDArray[Any], duties: Sequence[Duty], states: PresenceStates, policy: SilencePolicy, *, now: datetime
 ) -> NDArray[Any]:
     """The watches of those who are to be heard of: others begin, and begin anew where there was none in between.
 
-    One that begins counts from the last fix that ``states`` know of. Watches whose order is over stay as they are, with
-    their end, so that what is found late is found.
+    One that begins counts from the last fix that ``states`` know of. Watches of those who need not be heard of any more
+    end now at the latest.
     """
     ordered = sorted(duties, key=lambda duty: duty.subject_no)
     begun = begin_watches(
@@ -120,6 +120,7 @@ def follow_duties(
             begun[row] = watches[place]
             begun["watched_to"][row], begun["silent_after"][row] = limits
     rest = watches[~np.isin(watches["subject_no"], begun["subject_no"])]
+    rest["watched_to"] = np.minimum(rest["watched_to"], to_microseconds(now))
     joined = np.concatenate([rest, begun])
     return joined[np.argsort(joined["subject_no"], kind="stable")]
 

@@ -14,6 +14,7 @@ from alerts.alert import Case
 from alerts.decide import decide
 from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
+from api.asking import AskPolicy, Undecidable, ask_check_ins
 from api.books import Books, load_books
 from api.device_watch import DUTIES_FOR, follow_duties, load_duties, load_watches, watch_batch
 from api.engine_state import ShardOf, Written, load_states, save_states, shards_of_subjects
@@ -88,6 +89,7 @@ class Policies:
     presence: PresencePolicy
     alerts: AlertPolicy
     silence: SilencePolicy = field(default_factory=SilencePolicy)
+    asking: AskPolicy = field(default_factory=AskPolicy)
 
 
 def load_memory(engine: Engine, fences: dict[int, int], books: Books | None) -> Memory:
@@ -137,6 +139,7 @@ def advance(
     lapsed = _lapsed(findings.states, memory, after, policies.presence, touched)
     findings = replace(findings, presence_rows=newest_of_each(np.concatenate([findings.presence_rows, lapsed])))
     notification_count, violation_count = _save(connection, findings, policies.alerts, at=at)
+    ask_check_ins(connection, _undecidable(findings), policy=policies.asking, now=present)
     watches = watch_batch(connection, after.watches, drained, now=present, policy=policies.silence)
     written = save_states(
         connection,
@@ -174,7 +177,7 @@ def _with_duties(connection: Connection, memory: Memory, before: Memory, policy:
     duties = load_duties(connection, sorted(memory.fences), now=now, until=now + DUTIES_FOR)
     return replace(
         memory,
-        watches=follow_duties(memory.watches, duties, memory.states, policy),
+        watches=follow_duties(memory.watches, duties, memory.states, policy, now=now),
         duties_until=to_microseconds(now + DUTIES_FOR),
     )
 
@@ -205,6 +208,20 @@ def _evaluate(
     findings, fixes = _without_dropped(findings, drained.fixes, log_from)
     since = {number: max(instant, log_from) for number, instant in due.since.items()}
     return reevaluate(connection, findings, since, fixes, books, policy, at=at, log_from=log_from), shard_of
+
+
+def _undecidable(findings: Findings) -> list[Undecidable]:
+    """Presences that no fix of their accuracy can decide, found so in this batch."""
+    rows = findings.presence_rows[findings.presence_rows["undecidable_now"] == 1]
+    return [
+        Undecidable(
+            subject_no=int(row["subject_no"]),
+            condition_no=int(row["condition_no"]),
+            zone_no=int(row["zone_no"]),
+            at=int(row["undecidable_at"]),
+        )
+        for row in rows
+    ]
 
 
 def _lapsed(

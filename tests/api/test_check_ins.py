@@ -8,7 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from api.check_ins import AHEAD, AskPolicy, Undecidable, ask_check_ins
+from api.asking import AskPolicy, Undecidable, ask_check_ins
+from api.check_ins import AHEAD
 from api.clock import FixedClock
 from api.database import open_engine
 from api.logins import Login

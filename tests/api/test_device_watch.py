@@ -16,6 +16,7 @@ from tests.api.live_server import bearer, running_server
 from tests.make import EVENING, Person, a_fix, a_person, log_fixes
 from tracking.fix import Fix
 from tracking.order import ConditionKind
+from tracking.order_store import lift_order
 
 MINUTE = timedelta(minutes=1)
 KINDS = ("silence", "low_battery", "power_off", "permission_off", "device_change", "mock_location", "stillness")
@@ -68,6 +69,16 @@ def test_nobody_is_silent_after_the_end_of_the_order(engine: Engine) -> None:
         a_person(connection, valid_to=EVENING + 10 * MINUTE)
     worker, clock = a_clocked_worker(engine, EVENING)
     look(worker, clock, EVENING, EVENING + 120 * MINUTE)
+    assert told(engine) == []
+
+
+def test_nobody_is_silent_after_the_order_was_lifted(engine: Engine, person: Person) -> None:
+    worker, clock = a_clocked_worker(engine, EVENING)
+    look(worker, clock, EVENING)
+    with engine.begin() as connection:
+        order_id = connection.execute(text("SELECT DISTINCT order_id FROM supervision_order")).scalar_one()
+        assert lift_order(connection, order_id, lifted_at=EVENING + 5 * MINUTE, at=EVENING + 5 * MINUTE)
+    look(worker, clock, EVENING + 5 * MINUTE, EVENING + 60 * MINUTE)
     assert told(engine) == []
 
 
