@@ -15,7 +15,7 @@ from api.database import open_engine
 from api.logins import Login
 from tests.api.clock_scene import a_clocked_worker, a_duty, findings, look, rows, states_of
 from tests.api.live_server import as_json, bearer, running_server, url_as
-from tests.make import EVENING, Person, a_fix, a_person
+from tests.make import EVENING, Person, a_bar, a_fix, a_person, log_fixes
 from tracking.order import LOCAL_TIME, ConditionKind
 from tracking.rules import to_microseconds
 from tracking.timetable import Timetable, Window
@@ -195,6 +195,25 @@ def test_who_cannot_be_placed_is_asked_sparingly(engine: Engine, person: Person)
     assert [ask(MORNING + 3 * HOUR, zone_no) for zone_no in (2, 3)] == [1, 0]
     assert ask(MORNING + DAY, 3) == 1
     assert states_of(engine, "asked") == ["open"] * 4
+
+
+def test_a_visit_that_no_fix_can_decide_is_asked_about_while_it_lasts(
+    engine: Engine, client: httpx.Client, clock: FixedClock
+) -> None:
+    with engine.begin() as connection:
+        a_bar(connection, radius_m=25.0)
+        person = a_person(connection)
+    worker, at = a_clocked_worker(engine, EVENING)
+    look(worker, at, EVENING)
+    for minute in range(10):
+        log_fixes(engine, person, [a_fix(minutes=minute, accuracy_m=40.0)])
+        look(worker, at, EVENING + minute * MINUTE)
+    assert rows(engine, "SELECT kind, opens_at, state FROM check_in") == [("asked", EVENING + 4 * MINUTE, "open")]
+    clock.current = EVENING + 9 * MINUTE
+    assert the_open_one(client, person)["kind"] == "asked"
+    look(worker, at, EVENING + 20 * MINUTE)
+    assert states_of(engine, "asked") == ["missed"]
+    assert len(findings(engine, "check_in_missed")) == 1
 
 
 def test_the_ids_of_check_ins_are_those_that_every_worker_derives(engine: Engine, person: Person) -> None:
