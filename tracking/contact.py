@@ -84,7 +84,7 @@ class Met:
 
 
 def begin_contacts(conditions: Sequence[tuple[int, int, int, float, float]]) -> NDArray[Any]:
-    """The state of conditions of whose subjects nothing is known: number, the two subjects, metres, seconds of dwell."""
+    """The state of conditions of whose subjects nothing is known: number, both subjects, metres, seconds of dwell."""
     states = np.zeros(len(conditions), dtype=CONTACT)
     for row, (condition_no, first_no, second_no, within_m, dwell_s) in enumerate(conditions):
         states[row]["condition_no"], states[row]["within_m"] = condition_no, within_m

@@ -1,5 +1,7 @@
 """Two who may not meet: near long enough, by how sure the places are, whatever the batches."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,10 +63,10 @@ def test_places_too_coarse_to_tell_prove_no_meeting() -> None:
 
 def test_of_one_who_is_silent_nobody_can_say_that_they_met_on() -> None:
     first = walk(1, np.arange(60.0), 0.0)
-    found = find_contacts(places(first, walk(2, HALF[:8], 10.0)), pair(), policy=POLICY)
-    assert told(found.findings) == [(1.0, 11.0, False), (1.0, 12.0, True)]
-    found = find_contacts(places(first, walk(2, HALF[:3], 10.0)), pair(), policy=POLICY)
-    assert found.findings == ()
+    begun, ended = told(find_contacts(places(first, walk(2, HALF[:12], 10.0)), pair(), policy=POLICY).findings)
+    assert begun == (0.5, 10.5, False)
+    assert 11.5 <= ended[1] <= 13.0
+    assert find_contacts(places(first, walk(2, HALF[:8], 10.0)), pair(), policy=POLICY).findings == ()
 
 
 def test_others_near_by_are_no_contact_of_the_pair() -> None:
@@ -76,9 +78,7 @@ def test_others_near_by_are_no_contact_of_the_pair() -> None:
     seed=st.integers(0, 10_000), cuts=st.lists(st.floats(0, 120), max_size=6), shuffled=st.booleans()
 )  # fmt: skip
 @settings(max_examples=40)
-def test_batches_cut_anywhere_and_in_any_order_inside_find_the_same(
-    seed: int, cuts: list[float], shuffled: bool
-) -> None:
+def test_batches_cut_anywhere_in_any_order_find_the_same(seed: int, cuts: list[float], shuffled: bool) -> None:
     rng = np.random.default_rng(seed)
     minutes = [np.sort(rng.choice(1_200, 60, replace=False)) / 10.0 for _ in range(2)]
     steps = [np.cumsum(rng.normal(0.0, 12.0, 60)) for _ in range(2)]
@@ -86,7 +86,7 @@ def test_batches_cut_anywhere_and_in_any_order_inside_find_the_same(
     once = find_contacts(whole, pair(40.0, 5.0), policy=POLICY)
     states, found = pair(40.0, 5.0), tuple[ContactFinding, ...]()
     edges = [0, *sorted(START + round(cut * MINUTE) for cut in cuts), 2**62]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         rows = np.flatnonzero((whole.at >= first) & (whole.at < last))
         rows = rng.permutation(rows) if shuffled else rows
         part = Places(**{name: getattr(whole, name)[rows] for name in Places.__dataclass_fields__})
