@@ -33,6 +33,8 @@ from tracking.whereabouts import whereabouts
 
 ACCOUNTED_FROM = 0.5
 """Who is at the place with at least this share is where they should be; with as much outside, they are not."""
+MARK_EVERY_US = 600_000_000
+"""The mark is written when something fell due, and else so often: what is planned twice is done once by its key."""
 CLOCK_POLICY = "clock-1"
 """Stored with what the clock found."""
 
@@ -78,7 +80,7 @@ def pass_edges(
     ``states``: what is known of their subjects. ``is_news``: the book is not the one of the last run. Raises
     ``LeaseLostError`` if another worker holds one of the shards.
     """
-    marks = _take_marks(connection, fences, now)
+    marks = _read_marks(connection, fences)
     instant = to_microseconds(now)
     due: dict[UUID, ClockEdge] = {}
     rule_row: dict[UUID, int] = {}
@@ -93,6 +95,8 @@ def pass_edges(
             # One whose time is over already asks nobody where they are.
             if book.shard_of.get(edge.subject_no) in shards and book.books.rules.valid_to[row] > instant:
                 due[edge.edge_id], rule_row[edge.edge_id] = edge, row
+    if due or is_news or any(_is_far(mark, instant) for mark in marks.values()):
+        _move_marks(connection, fences, now)
     fresh = _not_done(connection, due, now)
     _bring_about(connection, book, fresh, rule_row, states, policy, now=now)
     return len(fresh)
@@ -121,21 +125,45 @@ def save_findings(connection: Connection, rows: Sequence[FindingRow]) -> int:
     )
 
 
-def _take_marks(connection: Connection, fences: Mapping[int, int], now: datetime) -> dict[int, int | None]:
-    """How far the clock of each shard was done, moved to ``now``; the shards' rows stay locked until COMMIT."""
+def hold_shards(connection: Connection, fences: Mapping[int, int]) -> None:
+    """Keep the shards from being taken over until COMMIT. Raises ``LeaseLostError`` if one was."""
+    held = connection.execute(
+        text(
+            "SELECT s.shard FROM shard s JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[]))"
+            " AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence ORDER BY s.shard FOR UPDATE OF s"
+        ),
+        {"shards": list(fences), "fences": list(fences.values())},
+    ).all()
+    _check_held(len(held), fences)
+
+
+def _read_marks(connection: Connection, fences: Mapping[int, int]) -> dict[int, int | None]:
+    """How far the clock of each shard was done, microseconds."""
     rows = connection.execute(
         text(
-            "WITH held AS (SELECT s.shard, s.clock_at FROM shard s"
-            " JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[])) AS c (shard, fence)"
-            " ON s.shard = c.shard AND s.fence = c.fence ORDER BY s.shard FOR UPDATE OF s)"
-            " UPDATE shard s SET clock_at = :now FROM held WHERE s.shard = held.shard"
-            " RETURNING s.shard, held.clock_at"
+            "SELECT s.shard, s.clock_at FROM shard s JOIN unnest(CAST(:shards AS smallint[]),"
+            " CAST(:fences AS bigint[])) AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence"
         ),
-        {"shards": list(fences), "fences": list(fences.values()), "now": now},
+        {"shards": list(fences), "fences": list(fences.values())},
     ).all()
-    if len(rows) != len(fences):
-        raise LeaseLostError(f"the lease of one of {len(fences)} shards was taken over by another worker")
+    _check_held(len(rows), fences)
     return {row.shard: None if row.clock_at is None else to_microseconds(row.clock_at) for row in rows}
+
+
+def _move_marks(connection: Connection, fences: Mapping[int, int], now: datetime) -> None:
+    hold_shards(connection, fences)
+    connection.execute(
+        text("UPDATE shard SET clock_at = :now WHERE shard = ANY(:shards)"), {"now": now, "shards": list(fences)}
+    )
+
+
+def _check_held(count: int, fences: Mapping[int, int]) -> None:
+    if count != len(fences):
+        raise LeaseLostError(f"the lease of one of {len(fences)} shards was taken over by another worker")
+
+
+def _is_far(mark: int | None, instant: int) -> bool:
+    return mark is None or not 0 <= instant - mark < MARK_EVERY_US
 
 
 def _not_done(connection: Connection, due: Mapping[UUID, ClockEdge], now: datetime) -> list[ClockEdge]:

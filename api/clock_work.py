@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from api.calendars import current_calendar
 from api.check_ins import plan_ahead, step_check_ins
 from api.clock_book import ClockBook, load_clock_book
-from api.clock_edges import pass_edges
+from api.clock_edges import hold_shards, pass_edges
 from api.device_watch import watch_clock
 from api.evaluator import Memory
 from tracking.policy import PresencePolicy
@@ -71,6 +71,8 @@ def look_at_clock(
         plan_ahead(connection, book, shards=shards, secret=secret, now=now)
     check_in_count = step_check_ins(connection, shards=shards, now=now)
     watches = watch_clock(connection, memory.watches, now=now, policy=silence, is_read_to_end=is_read_to_end)
+    if edge_count or check_in_count or is_planning or watches is not memory.watches:
+        hold_shards(connection, memory.fences)  # whoever took one over in the meantime has a newer state
     planned_at = now if is_planning or known is None else known.planned_at
     return Looked(
         memory=ClockMemory(book=book, planned_at=planned_at, shards=shards),

@@ -150,7 +150,14 @@ def watch_clock(
         return watches
     words = _take_words(connection, watches["subject_no"], now)
     until = to_microseconds(now) if is_read_to_end else None
+    if len(words) == 0 and (until is None or not _is_silence_due(watches, until)):
+        return watches
     return _watch(connection, watches, words, until=until, now=now, policy=policy)
+
+
+def _is_silence_due(watches: NDArray[Any], until: int) -> bool:
+    limit = watches["last_fix_at"] + watches["silent_after"]
+    return bool(np.any((watches["silent_since"] == -1) & (limit < np.minimum(watches["watched_to"], until))))
 
 
 def _watch(
