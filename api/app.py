@@ -24,6 +24,7 @@ from api.routes import (
     account,
     accounts,
     audit,
+    check_ins,
     decisions,
     evidence,
     exports,
@@ -107,8 +108,8 @@ def create_app(
     )  # fmt: skip
     errors.install(app)
     modules = (
-        positions, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit, exports,
-        evidence, sealing, orders, leaves, decisions,
+        positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
+        exports, evidence, sealing, orders, leaves, decisions,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

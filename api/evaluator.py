@@ -1,7 +1,7 @@
 """Hop 3: drain the log in commit order, call hops 4 and 5, save everything with the cursor — one transaction."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ from alerts.alert import Case
 from alerts.decide import decide
 from alerts.policy import AlertPolicy
 from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
+from api.asking import AskPolicy, Undecidable, ask_check_ins
 from api.books import Books, load_books
+from api.device_watch import DUTIES_FOR, follow_duties, load_duties, load_watches, watch_batch
 from api.engine_state import ShardOf, Written, load_states, save_states, shards_of_subjects
 from api.findings import save_episodes, save_violations
 from api.fix_flags import save_fix_flags
@@ -29,6 +31,8 @@ from tracking.fix import FixBatch
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import newest_of_each, to_instant
 from tracking.rules import to_microseconds
+from tracking.silence import SilencePolicy
+from tracking.silence_kernel import WATCH
 from tracking.states import PresenceStates
 from tracking.store import load_subjects
 
@@ -48,9 +52,13 @@ class Memory:
     books: Books | None = None
     swept_to: int = 0
     """Until when open presences were ended with their rules, microseconds."""
+    watches: NDArray[Any] = field(default_factory=lambda: np.zeros(0, dtype=WATCH))
+    """``WATCH``: what is remembered of the devices of these shards, by subject (``api.device_watch``)."""
+    duties_until: int = 0
+    """Until when it is known who is to be heard of, microseconds."""
 
     def only(self, shards: Collection[int]) -> "Memory":
-        """The same without the shards that are not named."""
+        """The same without the shards that are not named; the caller sees to the watches."""
         kept = self.shard_of.subject_no[np.isin(self.shard_of.shard, sorted(shards))]
         return replace(
             self,
@@ -80,12 +88,15 @@ class Policies:
 
     presence: PresencePolicy
     alerts: AlertPolicy
+    silence: SilencePolicy = field(default_factory=SilencePolicy)
+    asking: AskPolicy = field(default_factory=AskPolicy)
 
 
 def load_memory(engine: Engine, fences: dict[int, int], books: Books | None) -> Memory:
     """The committed state of freshly leased shards. ``books``: those known so far; the next batch sees to their age."""
     with engine.connect() as connection:
         loaded = load_states(connection, list(fences))
+        watches = load_watches(connection, list(fences))
     return Memory(
         fences=fences,
         states=loaded.states,
@@ -93,6 +104,7 @@ def load_memory(engine: Engine, fences: dict[int, int], books: Books | None) -> 
         written=loaded.written,
         to_rebuild=loaded.to_rebuild,
         books=books,
+        watches=watches,
     )
 
 
@@ -118,7 +130,7 @@ def advance(
     due = take_due_work(connection, memory.fences.keys() - memory.to_rebuild, memory.states)
     present = now_for(to_instant(int(drained.fixes.received_at.max(initial=0))))
     swept_to = max(memory.swept_to, to_microseconds(present))
-    after = replace(memory, books=books, swept_to=swept_to)
+    after = _with_duties(connection, replace(memory, books=books, swept_to=swept_to), memory, policies.silence)
     has_news = len(drained.fixes) or drained.is_catching_up or memory.to_rebuild or due.was_waiting
     if not has_news and not len(_lapsed(memory.states, memory, after, policies.presence)):
         return _nothing_new(connection, after)
@@ -127,6 +139,8 @@ def advance(
     lapsed = _lapsed(findings.states, memory, after, policies.presence, touched)
     findings = replace(findings, presence_rows=newest_of_each(np.concatenate([findings.presence_rows, lapsed])))
     notification_count, violation_count = _save(connection, findings, policies.alerts, at=at)
+    ask_check_ins(connection, _undecidable(findings), policy=policies.asking, now=present)
+    watches = watch_batch(connection, after.watches, drained, now=present, policy=policies.silence)
     written = save_states(
         connection,
         findings.states,
@@ -138,13 +152,33 @@ def advance(
     if not save_cursor(connection, drained, memory.fences, lease_seconds=lease_seconds):
         raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
     return Advanced(
-        memory=replace(after, states=findings.states, shard_of=shard_of, written=written, to_rebuild=frozenset()),
+        memory=replace(
+            after,
+            states=findings.states,
+            shard_of=shard_of,
+            written=written,
+            to_rebuild=frozenset(),
+            watches=watches,
+        ),
         fix_count=len(drained.fixes),
         episode_count=len(findings.presence_rows),
         violation_count=violation_count,
         notification_count=notification_count,
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more or due.has_more or bool(memory.to_rebuild),
+    )
+
+
+def _with_duties(connection: Connection, memory: Memory, before: Memory, policy: SilencePolicy) -> Memory:
+    """The same with watches over all who are to be heard of, if rules changed or time went on."""
+    if memory.books is before.books and memory.swept_to < memory.duties_until:
+        return memory
+    now = to_instant(memory.swept_to)
+    duties = load_duties(connection, sorted(memory.fences), now=now, until=now + DUTIES_FOR)
+    return replace(
+        memory,
+        watches=follow_duties(memory.watches, duties, memory.states, policy, now=now),
+        duties_until=to_microseconds(now + DUTIES_FOR),
     )
 
 
@@ -186,6 +220,20 @@ def _since_whole(since: dict[int, int], states: PresenceStates, whole_from: int)
         for (number, instant), seen in zip(since.items(), last, strict=True)
         if seen >= whole_from
     }
+
+
+def _undecidable(findings: Findings) -> list[Undecidable]:
+    """Presences that no fix of their accuracy can decide, found so in this batch."""
+    rows = findings.presence_rows[findings.presence_rows["undecidable_now"] == 1]
+    return [
+        Undecidable(
+            subject_no=int(row["subject_no"]),
+            condition_no=int(row["condition_no"]),
+            zone_no=int(row["zone_no"]),
+            at=int(row["undecidable_at"]),
+        )
+        for row in rows
+    ]
 
 
 def _lapsed(

@@ -25,13 +25,17 @@ WHERE w.written_by >= (SELECT min(pg_snapshot_xmin(seen)) FROM shard WHERE shard
   AND EXISTS (SELECT FROM shard s WHERE s.shard = ANY(:shards) AND NOT pg_visible_in_snapshot(w.written_by, s.seen))
 """)
 
+DEVICE_NO = "uuid_hash_extended(device_id, 0) & 9223372036854775807"
+"""SQL: a number that tells the device of a row from another; devices have ids only."""
+
 # The times are there for the planner: it leaves out the weeks that hold no news.
-_FETCH = """
+_FETCH = f"""
 SELECT f.*
 FROM shard s
 CROSS JOIN LATERAL (
     SELECT f.subject_no, f.fixed_at, f.received_at, f.longitude, f.latitude, f.accuracy_m, f.fix_key, f.flags,
-           f.shard, f.written_by, f.seq
+           f.shard, f.written_by, f.seq,
+           coalesce(f.battery_percent, 'NaN') AS battery_percent, {DEVICE_NO} AS device_no
     FROM fix f
     WHERE f.shard = s.shard
       AND f.fixed_at BETWEEN %(oldest)s AND %(newest)s
@@ -60,6 +64,7 @@ FIX_COLUMNS: dict[str, type[np.generic]] = {
     "latitude": np.float64, "accuracy_m": np.float64, "fix_key": np.int64, "flags": np.int32,
 }  # fmt: skip
 _PLACE: dict[str, type[np.generic]] = {"shard": np.int16, "written_by": np.int64, "seq": np.int64}
+_DEVICE: dict[str, type[np.generic]] = {"battery_percent": np.float64, "device_no": np.int64}
 
 _ADVANCE = text("""
 UPDATE shard s SET
@@ -82,6 +87,9 @@ class Drained:
     fixes: FixBatch
     shard: NDArray[np.int16]
     """The shard of each fix."""
+    battery_percent: NDArray[np.float64]
+    """NaN where it was not told."""
+    device_no: NDArray[np.int64]
     snapshot: str
     is_shard_drained: dict[int, bool]
     after: dict[int, tuple[str, int]]
@@ -98,13 +106,15 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     """The next rows of these shards, at most about ``most_rows`` in all."""
     snapshot, is_catching_up, oldest, newest = connection.execute(_LOOK, {"shards": list(shards)}).one()
     per_shard = max(1, most_rows // max(1, len(shards)))
-    columns = {name: np.zeros(0, dtype=kind) for name, kind in (FIX_COLUMNS | _PLACE).items()}
+    wanted = FIX_COLUMNS | _PLACE | _DEVICE
+    columns = {name: np.zeros(0, dtype=kind) for name, kind in wanted.items()}
     if oldest is not None:
         asked = {"shards": list(shards), "now_snapshot": snapshot, "per_shard": per_shard}
         connection.execute(_BY_INDEX, {"to": "off"})
-        columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, FIX_COLUMNS | _PLACE)
+        columns = read_columns(connection, _FETCH, asked | {"oldest": oldest, "newest": newest}, wanted)
         connection.execute(_BY_INDEX, {"to": "on"})
     shard, written_by, seq = (columns.pop(name) for name in _PLACE)
+    device = {name: columns.pop(name) for name in _DEVICE}
     # Rows of a shard come together, in the order of the log.
     last = np.flatnonzero(np.append(shard[1:] != shard[:-1], True)) if len(shard) else np.zeros(0, dtype=np.int64)
     counts = dict(zip(shard[last].tolist(), np.diff(last, prepend=-1).tolist(), strict=True))
@@ -112,6 +122,8 @@ def drain(connection: Connection, shards: Sequence[int], *, most_rows: int) -> D
     return Drained(
         fixes=FixBatch(**columns),
         shard=shard,
+        battery_percent=device["battery_percent"],
+        device_no=device["device_no"],
         snapshot=snapshot,
         is_shard_drained={number: counts.get(number, 0) < per_shard for number in shards},
         after={int(shard[row]): (str(written_by[row]), int(seq[row])) for row in last},

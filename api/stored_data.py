@@ -125,6 +125,15 @@ WORK = (
         _clear(TECHNICAL, "edge_id kind due_at done_at"), _clear(PSEUDONYM, "subject_no"),
     ),
     _table(
+        "device_watch", "引擎记住的设备状况 what the engine remembers of a device", Basis.RUNNING, Retention.CASE,
+        Seen.NOBODY, _clear(LOCATION, "content"), _clear(PSEUDONYM, "subject_no"),
+    ),
+    _table(
+        "device_report", "设备自身的报告 what a device says of itself", Basis.ORDER, Retention.CASE, Seen.NOBODY,
+        _clear(PSEUDONYM, "report_no subject_no device_id"),
+        _clear(TECHNICAL, "reported_at received_at battery_percent status taken_at"),
+    ),
+    _table(
         "calendar_year", "节假日与校历 holidays and school years", Basis.RUNNING, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "region"), _clear(LEGAL, "year content source"), _clear(TECHNICAL, "imported_at"),
     ),

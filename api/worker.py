@@ -1,10 +1,11 @@
 """The worker: leases shards, evaluates the log as it grows, delivers. Any number may run; work happens once."""
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from alerts.delivery import deliver
 from alerts.gateway import Gateway
 from api.books import Books
 from api.clock import SystemClock
+from api.clock_work import ClockMemory, look_at_clock
+from api.device_watch import load_watches
 from api.evaluator import Advanced, Memory, Policies, advance, load_memory
 from api.inbox import WAKE_CHANNEL
 from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, release_leases, renew_leases
@@ -27,6 +30,7 @@ from api.personal.keyring import Keyring, KeyringError
 from api.records.shredding import shred_due
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
+from tracking.presence_rows import to_instant
 
 log = structlog.get_logger()
 
@@ -35,6 +39,13 @@ DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psy
 
 LOOKS_PER_LEASE = 3
 """How often within the time of a lease a worker renews it, and looks whether others came or went."""
+
+CLOCK_EVERY_S = 5.0
+"""How often a worker looks at what falls due by the clock alone. Twice this and the wait of ``tracking.clock_edges``
+stay below the minute in which a curfew that begins must be noticed."""
+
+BEHIND_S = 30.0
+"""A worker with unread fixes reads them first, before it asks where anybody is; but no longer than this."""
 
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
@@ -50,6 +61,8 @@ class Worker:
     policies: Policies
     keyring: Keyring
     lease_seconds: float
+    secret: bytes = field(repr=False)
+    """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
@@ -68,6 +81,8 @@ class Worker:
     _delivery_due: threading.Event = field(default_factory=threading.Event)
     _books: Books | None = None
     _look_at: float = 0.0
+    _clock_memory: ClockMemory | None = None
+    _clock_at: float = -math.inf
 
     def run(self) -> None:
         """Work until :meth:`stop`. The database may go away and come back meanwhile."""
@@ -87,7 +102,10 @@ class Worker:
         try:
             while not self._stop.is_set():
                 self._wake.clear()
-                if not self._safely(self.step):
+                has_more = self._safely(self.step)
+                if time.monotonic() >= self._clock_at + (BEHIND_S if has_more else CLOCK_EVERY_S):
+                    self._safely(self.look_at_clock if not has_more else self._look_while_behind)
+                if not has_more:
                     self._wake.wait(self._pause_s)
         finally:
             self.stop()
@@ -141,10 +159,43 @@ class Worker:
             self._delivery_due.set()
         return advanced.has_more
 
+    def look_at_clock(self, *, is_read_to_end: bool = True) -> bool:
+        """Do what fell due by the clock, and commit it. False: there is never more to do at once."""
+        memory = self._memory
+        self._clock_at = time.monotonic()
+        if memory is None or self._stale or memory.books is None or memory.swept_to == 0:
+            return False
+        try:
+            with self.engine.begin() as connection:
+                looked = look_at_clock(
+                    connection,
+                    memory,
+                    self._clock_memory,
+                    presence=self.policies.presence,
+                    silence=self.policies.silence,
+                    secret=self.secret,
+                    now=self.clock.now_for(to_instant(memory.swept_to)),
+                    is_read_to_end=is_read_to_end,
+                )
+        except LeaseLostError:
+            self._memory = None
+            raise
+        except Exception:
+            self._stale = True  # whatever was found was not committed
+            raise
+        self._memory, self._clock_memory = replace(memory, watches=looked.watches), looked.memory
+        return False
+
+    def _look_while_behind(self) -> bool:
+        return self.look_at_clock(is_read_to_end=False)
+
     def drain(self) -> None:
-        """Work until the log is evaluated and the outbox has nothing due; for replays, demos and tests."""
+        """Work until the log is evaluated, what fell due is done and the outbox has nothing due; for replays, demos
+        and tests.
+        """
         while self.step():
             pass
+        self.look_at_clock()
         self.deliver_due()
 
     def tidy(self) -> bool:
@@ -187,11 +238,12 @@ class Worker:
             share = fair_share(connection, self.owner, lease_seconds=self.lease_seconds)
             kept, surplus = dict(sorted(held.items())[:share]), dict(sorted(held.items())[share:])
             release_leases(connection, surplus)
+            watches = load_watches(connection, sorted(kept)) if surplus else None
             free = share - len(kept)
             fresh = lease_shards(connection, self.owner, lease_seconds=self.lease_seconds, most=free) if free else {}
         self._look_at = time.monotonic() + self.lease_seconds / LOOKS_PER_LEASE
-        if surplus and self._memory is not None:
-            self._memory = self._memory.only(kept)
+        if watches is not None and self._memory is not None:
+            self._memory = replace(self._memory.only(kept), watches=watches, duties_until=0)
             log.info("shards_given_up", count=len(surplus), held=len(kept))
         if fresh:
             self._memory = load_memory(self.engine, kept | fresh, self._books)

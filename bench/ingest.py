@@ -194,6 +194,7 @@ def work(url: str, batch: int | None) -> None:
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=Keyring(Path(os.environ["HULAN_KEYRING"])),
         lease_seconds=120.0,
+        secret=bytes(32),
     )
     worker.batch_size = batch or worker.batch_size
     batches = []

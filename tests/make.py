@@ -236,6 +236,7 @@ def a_worker(
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=keyring,
         lease_seconds=5.0,
+        secret=SECRET,
         batch_size=batch_size,
     )
 

@@ -179,14 +179,15 @@ def begin_watches(
     return watches[np.argsort(subject_no)]
 
 
-def watch_devices(reports: DeviceReports, watches: NDArray[Any], *, now: int, policy: SilencePolicy) -> Watched:
+def watch_devices(reports: DeviceReports, watches: NDArray[Any], *, now: int | None, policy: SilencePolicy) -> Watched:
     """What the reports say, and what their absence says until ``now`` (microseconds, UTC, not before any report).
 
     ``watches``: ``WATCH``, sorted by subject; not changed. A finding that goes on has no end yet; its end is a row of
     its own with ``is_end``, the same kind and ``since``. Silence is dated to the instant at which the limit ran out,
-    whoever noticed it when. Raises ValueError for a report from after ``now``.
+    whoever noticed it when. Raises ValueError for a report from after ``now``. With ``None`` the clock is not asked:
+    there may be more reports of that time than are known yet.
     """
-    if len(reports) and reports.reported_at.max() > now:
+    if now is not None and len(reports) and reports.reported_at.max() > now:
         raise ValueError(f"报告晚于 now / a report is from after now = {now}: {reports.reported_at.max()}")
     states = watches.copy()
     order = np.lexsort((reports.reported_at, reports.subject_no))
@@ -213,8 +214,9 @@ def watch_devices(reports: DeviceReports, watches: NDArray[Any], *, now: int, po
         )
         found.append(rows[:count].copy())
         passed_over[order[begin : begin + _CHUNK]] = late
-    rows = np.empty(len(states), dtype=FINDING)
-    found.append(rows[: find_on_the_clock(states, now, rows)].copy())
+    if now is not None:
+        rows = np.empty(len(states), dtype=FINDING)
+        found.append(rows[: find_on_the_clock(states, now, rows)].copy())
     findings = np.concatenate(found)
     by_time = np.lexsort((findings["is_end"], findings["kind"], findings["at"], findings["subject_no"]))
     return Watched(findings=findings[by_time], watches=states, passed_over=passed_over)

@@ -51,6 +51,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "check_in": {
         "app": "SELECT",
+        "gate": "SELECT(answered_at check_in_id due_at kind make_up_until opens_at shown_at state subject_no)"
+        " UPDATE(answered_at fix_key state)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT UPDATE(answered_at fix_key is_at_place make_up_until shown_at state)",
     },
@@ -72,6 +74,15 @@ EXPECTED: dict[str, dict[str, str]] = {
         "gate": "SELECT(device_id revoked_at subject_no token_hash)",
         "keeper": "SELECT(revoked_at subject_no) UPDATE(revoked_at)",
         "shredder": "DELETE SELECT(subject_no)",
+    },
+    "device_report": {
+        "gate": "INSERT(battery_percent device_id received_at reported_at status subject_no)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT UPDATE(taken_at)",
+    },
+    "device_watch": {
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT UPDATE(content)",
     },
     "division": {
         "app": "SELECT",

@@ -124,6 +124,9 @@ A_LEAVE = {
 ROUTES: dict[str, RouteEntry] = {
     "GET /health": RouteEntry(is_open=Open.TO_ALL),
     "POST /positions": RouteEntry(is_open=Open.TO_DEVICES, body={"fixes": []}, granted=201),
+    "GET /check-ins": RouteEntry(is_open=Open.TO_DEVICES),
+    "POST /check-ins/{check_in_id}": RouteEntry(is_open=Open.TO_DEVICES, body={"fixed_at": 7}, granted=422),
+    "POST /device-reports": RouteEntry(is_open=Open.TO_DEVICES, body={"reports": []}, granted=422),
     "POST /session": RouteEntry(is_open=Open.TO_ALL, body={"login_name": 7}, granted=422),
     "POST /session/totp/secret": RouteEntry(is_open=Open.TO_HALF_SESSIONS, granted=_new_factor),
     "POST /session/totp": RouteEntry(is_open=Open.TO_HALF_SESSIONS, body={"code": "1"}, granted=422),

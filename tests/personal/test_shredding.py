@@ -35,7 +35,8 @@ KEPT = {"subject", "record_sealing", "unsealing_request", "case_member", "subjec
 """Tables that may still refer to the person, by number; the row of ``subject`` has no content any more."""
 
 
-OF_ORDERS = {"leave", "leave_approval", "exemption", "finding", "check_in", "task", "decision", "clock_edge"}
+OF_ORDERS = {"leave", "leave_approval", "exemption", "finding", "check_in", "task", "decision", "clock_edge",
+             "device_watch", "device_report"}  # fmt: skip
 
 
 @pytest.fixture

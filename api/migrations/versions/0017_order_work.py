@@ -7,7 +7,7 @@ Each answers NULL where there is nothing that the caller may do this to.
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 CHECKS = """
 -- Who decides about a case; others of its team ask, watch and finish tasks.

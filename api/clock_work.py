@@ -1,0 +1,82 @@
+"""One look at the clock of the shards that a worker holds, in one transaction: edges, check-ins, silence."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from api.calendars import current_calendar
+from api.check_ins import plan_ahead, step_check_ins
+from api.clock_book import ClockBook, load_clock_book
+from api.clock_edges import hold_shards, pass_edges
+from api.device_watch import watch_clock
+from api.evaluator import Memory
+from tracking.policy import PresencePolicy
+from tracking.silence import SilencePolicy
+
+PLAN_EVERY = timedelta(hours=1)
+"""Check-ins are planned again so often, and whenever a rule changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMemory:
+    """What a worker keeps between two looks. Thrown away with the memory of its shards."""
+
+    book: ClockBook
+    planned_at: datetime
+    shards: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look gave: what is remembered, the watches after it, and how much was done."""
+
+    memory: ClockMemory
+    watches: NDArray[Any]
+    edge_count: int
+    check_in_count: int
+
+
+def look_at_clock(
+    connection: Connection,
+    memory: Memory,
+    before: ClockMemory | None,
+    *,
+    presence: PresencePolicy,
+    silence: SilencePolicy,
+    secret: bytes,
+    now: datetime,
+    is_read_to_end: bool,
+) -> Looked:
+    """Do what fell due by ``now`` within the caller's transaction, which the caller commits.
+
+    ``is_read_to_end``: the log holds nothing unread; only then silence means that nothing came. Raises
+    ``LeaseLostError`` if another worker holds a shard; the caller must then roll back and forget both memories.
+    """
+    assert memory.books is not None, "the clock is looked at after the first batch"
+    shards = frozenset(memory.fences)
+    known = before if before is not None and before.shards == shards else None
+    if known is not None and known.book.books is memory.books:
+        book = known.book
+    else:
+        book = load_clock_book(connection, memory.books, current_calendar(connection))
+    is_news = known is None or book is not known.book
+    edge_count = pass_edges(
+        connection, book, fences=memory.fences, states=memory.states, policy=presence, now=now, is_news=is_news
+    )
+    is_planning = is_news or known is None or not timedelta(0) <= now - known.planned_at < PLAN_EVERY
+    if is_planning:
+        plan_ahead(connection, book, shards=shards, secret=secret, now=now)
+    check_in_count = step_check_ins(connection, shards=shards, now=now)
+    watches = watch_clock(connection, memory.watches, now=now, policy=silence, is_read_to_end=is_read_to_end)
+    if edge_count or check_in_count or is_planning or watches is not memory.watches:
+        hold_shards(connection, memory.fences)  # whoever took one over in the meantime has a newer state
+    planned_at = now if is_planning or known is None else known.planned_at
+    return Looked(
+        memory=ClockMemory(book=book, planned_at=planned_at, shards=shards),
+        watches=watches,
+        edge_count=edge_count,
+        check_in_count=check_in_count,
+    )
