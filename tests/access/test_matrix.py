@@ -148,9 +148,7 @@ def other_targets(scene: Scene, about: About) -> Mapping[str, str | None]:
             return {name: str(scene.cases[name].notice_id) for name in ("elsewhere none", "sealed")}
         case About.UNSEALING:
             return {"sealed": str(an_unsealing(scene))}
-        case About.NOWHERE:
-            return {}
-    return {"-": None}
+    return {} if about is About.NOWHERE else {"-": None}
 
 
 def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> bool:
