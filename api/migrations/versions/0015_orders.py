@@ -180,6 +180,11 @@ CREATE INDEX task_open ON task (subject_no, due_at) WHERE done_at IS NULL;
 CREATE INDEX task_subject ON task (subject_no);
 CREATE INDEX task_order ON task (order_no);
 
+-- Nothing stops in silence: each order that governs no longer is work for its office.
+INSERT INTO task (task_id, kind, subject_no, order_no, due_at, opened_at)
+SELECT gen_random_uuid(), 'location_basis', subject_no, order_no, now(), now() FROM supervision_order
+WHERE location_basis IS NULL AND superseded_at IS NULL AND valid_to > now();
+
 -- What an officer says to what the machine suspects. A later one supersedes; none is ever changed.
 CREATE TABLE decision (
     decision_id uuid PRIMARY KEY,
