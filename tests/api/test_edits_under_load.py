@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from api.casework.leaves import Closing, LeaveWish, answer_leave, ask_leave, clo
 from api.clock import SystemClock
 from api.demo.stage import await_quiet
 from api.devices import devices_of
+from api.errors import NotThereError
 from api.fsck import check
 from api.ids import new_id
 from api.inbox import Sender, to_rows, write_rows
@@ -152,7 +153,7 @@ from tests.make import a_worker
 configure_logs("warning")
 api.worker.CLOCK_EVERY_S, api.worker.IDLE_WAIT_S = 0.2, 0.05
 worker = a_worker(open_engine(sys.argv[1]))
-worker.clock, worker.lease_seconds = Since(datetime.fromisoformat(sys.argv[2]), float(sys.argv[3])), 2.0
+worker.clock, worker.lease_seconds = Since(datetime.fromisoformat(sys.argv[2]), float(sys.argv[3])), 5.0
 worker.run()
 """
 
@@ -344,15 +345,14 @@ class Editor:
 
     def cancel(self) -> None:
         if self.leaves:
-            with as_account(self.scene.engine, self.scene.police) as connection:
+            # One that is over can no longer be cancelled.
+            with suppress(NotThereError), as_account(self.scene.engine, self.scene.police) as connection:
                 close_leave(connection, self.leaves.pop(0), Closing.CANCELLED)
 
     def exempt(self) -> None:
         someone, now = self.one_of("in_bar"), self.scene.clock.now()
+        (zone_id,) = rows(self.scene.engine, f"SELECT zone_id FROM zone WHERE source_id = '{someone.bar}' LIMIT 1")[0]
         with as_account(self.scene.engine, self.scene.leader) as connection:
-            zone_id = connection.execute(
-                text("SELECT zone_id FROM zone WHERE source_id = :id LIMIT 1"), {"id": someone.bar}
-            ).scalar_one()
             wish = ExemptionWish(
                 kind=ExemptionKind.HOME, reason="住在楼上", zone_id=zone_id, valid_from=now, valid_to=now + DAY
             )
@@ -416,7 +416,7 @@ def test_edits_under_load_make_nobody_come_or_go_who_stood_still(engine: Engine,
             assert time.monotonic() < deadline
             time.sleep(0.2)
     assert failed == []
-    assert sum(editor.done.values()) >= 150, editor.done
+    assert sum(editor.done.values()) >= 120, editor.done
     assert_nobody_came_or_went(scene)
     assert_log_gives_what_is_stored(engine, now=clock.now())
 
