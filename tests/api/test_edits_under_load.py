@@ -1,6 +1,7 @@
 """Orders and zones edited while fixes pour in: no false "enter", no false "leave" (issue 6, must-show 5).
 
-Seen to fail when ``api.rule_edits.take_due_work`` gives nothing, so that rules hold from when they are processed.
+Broken on purpose, ``api.rule_edits.take_due_work`` giving nothing, so that rules hold from when they are processed:
+people who stood in a bar came or went five times, and the test failed.
 """
 
 import random
