@@ -110,7 +110,7 @@ def a_leave(content: dict[str, Any]) -> Leave:
         leave_no=1, subject_no=1, reason=content.get("reason", "就医"), destination=content.get("destination", "外地"),
         route=content.get("route", "高速"), transport=content.get("transport", "汽车"),
         contact=content.get("contact", "有"), starts_at=local(content["from"]), ends_at=local(content["to"]),
-        zone_keys=frozenset(), asked_at=local(content.get("asked", content["from"])),
+        asked_at=local(content.get("asked", content["from"])),
         approvals=tuple(
             Approval(organ=Organ(organ), officer="合成", approved_at=local(at))
             for organ, at in content.get("approved", {}).items()
