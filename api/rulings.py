@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from api.casework.people import names_of
 from tracking.allowance_store import exemptions_in_force, leaves_in_force
@@ -66,17 +66,26 @@ def _claim_json(claim: Claim) -> Mapping[str, Any]:
 
 def _exemptions(connection: Connection, subject_nos: set[int]) -> tuple[Exemption, ...]:
     granted = exemptions_in_force(connection, subject_nos)
-    names = names_of(connection, [item.approver for item in granted])
+    names = _names(connection, {item.approver for item in granted})
     return tuple(
         Exemption(
             exemption_no=item.exemption_no,
             subject_no=item.subject_no,
             kind=item.kind,
             zone_key=item.zone_key,
-            approved_by=names.get(item.approver, f"账号 account {item.approver} "),
+            approved_by=names[item.approver],
             reason=item.reason,
             valid_from=item.starts_at,
             valid_to=item.ends_at,
         )
         for item in granted
     )
+
+
+def _names(connection: Connection, account_nos: set[int]) -> dict[int | None, str]:
+    """Of those who worked on cases that the account sees; whoever reads as the tables' owner sees all."""
+    names = names_of(connection, account_nos)
+    if unknown := account_nos - names.keys():
+        query = text("SELECT account_no, display_name FROM account WHERE account_no = ANY(:numbers)")
+        names |= {row.account_no: row.display_name for row in connection.execute(query, {"numbers": sorted(unknown)})}
+    return names
