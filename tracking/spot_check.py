@@ -15,7 +15,6 @@ Sources: 刑诉法 78 ("不定期检查"); reference/domain.md 2.5, section 4 it
 import hashlib
 import hmac
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 import numpy as np
@@ -26,15 +25,6 @@ from tracking.windows import Windows
 WEEK_US = 7 * 86_400_000_000
 _SECOND_US = 1_000_000
 _GRID_US = 60 * _SECOND_US
-
-
-class SpotCheckStatus(StrEnum):
-    """What became of one spot check."""
-
-    PENDING = "pending"  # 待应答
-    ANSWERED = "answered"  # 按时应答
-    LATE = "late"  # 超时应答
-    MISSED = "missed"  # 未应答
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +85,6 @@ def planning_rng(secret: bytes, *, condition_id: UUID, planned_from: int) -> np.
         raise ValueError(f"密钥 {len(secret)} 字节，至少 16 / the secret has {len(secret)} bytes, needs 16 at least")
     digest = hmac.new(secret, condition_id.bytes + planned_from.to_bytes(8, "big", signed=True), hashlib.sha256)
     return np.random.default_rng(int.from_bytes(digest.digest(), "big"))
-
-
-def settle_spot_check(policy: SpotCheckPolicy, *, asked_at: int, answered_at: int | None, now: int) -> SpotCheckStatus:
-    """What a check has become by ``now``. ``asked_at``: when the subject was asked, not when it was planned: the limit
-    runs from there. An answer at the very end of the limit is in time; a missed one becomes late by an answer.
-    """
-    answer_by = asked_at + round(policy.answer_s * _SECOND_US)
-    if answered_at is not None and answered_at <= now:
-        return SpotCheckStatus.ANSWERED if answered_at <= answer_by else SpotCheckStatus.LATE
-    return SpotCheckStatus.PENDING if now <= answer_by else SpotCheckStatus.MISSED
 
 
 def _askable(

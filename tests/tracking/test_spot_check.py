@@ -16,10 +16,8 @@ from tests.tracking.test_calendar import CALENDAR
 from tracking.spot_check import (
     WEEK_US,
     SpotCheckPolicy,
-    SpotCheckStatus,
     plan_spot_checks,
     planning_rng,
-    settle_spot_check,
 )
 from tracking.timetable import Timetable, Window, day_start_us
 from tracking.windows import Windows
@@ -236,19 +234,3 @@ def test_what_has_no_room_is_refused_and_no_allowed_time_means_no_check() -> Non
     assert len(plan(POLICY, allowed=never, last_at=None, rng=np.random.default_rng(1))) == 0
     with pytest.raises(ValueError, match="per_week"):
         SpotCheckPolicy(per_week=0.0)
-
-
-@pytest.mark.parametrize(
-    ("answered_at", "now", "status"),
-    [
-        (None, 900, "pending"),
-        (None, 901, "missed"),
-        (900, 900, "answered"),
-        (901, 901, "late"),
-        (901, 900, "pending"),
-        (5_000, 6_000, "late"),
-    ],
-)
-def test_check_is_answered_within_its_limit_or_not(answered_at: int | None, now: int, status: str) -> None:
-    answered = None if answered_at is None else answered_at * SECOND_US
-    assert settle_spot_check(POLICY, asked_at=0, answered_at=answered, now=now * SECOND_US) is SpotCheckStatus(status)

@@ -1,6 +1,5 @@
 """Windows by weekday and kind of day, across midnight, against a scan of every minute; check-ins by the clock."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from tests.tracking.test_calendar import CALENDAR, WITH_SCHOOL
 from tests.tracking.test_order import in_shanghai
 from tracking.calendar import CalendarMissingError, DayKind, WorkCalendar, local_day
-from tracking.check_in import CHECK_IN_NAMES_ZH, CheckInOutcome, CheckInPolicy, CheckInStatus, settle_check_ins
 from tracking.order import LOCAL_TIME
 from tracking.rules import to_microseconds
 from tracking.timetable import DayException, Timetable, Window, day_start_us
@@ -176,73 +174,3 @@ def test_tables_that_cannot_be_meant_are_refused() -> None:
 @given(st.dates(date(1992, 1, 1), date(2100, 1, 1)))
 def test_day_begins_when_the_time_zone_data_says(day: date) -> None:
     assert day_start_us(day) == to_microseconds(datetime.combine(day, time(), tzinfo=LOCAL_TIME))
-
-
-# ---- check-ins
-
-POLICY = CheckInPolicy(grace_s=900.0, make_up_s=7_200.0)
-OPENS = np.array([0, 600, 1_200]) * MINUTE_US
-CLOSES = OPENS + 60 * MINUTE_US
-
-
-def settle(checks: Sequence[tuple[float, bool]], *, now: float) -> CheckInOutcome:
-    """Check-ins as (minute, declared a make-up)."""
-    return settle_check_ins(
-        opens_at=OPENS,
-        closes_at=CLOSES,
-        checked_at=np.array([round(minute * MINUTE_US) for minute, _ in checks], dtype=np.int64),
-        is_make_up=np.array([declared for _, declared in checks], dtype=bool),
-        now=round(now * MINUTE_US),
-        policy=POLICY,
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "checks", "now", "status"),
-    [
-        ("还没到点", [], 59, "PENDING"),
-        ("窗口内", [(0, False)], 59, "ON_TIME"),
-        ("窗口结束的一刻已不算按时", [(60, False)], 61, "LATE"),
-        ("宽限最后一刻", [(75, False)], 99, "LATE"),
-        ("宽限内补打也算宽限", [(70, True)], 99, "LATE"),
-        ("宽限最后一刻还不算缺勤", [], 75, "PENDING"),
-        ("过了宽限", [], 75.1, "MISSED"),
-        ("过了宽限来打卡但没说补打", [(80, False)], 99, "MISSED"),
-        ("补打", [(80, True)], 99, "MADE_UP"),
-        ("补打太晚", [(181, True)], 199, "MISSED"),
-        ("窗口前打卡不算", [(-1, False)], 99, "MISSED"),
-    ],
-)
-def test_window_becomes_what_the_clock_and_the_subject_make_it(
-    name: str, checks: list[tuple[float, bool]], now: float, status: str
-) -> None:
-    outcome = settle(checks, now=now)
-    assert CheckInStatus(int(outcome.status[0])).name == status
-    has_missed = status in {"MISSED", "MADE_UP"}
-    assert outcome.missed_at[0] == (75 * MINUTE_US if has_missed else -1), "a made-up miss stays on record"
-
-
-def test_one_check_in_serves_one_window() -> None:
-    assert settle([(5, False), (6, False), (7, False)], now=2_000).status.tolist() == [1, 3, 3]
-    assert settle([(700, True), (705, True)], now=720).status.tolist() == [3, 4, 0]
-
-
-some_checks = st.lists(st.tuples(st.integers(-10, 1_500), st.booleans()), max_size=12)
-
-
-@given(some_checks, st.lists(st.integers(0, 1_600), min_size=1, max_size=6))
-def test_looking_more_often_changes_no_served_window(checks: list[tuple[int, bool]], looks: list[int]) -> None:
-    final = settle(checks, now=1_600)
-    for now in looks:
-        before = settle(checks[::-1], now=now)
-        is_served = before.served_at != -1
-        assert np.array_equal(before.served_at[is_served], final.served_at[is_served])
-        assert np.array_equal(before.status[is_served], final.status[is_served])
-        known = before.missed_at != -1
-        assert np.array_equal(before.missed_at[known], final.missed_at[known])
-
-
-def test_policy_and_names_are_whole() -> None:
-    with pytest.raises(ValueError, match="grace"):
-        CheckInPolicy(grace_s=10.0, make_up_s=5.0)
-    assert set(CHECK_IN_NAMES_ZH) == set(CheckInStatus)
