@@ -32,6 +32,8 @@ _ROWS = (
     " VALUES (gen_random_uuid(), :no, :finding, :account, 'dismissed', 'device_fault', '合成', '2026-03-21T02:00Z')",
     "INSERT INTO clock_edge (edge_id, kind, subject_no, due_at, done_at)"
     " VALUES (gen_random_uuid(), 'order_end', :no, '2026-03-21T00:00Z', '2026-03-21T00:00Z')",
+    "INSERT INTO contact_watch (condition_id, condition_no, subject_no, seen, met) SELECT condition_id, condition_no,"
+    f" :no, '3:3:', '{{}}' {_OF_ORDER} ON CONFLICT DO NOTHING",
     "INSERT INTO device_watch (subject_no, content) VALUES (:no, '') ON CONFLICT DO NOTHING",
     "INSERT INTO device_report (subject_no, device_id, reported_at, received_at, status)"
     " VALUES (:no, gen_random_uuid(), '2026-03-21T00:00Z', '2026-03-21T00:00Z', 2)",

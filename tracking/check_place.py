@@ -69,29 +69,27 @@ def judge_places(
 
 
 def place_text_zh(verdict: PlaceVerdict, *, inside: float | None, accuracy_m: float | None) -> str:
-    """In plain words, for officers. Without numbers where the answer's fix proves nothing at all."""
+    """Of an answer not given there, or not surely, in plain words for officers; numbers if its fix proves anything."""
     told = (
         "" if inside is None or accuracy_m is None else f"（在该处的概率 {inside:.0%}，定位精度 {accuracy_m:.0f} 米）"
     )
-    match verdict:
-        case PlaceVerdict.AT_PLACE:
-            return f"打卡定位在规定地点{told}。"
-        case PlaceVerdict.ELSEWHERE:
-            return f"已打卡，但定位不在规定地点{told}。此为系统推定，须由办案人员核实。"
-        case PlaceVerdict.UNDECIDABLE:
-            return f"已打卡，但定位无法判断是否在规定地点{told}。须由办案人员核实。"
+    return f"已打卡，但{_WORDS_ZH[verdict]}{told}。此为系统推定，须由办案人员核实。"
 
 
 def place_text_en(verdict: PlaceVerdict, *, inside: float | None, accuracy_m: float | None) -> str:
     """The same in English."""
     told = "" if inside is None or accuracy_m is None else f" (probability {inside:.0%}, accuracy {accuracy_m:.0f} m)"
-    match verdict:
-        case PlaceVerdict.AT_PLACE:
-            return f"The check-in was given at its place{told}."
-        case PlaceVerdict.ELSEWHERE:
-            return f"The check-in was given, but not at its place{told}. A machine's suspicion: an officer must check."
-        case PlaceVerdict.UNDECIDABLE:
-            return f"The check-in was given, but its fix cannot tell whether at its place{told}. An officer must check."
+    return f"The check-in was answered, but {_WORDS_EN[verdict]}{told}. A machine's suspicion: an officer must check."
+
+
+_WORDS_ZH = {
+    PlaceVerdict.ELSEWHERE: "定位不在规定地点",
+    PlaceVerdict.UNDECIDABLE: "定位无法判断是否在规定地点",
+}
+_WORDS_EN = {
+    PlaceVerdict.ELSEWHERE: "not at its place",
+    PlaceVerdict.UNDECIDABLE: "its fix cannot tell whether at its place",
+}
 
 
 def _verdict(inside: float, outside: float) -> PlaceVerdict:

@@ -53,6 +53,7 @@ _DELETED = (
     "DELETE FROM check_in WHERE subject_no = :no",
     "DELETE FROM task WHERE subject_no = :no",
     "DELETE FROM clock_edge WHERE subject_no = :no",
+    "DELETE FROM contact_watch WHERE subject_no = :no",
     "DELETE FROM device_watch WHERE subject_no = :no",
     "DELETE FROM device_report WHERE subject_no = :no",
     "DELETE FROM leave_approval WHERE subject_no = :no",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
@@ -70,7 +71,7 @@ def test_two_co_accused_within_fifty_metres_for_ten_minutes_are_one_finding(engi
             assert met(engine) == [], "not for ten minutes yet"
     look(worker, clock, EVENING + HOUR, EVENING + 2 * HOUR)
     ((_, started_at, probability, detail),) = findings(engine, "contact")
-    assert 20 <= (started_at - EVENING) / MINUTE <= 22
+    assert 20 <= (started_at - EVENING) / MINUTE <= 24, "the filter believes a jump after some fixes"
     assert probability > 0.5
     assert rows(engine, "SELECT subject_no FROM finding WHERE kind = 'contact'") == [(first.subject_no,)]
     assert not detail["is_late"]
@@ -195,15 +196,17 @@ def test_it_is_told_to_the_prosecutor_of_the_case_and_to_nobody_else(engine: Eng
                  " 'contact', :at, :at, :at, 'e', 'p') RETURNING finding_id"),
             {"no": office.no, "order_no": order_no, "condition_no": condition_no, "at": EVENING},
         ).scalar_one()  # fmt: skip
-    confirmed = {"outcome": Outcome.CONFIRMED, "reason": DecisionReason.SEEN_ON_SITE, "remark": "合成"}
+    confirm = partial(
+        decide, finding_id=finding_id, outcome=Outcome.CONFIRMED, reason=DecisionReason.SEEN_ON_SITE, remark="合成"
+    )
     for who in ("police", "supervisor", "leader", "stranger"):
         with office.as_(who) as connection:
             assert suspected_of(connection, office.no) == [], who
         with office.as_(who) as connection, pytest.raises(NotThereError):
-            decide(connection, finding_id=finding_id, **confirmed)
+            confirm(connection)
     with office.as_("prosecutor") as connection:
         assert [item["kind"] for item in suspected_of(connection, office.no)] == ["contact"]
-        decide(connection, finding_id=finding_id, **confirmed)
+        confirm(connection)
     shown = {}
     for who in ("prosecutor", "police", "leader"):
         with office.as_(who) as connection:
