@@ -176,8 +176,11 @@ def _statement(connection: Connection, cause: Cause, subject_id: UUID, gaps: Seq
             "in_force_from": zone.in_force_from,
             "in_force_to": zone.in_force_to,
         },
-        "zone_origin": {"origin": zone.origin, "words": ORIGIN_NAMES[zone.origin]},
-        "ruling": ruling_json(cause.ruling),
+        "rule_that_won": {
+            "origin": zone.origin,
+            "words": ORIGIN_NAMES[zone.origin],
+            **ruling_json(cause.ruling),
+        },
         "violations": [{name: getattr(row, name) for name in _OF_VIOLATION} for row in cause.violations],
         "gaps": [
             {"from": gap.from_at, "to": gap.to_at, "after_fix": gap.after, "before_fix": gap.before} for gap in gaps

@@ -91,7 +91,7 @@ def test_officers_read_it_with_every_suspicion_and_under_every_count(engine: Eng
     with engine.connect() as connection:
         alert_id = connection.execute(text("SELECT alert_id FROM alert")).scalar_one()
         statement = read_case(connection, str(alert_id), keyring=KEYRING, is_synthetic=True).statement
-    assert statement["ruling"]["won"] == won
+    assert statement["rule_that_won"]["won"] == won
 
 
 def test_a_confirmed_departure_says_by_which_rule(engine: Engine) -> None:
