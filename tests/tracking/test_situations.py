@@ -1,6 +1,6 @@
 """Order situations as a lawyer would write them (``situations/*.toml``), each with its article, and their page.
 
-``docs/situations.md`` is made of the same data and of what the engines found, so that nobody need read code for it.
+``docs/situations.md`` is made of the same data, so that nobody need read code to know what the engines find.
 """
 
 import os
