@@ -56,8 +56,9 @@ def page() -> str:
     lines = [
         "# 决定书情形表 Situations of orders",
         "",
-        f"共 {count} 种情形，由 `tests/tracking/situations/*.toml` 生成（`make record`），请勿手改；测试逐条核对引擎得出同样结果。",
-        f"{count} situations, made of those files by `make record`; a test of each checks that the engines find the same.",
+        f"共 {count} 种情形，由 `tests/tracking/situations/*.toml` 生成（`make record`），请勿手改；",
+        "测试逐条核对引擎得出同样结果。",
+        f"{count} situations, made of those files by `make record`; tests check that the engines find the same.",
         "",
         "时间为北京时间。发现均为“疑似”，由办案人员确认或排除。时刻的误差不超过 6 分钟（每 2 分钟一个定位）。",
         "Times are Beijing time. All findings are suspicions, for an officer to confirm or dismiss, good to 6 minutes.",
