@@ -25,6 +25,7 @@ from api.personal.keyring import Keyring
 from api.personal.resident_id import doubts_about
 from geo.geojson import shape_from_geojson
 from tracking.activation import activate
+from tracking.divisions import area_id
 from tracking.episode import derived_id
 from tracking.home_place import HomePlacePolicy, too_small
 from tracking.order import Condition, ConditionKind, Consent, SupervisionOrder
@@ -239,6 +240,8 @@ def _zone_id(connection: Connection, case: CaseIn, order_id: UUID, position: int
     if not condition.names_place:
         return None
     source, source_id = condition.zone_source or f"condition:{order_id}", condition.zone or str(position)
+    if condition.kind is ConditionKind.STAY_WITHIN_AREA and source.startswith(f"{ZoneOrigin.BOUNDARY}:"):
+        source_id = area_id(source_id, is_city_one_area=condition.parameters["is_city_one_area"])
     if condition.geometry is not None:
         draft = ZoneDraft(
             zone_id=derived_id("zone", 0, source, source_id),

@@ -129,11 +129,16 @@ def _week_of_spots(
     rng_for: Callable[[UUID, int], np.random.Generator],
 ) -> list[int]:
     timetable = condition.timetable or SPOT_HOURS
-    allowed = timetable.active_times(first_day=monday, last_day=monday + _WEEK - timedelta(days=1), calendar=calendar)
+    allowed = timetable.active_windows(first_day=monday, last_day=monday + _WEEK - timedelta(days=1), calendar=calendar)
     planned_from = day_start_us(monday)
-    assert allowed.covers_to - allowed.covers_from == WEEK_US
-    rng = rng_for(condition.condition_id, planned_from)
-    times = plan_spot_checks(policy, allowed=allowed, last_at=last_at, rng=rng)
+    times = plan_spot_checks(
+        policy,
+        allowed=allowed,
+        planned_from=planned_from,
+        planned_to=planned_from + WEEK_US,
+        last_at=last_at,
+        rng=rng_for(condition.condition_id, planned_from),
+    )
     return [int(at) for at in times]
 
 

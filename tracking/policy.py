@@ -100,6 +100,15 @@ class ZonePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AreaPolicy:
+    """How "city or county" (刑诉法 71(1)(1)) is read where an order names a district (reference/domain.md 4.14)."""
+
+    is_city_one_area: bool = True
+    """Districts (市辖区) of one city are one area: moving between them is not leaving. Counties and county-level cities
+    stand by themselves. An order that means the district alone says so (parameter ``is_city_one_area`` of its item)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PresencePolicy:
     """Everything that decides, by kind of zone. Defaults follow reference/domain.md 4.1 and ADR 0011."""
 

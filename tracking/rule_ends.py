@@ -160,9 +160,9 @@ def governing(row: Any, rules: RuleBook, zones: ZoneBook) -> list[tuple[int, int
 def _without_exemptions(
     spans: list[tuple[int, int]], rules: RuleBook, condition_key: int, zone_key: int
 ) -> list[tuple[int, int]]:
-    """The same, cut where the subject is exempt at the zone; only rules by category yield to an exemption."""
+    """The same, cut where the subject is exempt at the zone, of a rule that yields to an exemption."""
     rows = rules.spans.rows_of(condition_key)
-    if len(rules.exemptions) == 0 or len(rows) == 0 or rules.zone_row[rows[0]] >= 0:
+    if len(rules.exemptions) == 0 or len(rows) == 0 or not rules.yields_to_exemption[rows[0]]:
         return spans
     exempt = rules.exemptions.of(int(rules.subject_no[rows[0]]), zone_key)
     if len(exempt) == 0:

@@ -19,7 +19,7 @@ from tracking.allowances import YIELDING_TO_LEAVE, Absence, Allowances, Exemptio
 from tracking.order import INCLUSION_KINDS, PLACE_KINDS, Condition, ConditionKind, SupervisionOrder
 from tracking.versions import ALWAYS, NEVER, Ends, Spans
 from tracking.windows import Windows
-from tracking.zone import Zone, ZoneKind
+from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
 CATEGORY_BITS: dict[str, int] = {
@@ -113,7 +113,8 @@ class RuleBook:
     UTC, half open. ``breach``: ``EXCLUSION`` or ``INCLUSION``. ``zone_row``: row in the zone book, or -1 for a rule by
     category. ``category_mask``: int64 bits. ``wide_row``: row in ``wide`` of the area widened by the rule's tolerance,
     or -1 where there is nothing to widen. ``condition_key``: int64 ``[r]``, the number that all versions of a condition
-    share; ``spans``: by it, the same times; ``ends``: by subject. ``exemptions``: from rules by category.
+    share; ``spans``: by it, the same times; ``ends``: by subject. ``exemptions``: from rules of which
+    ``yields_to_exemption`` bool ``[r]`` is true.
     """
 
     orders: tuple[SupervisionOrder, ...]
@@ -131,6 +132,7 @@ class RuleBook:
     wide: ShapeProbability
     spans: Spans
     ends: Ends
+    yields_to_exemption: NDArray[np.bool_]
     exemptions: Exemptions
 
     @classmethod
@@ -186,6 +188,9 @@ class RuleBook:
                 np.append(subjects[spans.is_last], exemptions.subject_no),
                 np.append(valid_to[spans.is_last], exemptions.start),
             ),
+            yields_to_exemption=np.array(
+                [_yields_to_exemption(item.kind, zone_row, zones) for _, item, zone_row in rules], dtype=np.bool_
+            ),
             exemptions=exemptions,
         )
 
@@ -199,6 +204,13 @@ def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
     for category in categories:
         mask |= CATEGORY_BITS[category]
     return mask
+
+
+def _yields_to_exemption(kind: ConditionKind, zone_row: int, zones: ZoneBook) -> bool:
+    """What is forbidden by category does, and a zone that a supervisor drew; never one that the order itself drew."""
+    if kind is ConditionKind.EXCLUDED_CATEGORIES:
+        return True
+    return kind is ConditionKind.EXCLUSION_ZONE and zones.zones[zone_row].origin is ZoneOrigin.SUPERVISOR
 
 
 def _widened_areas(

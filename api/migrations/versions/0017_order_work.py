@@ -63,7 +63,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF wanted_zone IS NOT NULL THEN
-        SELECT min(zone_no) INTO asked.zone_no FROM zone WHERE zone_id = wanted_zone AND category IS NOT NULL;
+        SELECT min(zone_no) INTO asked.zone_no FROM zone
+        WHERE zone_id = wanted_zone AND (category IS NOT NULL OR origin = 'supervisor');
         IF asked.zone_no IS NULL THEN
             RETURN NULL;
         END IF;
