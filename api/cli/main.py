@@ -58,6 +58,7 @@ _GROUPS = {
     "leave": _Group(module="casework"),
     "suspected": _Group(module="casework"),
     "task": _Group(module="casework"),
+    "calendar": _Group(module="calendar"),
     "subject": _Group(module="subject"),
     "account": _Group(module="account"),
     "token": _Group(module="account"),
