@@ -100,12 +100,13 @@ def test_an_order_that_nobody_lifts_is_announced_and_then_the_offices_own_breach
     assert "这是办案机关的问题，不是被监管人违规" in found
     assert "检察规则 105、150、620" in found
     assert "已届满" in hulan("order", "list", "O-1", "--by", "o0")
-    lifted = hulan("order", "lift", str(office.order_id), "--document", "合成解〔2026〕1号", "--by", "o0")
-    assert "已解除" in lifted
-    assert "逾期未解除" in hulan("suspected", "list", "O-1", "--by", "o0"), "that it came late stays on record"
     number = next(line.split()[1] for line in due.splitlines() if line.startswith("  id "))
     assert "已办结" in hulan("task", "done", number, "--by", "o0", "--remark", "已办理")
     assert "没有这一项" in hulan("task", "done", number, "--by", "o0")
+    lifted = hulan("order", "lift", str(office.order_id), "--document", "合成解〔2026〕1号", "--by", "o0")
+    assert "已解除" in lifted
+    assert "没有待办" in hulan("task", "list", "--by", "o0"), "what was to be done about its term is done"
+    assert "逾期未解除" in hulan("suspected", "list", "O-1", "--by", "o0"), "that it came late stays on record"
     assert "已办 done" in hulan("task", "list", "--by", "o0", "--all")
 
 
