@@ -39,8 +39,8 @@ $$;
 """
 
 ORDERS = """
--- Before its term it ends now; after it, what is recorded is that it was lifted late. What was to be done about its term
--- is done by that.
+-- Before its term it ends now; after it, what is recorded is that it was lifted late. What was to be done about
+-- its term is done by that.
 CREATE FUNCTION end_order(wanted uuid, document text) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
