@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from api.casework.people import names_of
-from api.errors import NotThereError, RefusedInputError
+from api.errors import NotThereError, WrongReasonError
 from api.ids import new_id
 from api.rulings import ruling_json, rulings_of
 from tracking.order import Measure
@@ -61,13 +61,14 @@ DEPARTURES: dict[Measure, tuple[str, str]] = {
 
 _SUSPECTED = """
 SELECT v.violation_id, NULL::uuid AS finding_id, v.subject_no, v.order_no, v.condition_no, v.zone_no, v.kind,
-       v.started_at, e.ended_at, v.decided_at, v.known_at, v.probability, d.outcome, d.reason_code, d.remark,
-       d.account_no, d.decided_at AS reviewed_at
+       v.started_at, e.ended_at, v.decided_at, v.known_at, v.probability, NULL::jsonb AS office_breach, d.outcome,
+       d.reason_code, d.remark, d.account_no, d.decided_at AS reviewed_at
 FROM violation v JOIN episode e USING (episode_id) LEFT JOIN standing d ON d.violation_id = v.violation_id
 WHERE v.subject_no = :no AND e.superseded_at IS NULL
 UNION ALL
 SELECT NULL, f.finding_id, f.subject_no, NULL, NULL, NULL, f.kind, f.started_at, NULL, f.decided_at, f.known_at,
-       f.probability, d.outcome, d.reason_code, d.remark, d.account_no, d.decided_at
+       f.probability, CASE f.kind WHEN 'order_not_lifted' THEN f.detail END, d.outcome, d.reason_code, d.remark,
+       d.account_no, d.decided_at
 FROM finding f LEFT JOIN standing d ON d.finding_id = f.finding_id WHERE f.subject_no = :no
 ORDER BY started_at DESC LIMIT 500
 """
@@ -116,11 +117,19 @@ def decide(
 ) -> UUID:
     """Decide, or decide anew: the decision before is superseded and stays. Returns the id of the decision.
 
-    Raises ``RefusedInputError`` for a reason that does not go with the outcome, ``NotThereError`` for what the account
+    Raises ``WrongReasonError`` for a reason that does not go with the outcome, ``NotThereError`` for what the account
     may not decide.
     """
     if (reason in CONFIRMING) is not (outcome is Outcome.CONFIRMED):
-        raise RefusedInputError(f"{reason} does not go with {outcome}")
+        fitting = "、".join(
+            f"{item} {REASON_NAMES_ZH[item]}"
+            for item in DecisionReason
+            if (item in CONFIRMING) is (outcome is Outcome.CONFIRMED)
+        )
+        raise WrongReasonError(
+            f"理由 {reason} {REASON_NAMES_ZH[reason]} 与 {outcome} 不符，可用：{fitting}"
+            f" / the reason does not go with {outcome}, use one of these"
+        )
     asked = {
         "decision_id": str(new_id()),
         "violation_id": None if violation_id is None else str(violation_id),
