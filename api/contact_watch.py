@@ -43,7 +43,7 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS bigint[]), CAST(:others AS b
     AS p (condition_id, subject_no, other_no)
 LEFT JOIN contact_watch w USING (condition_id)
 LEFT JOIN LATERAL (
-    SELECT min(f.fixed_at) AS oldest FROM subject u JOIN fix f ON f.shard = u.shard AND f.subject_no = u.subject_no
+    SELECT min(f.fixed_at) AS oldest FROM open_subject u JOIN fix f ON f.shard = u.shard AND f.subject_no = u.subject_no
     WHERE u.subject_no IN (p.subject_no, p.other_no) AND f.fixed_at >= :since
       AND f.written_by >= pg_snapshot_xmin(w.seen) AND NOT pg_visible_in_snapshot(f.written_by, w.seen)
       AND pg_visible_in_snapshot(f.written_by, CAST(:snapshot AS pg_snapshot))) n ON w.seen IS NOT NULL

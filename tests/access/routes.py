@@ -208,7 +208,7 @@ ROUTES: dict[str, RouteEntry] = {
     "POST /leaves/{leave_id}/close": RouteEntry(
         about=About.LEAVE, body={"how": "returned"}, is_of_others=True, **SESSION_OF_CASE  # type: ignore[arg-type]
     ),
-    "GET /subjects/{subject_id}/suspected": RouteEntry(shows=OF_WORK, **OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/suspected": RouteEntry(shows=OF_WORK | {Needle.DOCUMENT}, **OF_SUBJECT),  # type: ignore[arg-type]
     "GET /subjects/{subject_id}/departures": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
     "POST /violations/{violation_id}/decision": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.VIOLATION, body=A_DECISION, is_of_others=True
