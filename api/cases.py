@@ -27,6 +27,7 @@ from geo.geojson import shape_from_geojson
 from tracking.activation import activate
 from tracking.divisions import area_id
 from tracking.episode import derived_id
+from tracking.home_place import HomePlacePolicy, too_small
 from tracking.order import Condition, ConditionKind, Consent, SupervisionOrder
 from tracking.order_store import add_order
 from tracking.store import ZoneDraft, add_subject, save_zones, zone_ids
@@ -38,6 +39,9 @@ WITHOUT_BASIS = (
     "没有定位依据（location_basis）：决定书已登记，其规则不启用，不接收定位"
     " / no legal basis for locating: the order is on file, none of its rules is active and no fix is taken"
 )
+
+
+HOME_PLACE = HomePlacePolicy()
 
 
 class RecordSealedError(ValueError):
@@ -104,6 +108,7 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
         doubts=(
             *(f"{item.text_zh}（{item.articles}）/ {item.text_en}" for item in terms),
             *_reasons_not_active(connection, order),
+            *_places_too_small(case),
             *_doubts(connection, case, subject_no, keyring),
         ),
     )
@@ -140,6 +145,24 @@ def _reasons_not_active(connection: Connection, order: SupervisionOrder) -> list
     if order.location_basis is None:
         return [WITHOUT_BASIS]
     return [item.reason for item in activate([order], calendar=current_calendar(connection)).blocked]
+
+
+def _places_too_small(case: CaseIn) -> list[str]:
+    """Homes drawn so narrowly that a phone indoors will seem to leave them."""
+    doubts = []
+    for number, item in enumerate(case.conditions, start=1):
+        if item.geometry is None:
+            continue
+        shape = shape_from_geojson(item.geometry, radius_m=item.radius_m)
+        reach_m = too_small(item.kind, shape, item.tolerance_m, HOME_PLACE)
+        if reach_m is not None:
+            doubts.append(
+                f"第 {number} 项条件的处所半径加容差仅 {reach_m:.0f} 米，室内定位误差会造成误报，请确认或改为至少"
+                f" {HOME_PLACE.least_reach_m:.0f} 米 / condition {number}: radius and tolerance reach {reach_m:.0f} m;"
+                f" indoors phones err so much that false alarms follow: confirm, or make it"
+                f" {HOME_PLACE.least_reach_m:.0f} m"
+            )
+    return doubts
 
 
 def _doubts(connection: Connection, case: CaseIn, subject_no: int, keyring: Keyring) -> list[str]:

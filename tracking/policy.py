@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tracking.quality import QualityPolicy
 
-ENGINE_VERSION = "2026.11-2"
+ENGINE_VERSION = "2026.11-3"
 """Stored with every decision (design.md, invariant 9). Changed whenever the same fixes could give another answer."""
 
 SMALL, LARGE, AREA = 0, 1, 2

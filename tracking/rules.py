@@ -33,6 +33,9 @@ UNCATEGORISED_BIT = 1 << 62
 EVERY_BIT = -1
 """The mask of a rule that forbids every exclusion zone."""
 
+_DUTY = 1 << 61
+"""Stands for the mask of a rule that says where to be."""
+
 EXCLUSION, INCLUSION = 0, 1
 """Values of ``RuleBook.breach``: being inside, or being outside, is the breach."""
 
@@ -155,10 +158,15 @@ class RuleBook:
         rules = [rules[row] for row in source.tolist()]
         masks = np.array([category_mask(condition.categories) for _, condition, _ in rules], dtype=np.int64)
         keys = np.array([condition.key for _, condition, _ in rules], dtype=np.int64)
+        breach = np.array([_breach(condition.kind) for _, condition, _ in rules], dtype=np.int8)
         known_at = [_known(order.in_force_from, order.recorded_at) for order, _, _ in rules]
         subjects = np.array([order.subject_no for order, _, _ in rules], dtype=np.int64)
         spans = Spans.build(
-            key=keys, start=valid_from, end=valid_to, known_at=np.array(known_at, dtype=np.int64), content=masks
+            key=keys,
+            start=valid_from,
+            end=valid_to,
+            known_at=np.array(known_at, dtype=np.int64),
+            content=np.where(breach == INCLUSION, _DUTY, masks),
         )
         exemptions = Exemptions.build(allowed.exempt_zones)
         return cls(
@@ -169,7 +177,7 @@ class RuleBook:
             condition_key=keys,
             valid_from=valid_from,
             valid_to=valid_to,
-            breach=np.array([_breach(condition.kind) for _, condition, _ in rules], dtype=np.int8),
+            breach=breach,
             zone_row=np.array([zone_row for _, _, zone_row in rules], dtype=np.int64),
             category_mask=masks,
             tolerance_m=np.array([condition.tolerance_m for _, condition, _ in rules], dtype=np.float64),

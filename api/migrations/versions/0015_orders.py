@@ -254,7 +254,12 @@ KEEPER = {
     "supervision_order": "SELECT (lifted_at, lifting_document), UPDATE (lifted_at, lifting_document)",
 }
 
-RULE_TABLES = ("leave", "exemption", "calendar_year")
+RULE_TABLES = {
+    "leave": "UPDATE OF from_at, to_at, approved_at, cancelled_at, returned_at",
+    "exemption": "UPDATE",
+    "calendar_year": "UPDATE",
+}
+"""Table → which changes of a row are changes of rules. That a leave is overstayed, as the worker notes, is none."""
 """A change of one is a change of what binds: workers compile their rules anew."""
 
 AUDITED_TABLES = {
@@ -311,9 +316,9 @@ def upgrade() -> None:
     op.execute(
         f"CREATE POLICY reach_of_hulan_keeper ON leave TO hulan_keeper USING ({of_account}) WITH CHECK ({of_account})"
     )
-    for table in RULE_TABLES:
+    for table, update in RULE_TABLES.items():
         op.execute(
-            f"CREATE TRIGGER bump_rule_version AFTER INSERT OR UPDATE OR DELETE ON {table}"
+            f"CREATE TRIGGER bump_rule_version AFTER INSERT OR {update} OR DELETE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION bump_rule_version()"
         )
     for table, personal in AUDITED_TABLES.items():
