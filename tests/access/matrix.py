@@ -354,7 +354,8 @@ def _leave_work(connection: Connection, case: Case, accounts: dict[str, Account]
         " recorded_at) VALUES (:exemption, :no, ST_Buffer(ST_SetSRID(ST_MakePoint(117.0, 34.0), 4326), 0.0001),"
         f" 'home', :by, :words, :at, {later}, :at)",
         "INSERT INTO finding (finding_id, subject_no, order_no, kind, started_at, decided_at, known_at,"
-        f" engine_version, policy_version) SELECT :finding, :no, order_no, 'silence', :at, :at, :at, 'e', 'p' {of_order}",
+        " engine_version, policy_version) SELECT :finding, :no, order_no, 'silence', :at, :at, :at, 'e', 'p'"
+        f" {of_order}",
         "INSERT INTO check_in (check_in_id, subject_no, kind, opens_at, due_at, state)"
         f" VALUES (:spare, :no, 'asked', :at, {later}, 'open')",
         "INSERT INTO task (task_id, kind, subject_no, order_no, due_at, opened_at)"
