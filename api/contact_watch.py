@@ -150,9 +150,7 @@ def _read_places(connection: Connection, watch: _Watch, since: int, snapshot: st
         "since": to_instant(since - dwell - WARM_UP_US),
         "snapshot": snapshot,
     }
-    fixes = FixBatch(**read_columns(connection, _READ, asked, FIX_COLUMNS))
-    fixes = fixes.take(np.lexsort((fixes.fix_key, fixes.fixed_at, fixes.subject_no)))
-    filtered, _ = filtered_fixes(fixes, presence)
+    filtered = read_filtered(connection, asked, presence)
     return Places(
         subject_no=filtered.subject_no,
         at=filtered.fixed_at,
@@ -160,6 +158,12 @@ def _read_places(connection: Connection, watch: _Watch, since: int, snapshot: st
         latitude=filtered.latitude,
         sigma_m=filtered.accuracy_m * SIGMA_PER_ACCURACY,
     )
+
+
+def read_filtered(connection: Connection, asked: Mapping[str, Any], presence: PresencePolicy) -> FixBatch:
+    """Where the ``subjects`` were ``since`` an instant, as far as the log is seen by the ``snapshot`` that is asked."""
+    fixes = FixBatch(**read_columns(connection, _READ, asked, FIX_COLUMNS))
+    return filtered_fixes(fixes.take(np.lexsort((fixes.fix_key, fixes.fixed_at, fixes.subject_no))), presence)[0]
 
 
 def _compare(

@@ -4,20 +4,25 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
+from shapely.geometry import LineString
 
-from tests.make import SECRET
-from tests.tracking.scene import longitudes_at
+from geo.shapes import Circle, Corridor, Shape
+from tests.make import BAR_LATITUDE, SECRET
+from tests.tracking.scene import longitude_at, longitudes_at
 from tests.tracking.situations_run import (
     CALENDARS,
+    PLACES,
     SHIPPED,
     ZONES,
     Found,
     Row,
     activated,
+    leaves_of,
     local,
     on_day,
     orders_of,
     track_of,
+    zone_of,
 )
 from tracking.allowances import Absence, Allowances
 from tracking.check_in import CheckInPolicy, CheckInTimes, settle_check_in
@@ -32,7 +37,10 @@ from tracking.clock_edges import (
     subject_edges,
 )
 from tracking.contact import ContactPolicy, Pair, Places, find_meetings
+from tracking.evaluate import filtered_fixes
+from tracking.leave_way import AllowedPlace, AllowedPlaces, LeaveWayPolicy, find_detours
 from tracking.order import LOCAL_TIME, Subject
+from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant
 from tracking.rules import RuleBook, ZoneBook, to_microseconds
 from tracking.silence import DeviceFinding, DeviceReports, DeviceStatus, SilencePolicy, begin_watches, watch_devices
@@ -100,6 +108,26 @@ def contact_findings(row: Row) -> Found:
     pair = Pair(first_no=1, second_no=2, within_m=row["within_m"], dwell_s=row["for_minutes"] * 60.0)
     found = find_meetings(places, pair, policy=ContactPolicy())
     return [("no_contact", to_instant(item.found_at)) for item in found]
+
+
+def way_findings(row: Row) -> Found:
+    """Where the engine takes the subject to be, against the way of the leave and the areas of the order."""
+    (leave,) = leaves_of(row)
+    start, end = to_microseconds(leave.starts_at), to_microseconds(leave.ends_at)
+    zones = [zone_of(item) for item in row["conditions"]]
+    shapes = [_way_of(row["way"]), *(zone.shape for zone in zones if zone is not None)]
+    allowed = AllowedPlaces.build([AllowedPlace(shape=shape, during=Windows.build([start], [end])) for shape in shapes])
+    fixes, _ = filtered_fixes(track_of(row), PresencePolicy())
+    on_leave = np.flatnonzero((fixes.fixed_at >= start) & (fixes.fixed_at < end))
+    found = find_detours(fixes.take(on_leave), allowed, policy=LeaveWayPolicy())
+    return [("off_route", to_instant(item.since)) for item in found]
+
+
+def _way_of(said: Row) -> Shape:
+    if "at" in said:
+        return Circle(longitude=longitude_at(PLACES[said["at"]]), latitude=BAR_LATITUDE, radius_m=said["radius_m"])
+    ends = [(longitude_at(PLACES[said[name]]), BAR_LATITUDE) for name in ("from", "to")]
+    return Corridor(line=LineString(ends), half_width_m=said["radius_m"])
 
 
 def check_in_states(row: Row) -> Found:

@@ -47,6 +47,7 @@ NAMES: dict[str, str] = {
     **{state.value: name for state, name in _STATES.items()},
     **{kind.value: name for kind, name in _EDGES.items()},
     **_FAULTS,
+    "off_route": "偏离批准的路线或地点",
 }
 
 
@@ -184,6 +185,10 @@ def _permissions(row: Row) -> Iterator[str]:
         urgent = "紧急 urgent，" if said.get("urgent") else ""
         lacking = "，未写路线 no route" if said.get("route") == "" else ""
         yield f"外出 leave：{urgent}{'；'.join(words)}{lacking}（{decided}决定的措施）"
+    if "way" in row:
+        said = row["way"]
+        way = f"地点 place {said['at']}" if "at" in said else f"路线 way {said['from']}–{said['to']}"
+        yield f"批准的{way}，两侧或半径 within {said['radius_m']:g} m"
     if "exemption" in row:
         place, starts, ends, *kind = row["exemption"]
         name = EXEMPTION_NAMES_ZH[ExemptionKind(kind[0] if kind else "home")]

@@ -40,7 +40,7 @@ FILES = {
 }
 PLACES: Mapping[str, float] = FILES["00_places"]["places"]
 """Metres east of home."""
-TABLES = ("track", "device", "contact", "check_in", "spot", "clock", "term", "leave", "end", "age")
+TABLES = ("track", "way", "device", "contact", "check_in", "spot", "clock", "term", "leave", "end", "age")
 SCHOOL = """
 [[school]]
 region = "320300"

@@ -23,6 +23,7 @@ from tests.tracking.situations_clock import (
     contact_findings,
     device_findings,
     spot_checks,
+    way_findings,
 )
 from tests.tracking.situations_page import page
 from tests.tracking.situations_run import (
@@ -89,6 +90,11 @@ def alert_count(violations: Sequence[Violation]) -> int:
     subject = Subject(subject_no=1, subject_id=FIRST_ID, alias="合成", birth_date=date(2010, 1, 1))
     cases = [Case(violation=item, subject=subject) for item in violations]
     return len(decide(cases=cases, open_alerts=(), recipients={}, policy=AlertPolicy()).alerts)
+
+
+@pytest.mark.parametrize("row", rows("way"))
+def test_who_on_leave_is_off_the_way(row: Row) -> None:
+    assert_found(way_findings(row), row, within=TOLERANCE)
 
 
 @pytest.mark.parametrize("row", rows("device"))
