@@ -319,9 +319,7 @@ def assert_log_gives_what_is_stored(engine: Engine) -> None:
     assert (checked.differences, checked.unfinished_count) == ([], 0)
 
 
-def feed_apart(
-    url: str, senders: list[Sender], pause_s: float = 0.25, go_on: threading.Event | None = None
-) -> None:
+def feed_apart(url: str, senders: list[Sender], pause_s: float = 0.25, go_on: threading.Event | None = None) -> None:
     """Feed over connections that are not cut: what a device was told is stored is what counts here."""
     engine = open_engine(url + "&application_name=feeder")
     feed(engine, senders, pause_s=pause_s, go_on=go_on)
