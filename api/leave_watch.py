@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -22,7 +23,7 @@ from api.clock_edges import FindingRow, hold_shards, save_findings
 from api.contact_watch import LATE_AFTER_US, LATE_FOR, WARM_UP_US, read_filtered
 from geo.geojson import shape_from_geojson
 from geo.shape_change import widened
-from geo.shapes import Shape, ShapeError
+from geo.shapes import ShapeError
 from tracking.episode import derived_id
 from tracking.leave_way import (
     AllowedPlace,
@@ -71,6 +72,8 @@ WHERE subject_no = :no AND kind = '{KIND}' AND detail ->> 'leave_id' = :leave OR
 """)
 
 _Span = tuple[int, int]
+_Allowed = tuple[int, float, tuple[_Span, ...]]
+"""Number of a version of a zone, the tolerance of the condition in metres, and when it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,19 +136,34 @@ def watch_leaves(
         since = news.get(watch.way.leave_id, oldest_told if watch.seen is None else None)
         seen = replace(watch, seen=snapshot)
         if since is not None:
-            before = _found_before(connection, watch.way)
-            start = _read_from(watch, since, before, policy)
-            detours = _read_detours(connection, watch.way, start, snapshot, presence, policy)
-            kept = tuple(span for span in watch.stretches if span[1] < start)
-            seen = replace(seen, stretches=(*kept, *((item.since, item.until) for item in detours)))
-            findings += [
-                _finding(watch.way, item, policy, now)
-                for item in detours
-                if item.until >= oldest_told and not _is_among(item, before)
-            ]
+            seen, found = _look_again(connection, seen, since, presence, policy, now, is_first=watch.seen is None)
+            findings += found
         known[watch.way.leave_id] = seen
     save_findings(connection, findings)
     return replace(memory, watches=tuple(known.values())), len(findings)
+
+
+def _look_again(
+    connection: Connection,
+    watch: _Watch,
+    since: int,
+    presence: PresencePolicy,
+    policy: LeaveWayPolicy,
+    now: datetime,
+    *,
+    is_first: bool,
+) -> tuple[_Watch, list[FindingRow]]:
+    """What is off the way by the log as ``watch.seen`` shows it, new since an instant, and what of it is no finding."""
+    before = _found_before(connection, watch.way)
+    start = _read_from(watch, since, before if is_first else (), policy)
+    detours = _read_detours(connection, watch, start, presence, policy)
+    kept = tuple(span for span in watch.stretches if span[1] < start)
+    findings = [
+        _finding(watch.way, item, policy, now)
+        for item in detours
+        if item.until >= to_microseconds(now - LATE_FOR) and not _is_among(item, before)
+    ]
+    return replace(watch, stretches=(*kept, *((item.since, item.until) for item in detours))), findings
 
 
 def _renewed(
@@ -153,36 +171,40 @@ def _renewed(
 ) -> LeaveMemory:
     """The leaves by the rules now in force; of those of which nothing changed, what is known stays."""
     known = {item.way.leave_id: item for item in memory.watches}
-    watches = []
-    for way in _ways(connection, book, fences, now):
-        before = known.get(way.leave_id)
-        watches.append(_Watch(way=way) if before is None or before.way.content != way.content else before)
-    return LeaveMemory(books=book.books, watches=tuple(watches))
-
-
-def _ways(connection: Connection, book: ClockBook, fences: Mapping[int, int], now: datetime) -> Iterator[_Way]:
     rows = [
         row
         for row in connection.execute(_LEAVES, {"since": now - LATE_FOR})
         if book.shard_of.get(row.subject_no) in fences and row.starts_at < row.ends_at
     ]
     orders = _orders_of(connection, {row.subject_no for row in rows})
+    watches = []
     for row in rows:
-        try:
-            way = shape_from_geojson(json.loads(row.way), radius_m=row.radius_m)
-        except ShapeError:
-            log.warning("leave_way_unusable", leave_no=row.leave_no)
-            continue
-        start, end = to_microseconds(row.starts_at), to_microseconds(row.ends_at)
-        areas = dict(_areas(orders.get(row.subject_no, ()), book.books.zones))
-        during = {key: (tuple(found.start.tolist()), tuple(found.end.tolist())) for key, (_, found) in areas.items()}
-        places = [AllowedPlace(shape=way, during=Windows.build([start], [end]))]
-        places += [AllowedPlace(shape=shape, during=found) for shape, found in areas.values()]
-        yield _Way(
-            leave_id=row.leave_id, subject_no=row.subject_no, order_no=row.order_no, start=start, end=end,
-            allowed=AllowedPlaces.build(places),
-            content=(start, end, row.way, row.radius_m, tuple(sorted(during.items()))),
-        )  # fmt: skip
+        areas = tuple(_areas(orders.get(row.subject_no, ()), book.books.zones))
+        content = (row.starts_at, row.ends_at, row.way, row.radius_m, areas)
+        before = known.get(row.leave_id)
+        if before is not None and before.way.content == content:
+            watches.append(before)
+        elif (way := _compiled(row, areas, book.books.zones, content)) is not None:
+            watches.append(_Watch(way=way))
+    return LeaveMemory(books=book.books, watches=tuple(watches))
+
+
+def _compiled(row: Any, areas: Sequence[_Allowed], zones: ZoneBook, content: tuple[object, ...]) -> _Way | None:
+    """The leave with its places compiled; ``None``, and a warning, for a way that cannot be one."""
+    try:
+        way = shape_from_geojson(json.loads(row.way), radius_m=row.radius_m)
+    except ShapeError:
+        log.warning("leave_way_unusable", leave_no=row.leave_no)
+        return None
+    start, end = to_microseconds(row.starts_at), to_microseconds(row.ends_at)
+    places = [AllowedPlace(shape=way, during=Windows.build([start], [end]))]
+    for zone_no, tolerance_m, spans in areas:
+        shape = widened(zones.zones[zones.row_of(zone_no)].shape, tolerance_m)
+        places.append(AllowedPlace(shape=shape, during=_windows(spans)))
+    return _Way(
+        leave_id=row.leave_id, subject_no=row.subject_no, order_no=row.order_no, start=start, end=end,
+        allowed=AllowedPlaces.build(places), content=content,
+    )  # fmt: skip
 
 
 def _orders_of(connection: Connection, subjects: set[int]) -> dict[int, list[SupervisionOrder]]:
@@ -196,9 +218,7 @@ def _orders_of(connection: Connection, subjects: set[int]) -> dict[int, list[Sup
     return found
 
 
-def _areas(
-    orders: Sequence[SupervisionOrder], zones: ZoneBook
-) -> Iterator[tuple[tuple[int, float], tuple[Shape, Windows]]]:
+def _areas(orders: Sequence[SupervisionOrder], zones: ZoneBook) -> Iterator[_Allowed]:
     """Where each order lets its subject be at any hour, while it and that version of the zone are in force."""
     spans: dict[tuple[int, float], list[_Span]] = {}
     for order in orders:
@@ -208,12 +228,15 @@ def _areas(
             row = zones.row_of(item.zone_no) if item.kind in INCLUSION_KINDS and item.zone_no is not None else -1
             for version in zones.spans.rows_of(int(zones.zone_key[row])).tolist() if row >= 0 else ():
                 span = max(start, int(zones.spans.start[version])), min(end, int(zones.spans.end[version]))
-                spans.setdefault((version, item.tolerance_m), []).append(span)
-    for (version, tolerance_m), found in spans.items():
-        during = Windows.build([start for start, _ in found], [end for _, end in found])
+                spans.setdefault((int(zones.zone_no[version]), item.tolerance_m), []).append(span)
+    for (zone_no, tolerance_m), found in sorted(spans.items()):
+        during = _windows(found)
         if len(during):
-            key = int(zones.zone_no[version]), tolerance_m
-            yield key, (widened(zones.zones[version].shape, tolerance_m), during)
+            yield zone_no, tolerance_m, tuple(zip(during.start.tolist(), during.end.tolist(), strict=True))
+
+
+def _windows(spans: Sequence[_Span]) -> Windows:
+    return Windows.build([start for start, _ in spans], [end for _, end in spans])
 
 
 def _news(connection: Connection, watches: Sequence[_Watch], snapshot: str, now: datetime) -> dict[UUID, int]:
@@ -237,10 +260,13 @@ def _found_before(connection: Connection, way: _Way) -> list[_Span]:
 
 
 def _read_from(watch: _Watch, since: int, before: Sequence[_Span], policy: LeaveWayPolicy) -> int:
-    """From when on the log is looked at: from before any stretch that what is new could lengthen, cut or join."""
+    """From when on the log is looked at: from before any stretch that what is new could lengthen, cut or join.
+
+    ``before``: what was found when no stretches were known yet.
+    """
     gap = round(policy.most_gap_s * 1e6)
     start = since - round(policy.dwell_s * 1e6) - policy.least_fix_count * gap
-    if watch.seen is None and before:
+    if before:
         start = min(start, before[-1][0])  # it may go on still
     for first, last in reversed(watch.stretches):
         if last + gap >= start:
@@ -249,9 +275,10 @@ def _read_from(watch: _Watch, since: int, before: Sequence[_Span], policy: Leave
 
 
 def _read_detours(
-    connection: Connection, way: _Way, start: int, snapshot: str, presence: PresencePolicy, policy: LeaveWayPolicy
+    connection: Connection, watch: _Watch, start: int, presence: PresencePolicy, policy: LeaveWayPolicy
 ) -> tuple[Detour, ...]:
-    asked = {"subjects": [way.subject_no], "since": to_instant(start - WARM_UP_US), "snapshot": snapshot}
+    way = watch.way
+    asked = {"subjects": [way.subject_no], "since": to_instant(start - WARM_UP_US), "snapshot": watch.seen}
     fixes = read_filtered(connection, asked, presence)
     on_leave = np.flatnonzero((fixes.fixed_at >= start) & (fixes.fixed_at < way.end))
     return find_detours(fixes.take(on_leave), way.allowed, policy=policy)
