@@ -263,6 +263,11 @@ def test_a_surname_with_a_given_name_is_a_full_name_and_with_mou_is_not() -> Non
         assert is_full_name(f"{surname}晓燕"), surname
 
 
+@pytest.mark.parametrize("name", ["古·丽", "买•买提", "Anna-Maria Li", "O Li Na"])
+def test_names_of_several_parts_are_full_names(name: str) -> None:
+    assert is_full_name(name)
+
+
 def test_a_fault_of_a_name_never_shows_the_name() -> None:
     (problem,) = lint_values({"name": "王小明"}, language="zh", field="x")
     assert (problem.rule, problem.value) == (Rule.FULL_NAME, "王**")
