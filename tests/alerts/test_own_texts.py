@@ -31,6 +31,7 @@ def test_an_office_says_it_in_its_own_words() -> None:
     assert (template.code_of("aliyun"), template.code_of("tencent"), template.code_of("baidu")) == (
         "SMS_154950909", "1110", None,
     )  # fmt: skip
+    assert own.catalogue.codes_of("tencent") == {"guardian_entry_suspected.zh": "1110"}
     found = render("guardian_entry_suspected", name="小丽", at=AT, now=AT, catalogue=own.catalogue)
     assert found.text == "家长您好，小丽于22时13分疑似进入禁入区域，请立即核实并带离。"
     assert found.version == "yunlong-1"
