@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from alerts.alert import Alert, AlertState, Attachment, Case, Decision, Notification, Recipient, Role
+from alerts.event import EVENT_OF_CONDITION, HEARING_OF_EVENT
 from alerts.policy import AlertPolicy
-from alerts.texts import EVENT_WORDS, render, template_for
+from alerts.texts import render, template_for
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -36,13 +37,13 @@ def decide(
     """
     current: dict[tuple[int, str], dict[UUID, Alert]] = {}
     for alert in open_alerts:
-        current.setdefault((alert.subject_no, EVENT_WORDS[alert.kind]), {})[alert.alert_id] = alert
+        current.setdefault((alert.subject_no, EVENT_OF_CONDITION[alert.kind]), {})[alert.alert_id] = alert
     changed: dict[UUID, Alert] = {}
     attachments: dict[UUID, Attachment] = {}
     notifications: dict[UUID, Notification] = {}
     for event in sorted(_events(cases), key=_in_order):
         violation = event.case.violation
-        known = current.setdefault((violation.subject_no, EVENT_WORDS[violation.kind]), {})
+        known = current.setdefault((violation.subject_no, EVENT_OF_CONDITION[violation.kind]), {})
         same = _alert_of(event, known.values(), policy)
         alert = _open(event) if same is None else _carried_on(same, event)
         if event.is_live and (same is None or same.is_late):
@@ -112,7 +113,8 @@ def _open(event: _Event) -> Alert:
 def _notifications(alert: Alert, event: _Event, recipients: Sequence[Recipient]) -> list[Notification]:
     """A minor's first guardian who is not blocked, and every officer. An adult's guardians are never told."""
     told = [recipient for recipient in recipients if recipient.role is not Role.GUARDIAN]
-    if event.case.subject.is_minor_at(event.at):
+    hearing = HEARING_OF_EVENT[EVENT_OF_CONDITION[event.case.violation.kind]]
+    if hearing.family and event.case.subject.is_minor_at(event.at):
         guardians = [item for item in recipients if item.role is Role.GUARDIAN and not item.is_blocked]
         told += sorted(guardians, key=lambda item: (item.rank, str(item.recipient_id)))[:1]
     return [_notification(alert, event, recipient) for recipient in told if not recipient.is_blocked]
@@ -121,7 +123,8 @@ def _notifications(alert: Alert, event: _Event, recipients: Sequence[Recipient])
 def _notification(alert: Alert, event: _Event, recipient: Recipient) -> Notification:
     case = event.case
     audience = "guardian" if recipient.role is Role.GUARDIAN else "officer"
-    template = template_for(audience, case.violation.kind)
+    known_at = case.violation.live_known_at or case.violation.known_at
+    template = template_for(audience, EVENT_OF_CONDITION[case.violation.kind])
     return Notification(
         notification_id=derived_id(
             "notification", to_microseconds(alert.opened_at), str(alert.alert_id), str(recipient.recipient_id), template
@@ -130,9 +133,15 @@ def _notification(alert: Alert, event: _Event, recipient: Recipient) -> Notifica
         recipient_id=recipient.recipient_id,
         role=recipient.role,
         template=template,
-        text=render(template, name=case.subject.alias, at=case.violation.started_at, reference=short_reference(alert)),
+        text=render(
+            template,
+            name=case.subject.alias,
+            at=case.violation.started_at,
+            now=known_at,
+            reference=short_reference(alert),
+        ).text,
         decided_at=event.at,
-        known_at=case.violation.live_known_at or case.violation.known_at,
+        known_at=known_at,
     )
 
 
