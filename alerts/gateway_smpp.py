@@ -42,6 +42,8 @@ PROVIDER = "smpp"
 _LONGEST_OCTETS = 140
 """Of one short message: 70 characters of UCS-2."""
 
+_LONGEST_PDU = 65_536
+_DELIVER_SM, _DELIVER_SM_RESP, _PERMANENT = 0x05, 0x80000005, 0x65
 _UCS2 = 0x08
 _WANT_RECEIPT = 0x01
 _INTERNATIONAL, _ISDN = 1, 1
@@ -170,7 +172,7 @@ class SmppGateway:
             self._drop()
             status = error.args[1] if len(error.args) > 1 else -1
             raise error_of(FAULTS.get(status, PROVIDER_FAILED), f"0x{status & 0xFFFFFFFF:08X}") from None
-        except (UnknownCommandError, struct.error, ValueError, IndexError, TypeError) as error:
+        except (UnknownCommandError, struct.error, ValueError, LookupError, TypeError) as error:
             self._drop()
             raise error_of(NOT_UNDERSTOOD, type(error).__name__) from None
 
@@ -235,7 +237,8 @@ class SmppGateway:
 
 def open_link(account: SmppAccount, timeout_s: float) -> Any:
     """A client of smpplib, not yet connected. TLS checks the centre's name, which smpplib does not ask for."""
-    from smpplib.client import Client  # noqa: PLC0415 # only where SMPP is used
+    from smpplib import consts, smpp  # noqa: PLC0415 # only where SMPP is used
+    from smpplib.client import Client  # noqa: PLC0415
 
     class Link(Client):  # type: ignore[misc] # smpplib has no types
         _socket: Any
@@ -249,6 +252,25 @@ def open_link(account: SmppAccount, timeout_s: float) -> Any:
             plain = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             plain.settimeout(timeout_s)
             return context.wrap_socket(plain, server_hostname=account.host)
+
+        def read_pdu(self) -> Any:
+            """As smpplib's, but a deliver_sm that it cannot parse is refused for good: else it would come for ever."""
+            while True:
+                head = self._recv_exact(16)
+                length, command_id, _, sequence = struct.unpack(">LLLL", head)
+                if not 16 <= length <= _LONGEST_PDU:
+                    raise ValueError(length)
+                frame = head + self._recv_exact(length - 16)
+                try:
+                    pdu = smpp.parse_pdu(frame, client=self, allow_unknown_opt_params=True)
+                except (struct.error, ValueError, LookupError, TypeError):
+                    if command_id != _DELIVER_SM:
+                        raise
+                    self.line.sendall(struct.pack(">LLLL", 17, _DELIVER_SM_RESP, _PERMANENT, sequence) + b"\0")
+                    continue
+                if not pdu.is_error():
+                    self.state = consts.STATE_SETTERS.get(pdu.command, self.state)
+                return pdu
 
         def has_unread(self) -> bool:
             return isinstance(self.line, ssl.SSLSocket) and self.line.pending() > 0
@@ -289,6 +311,8 @@ def _read_receipt(pdu: Any, body: bytes, now: datetime) -> DeliveryReport | None
     said_id = re.search(r"\bid:(\S+)", customary)
     said_state = re.search(r"\bstat:([A-Z]{7})", customary)
     known_id = (pdu.receipted_message_id or b"").decode("ascii", "replace").rstrip("\0")
+    if said_id and said_id[1][:-1] == known_id:  # sent without its NUL, of which smpplib takes the last letter for
+        known_id = said_id[1]
     reference = plain_reference(known_id or (said_id[1] if said_id else ""))
     if pdu.message_state is not None:
         is_delivered = _FINAL_STATES.get(pdu.message_state)

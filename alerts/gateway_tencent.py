@@ -103,8 +103,10 @@ FAULTS = {
 """By error code: the SDK's ``errorcodes``, the cloud's common codes, and what the SDK itself calls its failures."""
 
 _PAGE = 100
+_FARTHEST = timedelta(days=7)
+"""Older statuses and replies cannot be asked for."""
 _LOOK_BACK = timedelta(hours=1)
-"""Replies are asked for this long before the oldest message of a number that is awaited."""
+"""Statuses and replies are asked for this long before the oldest message of a number that is awaited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +175,10 @@ class TencentGateway:
         return Polled(reports=tuple(reports), replies=tuple(replies))
 
     def _pull(self, action: str, number: str, since: datetime) -> Any:
+        now = datetime.now(UTC)
         fields = {
-            "BeginTime": int((since - _LOOK_BACK).timestamp()),
-            "EndTime": int(datetime.now(UTC).timestamp()) + 1,
+            "BeginTime": int(max(since - _LOOK_BACK, now - _FARTHEST).timestamp()),
+            "EndTime": int(now.timestamp()),
             "Offset": 0,
             "Limit": _PAGE,
             "PhoneNumber": number,

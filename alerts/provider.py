@@ -19,7 +19,7 @@ def e164(address: str) -> str:
     found = re.fullmatch(r"(?:(?:\+|00)?86)?(1\d{10})", plain, re.ASCII)
     if found:
         return f"+86{found[1]}"
-    if re.fullmatch(r"\+[1-9]\d{6,14}", plain, re.ASCII):
+    if re.fullmatch(r"\+(?!86)[1-9]\d{6,14}", plain, re.ASCII):
         return plain
     raise error_of(BAD_NUMBER)
 
