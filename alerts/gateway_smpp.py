@@ -243,6 +243,7 @@ def open_link(account: SmppAccount, timeout_s: float) -> Any:
     class Link(Client):  # type: ignore[misc] # smpplib has no types
         _socket: Any
         line: Any
+        state: Any
 
         def _create_socket(self) -> Any:
             self.line = super()._create_socket() if account.tls is None else self._tls_socket(account.tls)

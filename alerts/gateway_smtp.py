@@ -79,18 +79,29 @@ class SmtpGateway:
                 server.starttls(context=account.tls)
             except (smtplib.SMTPNotSupportedError, smtplib.SMTPResponseException):
                 raise error_of(NOT_SECURE) from None
-            server.login(account.user, account.password)
+            self._log_in(server)
             server.send_message(mail)
         finally:
             with contextlib.suppress(Exception):  # the mail is taken by now, or refused: QUIT changes neither
                 server.quit()
             server.close()
 
+    def _log_in(self, server: smtplib.SMTP) -> None:
+        """One try: ``SMTP.login`` goes through every method, which counts as guessing and hides the first refusal."""
+        server.ehlo()
+        offered = server.esmtp_features.get("auth", "").upper().split()
+        server.user, server.password = self._account.user, self._account.password
+        if "PLAIN" in offered:
+            server.auth("PLAIN", server.auth_plain)
+        else:
+            server.auth("LOGIN", server.auth_login)
+
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage(policy=SMTPUTF8)
         try:
             mail["To"] = message.address
-            is_one = len(mail["To"].addresses) == 1 and "@" in mail["To"].addresses[0].addr_spec
+            (only,) = mail["To"].addresses
+            is_one = only.addr_spec == message.address and bool(only.username and only.domain)
         except (ValueError, IndexError):
             is_one = False
         if not is_one:

@@ -72,7 +72,8 @@ def test_the_language_chooses_the_template_and_chinese_does_not_stand_for_it(
 
 @pytest.mark.parametrize("wrong", ["access_key_secret", "access_key_id"])
 def test_a_wrong_secret_is_refused(account: AliyunAccount, provider: Aliyun, wrong: str) -> None:
-    changed = replace(account, **{wrong: "another one of the tests"})
+    changes: dict[str, Any] = {wrong: "another one of the tests"}
+    changed = replace(account, **changes)
     fault = refused(AliyunGateway(changed))
     assert (kind_of(fault), provider.taken, len(provider.refused)) == ("down", [], 1)
     assert "SignatureDoesNotMatch" in fault.reason

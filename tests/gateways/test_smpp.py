@@ -18,8 +18,12 @@ from tests.gateways.messages import KEY, PHONE, a_message, kind_of, nothing_pers
 from tests.gateways.smpp_centre import (
     BIND_TRANSCEIVER,
     ENQUIRE_LINK,
+    MESSAGE_STATE,
     PASSWORD,
+    QOS_TIME_TO_LIVE,
+    RECEIPTED_MESSAGE_ID,
     SYSTEM_ID,
+    USER_MESSAGE_REFERENCE,
     Centre,
     Planned,
     a_centre,
@@ -81,7 +85,7 @@ def test_a_message_is_submitted_in_ucs2_with_a_receipt_wanted(gateway: SmppGatew
     assert (taken.data_coding, taken.registered_delivery, taken.esm_class) == (8, 1, 0)
     assert taken.short_message.decode("utf-16-be") == f"【{SIGNATURE}】{a_message().text}"
     assert {tlv.tag: bytes(tlv.value) for tlv in taken.tlvs} == {
-        smpp34.TLV_USER_MESSAGE_REFERENCE: (KEY.int & 0xFFFF).to_bytes(2, "big")
+        USER_MESSAGE_REFERENCE: (KEY.int & 0xFFFF).to_bytes(2, "big")
     }
 
 
@@ -208,8 +212,8 @@ def test_the_customary_words_are_read(gateway: SmppGateway, centre: Centre, stat
 def test_the_optional_parameters_go_before_the_words(gateway: SmppGateway, centre: Centre, ending: bytes) -> None:
     """With and without the NUL at the end of the id, which centres forget."""
     tlvs = [
-        smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"msg-9" + ending),
-        smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x02"),
+        smpp34.Tlv(RECEIPTED_MESSAGE_ID, b"msg-9" + ending),
+        smpp34.Tlv(MESSAGE_STATE, b"\x02"),
         smpp34.Tlv(0x1401, b"a vendor's own"),
     ]
     gateway.poll()
@@ -244,7 +248,7 @@ def test_a_delivery_that_cannot_be_read_is_refused_for_good_and_stops_nothing(
 ) -> None:
     gateway.poll()
     # A parameter that smpplib knows, but not of a deliver_sm.
-    strange = smpp34.Tlv(smpp34.TLV_QOS_TIME_TO_LIVE, b"\0\0\0\1")
+    strange = smpp34.Tlv(QOS_TIME_TO_LIVE, b"\0\0\0\1")
     centre.push(receipt_of("msg-8", "DELIVRD", sequence=80, tlvs=[strange]))
     centre.push(receipt_of("msg-9", "DELIVRD", sequence=81))
     assert len(polled(gateway).reports) == 1

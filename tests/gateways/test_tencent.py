@@ -66,7 +66,8 @@ def test_the_language_chooses_the_template(gateway: TencentGateway, provider: Te
 
 @pytest.mark.parametrize("wrong", ["secret_key", "secret_id"])
 def test_a_wrong_secret_is_refused(account: TencentAccount, provider: Tencent, wrong: str) -> None:
-    changed = replace(account, **{wrong: "another one of the tests"})
+    changes: dict[str, Any] = {wrong: "another one of the tests"}
+    changed = replace(account, **changes)
     fault = refused(TencentGateway(changed))
     assert (kind_of(fault), provider.taken, len(provider.refused)) == ("down", [], 1)
     assert "AuthFailure.SignatureFailure" in fault.reason
