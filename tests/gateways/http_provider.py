@@ -1,5 +1,6 @@
 """A real HTTP server on a socket, which answers as planned: late, by halves, or not at all."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 @contextmanager
-def served(answer: Callable[[Request], Answer]) -> Iterator[str]:
+def served(answer: Callable[[Request], Answer], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of a server that asks ``answer`` about every request."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,9 +75,14 @@ def served(answer: Callable[[Request], Answer]) -> Iterator[str]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True  # a client's pool may keep its connection open
 
+        def handle_error(self, *_: Any) -> None:
+            return  # a client that does not trust us hangs up
+
     with Server(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
