@@ -39,14 +39,16 @@ class GatewaySettings(BaseSettings):
     aliyun_access_key_id: str | None = Field(None, description="阿里云 AccessKey ID / of the Aliyun account")
     aliyun_access_key_secret: SecretStr | None = Field(None, description="阿里云 AccessKey Secret / its secret")
     aliyun_templates: Json[dict[str, str]] = Field(
-        {}, description="模板名到阿里云模板 CODE 的 JSON / JSON from our templates to Aliyun's codes"
+        "{}",  # type: ignore[arg-type] # Json is parsed from text
+        description="模板名到阿里云模板 CODE 的 JSON / JSON from our templates to Aliyun's codes",
     )
     aliyun_endpoint: str = Field("https://dysmsapi.aliyuncs.com", description="阿里云短信接口地址 / address of its API")
     tencent_secret_id: str | None = Field(None, description="腾讯云 SecretId / of the Tencent Cloud account")
     tencent_secret_key: SecretStr | None = Field(None, description="腾讯云 SecretKey / its secret")
     tencent_app_id: str | None = Field(None, description="腾讯云短信 SdkAppId / application there")
     tencent_templates: Json[dict[str, str]] = Field(
-        {}, description="模板名到腾讯云模板 ID 的 JSON / JSON from our templates to Tencent's ids"
+        "{}",  # type: ignore[arg-type] # Json is parsed from text
+        description="模板名到腾讯云模板 ID 的 JSON / JSON from our templates to Tencent's ids",
     )
     tencent_endpoint: str = Field(
         "https://sms.tencentcloudapi.com", description="腾讯云短信接口地址 / address of its API"
