@@ -169,7 +169,9 @@ def claim_pending(connection: Connection, *, limit: int, claim: timedelta, open_
         claims.append(
             Claim(
                 notification_id=row.notification_id,
-                message=Message(idempotency_key=row.notification_id, phone=phone, text=row.text, template=row.template),
+                message=Message(
+                    idempotency_key=row.notification_id, address=phone, text=row.text, template=row.template
+                ),
                 role=Role(row.role),
                 decided_at=row.decided_at,
                 known_at=row.known_at,

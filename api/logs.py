@@ -21,7 +21,7 @@ PERSONAL_FIELDS = frozenset(
         "name", "alias", "phone", "text", "birth_date", "longitude", "latitude", "raw_longitude", "raw_latitude",
         "address", "id_number", "token", "authorization", "body", "point", "geometry", "message_text",
         "document_number", "password", "totp_code", "cookie", "login_name", "staff_number", "totp_secret", "session_id",
-        "csrf_token", "otpauth", "contact", "destination", "route",
+        "csrf_token", "otpauth", "contact", "destination", "route", "variables",
         "cell", "west", "south", "east", "north", "password_hash",
     }
 )  # fmt: skip

@@ -12,6 +12,7 @@ import typer
 import uvicorn
 from sqlalchemy import Engine
 
+from alerts.channel import Channel
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
 from api.access.oidc import OidcPlan
@@ -27,7 +28,7 @@ from api.database import open_engine
 from api.evaluator import Policies
 from api.exporting.packing import open_packing
 from api.fix_log import rebase
-from api.gateways import open_gateway
+from api.gateways import open_gateways
 from api.logins import Login
 from api.logs import configure_logs
 from api.personal.masking import masked_phone
@@ -239,7 +240,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
-        gateway=open_gateway(settings, _show_message),
+        gateway=open_gateways(settings, _show_message)[Channel.SMS][0],
         clock=EventClock() if settings.clock == "event" else SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=open_checked_keyring(settings, engine),
@@ -312,4 +313,4 @@ class _AnnouncedServer(uvicorn.Server):
 def _show_message(message: Message) -> None:
     """On a terminal only: what goes to a file is a log, and a log holds no personal data."""
     if out.is_terminal:
-        out.print(f"短信 SMS → {masked_phone(message.phone)}  {message.text}", markup=False)
+        out.print(f"短信 SMS → {masked_phone(message.address)}  {message.text}", markup=False)

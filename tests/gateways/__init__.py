@@ -1,0 +1,1 @@
+"""Gateways against local servers that speak each provider's protocol and check its signatures; nothing is patched."""
