@@ -133,7 +133,8 @@ HEARING_OF_EVENT: Mapping[EventKind, Hearing] = {
     },
     EventKind.LOW_BATTERY: Hearing(
         family=True, officers=Notice.QUEUE,
-        basis_zh="电量低尚未违反任何义务，家属可以充电", basis_en="no duty is breached yet, and the family can charge it",
+        basis_zh="电量低尚未违反任何义务，家属可以充电",
+        basis_en="no duty is breached yet, and the family can charge it",
     ),
     **{
         kind: Hearing(family=False, officers=Notice.AT_ONCE, basis_zh=_TAMPER, basis_en=_TAMPER_EN)
