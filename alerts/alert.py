@@ -105,13 +105,15 @@ class Alert:
     """The violations and findings that it holds. Each stays with its alert for good."""
     places: frozenset[str] = frozenset()
     """:attr:`Case.place` of each."""
+    is_protected: bool = False
+    """It is about protected persons' places, and holds nothing else: officers only."""
     settled_at: datetime | None = None
     """When it was closed, or a guardian said that it is over; what happens later is another event."""
 
     @property
-    def group(self) -> EventGroup:
-        """What it can share with other facts."""
-        return GROUP_OF_EVENT[self.event]
+    def group(self) -> tuple[EventGroup, bool]:
+        """Which facts it can hold: who is told of the one would be told of the other."""
+        return GROUP_OF_EVENT[self.event], self.is_protected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,11 @@ class Case:
     def event(self) -> EventKind:
         """What happened."""
         return self.fact.event if isinstance(self.fact, Finding) else EVENT_OF_CONDITION[self.fact.kind]
+
+    @property
+    def group(self) -> tuple[EventGroup, bool]:
+        """As :attr:`Alert.group`."""
+        return GROUP_OF_EVENT[self.event], self.is_protected
 
     @property
     def place(self) -> str:

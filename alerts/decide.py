@@ -22,7 +22,7 @@ from alerts.alert import (
     TaskKind,
 )
 from alerts.escalation import plan_steps
-from alerts.event import GROUP_OF_EVENT, EventGroup
+from alerts.event import EventGroup
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry, reopen
 from alerts.policy import AlertPolicy
@@ -62,7 +62,7 @@ class _Deciding:
     recipients: Mapping[int, Sequence[Recipient]]
     roster: Roster
     policy: AlertPolicy
-    known: dict[tuple[int, EventGroup], dict[UUID, Alert]] = field(default_factory=dict)
+    known: dict[tuple[int, tuple[EventGroup, bool]], dict[UUID, Alert]] = field(default_factory=dict)
     changed: dict[UUID, Alert] = field(default_factory=dict)
     attachments: dict[UUID, Attachment] = field(default_factory=dict)
     notifications: dict[UUID, Notification] = field(default_factory=dict)
@@ -133,7 +133,7 @@ def _end_of(case: Case) -> UUID | None:
 def _take(work: _Deciding, moment: _Moment) -> None:
     """One moment, after all that came before it."""
     case = moment.case
-    known = work.known.setdefault((case.subject.subject_no, GROUP_OF_EVENT[case.event]), {})
+    known = work.known.setdefault((case.subject.subject_no, case.group), {})
     same, ends = None, _end_of(case)
     if ends is None:
         same = _alert_of(moment, known.values(), work.policy)
@@ -182,6 +182,7 @@ def _opened(work: _Deciding, moment: _Moment) -> Alert:
         subject_no=case.subject.subject_no,
         event=case.event,
         kind=case.kind,
+        is_protected=case.is_protected,
         opened_at=case.fact.decided_at,
         last_event_at=moment.at,
         is_late=not moment.is_live,

@@ -7,7 +7,7 @@ bail and residential surveillance the police, conditional non-prosecution the pr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -107,14 +107,15 @@ def unit_of(role: Role, jurisdiction: Jurisdiction) -> str | None:
 
 
 def on_duty_for(case: Case, roster: Roster, *, at: datetime) -> OnDuty:
-    """Who is on duty for the first unit that has anybody; its gaps are told even if the next unit has somebody."""
-    found = [on_duty(roster, unit=unit, at=at) for unit in units_in_order(case)]
-    gap = next((item.gap for item in found if item.gap is not None), None)
-    there = [item for item in found if item.recipient is not None]
-    # Somebody on duty before the leader of a unit where nobody is.
-    for item in sorted(there, key=lambda item: item.gap is not None):
-        return OnDuty(recipient=item.recipient, reason=item.reason, gap=gap)
-    return found[0] if found else on_duty(roster, unit=None, at=at)
+    """Who is on duty for the first unit in charge where anybody is, else the first leader; with the first gap met."""
+    gaps: list[OnDuty] = []
+    for unit in units_in_order(case):
+        duty = on_duty(roster, unit=unit, at=at)
+        if duty.gap is None:
+            return replace(duty, gap=gaps[0].gap if gaps else None)
+        gaps.append(duty)
+    led = (duty for duty in gaps if duty.recipient is not None)
+    return next(led, None) or (gaps[0] if gaps else on_duty(roster, unit=None, at=at))
 
 
 class Queued(Protocol):

@@ -79,9 +79,10 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
     """The alerts of these subjects that are not closed and had an event at or after ``since``."""
     rows = connection.execute(
         text(
-            "SELECT a.*, f.fact_ids, f.zone_nos FROM alert a JOIN LATERAL (SELECT"
-            " coalesce(array_agg(v.violation_id), '{}') AS fact_ids, coalesce(array_agg(v.zone_no), '{}') AS zone_nos"
-            " FROM alert_violation JOIN violation v USING (violation_id) WHERE alert_id = a.alert_id) f ON true"
+            "SELECT a.*, f.* FROM alert a JOIN LATERAL (SELECT"
+            " coalesce(array_agg(v.violation_id), '{}') AS fact_ids, coalesce(array_agg(v.zone_no), '{}') AS zone_nos,"
+            " coalesce(bool_or(c.is_protected), false) AS is_protected FROM alert_violation JOIN violation v"
+            " USING (violation_id) JOIN condition c USING (condition_no) WHERE alert_id = a.alert_id) f ON true"
             " WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
             " AND last_event_at >= :since ORDER BY opened_at, alert_id"
         ),
@@ -98,6 +99,7 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
             is_late=row.is_late,
             state=AlertState(row.state),
             fact_ids=frozenset(row.fact_ids),
+            is_protected=row.is_protected,
             places=frozenset(zone_place(number) for number in row.zone_nos),
         )
         for row in rows
