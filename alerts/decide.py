@@ -29,7 +29,7 @@ from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster
 from alerts.routing import Route, route
-from alerts.telling import notification_for, task_for, told_entry
+from alerts.telling import Telling, notification_for, task_for, told_entry
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -251,7 +251,9 @@ def _tell(work: _Deciding, alert: Alert, moment: _Moment) -> None:
     found = route(case, at=moment.at, recipients=work.recipients.get(alert.subject_no, ()), roster=work.roster)
     known_at = case.live_known_at
     for choice in found.at_once:
-        told = notification_for(alert, case, choice, decided_at=moment.at, known_at=known_at, step=0)
+        told = notification_for(
+            alert, case, choice, decided_at=moment.at, known_at=known_at, telling=Telling(at=known_at)
+        )
         work.notifications.setdefault(told.notification_id, told)
         entry = told_entry(alert, choice, at=moment.at)
         work.history.setdefault(entry.entry_id, entry)

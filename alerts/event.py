@@ -92,14 +92,6 @@ GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
 """All of a group are heard by the same people (``HEARING_OF_EVENT``): who joins an alert silently has been told."""
 
 
-class Audience(StrEnum):
-    """For whom a text is written."""
-
-    GUARDIAN = "guardian"
-    OFFICER = "officer"
-    GUARANTOR = "guarantor"
-
-
 class Notice(StrEnum):
     """How officers hear of an event."""
 

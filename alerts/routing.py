@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.alert import FAMILY_ROLES, Case, Jurisdiction, Recipient, Role, TaskKind
-from alerts.event import HEARING_OF_EVENT, Audience, EventKind, Notice
+from alerts.event import HEARING_OF_EVENT, EventKind, Notice
 from alerts.reason import Because, Reason, because
 from alerts.roster import OnDuty, Roster, on_duty
+from alerts.templates import Reader
 from tracking.age import majority_at
 from tracking.order import Measure
 
@@ -24,7 +25,7 @@ class Choice:
     """One person who is told, and why."""
 
     recipient: Recipient
-    audience: Audience
+    reader: Reader
     reason: Reason
     tell_until: datetime | None = None
     """From this aware instant on it is too late to tell this person; ``None``: no end."""
@@ -148,10 +149,10 @@ def _family(case: Case, known: Sequence[Recipient], at: datetime) -> tuple[tuple
             over.append(PassedOver(recipient=person, reason=refusal))
         elif person.role is Role.GUARANTOR:
             reason = because(Because.GUARANTOR_OF_ORDER)
-            told.append(Choice(recipient=person, audience=Audience.GUARANTOR, reason=reason))
+            told.append(Choice(recipient=person, reader=Reader.GUARANTOR, reason=reason))
         else:
             reason = because(Because.NEXT_GUARDIAN if told else Because.FIRST_GUARDIAN)
-            told.append(Choice(recipient=person, audience=Audience.GUARDIAN, reason=reason, tell_until=majority))
+            told.append(Choice(recipient=person, reader=Reader.GUARDIAN, reason=reason, tell_until=majority))
     return tuple(told), tuple(over)
 
 
@@ -178,7 +179,7 @@ def _office(case: Case, known: Sequence[Recipient]) -> tuple[tuple[Choice, ...],
         for person in (item for item in known if item.role is role):
             refusal = _office_refusal(case, person)
             if refusal is None:
-                told.append(Choice(recipient=person, audience=Audience.OFFICER, reason=because(why)))
+                told.append(Choice(recipient=person, reader=Reader.OFFICER, reason=because(why)))
             else:
                 over.append(PassedOver(recipient=person, reason=refusal))
     by_duty = [item for item in known if item.role not in {role for role, _ in organs}]
@@ -204,4 +205,4 @@ def _by_duty(case: Case, roster: Roster, at: datetime) -> tuple[tuple[Choice, ..
         return (), tuple(wanting)
     if duty.gap is not None:
         wanting.append(Wanting(kind=TaskKind.ROSTER_GAP, reason=duty.gap))
-    return (Choice(recipient=duty.recipient, audience=Audience.OFFICER, reason=duty.reason),), tuple(wanting)
+    return (Choice(recipient=duty.recipient, reader=Reader.OFFICER, reason=duty.reason),), tuple(wanting)

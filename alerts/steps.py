@@ -5,16 +5,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from alerts.alert import FAMILY_ROLES, Alert, Case, EscalationStep, Notification, Recipient, StepKind, Task, TaskKind
+from alerts.alert import (
+    FAMILY_ROLES,
+    Alert,
+    Case,
+    EscalationStep,
+    Notification,
+    Recipient,
+    Role,
+    StepKind,
+    Task,
+    TaskKind,
+)
+from alerts.answer import Answer
 from alerts.escalation import Skipped
-from alerts.event import Audience
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster, leader_of
 from alerts.routing import Choice, on_duty_for, route, units_in_order
-from alerts.telling import notification_for, task_for, told_entry
+from alerts.telling import Telling, notification_for, task_for, told_entry
+from alerts.templates import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +64,30 @@ class _Doing:
     tasks: list[Task] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
 
+    @property
+    def minutes(self) -> int:
+        """Since the alert was told."""
+        return int((self.scene.now - self.step.planned_at).total_seconds() // 60)
+
     def note(self, kind: HistoryKind, reason: Reason, about: UUID) -> None:
         entry = history_entry(self.scene.alert, kind, at=self.scene.now, actor=MACHINE, reason=reason, about=about)
         self.history.append(entry)
 
     def tell(self, choice: Choice) -> None:
+        """The family what happened; the office that nobody took it on."""
         scene = self.scene
-        message = notification_for(
-            scene.alert, scene.case, choice, decided_at=scene.event_at, known_at=self.step.planned_at, step=self.number
+        notice = None if choice.recipient.role in FAMILY_ROLES else "unacknowledged"
+        telling = Telling(at=scene.now, step=self.number, notice=notice, minutes=self.minutes)
+        self.notifications.append(
+            notification_for(
+                scene.alert,
+                scene.case,
+                choice,
+                decided_at=scene.event_at,
+                known_at=self.step.planned_at,
+                telling=telling,
+            )
         )
-        self.notifications.append(message)
         self.history.append(told_entry(scene.alert, choice, at=scene.now))
 
     def make_task(self, kind: TaskKind, reason: Reason, about: UUID | None = None) -> None:
@@ -85,11 +111,31 @@ def take_step(step: EscalationStep, scene: Scene) -> StepTaken:
         case StepKind.LEADER:
             left_out = _tell_leader(work)
     if left_out is None:
-        minutes = int((scene.now - step.planned_at).total_seconds() // 60)
-        work.note(HistoryKind.ESCALATED, because(Because.NOT_ACKNOWLEDGED, minutes=minutes), step.step_id)
+        work.note(HistoryKind.ESCALATED, because(Because.NOT_ACKNOWLEDGED, minutes=work.minutes), step.step_id)
     else:
         work.note(HistoryKind.SKIPPED, left_out, step.step_id)
     return work.taken()
+
+
+def tell_office_of_answer(scene: Scene, answer: Answer) -> StepTaken:
+    """The first officer is told that the family cannot help, or that the message went to a wrong person.
+
+    Beside the next step, which an answer of this kind brings about at once (``alerts.escalation.HURRIES``).
+    """
+    notice = ANSWER_NOTICES.get(answer)
+    found = route(scene.case, at=scene.now, recipients=scene.recipients, roster=scene.roster)
+    if notice is None or not found.office:
+        return StepTaken()
+    choice = found.office[0]
+    telling = Telling(at=scene.now, notice=notice)
+    message = notification_for(
+        scene.alert, scene.case, choice, decided_at=scene.event_at, known_at=scene.now, telling=telling
+    )
+    return StepTaken(notifications=(message,), history=(told_entry(scene.alert, choice, at=scene.now),))
+
+
+ANSWER_NOTICES = {Answer.CANNOT: "guardian_cannot", Answer.NOT_MY_CHILD: "guardian_denies"}
+"""Answers that the office hears of at once, and by which notice."""
 
 
 def leave_out(skipped: Skipped, alert: Alert, *, now: datetime) -> HistoryEntry:
@@ -132,7 +178,8 @@ def _tell_duty_officer(work: _Doing) -> Reason | None:
     duty = on_duty_for(scene.case, scene.roster, at=scene.now)
     if duty.gap is not None:
         work.make_task(TaskKind.ROSTER_GAP, duty.gap)
-    return _tell_by_duty(work, duty.recipient, duty.reason)
+    reader = Reader.LEADER if duty.recipient is not None and duty.recipient.role is Role.LEADER else Reader.DUTY
+    return _tell_by_duty(work, duty.recipient, duty.reason, reader)
 
 
 def _tell_leader(work: _Doing) -> Reason | None:
@@ -140,11 +187,11 @@ def _tell_leader(work: _Doing) -> Reason | None:
     for unit in units_in_order(scene.case):
         leader = leader_of(scene.roster, unit=unit)
         if leader is not None:
-            return _tell_by_duty(work, leader, because(Because.LEADER_OF_UNIT, unit=unit))
-    return _tell_by_duty(work, None, because(Because.NOBODY_LEFT))
+            return _tell_by_duty(work, leader, because(Because.LEADER_OF_UNIT, unit=unit), Reader.LEADER)
+    return _tell_by_duty(work, None, because(Because.NOBODY_LEFT), Reader.LEADER)
 
 
-def _tell_by_duty(work: _Doing, person: Recipient | None, reason: Reason) -> Reason | None:
+def _tell_by_duty(work: _Doing, person: Recipient | None, reason: Reason, reader: Reader) -> Reason | None:
     """Tell somebody of the office. Nobody there is never silence: it is said, and it is work."""
     if person is None:
         nobody = because(Because.NOBODY_LEFT)
@@ -153,5 +200,5 @@ def _tell_by_duty(work: _Doing, person: Recipient | None, reason: Reason) -> Rea
         return nobody
     if person.recipient_id in work.scene.told:
         return because(Because.TOLD_ALREADY)
-    work.tell(Choice(recipient=person, audience=Audience.OFFICER, reason=reason))
+    work.tell(Choice(recipient=person, reader=reader, reason=reason))
     return None

@@ -1,52 +1,75 @@
 """From "this person is told" to the message, the entries of the history and the work that follows. Pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from alerts.alert import Alert, Case, Notification, Task, TaskKind
-from alerts.event import Audience, EventKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
 from alerts.reason import Reason
 from alerts.routing import Choice
-from alerts.texts import render, template_for
+from alerts.texts import notice_for, render, template_for
 from tracking.episode import derived_id
-from tracking.order import ConditionKind
 from tracking.rules import to_microseconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How an alert is told: at which step (0: at once) and when (aware), and by which notice.
+
+    ``notice``: of ``alerts.texts.notice_for``; ``None``: what happened. ``minutes``: without an acknowledgement.
+    """
+
+    at: datetime
+    step: int = 0
+    notice: str | None = None
+    minutes: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Part of the key of the message."""
+        return f"{self.step} {self.notice or ''}"
+
+
 def notification_for(
-    alert: Alert, case: Case, choice: Choice, *, decided_at: datetime, known_at: datetime, step: int
+    alert: Alert, case: Case, choice: Choice, *, decided_at: datetime, known_at: datetime, telling: Telling
 ) -> Notification:
     """The message to one person. Its key is that of alert, person, step and moment: decided again, it is the same one.
 
     ``decided_at``: event time of what makes it worth sending; ``known_at``: when that was received; both aware.
     """
     recipient = choice.recipient
-    template = _template(choice.audience, case.event)
+    if telling.notice is None:
+        template = template_for(choice.reader, case.event)
+    else:
+        template = notice_for(choice.reader, telling.notice)
+    said = render(
+        template,
+        language=recipient.language,
+        name=case.subject.alias,
+        at=case.fact.started_at,
+        now=telling.at,
+        reference=short_reference(alert),
+        minutes=telling.minutes,
+    )
     return Notification(
         notification_id=derived_id(
-            "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), step
+            "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key
         ),
         alert_id=alert.alert_id,
         recipient_id=recipient.recipient_id,
         role=recipient.role,
-        template=template,
-        text=render(template, name=case.subject.alias, at=case.fact.started_at, reference=short_reference(alert)),
+        template=said.template,
+        text=said.text,
         decided_at=decided_at,
         known_at=known_at,
         channel=recipient.channels[0],
-        language=recipient.language,
-        step=step,
+        language=said.language,
+        variables=said.variables,
+        step=telling.step,
         tell_until=choice.tell_until,
     )
-
-
-def _template(audience: Audience, event: EventKind) -> str:
-    """Until every kind of event has a wording of its own, what is no entry is told as a departure."""
-    is_entry = event is EventKind.ENTRY
-    kind = ConditionKind.EXCLUSION_ZONE if is_entry else ConditionKind.STAY_WITHIN_AREA
-    return template_for("guardian" if audience is Audience.GUARDIAN else "officer", kind)
 
 
 def told_entry(alert: Alert, choice: Choice, *, at: datetime) -> HistoryEntry:

@@ -115,6 +115,10 @@ class Settings(BaseSettings):
         10, ge=1, description="每隔多少分钟签署检查点 / minutes between two signed checkpoints of the audit"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="日志级别 / log level")
+    texts_file: Path | None = Field(
+        None,
+        description="本单位的短信措辞文件（TOML）；不填则用自带措辞 / own wordings of messages; none: those shipped",
+    )
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 
     @property

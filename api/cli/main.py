@@ -47,6 +47,9 @@ _GROUPS = {
     "evidence": _Group(
         module="evidence", help="证据包。Evidence packs.", commands={"make": "make", "verify": "verify"}
     ),
+    "texts": _Group(
+        module="texts", help="短信措辞。What messages say.", commands={"lint": "lint", "show": "show"}
+    ),
     "seal": _Group(module="seal"),
     "order": _Group(module="casework"),
     "exemption": _Group(module="casework"),
