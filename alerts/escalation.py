@@ -105,20 +105,30 @@ def _waiting(
     steps: Sequence[EscalationStep], history: Sequence[HistoryEntry], policy: AlertPolicy
 ) -> list[tuple[datetime, EscalationStep]]:
     """The steps that are not done, left out or called off, with the instants that answers moved them to."""
-    order = list(StepKind)
-    waiting = sorted(((step.due_at, step) for step in steps), key=lambda item: (item[0], order.index(item[1].kind)))
+    planned = sorted(steps, key=lambda step: (step.due_at, _ORDER.index(step.kind)))
+    place = {step.step_id: number for number, step in enumerate(planned)}
+    waiting = [(step.due_at, step) for step in planned]
     has_waited = False
-    for entry in sorted(history, key=lambda item: (item.at, str(item.entry_id))):
+
+    def in_turn(entry: HistoryEntry) -> tuple[datetime, int, str]:
+        """Of one instant: what brought steps about, then these in their order, as they were taken."""
+        return entry.at, -1 if entry.about is None else place.get(entry.about, -1), str(entry.entry_id)
+
+    for entry in sorted(history, key=in_turn):
         if entry.kind in {HistoryKind.ACKNOWLEDGED, HistoryKind.CLOSED}:
             waiting = [(at, step) for at, step in waiting if step.planned_at > entry.at]
         elif entry.kind in {HistoryKind.ESCALATED, HistoryKind.SKIPPED}:
             waiting = [(at, step) for at, step in waiting if step.step_id != entry.about]
-        if entry.reason.code in HURRIES:
+        if entry.kind in _MOVES and entry.reason.code in HURRIES:
             waiting = _moved(waiting, to=entry.at, is_earlier=True)
-        elif entry.reason.code in WAITS and not has_waited:
+        elif entry.kind in _MOVES and entry.reason.code in WAITS and not has_waited:
             has_waited = True
             waiting = _moved(waiting, to=entry.at + policy.on_the_way_for, is_earlier=False)
     return waiting
+
+
+_ORDER = list(StepKind)
+_MOVES = frozenset({HistoryKind.ANSWERED, HistoryKind.NOT_TOLD, HistoryKind.SKIPPED})
 
 
 def _moved(
