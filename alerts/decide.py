@@ -201,7 +201,7 @@ def _carried_on(work: _Deciding, alert: Alert, moment: _Moment) -> tuple[Alert, 
         if not is_held:
             return _added_to_closed(work, alert, moment), False
         is_over = alert.settled_at is not None and moment.at <= alert.settled_at
-        if is_over or not moment.is_live:
+        if is_over:
             return alert, False
         turned = reopen(alert, by=MACHINE, at=moment.at, reason=because(Because.STILL_GOING_ON))
         work.history.setdefault(turned.entry.entry_id, turned.entry)

@@ -292,6 +292,14 @@ def test_a_stay_known_late_is_told_once_it_is_live(live_after: float) -> None:
     assert {item.decided_at for item in ledger.notifications.values()} == {after(live_after)}
 
 
+def test_what_follows_a_stay_that_went_on_is_the_same_event() -> None:
+    ledger = Ledger()
+    ledger.call(a_case(0, live_after=None))
+    ledger.call(a_case(0, live_after=90), a_case(110, zone_no=2))
+    assert ledger.only_alert().last_event_at == after(110)
+    assert ledger.told() == [Role.GUARDIAN, Role.PROSECUTOR]
+
+
 def test_silence_that_goes_on_is_told_though_the_worker_was_down_when_it_began() -> None:
     ledger = Ledger()
     ledger.call(a_finding(EventKind.SILENCE, 0, known_after=120))
