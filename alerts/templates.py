@@ -87,6 +87,14 @@ class Catalogue:
         """The wording in ``language``, else in Chinese; ``None`` if there is no such template."""
         return self.templates.get((template_id, language)) or self.templates.get((template_id, "zh"))
 
+    def codes_of(self, provider: str) -> dict[str, str]:
+        """``template.language`` → the provider's code, of the wordings that the office registered with it."""
+        return {
+            f"{template_id}.{language}": code
+            for (template_id, language), item in self.templates.items()
+            if (code := item.code_of(provider)) is not None
+        }
+
     def replaced_by(self, own: Iterable[Template]) -> "Catalogue":
         """With the office's own wordings in place of those that Hulan ships."""
         return Catalogue(templates={**self.templates, **{(item.template_id, item.language): item for item in own}})

@@ -51,8 +51,8 @@ class RuleText:
     en: str
 
 
-_LIMITS = "reference/domain.md 3.5"
-_SECRECY = "design.md 5.11；未成年人保护法 103"
+_LIMITS = "服务商模板规范 rules of providers（domain.md 3.5）"
+_SECRECY = "未成年人保护法 103；design.md 5.11"
 
 RULES: dict[Rule, RuleText] = {
     Rule.LENGTH: RuleText(
@@ -99,7 +99,7 @@ RULES: dict[Rule, RuleText] = {
     ),
     Rule.SCHOOL: RuleText(source=_SECRECY, zh="不得提及学校、班级", en="schools and classes are never named"),
     Rule.PERSON: RuleText(
-        source="reference/domain.md 4, 23",
+        source="domain.md 4.23",
         zh="不得提及被害人、证人、同案人员",
         en="victims, witnesses and accomplices are never named",
     ),
@@ -124,12 +124,12 @@ RULES: dict[Rule, RuleText] = {
         en="empty or too long; a name has at most 6 characters in Chinese, 10 in English",
     ),
     Rule.VALUE_FORM: RuleText(
-        source="alerts.templates",
+        source="hulan texts show",
         zh="编号、反馈码只用大写字母和数字，4 至 8 位",
         en="references and codes are 4 to 8 capital letters and digits",
     ),
     Rule.VARIABLE_UNKNOWN: RuleText(
-        source="alerts.templates.LONGEST",
+        source="hulan texts show",
         zh="没有这个变量；可用 {name} {time} {reference} {code} {minutes}",
         en="no such variable; there are {name} {time} {reference} {code} {minutes}",
     ),
@@ -138,7 +138,7 @@ RULES: dict[Rule, RuleText] = {
         source=_LIMITS, zh="两个变量之间要有文字", en="there must be words between two variables"
     ),
     Rule.VARIABLE_FORM: RuleText(
-        source="alerts.templates",
+        source="hulan texts show",
         zh="变量写作 {name}，不带 $，括号成对",
         en="a variable is written {name}, without $, with both braces",
     ),
@@ -148,30 +148,30 @@ RULES: dict[Rule, RuleText] = {
         en="the words beside the variables must say what the message is for",
     ),
     Rule.VARIABLE_LOST: RuleText(
-        source="alerts.templates",
+        source="hulan texts show",
         zh="变量须与原模板相同",
         en="a wording of an office has the variables of the one it replaces",
     ),
     Rule.TIME_MISSING: RuleText(
-        source="reference/domain.md 4, 7", zh="要说明事件时间：加上 {time}", en="say when it happened: add {time}"
+        source="domain.md 4.7", zh="要说明事件时间：加上 {time}", en="say when it happened: add {time}"
     ),
     Rule.TIME: RuleText(
-        source="reference/domain.md 4, 11",
+        source="domain.md 4.11",
         zh="事件与现在相差超过 180 天，不发短信",
         en="the event is more than 180 days away: nothing is sent about it",
     ),
     Rule.HEDGE_MISSING: RuleText(
-        source="design.md 5.9",
+        source="刑事诉讼规则 101、111；design.md 5.9",
         zh="未经核实的须写“疑似”",
         en="what no officer has confirmed says may",
     ),
     Rule.HEDGE_LEFT: RuleText(
-        source="design.md 5.9",
+        source="刑事诉讼规则 101、111；design.md 5.9",
         zh="已核实的和设备记录不写“疑似”“可能”",
         en="what is confirmed or recorded does not say may",
     ),
     Rule.CONDUCT: RuleText(
-        source="design.md 5.9",
+        source="刑事诉讼规则 101、111；design.md 5.9",
         zh="设备、打卡的记录不评价行为，只写收到或未收到什么",
         en="a record of a device says what was received, not what somebody did",
     ),
@@ -180,19 +180,19 @@ RULES: dict[Rule, RuleText] = {
         zh="签名写作【…】，括号内 2 至 15 字",
         en="a signature is written 【…】, 2 to 15 characters inside",
     ),
-    Rule.LANGUAGE: RuleText(source="alerts.templates", zh="语言只有 zh 和 en", en="the languages are zh and en"),
+    Rule.LANGUAGE: RuleText(source="hulan texts show", zh="语言只有 zh 和 en", en="the languages are zh and en"),
     Rule.TEMPLATE: RuleText(
-        source="alerts.templates",
+        source="hulan texts show",
         zh="没有这个模板；hulan texts show 列出全部",
         en="no such template; hulan texts show lists them",
     ),
     Rule.REVIEW: RuleText(
-        source="reference/domain.md 4, 7",
+        source="domain.md 4.7",
         zh="自定措辞须写明审核人 reviewed_by 和审核日期 reviewed_at",
         en="a wording of an office names who reviewed it, reviewed_by, and when, reviewed_at",
     ),
     Rule.VERSION: RuleText(
-        source="alerts.templates",
+        source="hulan texts show",
         zh="自定措辞要有自己的版本号 version",
         en="a wording of an office has a version of its own",
     ),

@@ -79,7 +79,7 @@ SHOWS_NOBODY = {
     "keys destroy", "audit checkpoint", "import venues", "import sites", "import zones", "import boundaries",
     "account create-admin", "account create", "account disable", "account unlock", "account reset-totp",
     "account link-oidc", "account unlink-oidc", "evidence verify", "token create", "token list", "token revoke",
-    "division add",
+    "division add", "texts lint", "texts show",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
 

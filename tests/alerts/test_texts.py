@@ -118,7 +118,8 @@ def test_the_confirmed_entry_is_worded_as_the_text_of_record() -> None:
 
 
 def test_until_an_officer_confirms_it_is_suspected() -> None:
-    suspected, confirmed = (the_text(template_for("guardian", EventKind.ENTRY, is_confirmed=is_so)) for is_so in (0, 1))
+    suspected = the_text(template_for("guardian", EventKind.ENTRY))
+    confirmed = the_text(template_for("guardian", EventKind.ENTRY, is_confirmed=True))
     assert suspected == confirmed.replace("进入", "疑似进入", 1)
     for item in MESSAGES:
         hedge = "疑似" in item.wording if item.language == "zh" else " may " in item.wording
@@ -199,10 +200,10 @@ def test_the_longest_text_fits_with_its_signature(item: Template) -> None:
 def test_the_time_said_is_the_events_local_time_with_its_date_unless_it_is_today(
     at: str, now: str, zh: str, en: str
 ) -> None:
-    instants = {"at": datetime.fromisoformat(at + "+00:00"), "now": datetime.fromisoformat(now + "+00:00")}
+    event, said = datetime.fromisoformat(at + "+00:00"), datetime.fromisoformat(now + "+00:00")
     template = template_for("guardian", EventKind.ENTRY)
-    assert dict(rendered(template, **instants).variables)["time"] == zh
-    assert dict(rendered(template, "Lily", language="en", **instants).variables)["time"] == en
+    assert dict(rendered(template, at=event, now=said).variables)["time"] == zh
+    assert dict(rendered(template, "Lily", language="en", at=event, now=said).variables)["time"] == en
     assert len(zh) <= LONGEST["zh"]["time"]
     assert len(en) <= LONGEST["en"]["time"]
 

@@ -40,6 +40,7 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
         ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],
+        ["texts", "lint"], ["texts", "show"],
     ],
 )  # fmt: skip
 def test_every_command_explains_itself_with_an_example(command: list[str]) -> None:
