@@ -44,7 +44,7 @@ class EventGroup(StrEnum):
     """Not where the person has to be: two conditions over one home are breached by one step out of the door."""
     CONTACT = "contact"
     UNHEARD = "unheard"
-    """The device cannot be heard: switched off, not permitted, or silent for a reason not known."""
+    """The device cannot be heard: switched off, or silent for a reason not known."""
     BATTERY = "battery"
     """A warning before anything happened, which must never quieten the alert of what happens then."""
     TAMPER = "tamper"
@@ -79,8 +79,8 @@ GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
     EventKind.CONTACT: EventGroup.CONTACT,
     EventKind.SILENCE: EventGroup.UNHEARD,
     EventKind.POWER_OFF: EventGroup.UNHEARD,
-    EventKind.PERMISSION_OFF: EventGroup.UNHEARD,
     EventKind.LOW_BATTERY: EventGroup.BATTERY,
+    EventKind.PERMISSION_OFF: EventGroup.TAMPER,
     EventKind.DEVICE_CHANGE: EventGroup.TAMPER,
     EventKind.MOCK_LOCATION: EventGroup.TAMPER,
     EventKind.STILLNESS: EventGroup.TAMPER,
@@ -89,14 +89,7 @@ GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
     EventKind.MINOR_WITH_ADULT: EventGroup.CARE,
     EventKind.ORDER_NOT_LIFTED: EventGroup.OFFICE,
 }
-
-
-class Audience(StrEnum):
-    """For whom a text is written."""
-
-    GUARDIAN = "guardian"
-    OFFICER = "officer"
-    GUARANTOR = "guarantor"
+"""All of a group are heard by the same people (``HEARING_OF_EVENT``): who joins an alert silently has been told."""
 
 
 class Notice(StrEnum):
@@ -133,7 +126,8 @@ HEARING_OF_EVENT: Mapping[EventKind, Hearing] = {
     },
     EventKind.LOW_BATTERY: Hearing(
         family=True, officers=Notice.QUEUE,
-        basis_zh="电量低尚未违反任何义务，家属可以充电", basis_en="no duty is breached yet, and the family can charge it",
+        basis_zh="电量低尚未违反任何义务，家属可以充电",
+        basis_en="no duty is breached yet, and the family can charge it",
     ),
     **{
         kind: Hearing(family=False, officers=Notice.AT_ONCE, basis_zh=_TAMPER, basis_en=_TAMPER_EN)

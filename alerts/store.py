@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact
+from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact, zone_place
 from alerts.delivery import Claim
+from alerts.event import EVENT_OF_CONDITION
 from alerts.gateway import Message, Receipt
 from geo.postgis import insert_columns
 from tracking.order import ConditionKind
@@ -78,8 +79,11 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
     """The alerts of these subjects that are not closed and had an event at or after ``since``."""
     rows = connection.execute(
         text(
-            "SELECT a.*, array(SELECT v.violation_id FROM alert_violation v WHERE v.alert_id = a.alert_id)"
-            " AS violation_ids FROM alert a WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
+            "SELECT a.*, f.* FROM alert a JOIN LATERAL (SELECT"
+            " coalesce(array_agg(v.violation_id), '{}') AS fact_ids, coalesce(array_agg(v.zone_no), '{}') AS zone_nos,"
+            " coalesce(bool_or(c.is_protected), false) AS is_protected FROM alert_violation JOIN violation v"
+            " USING (violation_id) JOIN condition c USING (condition_no) WHERE alert_id = a.alert_id) f ON true"
+            " WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
             " AND last_event_at >= :since ORDER BY opened_at, alert_id"
         ),
         {"subject_nos": list(subject_nos), "since": since},
@@ -88,12 +92,15 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
         Alert(
             alert_id=row.alert_id,
             subject_no=row.subject_no,
+            event=EVENT_OF_CONDITION[ConditionKind(row.kind)],
             kind=ConditionKind(row.kind),
             opened_at=row.opened_at,
             last_event_at=row.last_event_at,
             is_late=row.is_late,
             state=AlertState(row.state),
-            violation_ids=frozenset(row.violation_ids),
+            fact_ids=frozenset(row.fact_ids),
+            is_protected=row.is_protected,
+            places=frozenset(zone_place(number) for number in row.zone_nos),
         )
         for row in rows
     ]
@@ -121,7 +128,7 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
         "alert_violation",
         {
             "alert_id": ("uuid", [item.alert_id for item in attachments]),
-            "violation_id": ("uuid", [item.violation_id for item in attachments]),
+            "violation_id": ("uuid", [item.fact_id for item in attachments]),
         },
         on_conflict="ON CONFLICT DO NOTHING",
     )

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from alerts.alert import Alert, Notification, Role
 from alerts.delivery import Claim, deliver
+from alerts.event import EventKind
 from alerts.gateway import CONNECT_TIMEOUT_S, TIMEOUT_S, FakeGateway, GatewayError, Message, Receipt
 from alerts.gateway_console import ConsoleGateway
 from alerts.policy import AlertPolicy
@@ -41,6 +42,7 @@ def pending(engine: Engine, count: int = 1, *, role: Role = Role.GUARDIAN) -> li
         alert = Alert(
             alert_id=new_id(),
             subject_no=person.subject_no,
+            event=EventKind.ENTRY,
             kind=ConditionKind.EXCLUDED_CATEGORIES,
             opened_at=EVENING,
             last_event_at=EVENING,
@@ -357,7 +359,7 @@ def test_alerts_are_read_back_with_what_they_hold(engine: Engine) -> None:
     with engine.begin() as connection:
         subject_no = connection.execute(text("SELECT subject_no FROM alert")).scalar_one()
         (alert,) = open_alerts_of(connection, [subject_no], since=EVENING)
-        assert (alert.opened_at, alert.violation_ids) == (EVENING, frozenset())
+        assert (alert.opened_at, alert.fact_ids) == (EVENING, frozenset())
         assert open_alerts_of(connection, [subject_no], since=EVENING + timedelta(seconds=1)) == []
         save_alerts(connection, [replace(alert, last_event_at=EVENING - timedelta(hours=1))], [])
         assert open_alerts_of(connection, [subject_no], since=EVENING) == [alert]

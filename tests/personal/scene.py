@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from alerts.alert import Alert, Notification, Role
+from alerts.event import EventKind
 from alerts.store import save_alerts, save_notifications
 from api.case_file import CaseIn
 from api.cases import Registered, register_case
@@ -45,6 +46,7 @@ def a_message(connection: Connection, subject_no: int) -> UUID:
     alert = Alert(
         alert_id=new_id(),
         subject_no=subject_no,
+        event=EventKind.ENTRY,
         kind=ConditionKind.EXCLUDED_CATEGORIES,
         opened_at=EVENING,
         last_event_at=EVENING,

@@ -1,0 +1,99 @@
+"""From "this person is told" to the message, the entries of the history and the work that follows. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from alerts.alert import Alert, Case, Notification, Task, TaskKind
+from alerts.history import MACHINE, HistoryEntry, HistoryKind
+from alerts.life import history_entry
+from alerts.reason import Reason
+from alerts.routing import Choice
+from alerts.texts import notice_for, render, template_for
+from tracking.episode import derived_id
+from tracking.rules import to_microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How an alert is told: at which step (0: at once) and when (aware), and by which notice.
+
+    ``notice``: of ``alerts.texts.notice_for``; ``None``: what happened. ``minutes``: without an acknowledgement.
+    """
+
+    at: datetime
+    step: int = 0
+    notice: str | None = None
+    minutes: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Part of the key of the message."""
+        return f"{self.step} {self.notice or ''}"
+
+
+def notification_for(
+    alert: Alert, case: Case, choice: Choice, *, decided_at: datetime, known_at: datetime, telling: Telling
+) -> Notification:
+    """The message to one person. Its key is that of alert, person, step and moment: decided again, it is the same one.
+
+    ``decided_at``: event time of what makes it worth sending; ``known_at``: when that was received; both aware.
+    """
+    recipient = choice.recipient
+    if telling.notice is None:
+        template = template_for(choice.reader, case.event)
+    else:
+        template = notice_for(choice.reader, telling.notice)
+    said = render(
+        template,
+        language=recipient.language,
+        name=case.subject.alias,
+        at=case.fact.started_at,
+        now=telling.at,
+        reference=short_reference(alert),
+        minutes=telling.minutes,
+    )
+    return Notification(
+        notification_id=derived_id(
+            "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key
+        ),
+        alert_id=alert.alert_id,
+        recipient_id=recipient.recipient_id,
+        role=recipient.role,
+        template=said.template,
+        text=said.text,
+        decided_at=decided_at,
+        known_at=known_at,
+        channel=recipient.channels[0],
+        language=said.language,
+        variables=said.variables,
+        step=telling.step,
+        tell_until=choice.tell_until,
+    )
+
+
+def told_entry(alert: Alert, choice: Choice, *, at: datetime) -> HistoryEntry:
+    """This person is told, and why."""
+    return history_entry(
+        alert, HistoryKind.TOLD, at=at, actor=MACHINE, reason=choice.reason, about=choice.recipient.recipient_id
+    )
+
+
+def task_for(
+    alert: Alert, kind: TaskKind, *, at: datetime, reason: Reason, about: UUID | None = None, due_at: datetime
+) -> Task:
+    """Work for an officer, once for an alert, a kind, an instant and what it is about."""
+    return Task(
+        task_id=derived_id("task", to_microseconds(at), kind, str(alert.alert_id), str(about)),
+        kind=kind,
+        subject_no=alert.subject_no,
+        alert_id=alert.alert_id,
+        due_at=due_at,
+        reason=reason,
+        recipient_id=about,
+    )
+
+
+def short_reference(alert: Alert) -> str:
+    """Eight characters by which an officer finds the alert."""
+    return alert.alert_id.hex[-8:].upper()
