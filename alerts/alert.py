@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from alerts.channel import Channel
 from tracking.episode import Violation
 from tracking.order import ConditionKind, Subject
 
@@ -23,6 +24,9 @@ class Role(StrEnum):
     GUARDIAN = "guardian"
     PROSECUTOR = "prosecutor"
     POLICE = "police"
+    GUARANTOR = "guarantor"
+    DUTY_OFFICER = "duty_officer"
+    LEADER = "leader"
 
 
 class NotificationState(StrEnum):
@@ -37,13 +41,18 @@ class NotificationState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One person who may be told about a subject. ``rank`` orders guardians; a blocked one is never told."""
+    """One person who may be told about a subject. ``rank`` orders guardians; a blocked one is never told.
+
+    ``channels``: in order of preference. ``language``: zh or en.
+    """
 
     recipient_id: UUID
     subject_no: int
     role: Role
     rank: int = 1
     is_blocked: bool = False
+    language: str = "zh"
+    channels: tuple[Channel, ...] = (Channel.SMS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,7 @@ class SealedContact:
     phone: bytes
     phone_index: bytes
     key_id: str
+    email: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +108,12 @@ class Notification:
     """Event time of the fix that makes it worth sending, aware."""
     known_at: datetime
     """When that fix was received, aware."""
+    channel: Channel = Channel.SMS
+    language: str = "zh"
+    variables: tuple[tuple[str, str], ...] = ()
+    """Name and value, in the order of the template."""
+    step: int = 0
+    """How many people and channels were tried before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from alerts.gateway import GatewayError, Message, Receipt
 class ConsoleGateway:
     """Writes messages as JSON lines to ``path``, mode 0600 as they hold phone numbers, and ``show``s each."""
 
+    provider = "console"
+
     def __init__(self, path: Path, show: Callable[[Message], None]) -> None:
         self._path = path
         self._show = show
@@ -24,7 +26,7 @@ class ConsoleGateway:
             raise GatewayError(f"cannot write the message file: {error.strerror}") from error
         if is_new:
             self._show(message)
-        return Receipt(provider="console", reference=key)
+        return Receipt(provider=self.provider, reference=key)
 
     def _append_once(self, key: str, message: Message) -> bool:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +41,7 @@ class ConsoleGateway:
                 return False
             if content and not content.endswith(b"\n"):
                 file.write(b"\n")
-            line = {"key": key, "phone": message.phone, "template": message.template, "text": message.text}
+            line = {"key": key, "phone": message.address, "template": message.template, "text": message.text}
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             file.flush()
         return True

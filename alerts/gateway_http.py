@@ -20,6 +20,8 @@ class HttpGateway:
     408, 409, 425 and 429 is final; the rest is tried again.
     """
 
+    provider = "http"
+
     def __init__(self, url: str, secret: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
         self._secret = secret
@@ -33,7 +35,8 @@ class HttpGateway:
         """Hand one message over; see the class for which answers are final."""
         key = str(message.idempotency_key)
         body = json.dumps(
-            {"id": key, "phone": message.phone, "template": message.template, "text": message.text}, ensure_ascii=False
+            {"id": key, "phone": message.address, "template": message.template, "text": message.text},
+            ensure_ascii=False,
         ).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -45,6 +48,6 @@ class HttpGateway:
         except httpx.HTTPError as error:
             raise GatewayError(f"gateway not reached: {type(error).__name__}") from error
         if answer.is_success:
-            return Receipt(provider="http", reference=answer.headers.get("X-Message-Id", key))
+            return Receipt(provider=self.provider, reference=answer.headers.get("X-Message-Id", key))
         is_final = 400 <= answer.status_code < 500 and answer.status_code not in {408, 409, 425, 429}
         raise GatewayError(f"gateway answered {answer.status_code}", is_final=is_final)

@@ -312,4 +312,4 @@ class _AnnouncedServer(uvicorn.Server):
 def _show_message(message: Message) -> None:
     """On a terminal only: what goes to a file is a log, and a log holds no personal data."""
     if out.is_terminal:
-        out.print(f"短信 SMS → {masked_phone(message.phone)}  {message.text}", markup=False)
+        out.print(f"短信 SMS → {masked_phone(message.address)}  {message.text}", markup=False)

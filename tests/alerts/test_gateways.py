@@ -31,7 +31,7 @@ SECRET = b"a secret of the tests, not of anyone"
 def a_message(number: int = 1) -> Message:
     return Message(
         idempotency_key=UUID(int=number),
-        phone="13800000101",
+        address="13800000101",
         text="您的孩子小丽于22时10分疑似进入未成年人禁入区域，请尽快核实并带离。",
         template="guardian_entry_suspected",
     )
@@ -117,7 +117,7 @@ from alerts.gateway import Message
 from alerts.gateway_console import ConsoleGateway
 gateway = ConsoleGateway(Path(sys.argv[1]), lambda _: None)
 for number in range(100):
-    gateway.send(Message(idempotency_key=UUID(int=number), phone="13800000101", text="合成", template="t"))
+    gateway.send(Message(idempotency_key=UUID(int=number), address="13800000101", text="合成", template="t"))
 """
 
 
@@ -210,7 +210,7 @@ class TestHttp:
         assert provider.taken == {
             str(UUID(int=1)): {
                 "id": str(UUID(int=1)),
-                "phone": message.phone,
+                "phone": message.address,
                 "template": message.template,
                 "text": message.text,
             }

@@ -64,7 +64,7 @@ def settle(engine: Engine) -> int:
         a_message(connection, found.subject_no)
     gateway = FakeGateway()
     a_worker(engine, gateway).deliver_due()
-    assert [message.phone for message in gateway.sent] == [PHONE]
+    assert [message.address for message in gateway.sent] == [PHONE]
     return found.subject_no
 
 
@@ -137,7 +137,7 @@ def test_the_upgrade_seals_what_is_there_and_leaves_nothing_in_clear(engine: Eng
     assert contacts(engine, KEYRING) == {(GUARDIAN_NAME, PHONE)}
     gateway = FakeGateway()
     a_worker(engine, gateway).deliver_due()
-    assert [message.phone for message in gateway.sent] == [PHONE], "a message that waited still leaves"
+    assert [message.address for message in gateway.sent] == [PHONE], "a message that waited still leaves"
     with engine.begin() as connection:
         fresh = connection.execute(text("SELECT recipient_id, notification_id FROM notification")).one()
         # Whoever knows the subject can try all numbers against an id that derives from the number alone.

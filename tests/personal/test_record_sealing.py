@@ -134,7 +134,7 @@ def test_what_lay_unread_in_the_log_is_recorded_and_tells_nobody(engine: Engine,
     seal(engine, keyring, office)
     gateway = FakeGateway()
     a_worker(engine, gateway, keyring=keyring).drain()
-    assert [message.phone for message in gateway.sent] == ["13800000001"]
+    assert [message.address for message in gateway.sent] == ["13800000001"]
     found = "SELECT state FROM alert WHERE subject_no = :no"
     assert all_of(engine, found, no=office.person.subject_no) == [("closed",)]
     assert all_of(engine, found, no=office.other.subject_no) == [("open",)]

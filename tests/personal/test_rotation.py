@@ -129,7 +129,7 @@ def test_rotation_under_load_loses_nothing(engine: Engine, keyring: Keyring) -> 
         running.join()
     assert failures == []
     assert len(keyring.keys) == 4
-    assert {message.idempotency_key: message.phone for message in gateway.sent} == wanted
+    assert {message.idempotency_key: message.address for message in gateway.sent} == wanted
     assert len(gateway.sent) == len(wanted), "each once"
     assert set(rows_by_key(engine)) == {keyring.keys[-1].key_id}, "nothing was sealed with an old key afterwards"
     with engine.connect() as connection:
