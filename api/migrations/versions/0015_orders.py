@@ -285,7 +285,7 @@ def upgrade() -> None:
         )
         op.execute(
             f"CREATE POLICY not_sealed ON {table} AS RESTRICTIVE FOR ALL TO hulan_app"
-            " USING (subject_no NOT IN (SELECT hidden_subjects()))"
+            " USING (subject_no IN (SELECT reachable_subjects()))"
         )
     for table in (*OF_A_SUBJECT, "clock_edge"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -299,7 +299,7 @@ def upgrade() -> None:
         )
     op.execute(
         "CREATE POLICY not_sealed ON clock_edge AS RESTRICTIVE FOR ALL TO hulan_app"
-        " USING (subject_no NOT IN (SELECT hidden_subjects()))"
+        " USING (subject_no IN (SELECT reachable_subjects()))"
     )
     op.execute("GRANT SELECT ON calendar_year TO hulan_app")
     for table, privileges in WORKER.items():
