@@ -7,8 +7,9 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from api.gateway_settings import GatewaySettings
 from api.personal.sealing import CipherName
 from api.web_address import is_safe_address
 
@@ -34,7 +35,7 @@ def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "hulan"
 
 
-class Settings(BaseSettings):
+class Settings(GatewaySettings):
     """Everything that may differ between installations."""
 
     model_config = SettingsConfigDict(env_prefix="HULAN_", extra="ignore")
@@ -89,8 +90,6 @@ class Settings(BaseSettings):
         description="ID 令牌的 acr 或 amr 中可代替验证码的值，以逗号分隔；空则一律要求验证码，管理员总须验证码"
         " / values of acr or amr that stand for Hulan's code, comma-separated; administrators give the code anyhow",
     )
-    gateway: Literal["console", "http"] = Field("console", description="短信通道 / where messages go")
-    gateway_url: str | None = Field(None, description="HTTP 短信网关地址 / URL of the HTTP gateway")
     lease_seconds: float = Field(10.0, gt=0, description="分片租约秒数 / how long a worker holds its shards unheard")
     batch_size: int = Field(20_000, ge=1, description="每批最多处理的定位数 / most fixes evaluated in one transaction")
     keep_days: int | None = Field(
@@ -132,8 +131,6 @@ class Settings(BaseSettings):
                     f"HULAN_{name.upper()} 为空：填写地址，或删除该变量以使用内置数据库"
                     f" / HULAN_{name.upper()} is empty: give an address, or unset it to use the embedded database"
                 )
-        if self.gateway == "http" and not self.gateway_url:
-            raise ValueError("HULAN_GATEWAY=http 需要 HULAN_GATEWAY_URL / HULAN_GATEWAY=http needs HULAN_GATEWAY_URL")
         if self.demo:
             self.secret_key = self.secret_key or SecretStr(DEMO_SECRET)
             return self

@@ -16,9 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from alerts.channel import Channel
-from alerts.delivery import deliver
-from alerts.gateway import Gateway
+from alerts.delivery import Providers, deliver
 from api.books import Books
 from api.clock import SystemClock
 from api.clock_work import ClockMemory, look_at_clock
@@ -58,7 +56,7 @@ class Worker:
     """One worker process. ``on_batch`` hears of every committed batch."""
 
     engine: Engine
-    gateway: Gateway
+    gateways: Providers
     clock: SystemClock
     policies: Policies
     keyring: Keyring
@@ -261,7 +259,7 @@ class Worker:
             pass
         while not self._stop.is_set() and deliver(
             outbox=outbox,
-            providers={Channel.SMS: (self.gateway,)},
+            providers=self.gateways,
             clock=self.clock,
             policy=self.policies.alerts,
             rng=self.rng,

@@ -92,7 +92,7 @@ def test_pure_files_are_told_by_their_names() -> None:
     assert is_pure(Path("alerts/gateway.py"))
     assert is_pure(Path("tracking/presence.py"))
     for name in (
-        "alerts/gateway_http.py", "tracking/store.py", "tracking/order_store.py", "geo/postgis.py",
+        "alerts/gateway_webhook.py", "tracking/store.py", "tracking/order_store.py", "geo/postgis.py",
         "maps/gateway_assets.py",
     ):  # fmt: skip
         assert (ROOT / name).exists(), name
@@ -107,7 +107,7 @@ def test_pure_files_are_told_by_their_names() -> None:
         "try:\n    import httpx\nexcept ImportError:\n    pass",
         'from importlib import import_module\n\nimport_module("httpx")',
         "import geo.postgis",
-        "from alerts.gateway_http import HttpGateway",
+        "from alerts.gateway_webhook import WebhookGateway",
     ],
 )
 def test_purity_check_notices_a_pure_file_that_loads_a_library(house: House, code: str) -> None:
@@ -151,7 +151,7 @@ def test_contracts_hold_in_an_untouched_copy(house: House) -> None:
         ("alerts/gateway.py", "def send() -> None:\n    import psycopg", "Only stores"),
         ("venues/risk.py", "import venues.store", "Stores and gateways"),
         ("tracking/evaluate.py", "from tracking.store import load_states", "Stores and gateways"),
-        ("alerts/decide.py", "from alerts import gateway_http", "Stores and gateways"),
+        ("alerts/decide.py", "from alerts import gateway_webhook", "Stores and gateways"),
         ("tracking/order.py", "import tracking.gateway_calendar", "Stores and gateways"),
         ("maps/heat.py", "import geo.postgis", "Stores and gateways"),
     ],
@@ -201,7 +201,7 @@ def test_ban_notices_a_clock_a_die_or_a_socket(house: House, file: str, code: st
 
 def test_edges_may_own_a_clock(house: House) -> None:
     house.plant("api/clock.py", "import random")
-    house.plant("alerts/gateway_http.py", "import socket")
+    house.plant("alerts/gateway_webhook.py", "import socket")
     verdict = house.ruff("TID251")
     assert verdict.passed, verdict.text
 

@@ -27,7 +27,7 @@ from api.database import open_engine
 from api.evaluator import Policies
 from api.exporting.packing import open_packing
 from api.fix_log import rebase
-from api.gateways import open_gateway
+from api.gateways import open_gateways
 from api.logins import Login
 from api.logs import configure_logs
 from api.personal.masking import masked_phone
@@ -239,7 +239,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
-        gateway=open_gateway(settings, _show_message),
+        gateways=open_gateways(settings, _show_message),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=open_checked_keyring(settings, engine),

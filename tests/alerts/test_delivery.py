@@ -17,9 +17,8 @@ from sqlalchemy import Engine, text
 
 from alerts.alert import Alert, Notification, Role
 from alerts.delivery import Claim, deliver
-from alerts.gateway import FakeGateway, GatewayError, Message, Receipt
+from alerts.gateway import CONNECT_TIMEOUT_S, TIMEOUT_S, FakeGateway, GatewayError, Message, Receipt
 from alerts.gateway_console import ConsoleGateway
-from alerts.gateway_http import CONNECT_TIMEOUT_S, TIMEOUT_S
 from alerts.policy import AlertPolicy
 from alerts.store import claim_pending, open_alerts_of, save_alerts, save_notifications
 from api.clock import EventClock, FixedClock
@@ -93,7 +92,7 @@ def test_a_notification_is_sent_and_recorded(engine: Engine) -> None:
     gateway = FakeGateway()
     assert send_due(engine, gateway) == 1
     assert gateway.sent == [
-        Message(idempotency_key=key, phone="13800000101", text="合成消息0", template="guardian_entry_suspected")
+        Message(idempotency_key=key, address="13800000101", text="合成消息0", template="guardian_entry_suspected")
     ]
     assert rows(engine, "state, sent_at, provider, provider_reference, last_error") == [
         ("sent", NOW, "fake", str(key), None)
@@ -306,6 +305,8 @@ def test_a_message_sent_but_not_recorded_is_sent_again_under_the_same_key(engine
 
 
 class Both:
+    provider = "both"
+
     def __init__(self, *gateways: ConsoleGateway | FakeGateway) -> None:
         self.gateways = gateways
 

@@ -60,8 +60,6 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"WORKER_DATABASE_URL": " ", "SECRET_KEY": GOOD_SECRET}, ["HULAN_WORKER_DATABASE_URL"]),
         ({"CLOCK": "event"}, ["HULAN_CLOCK"]),
         ({"CLOCK": "event", "SECRET_KEY": GOOD_SECRET, "DATABASE_URL": SERVER}, ["HULAN_CLOCK"]),
-        ({"GATEWAY": "http"}, ["HULAN_GATEWAY_URL"]),
-        ({"GATEWAY": "http", "GATEWAY_URL": ""}, ["HULAN_GATEWAY_URL"]),
         (
             {"OIDC_ISSUER": "https://id.example"},
             ["HULAN_OIDC_CLIENT_ID", "HULAN_OIDC_CLIENT_SECRET", "HULAN_PUBLIC_URL"],
