@@ -1,13 +1,15 @@
-"""An alert, a recipient and a notification, as values."""
+"""An alert, what it is about, who may be told of it, and what hop 5 decides, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from alerts.channel import Channel
+from alerts.event import EVENT_OF_CONDITION, GROUP_OF_EVENT, EventGroup, EventKind
+from alerts.reason import Reason
 from tracking.episode import Violation
-from tracking.order import ConditionKind, Subject
+from tracking.order import ConditionKind, Measure, Subject
 
 
 class AlertState(StrEnum):
@@ -19,7 +21,7 @@ class AlertState(StrEnum):
 
 
 class Role(StrEnum):
-    """Who a recipient is to the subject."""
+    """Who a recipient is to the subject, or in the office."""
 
     GUARDIAN = "guardian"
     PROSECUTOR = "prosecutor"
@@ -27,6 +29,10 @@ class Role(StrEnum):
     GUARANTOR = "guarantor"
     DUTY_OFFICER = "duty_officer"
     LEADER = "leader"
+
+
+FAMILY_ROLES = frozenset({Role.GUARDIAN, Role.GUARANTOR})
+"""Who is told as one close to the person; the others are told as the office."""
 
 
 class NotificationState(StrEnum):
@@ -39,20 +45,33 @@ class NotificationState(StrEnum):
     DEAD = "dead"
 
 
+class Block(StrEnum):
+    """Why a recipient is told nothing."""
+
+    SUSPECT = "suspect"  # 涉嫌侵害该未成年人，或为同案人
+    ABUSER = "abuser"  # 曾经侵害
+    NOT_THE_CHILD = "not_the_child"  # 本人答复“不是我的孩子”
+    NO_LONGER_NAMED = "no_longer_named"  # 案件不再列明
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One person who may be told about a subject. ``rank`` orders guardians; a blocked one is never told.
+    """One person who may be told about a subject. ``rank`` orders those of a role; a blocked one is never told.
 
-    ``channels``: in order of preference. ``language``: zh or en.
+    ``channels``: in order of preference. ``language``: zh or en. ``subject_no``: ``None`` for one who is told by duty.
     """
 
     recipient_id: UUID
-    subject_no: int
+    subject_no: int | None
     role: Role
     rank: int = 1
     is_blocked: bool = False
     language: str = "zh"
     channels: tuple[Channel, ...] = (Channel.SMS,)
+    unit: str | None = None
+    """The office to which an officer belongs."""
+    blocked_for: Block | None = None
+    """Why, where it is on record; never said to anybody outside the office."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +87,113 @@ class SealedContact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Work for a person. One event is one alert: entries close in time share it, and so do departures."""
+    """Work for a person. One event is one alert: what falls close in time in one group shares it."""
 
     alert_id: UUID
     subject_no: int
-    kind: ConditionKind
+    event: EventKind
+    """Of its first fact."""
+    kind: ConditionKind | None = None
+    """The condition of its first fact; ``None`` if that was a finding."""
     opened_at: datetime
-    """Event time of its first violation, aware."""
+    """Event time of its first fact, aware."""
     last_event_at: datetime
+    """Event time of its last one that was close to the one before, aware."""
     is_late: bool
-    """True while all that is known of it was received too late for anyone to act on."""
+    """True while all that is known of it was received too late for anyone to act on: nobody was told."""
     state: AlertState = AlertState.OPEN
-    violation_ids: frozenset[UUID] = frozenset()
-    """What it holds. A violation stays with its alert for good."""
+    fact_ids: frozenset[UUID] = frozenset()
+    """The violations and findings that it holds. Each stays with its alert for good."""
+    places: frozenset[str] = frozenset()
+    """:attr:`Case.place` of each."""
+    settled_at: datetime | None = None
+    """When it was closed, or a guardian said that it is over; what happens later is another event."""
+
+    @property
+    def group(self) -> EventGroup:
+        """What it can share with other facts."""
+        return GROUP_OF_EVENT[self.event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is found and is no presence at a zone (table ``finding``). Times are aware, event time but for ``known_at``.
+
+    ``live_at``: from when someone could act on it (``alerts.event.live_at_of_finding``). ``ends``: the finding whose
+    end this is; an end opens no alert and tells nobody.
+    """
+
+    finding_id: UUID
+    subject_no: int
+    event: EventKind
+    started_at: datetime
+    decided_at: datetime
+    known_at: datetime
+    live_at: datetime | None
+    ends: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jurisdiction:
+    """The units in charge of a subject; ``None`` where the case does not say."""
+
+    police: str | None = None
+    procuratorate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A violation or a finding, together with what decides who is told of it."""
+
+    fact: Violation | Finding
+    subject: Subject
+    measure: Measure
+    is_protected: bool = False
+    """It is about the place of a protected person: officers only."""
+    names_guarantor: bool = False
+    """The order has a guarantor who must supervise and report (刑诉法 70)."""
+    jurisdiction: Jurisdiction = field(default_factory=Jurisdiction)
+
+    @property
+    def fact_id(self) -> UUID:
+        """Of the violation or the finding."""
+        return self.fact.finding_id if isinstance(self.fact, Finding) else self.fact.violation_id
+
+    @property
+    def kind(self) -> ConditionKind | None:
+        """The condition that was breached; ``None`` for a finding."""
+        return None if isinstance(self.fact, Finding) else self.fact.kind
+
+    @property
+    def event(self) -> EventKind:
+        """What happened."""
+        return self.fact.event if isinstance(self.fact, Finding) else EVENT_OF_CONDITION[self.fact.kind]
+
+    @property
+    def place(self) -> str:
+        """Where it happened, for the cool-down: the zone; for a finding, which has none, its kind."""
+        return str(self.fact.event) if isinstance(self.fact, Finding) else zone_place(self.fact.zone_no)
+
+    @property
+    def live_known_at(self) -> datetime:
+        """When it became known that someone can act on it, aware; when it became known at all, if nobody can."""
+        if isinstance(self.fact, Finding):
+            return self.fact.known_at
+        return self.fact.live_known_at or self.fact.known_at
+
+
+def zone_place(zone_no: int) -> str:
+    """:attr:`Case.place` of a violation."""
+    return f"zone {zone_no}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A violation belongs to an alert."""
+    """A violation or a finding belongs to an alert."""
 
     alert_id: UUID
-    violation_id: UUID
+    fact_id: UUID
+    is_finding: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,20 +219,50 @@ class Notification:
     """Name and value, in the order of the template."""
     step: int = 0
     """How many people and channels were tried before it."""
+    tell_until: datetime | None = None
+    """From this aware instant on the recipient may not be told: for a guardian the 18th birthday. ``None``: no end."""
+
+
+class TaskKind(StrEnum):
+    """Work that an alert makes for an officer, as in ``task.kind``."""
+
+    VOICE_CALL = "voice_call"  # 电话通知
+    NOBODY_TO_TELL = "nobody_to_tell"  # 无人可通知
+    ROSTER_GAP = "roster_gap"  # 值班表空缺
+    WRONG_RECIPIENT = "wrong_recipient"  # 通知对象答复有误：核对联系人
+    LATE_EVIDENCE = "late_evidence"  # 已结警报有迟到的证据
+    GUARDIANSHIP_ORDER = "guardianship_order"  # 是否制发督促监护令
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A violation together with the subject that it is about."""
+class Task:
+    """Work for an officer, with the reason. Its id depends on what it is about only, so that it is made once."""
 
-    violation: Violation
-    subject: Subject
+    task_id: UUID
+    kind: TaskKind
+    subject_no: int
+    alert_id: UUID | None
+    due_at: datetime
+    reason: Reason
+    recipient_id: UUID | None = None
+    """Whom to telephone, or whose record to put right."""
+
+
+class StepKind(StrEnum):
+    """What is done about an alert that nobody acknowledges, in this order."""
+
+    NEXT_RECIPIENT = "next_recipient"
+    VOICE_TASK = "voice_task"
+    DUTY_OFFICER = "duty_officer"
+    LEADER = "leader"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What hop 5 decided: alerts opened or carried on, what they hold, who is told."""
+class EscalationStep:
+    """One step of the plan of an alert. ``planned_at``: when the alert was told; both aware."""
 
-    alerts: tuple[Alert, ...]
-    attachments: tuple[Attachment, ...]
-    notifications: tuple[Notification, ...]
+    step_id: UUID
+    alert_id: UUID
+    kind: StepKind
+    planned_at: datetime
+    due_at: datetime

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import numpy as np
 
-from alerts.alert import Role
+from alerts.alert import FAMILY_ROLES, Role
 from alerts.backoff import draw_wait
 from alerts.channel import Channel
-from alerts.failover import OUTSIDE_THE_OFFICE, Reason, usable_providers
+from alerts.failover import Obstacle, usable_providers
 from alerts.gateway import Gateway, GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
 from tracking.order import Subject
@@ -32,9 +32,11 @@ class Claim:
     """1 for the first claim."""
     is_blocked: bool = False
     """The recipient, by now."""
+    tell_until: datetime | None = None
+    """From this aware instant on the recipient may not be told."""
     unsure_of: str | None = None
     """A provider that may have taken it: it was handed over, and no answer was recorded."""
-    obstacle: Reason | None = None
+    obstacle: Obstacle | None = None
     """What the outbox found: the budget of the number is spent, or there is no address."""
 
 
@@ -87,7 +89,7 @@ class Outbox(Protocol):
         """Try again later."""
         ...
 
-    def record_dead(self, claim: Claim, reason: Reason, detail: str, at: datetime) -> None:
+    def record_dead(self, claim: Claim, obstacle: Obstacle, detail: str, at: datetime) -> None:
         """It will not be sent. What comes next in its place is there from the same instant on."""
         ...
 
@@ -99,19 +101,20 @@ def is_taken_possible(error: GatewayError) -> bool:
 
 def longest_age(role: Role, policy: AlertPolicy) -> timedelta:
     """How long after the event a message is still of use."""
-    return policy.maximum_age if role in OUTSIDE_THE_OFFICE else policy.officer_maximum_age
+    return policy.maximum_age if role in FAMILY_ROLES else policy.officer_maximum_age
 
 
-def find_obstacle(claim: Claim, *, now: datetime, policy: AlertPolicy) -> Reason | None:
+def find_obstacle(claim: Claim, *, now: datetime, policy: AlertPolicy) -> Obstacle | None:
     """Why the message may not leave at ``now`` (aware), or ``None``."""
     if claim.is_blocked:
-        return Reason.BLOCKED
-    if claim.role is Role.GUARDIAN and not claim.subject.is_minor_at(now):
-        return Reason.ADULT
-    if claim.role in OUTSIDE_THE_OFFICE and claim.known_at - claim.decided_at > policy.quiet_after:
-        return Reason.LATE
+        return Obstacle.BLOCKED
+    is_over = claim.tell_until is not None and now >= claim.tell_until
+    if is_over or (claim.role is Role.GUARDIAN and not claim.subject.is_minor_at(now)):
+        return Obstacle.ADULT
+    if claim.role in FAMILY_ROLES and claim.known_at - claim.decided_at > policy.quiet_after:
+        return Obstacle.LATE
     if now - claim.decided_at > longest_age(claim.role, policy):
-        return Reason.TOO_OLD
+        return Obstacle.TOO_OLD
     return claim.obstacle
 
 
@@ -161,8 +164,8 @@ def _hand_over(
         outbox.record_failure(claim, name, answer, clock.now())
         said = answer.reason
         if answer.is_final:
-            reason = Reason.BUDGET if answer.is_budget_hit else Reason.REFUSED
-            outbox.record_dead(claim, reason, said, clock.now_for(claim.known_at))
+            obstacle = Obstacle.BUDGET if answer.is_budget_hit else Obstacle.REFUSED
+            outbox.record_dead(claim, obstacle, said, clock.now_for(claim.known_at))
             return
         if is_taken_possible(answer):
             break
@@ -170,7 +173,7 @@ def _hand_over(
         wait = draw_wait(claim.attempt, first=policy.first_retry, longest=policy.longest_retry, rng=rng)
         outbox.record_retry(claim, said, wait)
     else:
-        outbox.record_dead(claim, Reason.NO_PROVIDER, "", clock.now_for(claim.known_at))
+        outbox.record_dead(claim, Obstacle.NO_PROVIDER, "", clock.now_for(claim.known_at))
 
 
 def _send(gateway: Gateway, message: Message) -> Receipt | GatewayError:

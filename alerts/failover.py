@@ -1,4 +1,4 @@
-"""Who is told next, and how, when a message cannot reach somebody: another provider, channel or person, or a task. Pure.
+"""Who is told next, and how, when a message cannot reach somebody: provider, channel, person, or a task. Pure.
 
 The last step is always there: work for a human who telephones, or who looks after it where nobody may be told.
 """
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from alerts.alert import Recipient, Role
+from alerts.alert import FAMILY_ROLES, Recipient, Role, TaskKind
 from alerts.channel import Channel
 
-OUTSIDE_THE_OFFICE = frozenset({Role.GUARDIAN, Role.GUARANTOR})
-"""Who is told what to do at once, and is telephoned if a message does not arrive. Officers have their queue."""
 
-
-class Reason(StrEnum):
+class Obstacle(StrEnum):
     """Why a notification does not go the way that it was meant to."""
 
     BUDGET = "budget"
@@ -30,31 +27,25 @@ class Reason(StrEnum):
     ADULT = "adult"
 
 
-WORDS: dict[Reason, str] = {
-    Reason.BUDGET: "该号码今日短信已达上限 / this number has had as many messages as it may have",
-    Reason.TOO_OLD: "事件已过去太久，短信已无用处 / the event is over: a message would be of no use",
-    Reason.LATE: "事后才收到定位，不打扰 / known too late: nobody outside the office is disturbed",
-    Reason.REFUSED: "服务商拒收 / the provider refused it for good",
-    Reason.NOT_DELIVERED: "服务商回执：未送达 / the provider reports that it did not arrive",
-    Reason.NO_PROVIDER: "该渠道没有服务商 / no provider is set for this channel",
-    Reason.NO_ADDRESS: "没有该渠道的地址 / the recipient has no address for this channel",
-    Reason.UNREADABLE: "联系方式无法解密，请从备份恢复该行 / the recipient's number cannot be opened: restore the row",
-    Reason.BLOCKED: "该联系人已停用 / the recipient is blocked",
-    Reason.ADULT: "当事人已满十八周岁，不再通知监护人 / the subject is of age: guardians are told no more",
+WORDS: dict[Obstacle, tuple[str, str]] = {
+    Obstacle.BUDGET: ("该号码今日短信已达上限", "this number has had as many messages as it may have"),
+    Obstacle.TOO_OLD: ("事件已过去太久，短信已无用处", "the event is over: a message would be of no use"),
+    Obstacle.LATE: ("事后才收到定位，不打扰", "known too late: nobody outside the office is disturbed"),
+    Obstacle.REFUSED: ("服务商拒收", "the provider refused it for good"),
+    Obstacle.NOT_DELIVERED: ("服务商回执：未送达", "the provider reports that it did not arrive"),
+    Obstacle.NO_PROVIDER: ("该渠道没有服务商", "no provider is set for this channel"),
+    Obstacle.NO_ADDRESS: ("没有该渠道的地址", "the recipient has no address for this channel"),
+    Obstacle.UNREADABLE: (
+        "联系方式无法解密，请从备份恢复该行",
+        "the recipient's number cannot be opened: restore the row from a backup",
+    ),
+    Obstacle.BLOCKED: ("该联系人已停用", "the recipient is blocked"),
+    Obstacle.ADULT: ("当事人已满十八周岁，不再通知监护人", "the subject is of age: guardians are told no more"),
 }
-"""What officers read."""
+"""What officers read: Chinese, English."""
 
-_NOT_BY_MESSAGE = frozenset({Reason.TOO_OLD, Reason.LATE, Reason.ADULT})
+_NOT_BY_MESSAGE = frozenset({Obstacle.TOO_OLD, Obstacle.LATE, Obstacle.ADULT})
 """What is true of every message about this event, whoever it is for."""
-
-
-class TaskKind(StrEnum):
-    """Work for a human, as stored in ``task.kind``."""
-
-    VOICE_CALL = "voice_call"
-    """Telephone the recipient."""
-    FOLLOW_UP = "follow_up"
-    """Nobody may or need be telephoned: an officer looks after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +63,7 @@ class Stopped:
 
     recipient_id: UUID
     role: Role
-    reason: Reason
+    obstacle: Obstacle
     is_minor: bool
 
 
@@ -83,16 +74,16 @@ def next_step(stopped: Stopped, *, recipients: Sequence[Recipient], tried: Colle
     too: nobody is tried twice by one channel, so that every chain ends.
     """
     allowed = [person for person in _in_order(recipients, stopped.role) if _may_be_told(person, stopped)]
-    if stopped.reason not in _NOT_BY_MESSAGE:
+    if stopped.obstacle not in _NOT_BY_MESSAGE:
         told = {recipient_id for recipient_id, _ in tried}
         own = [person for person in allowed if person.recipient_id == stopped.recipient_id]
         for person in (*own, *(person for person in allowed if person.recipient_id not in told)):
             for channel in person.channels:
                 if (person.recipient_id, channel) not in tried:
                     return _by(channel, person.recipient_id)
-    if allowed and stopped.role in OUTSIDE_THE_OFFICE and stopped.reason is not Reason.LATE:
+    if allowed and stopped.role in FAMILY_ROLES and stopped.obstacle is not Obstacle.LATE:
         return Step(recipient_id=allowed[0].recipient_id, channel=Channel.VOICE_TASK, task=TaskKind.VOICE_CALL)
-    return Step(recipient_id=stopped.recipient_id, channel=Channel.VOICE_TASK, task=TaskKind.FOLLOW_UP)
+    return Step(recipient_id=stopped.recipient_id, channel=Channel.VOICE_TASK, task=TaskKind.NOBODY_TO_TELL)
 
 
 def _by(channel: Channel, recipient_id: UUID) -> Step:

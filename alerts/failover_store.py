@@ -6,11 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from alerts.alert import Role
+from alerts.alert import Role, TaskKind
 from alerts.channel import Channel
-from alerts.failover import WORDS, Reason, Step, Stopped, next_step
-from alerts.history_store import HistoryEntry, append_history
+from alerts.failover import WORDS, Obstacle, Step, Stopped, next_step
+from alerts.history import MACHINE, HistoryEntry, HistoryKind
+from alerts.history_store import append_history
 from alerts.policy import AlertPolicy
+from alerts.reason import Because, Reason
 from alerts.store import recipients_of
 from tracking.episode import derived_id
 from tracking.order import Subject
@@ -28,35 +30,36 @@ WHERE n.notification_id = :id FOR UPDATE OF n
 
 _SUCCESSOR = """
 INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, variables, language,
-    decided_at, known_at, channel, step, failover_from, state, sent_at, provider, provider_reference)
-SELECT :successor, alert_id, :recipient_id, role, template, text, variables, language, decided_at, known_at, :channel,
-    step + 1, notification_id, :state, :sent_at, :provider, :reference
+    decided_at, known_at, tell_until, channel, step, failover_from, state, sent_at, provider, provider_reference)
+SELECT :successor, alert_id, :recipient_id, role, template, text, variables, language,
+    decided_at, known_at, tell_until, :channel, step + 1, notification_id, :state, :sent_at, :provider, :reference
 FROM notification WHERE notification_id = :id
 ON CONFLICT (notification_id) DO NOTHING
 """
 
 _TASK = """
-INSERT INTO task (task_id, kind, subject_no, due_at, opened_at, alert_id, notification_id, reason)
-VALUES (:successor, :kind, :subject_no, :due_at, :at, :alert_id, :successor, :reason)
+INSERT INTO task (task_id, kind, subject_no, due_at, opened_at, alert_id, recipient_id, reason_code, reason_zh,
+    reason_en)
+VALUES (:successor, :kind, :subject_no, :due_at, :at, :alert_id, :recipient_id, :code, :zh, :en)
 ON CONFLICT (task_id) DO NOTHING
 """
 
 _ENDED = """
-UPDATE notification SET state = :state, reason = :reason, last_error = :words, successor_id = :successor,
+UPDATE notification SET state = :state, obstacle = :obstacle, last_error = :words, successor_id = :successor,
     counted_at = CASE WHEN unsure_of IS NULL AND sent_at IS NULL THEN NULL ELSE counted_at END
 WHERE notification_id = :id
 """
 
 
 def end_dead(
-    connection: Connection, notification_id: UUID, reason: Reason, detail: str, *, attempt: int, at: datetime,
+    connection: Connection, notification_id: UUID, obstacle: Obstacle, detail: str, *, attempt: int, at: datetime,
     policy: AlertPolicy,
 ) -> UUID | None:  # fmt: skip
     """It will not be sent; returns what comes in its place. Nothing changes if a later attempt is under way."""
     row = connection.execute(text(_STOPPED), {"id": notification_id}).one()
     if row.state != "pending" or row.attempt != attempt:
         return None
-    return _end(connection, row, "dead", reason, detail, at=at, policy=policy)
+    return _end(connection, row, "dead", obstacle, detail, at=at, policy=policy)
 
 
 def end_failed(
@@ -66,38 +69,52 @@ def end_failed(
     row = connection.execute(text(_STOPPED), {"id": notification_id}).one()
     if row.state not in {"sent", "pending"}:
         return None
-    return _end(connection, row, "failed", Reason.NOT_DELIVERED, detail, at=at, policy=policy)
+    return _end(connection, row, "failed", Obstacle.NOT_DELIVERED, detail, at=at, policy=policy)
 
 
 def _end(
-    connection: Connection, row: Row[Any], state: str, reason: Reason, detail: str, *, at: datetime, policy: AlertPolicy
+    connection: Connection,
+    row: Row[Any],
+    state: str,
+    obstacle: Obstacle,
+    detail: str,
+    *,
+    at: datetime,
+    policy: AlertPolicy,
 ) -> UUID | None:
     successor: UUID | None = None
-    words = f"{WORDS[reason]}: {detail}" if detail else WORDS[reason]
+    reason = reason_of(obstacle, detail)
     if not row.is_sealed:
-        step = _step_after(connection, row, reason, at)
+        step = _step_after(connection, row, obstacle, at)
         successor = _put_in_its_place(connection, row, step, reason, at=at, policy=policy)
-        append_history(connection, [_entry(row, reason, step, successor, at)])
+        entry = _entry(row, reason, step, at)
+        append_history(connection, [entry], subject_no=row.subject_no)
     connection.execute(
         text(_ENDED),
         {
             "id": row.notification_id,
             "state": state,
-            "reason": str(reason),
-            "words": "sealed" if row.is_sealed else words,
+            "obstacle": str(obstacle),
+            "words": "sealed" if row.is_sealed else f"{reason.zh} / {reason.en}",
             "successor": successor,
         },
     )
     return successor
 
 
-def _step_after(connection: Connection, row: Row[Any], reason: Reason, at: datetime) -> Step:
+def reason_of(obstacle: Obstacle, detail: str) -> Reason:
+    """In words, with what the provider said, which names nobody."""
+    zh, en = WORDS[obstacle]
+    return Reason(code=obstacle, zh=f"{zh}：{detail}" if detail else zh, en=f"{en}: {detail}" if detail else en)
+
+
+def _step_after(connection: Connection, row: Row[Any], obstacle: Obstacle, at: datetime) -> Step:
     subject = Subject(subject_no=row.subject_no, subject_id=row.subject_id, alias=row.alias, birth_date=row.birth_date)
     tried = connection.execute(
         text("SELECT recipient_id, channel FROM notification WHERE alert_id = :alert_id"), {"alert_id": row.alert_id}
     )
     stopped = Stopped(
-        recipient_id=row.recipient_id, role=Role(row.role), reason=reason, is_minor=subject.is_minor_at(at)
+        recipient_id=row.recipient_id, role=Role(row.role), obstacle=obstacle, is_minor=subject.is_minor_at(at)
     )
     return next_step(
         stopped,
@@ -137,24 +154,24 @@ def _put_in_its_place(
                 "due_at": at + policy.task_within,
                 "at": at,
                 "alert_id": row.alert_id,
-                "reason": str(reason),
+                "recipient_id": step.recipient_id,
+                "code": reason.code,
+                "zh": reason.zh,
+                "en": reason.en,
             },
         )
     return successor
 
 
-def _entry(row: Row[Any], reason: Reason, step: Step, successor: UUID, at: datetime) -> HistoryEntry:
+def _entry(row: Row[Any], reason: Reason, step: Step, at: datetime) -> HistoryEntry:
+    """Somebody was not told. Where nobody is left to tell, the code is the one by which escalation hurries on."""
+    is_hurry = step.task is TaskKind.NOBODY_TO_TELL
     return HistoryEntry(
+        entry_id=derived_id("not_told", to_microseconds(at), str(row.notification_id), reason.code),
         alert_id=row.alert_id,
-        subject_no=row.subject_no,
+        kind=HistoryKind.NOT_TOLD,
         at=at,
-        kind="task_made" if step.task is not None else "failed_over",
-        actor="delivery",
-        reason=str(reason),
-        detail={
-            "from": str(row.notification_id),
-            "to": str(successor),
-            "channel": str(step.channel),
-            "task": None if step.task is None else str(step.task),
-        },
+        actor=MACHINE,
+        reason=Reason(code=Because.NOT_DELIVERED, zh=reason.zh, en=reason.en) if is_hurry else reason,
+        about=row.recipient_id,
     )

@@ -1,60 +1,53 @@
-"""What became of an alert, in order: appended to, read, never changed (the database refuses it)."""
+"""What became of an alert, in order: added to, read, never changed (the database refuses it)."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from alerts.history import Actor, ActorKind, HistoryEntry, HistoryKind
+from alerts.reason import Reason
 from geo.postgis import insert_columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
-    """One thing that happened to an alert. ``at``: aware. ``actor``: ``account``, ``guardian``, or a part of Hulan."""
-
-    alert_id: UUID
-    subject_no: int
-    at: datetime
-    kind: str
-    """Lower case and underscores: opened, acknowledged, closed, failed_over, …"""
-    actor: str
-    account_no: int | None = None
-    reason: str | None = None
-    remark: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    """Ids and codes; nothing personal."""
-
-
-def append_history(connection: Connection, entries: Sequence[HistoryEntry]) -> None:
-    """Add entries in their order."""
+def append_history(connection: Connection, entries: Sequence[HistoryEntry], *, subject_no: int) -> None:
+    """Add entries about alerts of a subject in their order; one that is there already stays as it is."""
     insert_columns(
         connection,
         "alert_history",
         {
+            "entry_id": ("uuid", [item.entry_id for item in entries]),
             "alert_id": ("uuid", [item.alert_id for item in entries]),
-            "subject_no": ("bigint", [item.subject_no for item in entries]),
+            "subject_no": ("bigint", [subject_no] * len(entries)),
+            "kind": ("text", [str(item.kind) for item in entries]),
             "at": ("timestamptz", [item.at for item in entries]),
-            "kind": ("text", [item.kind for item in entries]),
-            "actor": ("text", [item.actor for item in entries]),
-            "account_no": ("bigint", [item.account_no for item in entries]),
-            "reason": ("text", [item.reason for item in entries]),
+            "actor_kind": ("text", [str(item.actor.kind) for item in entries]),
+            "actor_id": ("uuid", [item.actor.actor_id for item in entries]),
+            "reason_code": ("text", [str(item.reason.code) for item in entries]),
+            "reason_zh": ("text", [item.reason.zh for item in entries]),
+            "reason_en": ("text", [item.reason.en for item in entries]),
+            "about": ("uuid", [item.about for item in entries]),
             "remark": ("text", [item.remark for item in entries]),
-            "detail": ("jsonb", [json.dumps(item.detail, ensure_ascii=False) for item in entries]),
         },
+        on_conflict="ON CONFLICT (entry_id) DO NOTHING",
     )
 
 
 def history_of(connection: Connection, alert_id: UUID) -> list[HistoryEntry]:
-    """All that happened to an alert, in order."""
+    """All that happened to an alert, in the order in which it was written."""
     rows = connection.execute(
-        text(
-            "SELECT alert_id, subject_no, at, kind, actor, account_no, reason, remark, detail FROM alert_history"
-            " WHERE alert_id = :alert_id ORDER BY entry_no"
-        ),
-        {"alert_id": alert_id},
+        text("SELECT * FROM alert_history WHERE alert_id = :alert_id ORDER BY entry_no"), {"alert_id": alert_id}
     )
-    return [HistoryEntry(**row._mapping) for row in rows]
+    return [
+        HistoryEntry(
+            entry_id=row.entry_id,
+            alert_id=row.alert_id,
+            kind=HistoryKind(row.kind),
+            at=row.at,
+            actor=Actor(kind=ActorKind(row.actor_kind), actor_id=row.actor_id),
+            reason=Reason(code=row.reason_code, zh=row.reason_zh, en=row.reason_en),
+            about=row.about,
+            remark=row.remark,
+        )
+        for row in rows
+    ]

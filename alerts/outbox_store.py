@@ -17,7 +17,7 @@ from alerts.breaker import Breaker, BreakerState, ask, failed, succeeded
 from alerts.budget import counted_since, is_within_budget
 from alerts.channel import Channel
 from alerts.delivery import Begun, Claim, find_obstacle, is_taken_possible
-from alerts.failover import Reason
+from alerts.failover import Obstacle
 from alerts.gateway import GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
 from tracking.order import Subject
@@ -30,13 +30,15 @@ ADDRESS_COLUMNS = {Channel.SMS: "phone", Channel.WEBHOOK: "phone", Channel.EMAIL
 
 _BUDGET_LOCK = 0x48554C42  # "HULB"
 
+_DUE = """
+SELECT n.notification_id, n.channel, r.phone_index FROM notification n JOIN recipient r USING (recipient_id)
+WHERE n.state = 'pending' AND n.channel <> 'voice_task' AND n.due_at <= now()
+ORDER BY n.decided_at, n.notification_id LIMIT :limit FOR UPDATE OF n SKIP LOCKED
+"""
+
 _CLAIMED = """
--- Materialized: run once, or the limit would be one per run of the subquery.
-WITH due AS MATERIALIZED (
-    SELECT notification_id FROM notification WHERE state = 'pending' AND channel <> 'voice_task' AND due_at <= now()
-    ORDER BY decided_at, notification_id LIMIT :limit FOR UPDATE SKIP LOCKED)
-UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM due, recipient r, alert a, subject s
-WHERE n.notification_id = due.notification_id AND r.recipient_id = n.recipient_id AND a.alert_id = n.alert_id
+UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM recipient r, alert a, subject s
+WHERE n.notification_id = ANY(:ids) AND r.recipient_id = n.recipient_id AND a.alert_id = n.alert_id
     AND s.subject_no = a.subject_no
 RETURNING n.*, r.phone, r.email, r.key_id, r.is_blocked, r.phone_index AS number, s.subject_no, s.subject_id, s.alias,
     s.birth_date
@@ -54,15 +56,17 @@ def claim_pending(
     """Take due notifications that no other worker holds; they come due again when the claim runs out.
 
     What may leave is counted against the budget of its number, under a lock of that number: two workers cannot both
-    take the last place. ``now_for``: when a notification became known → the aware instant it is for it.
+    take the last place. What is for a number that another worker holds at this moment stays due. ``now_for``: when a notification became known → the aware instant it is for it.
     """
-    rows = connection.execute(text(_CLAIMED), {"limit": limit, "claim": policy.claim}).all()
-    for number in sorted({bytes(row.number) for row in rows if row.number is not None and _is_budgeted(row, policy)}):
-        # In one order in every worker, and held until COMMIT.
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(:lock, hashtext(encode(:number, 'hex')))"),
-            {"lock": _BUDGET_LOCK, "number": number},
-        )
+    due = connection.execute(text(_DUE), {"limit": limit}).all()
+    held: dict[bytes, bool] = {}
+    for row in due:
+        if _is_budgeted(row, policy) and row.phone_index is not None and bytes(row.phone_index) not in held:
+            held[bytes(row.phone_index)] = _hold_number(connection, row.phone_index)
+    ids = [
+        row.notification_id for row in due if not _is_budgeted(row, policy) or held.get(row.phone_index or b"", True)
+    ]
+    rows = connection.execute(text(_CLAIMED), {"ids": ids, "claim": policy.claim}).all()
     claims = []
     for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id)):
         claim, now = _claim(row, open_address), now_for(row.known_at)
@@ -70,6 +74,16 @@ def claim_pending(
             claim = replace(claim, obstacle=_count(connection, row, now=now, policy=policy))
         claims.append(claim)
     return claims
+
+
+def _hold_number(connection: Connection, number: bytes) -> bool:
+    """Until COMMIT nobody else counts messages to this number. False: somebody else does. It never waits."""
+    return bool(
+        connection.execute(
+            text("SELECT pg_try_advisory_xact_lock(:lock, hashtext(encode(:number, 'hex')))"),
+            {"lock": _BUDGET_LOCK, "number": number},
+        ).scalar_one()
+    )
 
 
 def _is_budgeted(row: Row[Any], policy: AlertPolicy) -> bool:
@@ -81,10 +95,7 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
     column = ADDRESS_COLUMNS[channel]
     sealed = getattr(row, column)
     address = None if sealed is None else open_address(row.recipient_id, column, sealed, row.key_id)
-    if address is None:
-        obstacle = Reason.NO_ADDRESS if sealed is None else Reason.UNREADABLE
-    else:
-        obstacle = None
+    found = Obstacle.NO_ADDRESS if sealed is None else Obstacle.UNREADABLE
     return Claim(
         notification_id=row.notification_id,
         message=Message(
@@ -105,12 +116,13 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
         known_at=row.known_at,
         attempt=row.attempt,
         is_blocked=row.is_blocked,
+        tell_until=row.tell_until,
         unsure_of=row.unsure_of,
-        obstacle=obstacle,
+        obstacle=found if address is None else None,
     )
 
 
-def _count(connection: Connection, row: Row[Any], *, now: datetime, policy: AlertPolicy) -> Reason | None:
+def _count(connection: Connection, row: Row[Any], *, now: datetime, policy: AlertPolicy) -> Obstacle | None:
     """Take a place in the budget of the number, or say that there is none.
 
     It is counted as taken at the latest instant at which it may be: an attempt begins within the claim, and ends within
@@ -129,7 +141,7 @@ def _count(connection: Connection, row: Row[Any], *, now: datetime, policy: Aler
         },
     ).scalars()
     if not is_within_budget(list(taken_at), now=now, policy=policy):
-        return Reason.BUDGET
+        return Obstacle.BUDGET
     connection.execute(
         text("UPDATE notification SET phone_index = :number, counted_at = :until WHERE notification_id = :id"),
         {"number": row.number, "until": now + 2 * policy.claim, "id": row.notification_id},

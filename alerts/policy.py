@@ -49,3 +49,11 @@ class AlertPolicy:
     """then the duty officer is told,"""
     leader_after: timedelta = timedelta(minutes=60)
     """and at last the leader. All four are counted from when the alert opened."""
+    on_the_way_for: timedelta = timedelta(minutes=30)
+    """So long a guardian who answers 正在赶去 is waited for, once, before the next step."""
+    step_useful_for: timedelta = timedelta(minutes=30)
+    """A call that nobody made so long after it was due is of no use any more."""
+    repeat_count: int = 3
+    """So many events of a minor that officers confirmed,"""
+    repeat_within: timedelta = timedelta(days=90)
+    """within this time, and a prosecutor is asked whether the guardians need an order (督促监护令)."""

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, text
 from alerts.channel import Channel
 from alerts.failover_store import end_failed
 from alerts.gateway import Awaited, DeliveryReport
-from alerts.history_store import HistoryEntry, append_history
 from alerts.outbox_store import ADDRESS_COLUMNS, OpenAddress
 from alerts.policy import AlertPolicy
 
@@ -163,7 +162,7 @@ def save_reply(connection: Connection, reply: SealedReply) -> None:
 
 
 _ANSWERED = """
-SELECT r.reply_id, r.at, n.notification_id, n.alert_id, a.subject_no
+SELECT r.reply_id, n.notification_id, a.subject_no
 FROM reply r LEFT JOIN LATERAL (
     SELECT notification_id, alert_id FROM notification WHERE phone_index = r.phone_index AND counted_at IS NOT NULL
         AND sent_at <= r.at ORDER BY sent_at DESC, notification_id DESC LIMIT 1) AS n ON true
@@ -173,7 +172,7 @@ WHERE r.applied_at IS NULL AND r.is_proven ORDER BY r.received_at LIMIT :most FO
 
 
 def apply_replies(connection: Connection, *, most: int) -> int:
-    """Put each answer to the last message that its number had been sent, and on the record of that alert.
+    """Put each answer to the last message that its number had been sent.
 
     One from a number that was sent nothing is kept, and is about nobody.
     """
@@ -186,15 +185,4 @@ def apply_replies(connection: Connection, *, most: int) -> int:
             ),
             {"notification_id": row.notification_id, "subject_no": row.subject_no, "reply_id": row.reply_id},
         )
-        if row.alert_id is not None:
-            detail = {"reply": str(row.reply_id), "notification": str(row.notification_id)}
-            entry = HistoryEntry(
-                alert_id=row.alert_id,
-                subject_no=row.subject_no,
-                at=row.at,
-                kind="replied",
-                actor="recipient",
-                detail=detail,
-            )
-            append_history(connection, [entry])
     return len(rows)

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact
+from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact, zone_place
 from alerts.channel import Channel
+from alerts.event import EVENT_OF_CONDITION, EventKind
 from geo.postgis import insert_columns
 from tracking.order import ConditionKind
 
@@ -80,8 +81,12 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
     """The alerts of these subjects that are not closed and had an event at or after ``since``."""
     rows = connection.execute(
         text(
-            "SELECT a.*, array(SELECT v.violation_id FROM alert_violation v WHERE v.alert_id = a.alert_id)"
-            " AS violation_ids FROM alert a WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
+            "SELECT a.*, f.fact_ids, f.zone_nos, g.finding_ids FROM alert a JOIN LATERAL (SELECT"
+            " coalesce(array_agg(v.violation_id), '{}') AS fact_ids, coalesce(array_agg(v.zone_no), '{}') AS zone_nos"
+            " FROM alert_violation JOIN violation v USING (violation_id) WHERE alert_id = a.alert_id) f ON true"
+            " JOIN LATERAL (SELECT coalesce(array_agg(finding_id), '{}') AS finding_ids FROM alert_finding"
+            " WHERE alert_id = a.alert_id) g ON true"
+            " WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
             " AND last_event_at >= :since ORDER BY opened_at, alert_id"
         ),
         {"subject_nos": list(subject_nos), "since": since},
@@ -90,26 +95,36 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
         Alert(
             alert_id=row.alert_id,
             subject_no=row.subject_no,
-            kind=ConditionKind(row.kind),
+            event=EVENT_OF_CONDITION[ConditionKind(row.kind)] if row.event is None else EventKind(row.event),
+            kind=None if row.kind is None else ConditionKind(row.kind),
             opened_at=row.opened_at,
             last_event_at=row.last_event_at,
             is_late=row.is_late,
             state=AlertState(row.state),
-            violation_ids=frozenset(row.violation_ids),
+            fact_ids=frozenset(row.fact_ids) | frozenset(row.finding_ids),
+            places=_places(row),
+            settled_at=row.settled_at,
         )
         for row in rows
     ]
 
 
+def _places(row: Row[Any]) -> frozenset[str]:
+    """``alerts.alert.Case.place`` of what an alert holds. Findings of an alert are of its event."""
+    found = {str(row.event)} if row.finding_ids else set()
+    return frozenset(found | {zone_place(number) for number in row.zone_nos})
+
+
 def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Sequence[Attachment]) -> int:
-    """Add alerts or move their last event on, and attach violations; returns the alerts written."""
+    """Add alerts or move their last event on, and attach violations and findings; returns the alerts written."""
     written = insert_columns(
         connection,
         "alert",
         {
             "alert_id": ("uuid", [item.alert_id for item in alerts]),
             "subject_no": ("bigint", [item.subject_no for item in alerts]),
-            "kind": ("text", [str(item.kind) for item in alerts]),
+            "kind": ("text", [None if item.kind is None else str(item.kind) for item in alerts]),
+            "event": ("text", [str(item.event) for item in alerts]),
             "state": ("text", [str(item.state) for item in alerts]),
             "opened_at": ("timestamptz", [item.opened_at for item in alerts]),
             "last_event_at": ("timestamptz", [item.last_event_at for item in alerts]),
@@ -118,15 +133,16 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
         on_conflict="ON CONFLICT (alert_id) DO UPDATE SET last_event_at ="
         " greatest(alert.last_event_at, excluded.last_event_at), is_late = alert.is_late AND excluded.is_late",
     )
-    insert_columns(
-        connection,
-        "alert_violation",
-        {
-            "alert_id": ("uuid", [item.alert_id for item in attachments]),
-            "violation_id": ("uuid", [item.violation_id for item in attachments]),
-        },
-        on_conflict="ON CONFLICT DO NOTHING",
-    )
+    for table, column, is_finding in (
+        ("alert_violation", "violation_id", False),
+        ("alert_finding", "finding_id", True),
+    ):
+        held = [item for item in attachments if item.is_finding is is_finding]
+        columns = {
+            "alert_id": ("uuid", [item.alert_id for item in held]),
+            column: ("uuid", [item.fact_id for item in held]),
+        }
+        insert_columns(connection, table, columns, on_conflict="ON CONFLICT DO NOTHING")
     return written
 
 
@@ -145,5 +161,6 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
         "language": ("text", [item.language for item in notifications]),
         "variables": ("jsonb", [json.dumps(item.variables, ensure_ascii=False) for item in notifications]),
         "step": ("integer", [item.step for item in notifications]),
+        "tell_until": ("timestamptz", [item.tell_until for item in notifications]),
     }
     return insert_columns(connection, "notification", columns, on_conflict="ON CONFLICT (notification_id) DO NOTHING")

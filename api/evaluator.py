@@ -10,15 +10,13 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
-from alerts.alert import Case
-from alerts.decide import decide
 from alerts.policy import AlertPolicy
-from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
+from api.alerting import raise_alerts
 from api.asking import AskPolicy, Undecidable, ask_check_ins
 from api.books import Books, load_books
 from api.device_watch import DUTIES_FOR, follow_duties, load_duties, load_watches, watch_batch
 from api.engine_state import ShardOf, Written, load_states, save_states, shards_of_subjects
-from api.findings import save_episodes, save_violations
+from api.findings import save_episodes
 from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.histories import concatenated
@@ -34,7 +32,6 @@ from tracking.rules import to_microseconds
 from tracking.silence import SilencePolicy
 from tracking.silence_kernel import WATCH
 from tracking.states import PresenceStates
-from tracking.store import load_subjects
 
 log = structlog.get_logger()
 
@@ -263,7 +260,7 @@ def _save(connection: Connection, findings: Findings, policy: AlertPolicy, *, at
         log.warning("fixes_set_aside", count=len(findings.set_aside))
     save_fix_flags(connection, findings.flagged, findings.flagged.flags)
     save_episodes(connection, findings.presence_rows)
-    return _raise_alerts(connection, findings, policy)
+    return raise_alerts(connection, findings.violations, policy)
 
 
 def _without_too_late(findings: Findings, fixes: FixBatch, whole_from: int) -> tuple[Findings, FixBatch]:
@@ -300,21 +297,3 @@ def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
 def _in_turn(drained: Drained, memory: Memory) -> FixBatch:
     """The fixes of the batch whose subjects' state is known."""
     return drained.fixes.take(~np.isin(drained.shard, sorted(memory.to_rebuild)))
-
-
-def _raise_alerts(connection: Connection, findings: Findings, policy: AlertPolicy) -> tuple[int, int]:
-    new_ids = save_violations(connection, findings.violations)
-    violations = [item for item in findings.violations if item.violation_id in new_ids or item.live_at is not None]
-    if not violations:
-        return 0, 0
-    subject_nos = {item.subject_no for item in violations}
-    subjects = load_subjects(connection, subject_nos)
-    since = min(item.decided_at for item in violations) - policy.same_event
-    decision = decide(
-        cases=[Case(violation=item, subject=subjects[item.subject_no]) for item in violations],
-        open_alerts=open_alerts_of(connection, subject_nos, since=since),
-        recipients=recipients_of(connection, subject_nos),
-        policy=policy,
-    )
-    save_alerts(connection, decision.alerts, decision.attachments)
-    return save_notifications(connection, decision.notifications), len(violations)

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 
 from alerts.delivery import Begun, Claim, DeliveryClock
-from alerts.failover import Reason
+from alerts.failover import Obstacle
 from alerts.failover_store import end_dead
 from alerts.gateway import GatewayError, Receipt
 from alerts.outbox_store import (
@@ -78,13 +78,13 @@ class DatabaseOutbox:
         with self._engine.begin() as connection:
             record_retry(connection, claim.notification_id, reason, retry_in, attempt=claim.attempt)
 
-    def record_dead(self, claim: Claim, reason: Reason, detail: str, at: datetime) -> None:
+    def record_dead(self, claim: Claim, obstacle: Obstacle, detail: str, at: datetime) -> None:
         """Commit that it will not be sent, together with what comes in its place."""
         with self._engine.begin() as connection:
             end_dead(
                 connection,
                 claim.notification_id,
-                reason,
+                obstacle,
                 detail,
                 attempt=claim.attempt,
                 at=at,

@@ -51,13 +51,16 @@ CASES = (
     _table(
         "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
         _sealed(PERSONAL, "name phone email"), _hashed(PERSONAL, "phone_index"),
-        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit_no"), _clear(PSEUDONYM, "recipient_id subject_no"),
-        _clear(TECHNICAL, "key_id language channels"),
+        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for"),
+        _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id language channels"),
     ),
     _table(
         "duty_roster", "值班表 who is on duty", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
-        _sealed(PERSONAL, "phone"), _hashed(PERSONAL, "phone_index"), _clear(LEGAL, "division_no"),
-        _clear(ACCOUNT, "roster_id role account_no from_at to_at recorded_at revoked_at"), _clear(TECHNICAL, "key_id"),
+        _clear(ACCOUNT, "roster_id unit from_at to_at recipient_ids recorded_at revoked_at"),
+    ),
+    _table(
+        "duty_absence", "值班人员缺勤 who is away", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
+        _clear(ACCOUNT, "absence_id recipient_id from_at to_at recorded_at revoked_at"),
     ),
     _table(
         "device", "设备身份 which device may send", Basis.ORDER, Retention.CASE, Seen.NOBODY,
@@ -123,8 +126,9 @@ WORK = (
     ),
     _table(
         "task", "待办 what an office must do", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(LEGAL, "kind due_at opened_at done_at remark reason"), _clear(ACCOUNT, "done_by"),
-        _clear(PSEUDONYM, "task_id subject_no order_no alert_id notification_id"),
+        _clear(LEGAL, "kind due_at opened_at done_at remark reason_code reason_zh reason_en"),
+        _clear(ACCOUNT, "done_by"),
+        _clear(PSEUDONYM, "task_id subject_no order_no alert_id recipient_id"),
     ),
     _table(
         "clock_edge", "已处理的时刻 instants that were attended to", Basis.RUNNING, Retention.CASE, Seen.NOBODY,
@@ -203,7 +207,7 @@ FINDINGS = (
     ),
     _table(
         "alert", "警报 work for an officer", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "kind event state opened_at last_event_at is_late acknowledged_at acknowledged_remark closed_at"
+        _clear(FINDING, "kind event state opened_at last_event_at is_late settled_at acknowledged_at closed_at"
                         " closed_reason closed_remark"),
         _clear(ACCOUNT, "acknowledged_by closed_by"), _clear(PSEUDONYM, "alert_id subject_no"),
     ),
@@ -218,16 +222,17 @@ FINDINGS = (
     _table(
         "alert_history", "警报的经过，只增不改 what became of an alert, never changed", Basis.ORDER, Retention.CASE,
         Seen.CASE,
-        _clear(FINDING, "entry_no at kind actor reason remark detail"), _clear(ACCOUNT, "account_no"),
-        _clear(PSEUDONYM, "alert_id subject_no"),
+        _clear(FINDING, "entry_no at kind actor_kind reason_code reason_zh reason_en remark"),
+        _clear(PSEUDONYM, "entry_id alert_id subject_no actor_id about"),
     ),
     _table(
         "escalation_step", "无人处理时的逐级上报 who is told next if nobody acts", Basis.ORDER, Retention.CASE,
-        Seen.CASE, _clear(TECHNICAL, "step due_at done_at outcome"), _clear(PSEUDONYM, "alert_id subject_no"),
+        Seen.CASE, _clear(TECHNICAL, "kind planned_at due_at done_at outcome"),
+        _clear(PSEUDONYM, "step_id alert_id subject_no"),
     ),
     _table(
         "notification", "短信、邮件与人工电话 messages and calls", Basis.TOLD, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "role template text variables language channel decided_at known_at reason"),
+        _clear(FINDING, "role template text variables language channel decided_at known_at tell_until obstacle"),
         _hashed(PERSONAL, "phone_index"),
         _clear(PSEUDONYM, "notification_id alert_id recipient_id failover_from successor_id"),
         _clear(TECHNICAL, "state step attempt due_at made_at sent_at delivered_at counted_at unsure_of provider"

@@ -17,19 +17,14 @@ from tracking.episode import derived_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedTable:
-    """A table with personal fields. One key for all of a row, named in its column ``key_id``.
-
-    ``is_of_subject``: about a person under supervision, named in its column ``subject_no``.
-    """
+    """A table with personal fields. One key for all of a row, named in its column ``key_id``."""
 
     table: str
     row_id: str
     columns: tuple[str, ...]
-    is_of_subject: bool = True
 
 
 SEALED_TABLES = (
-    SealedTable(table="duty_roster", row_id="roster_id", columns=("phone",), is_of_subject=False),
     SealedTable(table="leave", row_id="leave_id", columns=("contact",)),
     SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone", "email")),
     SealedTable(table="reply", row_id="reply_id", columns=("text",)),

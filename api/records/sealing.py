@@ -125,7 +125,7 @@ def _seal_fields(
         "recipient": ("phone_index = NULL, is_blocked = true", {}),
         "reply": ("phone_index = NULL", {}),
     }
-    for table in (item for item in SEALED_TABLES if item.is_of_subject):
+    for table in SEALED_TABLES:
         changes, values = also.get(table.table, ("", {}))
         _seal_table(connection, keyring, key, table, subject_no, changes=changes, values=values)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.budget import counted_since, is_cooling_down, is_within_budget, midnight_before
+from alerts.budget import counted_since, is_within_budget, midnight_before
 from alerts.policy import AlertPolicy
 
 POLICY = AlertPolicy()
@@ -56,11 +56,3 @@ def test_no_day_and_no_24_hours_ever_hold_more(asked: list[datetime], per_day: i
     for at in taken:
         assert sum(at - timedelta(hours=24) < other <= at for other in taken) <= per_24_hours
         assert sum(midnight_before(other) == midnight_before(at) for other in taken) <= per_day
-
-
-def test_cool_down_is_about_what_was_told_before() -> None:
-    told = [NOON]
-    assert is_cooling_down(told, now=NOON + POLICY.cool_down - timedelta(seconds=1), policy=POLICY)
-    assert not is_cooling_down(told, now=NOON + POLICY.cool_down, policy=POLICY)
-    assert not is_cooling_down(told, now=NOON - HOUR, policy=POLICY)
-    assert not is_cooling_down([], now=NOON, policy=POLICY)

@@ -20,7 +20,8 @@ ALTER TABLE notification
     ADD COLUMN phone_index bytea,
     ADD COLUMN counted_at timestamptz,
     ADD COLUMN unsure_of text,
-    ADD COLUMN reason text,
+    ADD COLUMN obstacle text,
+    ADD COLUMN tell_until timestamptz,
     ADD COLUMN failover_from uuid REFERENCES notification,
     ADD COLUMN successor_id uuid REFERENCES notification,
     ADD CHECK (successor_id <> notification_id);
@@ -31,15 +32,15 @@ COMMENT ON COLUMN notification.delivered_at IS 'when the provider says it arrive
 COMMENT ON COLUMN notification.phone_index IS 'against whose budget it counts; set by the first claim';
 COMMENT ON COLUMN notification.counted_at IS 'when a provider took it, or by when it may have: NULL counts not';
 COMMENT ON COLUMN notification.unsure_of IS 'the provider that was handed it and whose answer nobody recorded';
-COMMENT ON COLUMN notification.reason IS 'why it ended without arriving: alerts.failover.Reason';
+COMMENT ON COLUMN notification.obstacle IS 'why it ended without arriving: alerts.failover.Obstacle';
 COMMENT ON COLUMN notification.successor_id IS 'what came in its place';
 UPDATE notification SET counted_at = sent_at WHERE sent_at IS NOT NULL;
 UPDATE notification n SET phone_index = r.phone_index FROM recipient r
 WHERE r.recipient_id = n.recipient_id AND n.counted_at IS NOT NULL AND r.phone_index IS NOT NULL;
-UPDATE notification SET reason = 'before_0019' WHERE state IN ('dead', 'failed');
+UPDATE notification SET obstacle = 'before_0019' WHERE state IN ('dead', 'failed');
 ALTER TABLE notification ADD CONSTRAINT notification_never_silently_gone CHECK (
     state NOT IN ('dead', 'failed') OR successor_id IS NOT NULL OR last_error = 'sealed'
-    OR (reason IS NOT NULL AND reason = 'before_0019'));
+    OR (obstacle IS NOT NULL AND obstacle = 'before_0019'));
 ALTER TABLE notification ADD CONSTRAINT notification_delivered_when CHECK (
     state <> 'delivered' OR delivered_at IS NOT NULL) NOT VALID;
 CREATE INDEX notification_budget ON notification (phone_index, counted_at) WHERE counted_at IS NOT NULL;
@@ -49,11 +50,13 @@ CREATE INDEX notification_failover_from ON notification (failover_from) WHERE fa
 
 ALTER TABLE task
     ADD COLUMN alert_id uuid REFERENCES alert,
-    ADD COLUMN notification_id uuid REFERENCES notification,
-    ADD COLUMN reason text;
+    ADD COLUMN recipient_id uuid REFERENCES recipient,
+    ADD COLUMN reason_code text,
+    ADD COLUMN reason_zh text,
+    ADD COLUMN reason_en text;
 CREATE INDEX task_alert ON task (alert_id) WHERE alert_id IS NOT NULL;
-CREATE INDEX task_notification ON task (notification_id) WHERE notification_id IS NOT NULL;
-COMMENT ON COLUMN task.reason IS 'why a human must do it: alerts.failover.Reason';
+CREATE INDEX task_recipient ON task (recipient_id) WHERE recipient_id IS NOT NULL;
+COMMENT ON COLUMN task.recipient_id IS 'whom to telephone, or whose record to put right';
 """
 
 PEOPLE = """
@@ -62,39 +65,53 @@ ALTER TABLE recipient
     ADD COLUMN channels text[] NOT NULL DEFAULT '{sms}'
         CHECK (channels <@ ARRAY['sms', 'email', 'webhook', 'voice_task'] AND cardinality(channels) > 0),
     ADD COLUMN email bytea,
-    ADD COLUMN unit_no bigint REFERENCES division;
+    ADD COLUMN unit text CHECK (unit <> ''),
+    ADD COLUMN blocked_for text,
+    ALTER COLUMN subject_no DROP NOT NULL,
+    ADD CHECK (subject_no IS NOT NULL OR (role IN ('duty_officer', 'leader') AND unit IS NOT NULL));
+CREATE INDEX recipient_unit ON recipient (unit, role) WHERE subject_no IS NULL;
 COMMENT ON COLUMN recipient.channels IS 'in the order in which they are tried';
-COMMENT ON COLUMN recipient.unit_no IS 'the division that an officer answers for';
+COMMENT ON COLUMN recipient.unit IS 'the office to which an officer belongs';
+COMMENT ON COLUMN recipient.subject_no IS 'NULL: told by duty, of the cases of the unit';
 
+-- One turn of duty, of the first of its people who is there.
 CREATE TABLE duty_roster (
     roster_id uuid PRIMARY KEY,
-    division_no bigint NOT NULL REFERENCES division,
-    role text NOT NULL CHECK (role IN ('duty_officer', 'leader')),
-    account_no bigint REFERENCES account,
-    phone bytea NOT NULL,
-    phone_index bytea NOT NULL,
-    key_id text NOT NULL REFERENCES personal_key,
+    unit text NOT NULL CHECK (unit <> ''),
+    from_at timestamptz NOT NULL,
+    to_at timestamptz NOT NULL CHECK (to_at > from_at),
+    recipient_ids uuid[] NOT NULL CHECK (cardinality(recipient_ids) > 0),
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    revoked_at timestamptz
+);
+CREATE INDEX duty_roster_when ON duty_roster (unit, from_at);
+
+CREATE TABLE duty_absence (
+    absence_id uuid PRIMARY KEY,
+    recipient_id uuid NOT NULL REFERENCES recipient,
     from_at timestamptz NOT NULL,
     to_at timestamptz NOT NULL CHECK (to_at > from_at),
     recorded_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 );
-CREATE INDEX duty_roster_when ON duty_roster (division_no, role, from_at);
-CREATE INDEX duty_roster_account ON duty_roster (account_no);
+CREATE INDEX duty_absence_recipient ON duty_absence (recipient_id);
 """
 
 ALERTS = """
 ALTER TABLE alert
     ADD COLUMN event text CHECK (event <> ''),
+    ALTER COLUMN kind DROP NOT NULL,
+    ADD COLUMN settled_at timestamptz,
     ADD COLUMN acknowledged_at timestamptz,
     ADD COLUMN acknowledged_by bigint REFERENCES account,
-    ADD COLUMN acknowledged_remark text,
     ADD COLUMN closed_at timestamptz,
     ADD COLUMN closed_by bigint REFERENCES account,
     ADD COLUMN closed_remark text,
+    ADD CHECK (event IS NOT NULL OR kind IS NOT NULL),
     ADD CHECK (acknowledged_by IS NULL OR acknowledged_at IS NOT NULL),
     ADD CHECK (closed_by IS NULL OR (state = 'closed' AND closed_at IS NOT NULL AND closed_reason IS NOT NULL));
-COMMENT ON COLUMN alert.event IS 'what happened: alerts.event.EventKind';
+COMMENT ON COLUMN alert.event IS 'what happened: alerts.event.EventKind; NULL before this migration: as kind says';
+COMMENT ON COLUMN alert.settled_at IS 'when it was closed, or a guardian said that it is over';
 
 CREATE TABLE alert_finding (
     alert_id uuid NOT NULL REFERENCES alert,
@@ -104,16 +121,20 @@ CREATE TABLE alert_finding (
 
 -- What became of an alert, in order; none of it is ever changed.
 CREATE TABLE alert_history (
-    entry_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entry_id uuid PRIMARY KEY,
+    entry_no bigint GENERATED ALWAYS AS IDENTITY,
     alert_id uuid NOT NULL REFERENCES alert,
     subject_no bigint NOT NULL REFERENCES subject,
-    at timestamptz NOT NULL,
     kind text NOT NULL CHECK (kind ~ '^[a-z_]+$'),
-    actor text NOT NULL CHECK (actor <> ''),
-    account_no bigint REFERENCES account,
-    reason text,
-    remark text,
-    detail jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(detail) = 'object')
+    at timestamptz NOT NULL,
+    actor_kind text NOT NULL CHECK (actor_kind IN ('machine', 'officer', 'guardian', 'guarantor')),
+    actor_id uuid,
+    reason_code text NOT NULL,
+    reason_zh text NOT NULL,
+    reason_en text NOT NULL,
+    about uuid,
+    remark text NOT NULL,
+    CHECK ((actor_kind = 'machine') = (actor_id IS NULL))
 );
 CREATE INDEX alert_history_alert ON alert_history (alert_id, entry_no);
 CREATE INDEX alert_history_subject ON alert_history (subject_no);
@@ -121,14 +142,16 @@ CREATE TRIGGER alert_history_append_only BEFORE UPDATE ON alert_history
     FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
 
 CREATE TABLE escalation_step (
+    step_id uuid PRIMARY KEY,
     alert_id uuid NOT NULL REFERENCES alert,
-    step text NOT NULL CHECK (step ~ '^[a-z_]+$'),
     subject_no bigint NOT NULL REFERENCES subject,
-    due_at timestamptz NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('next_recipient', 'voice_task', 'duty_officer', 'leader')),
+    planned_at timestamptz NOT NULL,
+    due_at timestamptz NOT NULL CHECK (due_at > planned_at),
     done_at timestamptz,
-    outcome text,
-    PRIMARY KEY (alert_id, step)
+    outcome text
 );
+CREATE INDEX escalation_step_alert ON escalation_step (alert_id);
 CREATE INDEX escalation_step_due ON escalation_step (due_at) WHERE done_at IS NULL;
 CREATE INDEX escalation_step_subject ON escalation_step (subject_no);
 """
@@ -159,7 +182,7 @@ CREATE TABLE guardian_answer (
     link_id uuid NOT NULL REFERENCES guardian_link,
     alert_id uuid NOT NULL REFERENCES alert,
     subject_no bigint NOT NULL REFERENCES subject,
-    answer text NOT NULL CHECK (answer IN ('taken_away', 'on_the_way', 'cannot', 'not_my_child')),
+    answer text NOT NULL CHECK (answer IN ('taken_away', 'on_my_way', 'cannot', 'not_my_child')),
     answered_at timestamptz NOT NULL
 );
 CREATE INDEX guardian_answer_link ON guardian_answer (link_id);
@@ -221,26 +244,35 @@ CREATE TABLE provider_state (
 """
 
 FUNCTIONS = """
--- An officer of the case takes an alert up, or closes it and says why. NULL: there is none to do this to.
-CREATE FUNCTION move_alert(wanted uuid, moved_to text, why text, words text) RETURNS alert
+-- An officer of the case takes an alert up, closes it, or opens it again. alerts.life says what is allowed and makes
+-- the entry; this sees to it that the caller may, that the alert still is as the caller saw it, and that both are there
+-- or neither.
+CREATE FUNCTION turn_alert(turned alert, seen text, entry alert_history) RETURNS alert
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found alert;
 BEGIN
-    IF moved_to = 'acknowledged' THEN
-        UPDATE alert SET state = 'acknowledged', acknowledged_at = now(), acknowledged_by = current_account_no(),
-            acknowledged_remark = words
-        WHERE alert_id = wanted AND state = 'open' AND subject_no IN (SELECT visible_subjects())
-        RETURNING * INTO found;
-    ELSIF moved_to = 'closed' AND why <> '' AND account_decides() THEN
-        UPDATE alert SET state = 'closed', closed_at = now(), closed_by = current_account_no(), closed_reason = why,
-            closed_remark = words
-        WHERE alert_id = wanted AND state <> 'closed' AND subject_no IN (SELECT visible_subjects())
-        RETURNING * INTO found;
+    IF turned.state = 'closed' AND NOT account_decides() THEN
+        RETURN NULL;
     END IF;
+    UPDATE alert SET state = turned.state, settled_at = turned.settled_at,
+        acknowledged_at = CASE turned.state WHEN 'acknowledged' THEN now() WHEN 'open' THEN NULL
+            ELSE acknowledged_at END,
+        acknowledged_by = CASE turned.state WHEN 'acknowledged' THEN current_account_no() WHEN 'open' THEN NULL
+            ELSE acknowledged_by END,
+        closed_at = CASE turned.state WHEN 'closed' THEN now() END,
+        closed_by = CASE turned.state WHEN 'closed' THEN current_account_no() END,
+        closed_reason = CASE turned.state WHEN 'closed' THEN entry.reason_code END,
+        closed_remark = CASE turned.state WHEN 'closed' THEN entry.remark END
+    WHERE alert_id = turned.alert_id AND state = seen AND state <> turned.state
+        AND closed_reason IS DISTINCT FROM 'sealed' AND subject_no IN (SELECT visible_subjects())
+    RETURNING * INTO found;
     IF found.alert_id IS NOT NULL THEN
-        INSERT INTO alert_history (alert_id, subject_no, at, kind, actor, account_no, reason, remark)
-        VALUES (wanted, found.subject_no, now(), moved_to, 'account', current_account_no(), why, words);
+        INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, actor_id, reason_code,
+            reason_zh, reason_en, about, remark)
+        VALUES (entry.entry_id, found.alert_id, found.subject_no, entry.kind, now(), 'officer',
+            (SELECT account_id FROM account WHERE account_no = current_account_no()), entry.reason_code,
+            entry.reason_zh, entry.reason_en, entry.about, entry.remark);
     END IF;
     RETURN found;
 END $$;
@@ -250,8 +282,8 @@ CREATE FUNCTION reply_key_id() RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT key_id FROM personal_key WHERE is_current FOR SHARE
 $$;
-REVOKE ALL ON FUNCTION move_alert(uuid, text, text, text), reply_key_id() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION move_alert(uuid, text, text, text) TO hulan_app;
+REVOKE ALL ON FUNCTION turn_alert(alert, text, alert_history), reply_key_id() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION turn_alert(alert, text, alert_history) TO hulan_app;
 GRANT EXECUTE ON FUNCTION reply_key_id() TO hulan_gate, hulan_worker;
 """
 
@@ -260,7 +292,7 @@ OF_A_SUBJECT = (
 )  # fmt: skip
 OWN_TABLES = (
     "provider_state", "reply", "delivery_report", "guardian_answer", "guardian_link", "escalation_step",
-    "alert_history", "alert_finding", "duty_roster",
+    "alert_history", "alert_finding", "duty_absence", "duty_roster",
 )  # fmt: skip
 """In the order in which they can be dropped."""
 
@@ -281,13 +313,15 @@ WORKER = {
     "delivery_report": "SELECT, INSERT (provider, reference, idempotency_key, is_delivered, at, reason,"
     " is_proven),"
     " UPDATE (applied_at, notification_id, subject_no)",
+    "duty_absence": "SELECT",
     "duty_roster": "SELECT",
-    "escalation_step": "SELECT, INSERT, UPDATE (due_at, done_at, outcome)",
+    "escalation_step": "SELECT, INSERT, UPDATE (done_at, outcome)",
     "guardian_answer": "SELECT",
     "guardian_link": "SELECT, INSERT",
-    "notification": "UPDATE (delivered_at, phone_index, counted_at, unsure_of, reason, successor_id)",
+    "notification": "UPDATE (delivered_at, phone_index, counted_at, unsure_of, obstacle, successor_id)",
     "provider_state": "SELECT, INSERT, UPDATE",
-    "recipient": "SELECT (language, channels, email, unit_no, phone_index)",
+    "recipient": "SELECT (language, channels, email, unit, blocked_for, phone_index)",
+    "violation": "SELECT (zone_no)",
     "reply": "SELECT (reply_id, provider, phone_index, at, is_proven, received_at, applied_at, notification_id,"
     " subject_no), INSERT (reply_id, provider, phone_index, text, key_id, at, is_proven),"
     " UPDATE (applied_at, notification_id, subject_no)",
@@ -308,7 +342,7 @@ KEEPER = {
 }
 
 AUDITED_TABLES = {
-    "alert_finding": "", "alert_history": "", "duty_roster": "phone", "guardian_link": "token_hash",
+    "alert_finding": "", "alert_history": "", "duty_roster": "", "duty_absence": "", "guardian_link": "token_hash",
     "guardian_answer": "", "delivery_report": "", "reply": "text",
 }  # fmt: skip
 
@@ -334,19 +368,28 @@ PERSONAL_COLUMNS = {
 """Table → columns of which the audit kept no fingerprint, and now keeps none."""
 
 DOWN = """
-DROP FUNCTION move_alert(uuid, text, text, text);
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM recipient WHERE subject_no IS NULL) THEN
+        RAISE EXCEPTION 'there are people who are told by duty, for whom the schema before has no place';
+    END IF;
+END $$;
+UPDATE alert SET kind = event WHERE kind IS NULL;
+ALTER TABLE alert ALTER COLUMN kind SET NOT NULL;
+DROP FUNCTION turn_alert(alert, text, alert_history);
 DROP FUNCTION reply_key_id();
-ALTER TABLE task DROP COLUMN alert_id, DROP COLUMN notification_id, DROP COLUMN reason;
+ALTER TABLE task DROP COLUMN alert_id, DROP COLUMN recipient_id, DROP COLUMN reason_code, DROP COLUMN reason_zh,
+    DROP COLUMN reason_en;
 ALTER TABLE notification
     DROP CONSTRAINT notification_never_silently_gone, DROP CONSTRAINT notification_delivered_when,
     DROP COLUMN channel, DROP COLUMN language, DROP COLUMN variables, DROP COLUMN step, DROP COLUMN made_at,
     DROP COLUMN delivered_at, DROP COLUMN phone_index, DROP COLUMN counted_at, DROP COLUMN unsure_of,
-    DROP COLUMN reason, DROP COLUMN failover_from, DROP COLUMN successor_id;
+    DROP COLUMN obstacle, DROP COLUMN tell_until, DROP COLUMN failover_from, DROP COLUMN successor_id;
 DROP INDEX notification_reference;
-ALTER TABLE recipient DROP COLUMN language, DROP COLUMN channels, DROP COLUMN email, DROP COLUMN unit_no;
+ALTER TABLE recipient DROP COLUMN language, DROP COLUMN channels, DROP COLUMN email, DROP COLUMN unit,
+    DROP COLUMN blocked_for, ALTER COLUMN subject_no SET NOT NULL;
 ALTER TABLE alert
-    DROP COLUMN event, DROP COLUMN acknowledged_at, DROP COLUMN acknowledged_by, DROP COLUMN acknowledged_remark,
-    DROP COLUMN closed_at, DROP COLUMN closed_by, DROP COLUMN closed_remark;
+    DROP COLUMN event, DROP COLUMN acknowledged_at, DROP COLUMN acknowledged_by,
+    DROP COLUMN settled_at, DROP COLUMN closed_at, DROP COLUMN closed_by, DROP COLUMN closed_remark;
 COMMENT ON COLUMN notification.decided_at IS NULL;
 COMMENT ON COLUMN notification.known_at IS NULL;
 """
@@ -396,8 +439,11 @@ def downgrade() -> None:
     """Drop them with all that is in them. What ended as failed was not known before: it is dead."""
     for table, (personal, _) in PERSONAL_COLUMNS.items():
         op.execute(REPROTECT.format(table=table, personal=personal))
-    op.execute("UPDATE notification SET state = 'dead', last_error = coalesce(last_error, 'not a text message')"
-               " WHERE channel <> 'sms'")  # fmt: skip
+    op.execute(
+        "UPDATE notification SET state = 'dead', last_error = coalesce(last_error, 'not a text message'),"
+        " successor_id = NULL, obstacle = 'before_0019' WHERE channel <> 'sms'"
+    )
+    op.execute("REVOKE SELECT (zone_no) ON violation FROM hulan_worker")
+    op.execute(DOWN)
     for table in OWN_TABLES:
         op.execute(f"DROP TABLE {table}")
-    op.execute(DOWN)
