@@ -94,11 +94,6 @@ class Outbox(Protocol):
         ...
 
 
-def is_taken_possible(error: GatewayError) -> bool:
-    """Whether the provider may have taken the message all the same: nobody heard its answer."""
-    return not error.is_final and not error.is_provider_down
-
-
 def longest_age(role: Role, policy: AlertPolicy) -> timedelta:
     """How long after the event a message is still of use."""
     return policy.maximum_age if role in FAMILY_ROLES else policy.officer_maximum_age
@@ -167,7 +162,7 @@ def _hand_over(
             obstacle = Obstacle.BUDGET if answer.is_budget_hit else Obstacle.REFUSED
             outbox.record_dead(claim, obstacle, said, clock.now_for(claim.known_at))
             return
-        if is_taken_possible(answer):
+        if answer.is_taken_possible or not answer.is_provider_down:
             break
     if usable:
         wait = draw_wait(claim.attempt, first=policy.first_retry, longest=policy.longest_retry, rng=rng)

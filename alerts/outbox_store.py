@@ -16,7 +16,7 @@ from alerts.alert import Role
 from alerts.breaker import Breaker, BreakerState, ask, failed, succeeded
 from alerts.budget import counted_since, is_within_budget
 from alerts.channel import Channel
-from alerts.delivery import Begun, Claim, find_obstacle, is_taken_possible
+from alerts.delivery import Begun, Claim, find_obstacle
 from alerts.failover import Obstacle
 from alerts.gateway import GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
@@ -31,7 +31,7 @@ ADDRESS_COLUMNS = {Channel.SMS: "phone", Channel.WEBHOOK: "phone", Channel.EMAIL
 _BUDGET_LOCK = 0x48554C42  # "HULB"
 
 _DUE = """
-SELECT n.notification_id, n.channel, r.phone_index FROM notification n JOIN recipient r USING (recipient_id)
+SELECT n.notification_id, n.channel, r.phone_index AS number FROM notification n JOIN recipient r USING (recipient_id)
 WHERE n.state = 'pending' AND n.channel <> 'voice_task' AND n.due_at <= now()
 ORDER BY n.decided_at, n.notification_id LIMIT :limit FOR UPDATE OF n SKIP LOCKED
 """
@@ -56,21 +56,20 @@ def claim_pending(
     """Take due notifications that no other worker holds; they come due again when the claim runs out.
 
     What may leave is counted against the budget of its number, under a lock of that number: two workers cannot both
-    take the last place. What is for a number that another worker holds at this moment stays due. ``now_for``: when a notification became known → the aware instant it is for it.
+    take the last place. What is for a number that another worker holds at this moment stays due.
+    ``now_for``: when a notification became known → the aware instant it is for it.
     """
     due = connection.execute(text(_DUE), {"limit": limit}).all()
-    held: dict[bytes, bool] = {}
-    for row in due:
-        if _is_budgeted(row, policy) and row.phone_index is not None and bytes(row.phone_index) not in held:
-            held[bytes(row.phone_index)] = _hold_number(connection, row.phone_index)
-    ids = [
-        row.notification_id for row in due if not _is_budgeted(row, policy) or held.get(row.phone_index or b"", True)
-    ]
+    free = {
+        number: _hold_number(connection, number)
+        for number in {bytes(row.number) for row in due if _is_counted(row, policy)}
+    }
+    ids = [row.notification_id for row in due if not _is_counted(row, policy) or free[bytes(row.number)]]
     rows = connection.execute(text(_CLAIMED), {"ids": ids, "claim": policy.claim}).all()
     claims = []
     for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id)):
         claim, now = _claim(row, open_address), now_for(row.known_at)
-        if find_obstacle(claim, now=now, policy=policy) is None and _is_budgeted(row, policy):
+        if find_obstacle(claim, now=now, policy=policy) is None and _is_counted(row, policy):
             claim = replace(claim, obstacle=_count(connection, row, now=now, policy=policy))
         claims.append(claim)
     return claims
@@ -86,8 +85,8 @@ def _hold_number(connection: Connection, number: bytes) -> bool:
     )
 
 
-def _is_budgeted(row: Row[Any], policy: AlertPolicy) -> bool:
-    return Channel(row.channel) in policy.budgeted
+def _is_counted(row: Row[Any], policy: AlertPolicy) -> bool:
+    return Channel(row.channel) in policy.budgeted and row.number is not None
 
 
 def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
@@ -175,7 +174,7 @@ def record_failure(
 
     What an attempt before this one left open stays open.
     """
-    if claim.unsure_of is None and not is_taken_possible(error):
+    if claim.unsure_of is None and not error.is_taken_possible:
         connection.execute(
             text(
                 "UPDATE notification SET unsure_of = NULL"

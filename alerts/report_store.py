@@ -6,7 +6,7 @@ that is nobody's: it waits, changes nothing, or stays aside.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -142,23 +142,16 @@ def awaited_of(
     return found
 
 
-def save_reply(connection: Connection, reply: SealedReply) -> None:
-    """Write down an answer; one that is told again under the same id is there already."""
-    connection.execute(
-        text(
-            "INSERT INTO reply (reply_id, provider, phone_index, text, key_id, at, is_proven)"
-            " VALUES (:reply_id, :provider, :phone_index, :text, :key_id, :at, :is_proven) ON CONFLICT DO NOTHING"
-        ),
-        {
-            "reply_id": reply.reply_id,
-            "provider": reply.provider,
-            "phone_index": reply.phone_index,
-            "text": reply.text,
-            "key_id": reply.key_id,
-            "at": reply.at,
-            "is_proven": reply.is_proven,
-        },
-    )
+def save_replies(connection: Connection, replies: Sequence[SealedReply]) -> None:
+    """Write down what people answered; one that is told again under the same id is there already."""
+    for reply in replies:
+        connection.execute(
+            text(
+                "INSERT INTO reply (reply_id, provider, phone_index, text, key_id, at, is_proven)"
+                " VALUES (:reply_id, :provider, :phone_index, :text, :key_id, :at, :is_proven) ON CONFLICT DO NOTHING"
+            ),
+            asdict(reply),
+        )
 
 
 _ANSWERED = """

@@ -39,7 +39,7 @@ UPDATE notification n SET phone_index = r.phone_index FROM recipient r
 WHERE r.recipient_id = n.recipient_id AND n.counted_at IS NOT NULL AND r.phone_index IS NOT NULL;
 UPDATE notification SET obstacle = 'before_0019' WHERE state IN ('dead', 'failed');
 ALTER TABLE notification ADD CONSTRAINT notification_never_silently_gone CHECK (
-    state NOT IN ('dead', 'failed') OR successor_id IS NOT NULL OR last_error = 'sealed'
+    state NOT IN ('dead', 'failed') OR successor_id IS NOT NULL OR coalesce(last_error, '') = 'sealed'
     OR (obstacle IS NOT NULL AND obstacle = 'before_0019'));
 ALTER TABLE notification ADD CONSTRAINT notification_delivered_when CHECK (
     state <> 'delivered' OR delivered_at IS NOT NULL) NOT VALID;
