@@ -175,3 +175,20 @@ def _entry(row: Row[Any], reason: Reason, step: Step, at: datetime) -> HistoryEn
         reason=Reason(code=Because.NOT_DELIVERED, zh=reason.zh, en=reason.en) if is_hurry else reason,
         about=row.recipient_id,
     )
+
+
+def redrive(connection: Connection, notification_id: UUID) -> bool:
+    """Put a dead notification back in the outbox, due at once; false if it is not dead or its record is sealed.
+
+    Whoever claims it counts and ages it anew. What came in its place stays: somebody has it already.
+    """
+    done = connection.execute(
+        text(
+            "UPDATE notification SET state = 'pending', obstacle = NULL, last_error = NULL, due_at = now()"
+            " WHERE notification_id = :id AND state = 'dead' AND channel <> 'voice_task'"
+            " AND last_error IS DISTINCT FROM 'sealed' AND alert_id IN (SELECT alert_id FROM alert"
+            " JOIN open_subject USING (subject_no) WHERE state <> 'closed')"
+        ),
+        {"id": notification_id},
+    )
+    return done.rowcount == 1

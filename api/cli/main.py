@@ -47,6 +47,7 @@ _GROUPS = {
     "evidence": _Group(
         module="evidence", help="证据包。Evidence packs.", commands={"make": "make", "verify": "verify"}
     ),
+    "outbox": _Group(module="outbox"),
     "seal": _Group(module="seal"),
     "order": _Group(module="casework"),
     "exemption": _Group(module="casework"),

@@ -91,14 +91,8 @@ def test_a_worker_killed_between_sending_and_recording_loses_and_doubles_nothing
     for number in range(5):
         person, (guardian,) = a_subject(engine, [Told(phone=f"1380000011{number}")])
         keys.append(str(an_alert(engine, person.subject_no, guardian)))
-    command = [
-        sys.executable,
-        "-c",
-        _WORKER,
-        database_url,
-        f"http://127.0.0.1:{provider.server_port}/",
-        str(KEYRING_PATH),
-    ]
+    address = f"http://127.0.0.1:{provider.server_port}/"
+    command = [sys.executable, "-c", _WORKER, database_url, address, str(KEYRING_PATH)]
     workers = [
         subprocess.Popen(
             [*command, how, "6"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)

@@ -64,12 +64,8 @@ class Fickle:
         return Receipt(provider=self.provider, reference=f"r-{message.idempotency_key}")
 
 
-ANSWERS = st.lists(
-    st.sampled_from(
-        ["take", "take", "down", "refuse", "lose", "take and lose", "take and fall silent", "take and crash"]
-    ),
-    max_size=6,
-)
+HOW = ["take", "take", "down", "refuse", "lose", "take and lose", "take and fall silent", "take and crash"]
+ANSWERS = st.lists(st.sampled_from(HOW), max_size=6)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("event"), st.integers(0, 2)),
