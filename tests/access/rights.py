@@ -246,7 +246,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "keeper": "SELECT(key_id reply_id subject_no text) UPDATE(key_id phone_index text)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT(at is_proven key_id phone_index provider reply_id text)"
-        " SELECT(applied_at at is_proven notification_id phone_index provider received_at reply_id subject_no)"
+        " SELECT(applied_at at is_proven key_id notification_id phone_index provider received_at reply_id subject_no)"
         " UPDATE(applied_at notification_id subject_no)",
     },
     "retention_run": {

@@ -322,7 +322,7 @@ WORKER = {
     "provider_state": "SELECT, INSERT, UPDATE",
     "recipient": "SELECT (language, channels, email, unit, blocked_for, phone_index)",
     "violation": "SELECT (zone_no)",
-    "reply": "SELECT (reply_id, provider, phone_index, at, is_proven, received_at, applied_at, notification_id,"
+    "reply": "SELECT (reply_id, provider, key_id, phone_index, at, is_proven, received_at, applied_at, notification_id,"
     " subject_no), INSERT (reply_id, provider, phone_index, text, key_id, at, is_proven),"
     " UPDATE (applied_at, notification_id, subject_no)",
 }
