@@ -10,7 +10,7 @@ _OF_ORDER = (
     "FROM supervision_order o JOIN condition c USING (order_no) WHERE o.subject_no = :no ORDER BY order_no LIMIT 1"
 )
 _OF_ALERT = (
-    "FROM alert a JOIN notification n USING (alert_id) WHERE a.subject_no = :no ORDER BY alert_id, notification_id"
+    "FROM alert a JOIN notification n USING (alert_id) WHERE a.subject_no = :no ORDER BY n.alert_id, n.notification_id"
     " LIMIT 1"
 )
 """Nothing, where there is no alert."""

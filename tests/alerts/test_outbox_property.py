@@ -78,7 +78,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_every_message_ends_and_no_number_has_more_than_it_may(engine: Engine, steps: list[tuple[str, object]]) -> None:
     with emptied(engine):
