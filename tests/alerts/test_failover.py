@@ -26,9 +26,14 @@ def someone(
 
 
 def after(
-    first: Recipient, reason: Obstacle, recipients: list[Recipient], *, is_minor: bool = True, **told: Channel
+    first: Recipient,
+    reason: Obstacle,
+    recipients: list[Recipient],
+    *,
+    is_minor: bool = True,
+    told: tuple[Channel, ...] = (),
 ) -> Step:
-    tried = {(first.recipient_id, channel) for channel in told.values()} or {(first.recipient_id, first.channels[0])}
+    tried = {(first.recipient_id, channel) for channel in told} or {(first.recipient_id, first.channels[0])}
     stopped = Stopped(recipient_id=first.recipient_id, role=first.role, obstacle=reason, is_minor=is_minor)
     return next_step(stopped, recipients=recipients, tried=tried)
 
@@ -43,8 +48,9 @@ ALL = [GRANDMOTHER, OFFICER, FATHER, MOTHER]
 @pytest.mark.parametrize("reason", [Obstacle.BUDGET, Obstacle.REFUSED, Obstacle.NOT_DELIVERED, Obstacle.NO_PROVIDER])
 def test_the_same_person_another_way_then_the_next_person_then_a_call(reason: Obstacle) -> None:
     assert after(MOTHER, reason, ALL) == Step(recipient_id=MOTHER.recipient_id, channel=Channel.EMAIL)
-    both = {"a": Channel.SMS, "b": Channel.EMAIL}
-    assert after(MOTHER, reason, ALL, **both) == Step(recipient_id=FATHER.recipient_id, channel=Channel.SMS)
+    assert after(MOTHER, reason, ALL, told=(Channel.SMS, Channel.EMAIL)) == Step(
+        recipient_id=FATHER.recipient_id, channel=Channel.SMS
+    )
     assert after(FATHER, reason, [FATHER]) == Step(
         recipient_id=FATHER.recipient_id, channel=Channel.VOICE_TASK, task=TaskKind.VOICE_CALL
     )

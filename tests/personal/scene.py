@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from alerts.alert import Alert, Notification, Role
+from alerts.event import EventKind
 from alerts.store import save_alerts, save_notifications
 from api.case_file import CaseIn
 from api.cases import Registered, register_case
@@ -43,6 +44,7 @@ def a_message(connection: Connection, subject_no: int) -> UUID:
         text("SELECT recipient_id FROM recipient WHERE subject_no = :no"), {"no": subject_no}
     ).scalar_one()
     alert = Alert(
+        event=EventKind.ENTRY,
         alert_id=new_id(),
         subject_no=subject_no,
         kind=ConditionKind.EXCLUDED_CATEGORIES,
