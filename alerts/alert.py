@@ -82,6 +82,7 @@ class SealedContact:
     phone: bytes
     phone_index: bytes
     key_id: str
+    email: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

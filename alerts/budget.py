@@ -1,4 +1,4 @@
-"""How many messages a number may be sent, and how soon somebody is told of the same again. Pure.
+"""How many messages a number may be sent. Pure.
 
 A provider counts what it took, on submission, whether it is delivered or not (reference/domain.md 3.5). A number is
 known by its keyed index, so that two people's guardians with one number share what may be sent to it.
@@ -32,11 +32,3 @@ def counted_since(now: datetime) -> datetime:
 def midnight_before(now: datetime) -> datetime:
     """The beginning of the calendar day in Asia/Shanghai that holds an aware instant."""
     return now.astimezone(LOCAL_TIME).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def is_cooling_down(told_at: Sequence[datetime], *, now: datetime, policy: AlertPolicy) -> bool:
-    """Whether somebody was told of the same person at the same zone less than the cool-down before ``now``.
-
-    ``told_at``: aware instants of the events that they were told of. Only the notice is withheld, never the record.
-    """
-    return any(now - policy.cool_down < at <= now for at in told_at)

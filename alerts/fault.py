@@ -23,10 +23,11 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A blame and its words, zh / en."""
+    """A blame and its words, zh / en. ``is_answered``: the provider said so, and did not take the message."""
 
     blame: Blame
     words: str
+    is_answered: bool = True
 
 
 def plain_code(code: object) -> str:
@@ -43,6 +44,7 @@ def error_of(fault: Fault, code: object = "") -> GatewayError:
         is_final=fault.blame is Blame.MESSAGE,
         is_provider_down=fault.blame is Blame.PROVIDER,
         is_budget_hit=fault.blame is Blame.BUDGET,
+        is_taken_possible=not fault.is_answered,
     )
 
 
@@ -56,8 +58,8 @@ def find_fault(code: str, faults: Mapping[str, Fault]) -> Fault:
     return faults[""]
 
 
-NOT_REACHED = Fault(Blame.PROVIDER, "短信通道无法连接 / the provider is not reached")
-NOT_UNDERSTOOD = Fault(Blame.PROVIDER, "短信通道的应答无法识别 / the provider's answer is not understood")
+NOT_REACHED = Fault(Blame.PROVIDER, "短信通道无法连接 / the provider is not reached", False)
+NOT_UNDERSTOOD = Fault(Blame.PROVIDER, "短信通道的应答无法识别 / the provider's answer is not understood", False)
 TEMPLATE_NOT_REGISTERED = Fault(Blame.PROVIDER, "服务商处没有该模板 / the provider does not have this template")
 TEXT_TOO_LONG = Fault(Blame.MESSAGE, "短信超过 70 个字 / the text is longer than 70 characters")
 BAD_NUMBER = Fault(Blame.MESSAGE, "号码不正确 / the provider knows no such number")

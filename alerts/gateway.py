@@ -93,16 +93,26 @@ class GatewayError(Exception):
     ``is_final``: nothing helps this message on this channel; go on to the next channel. ``is_budget_hit`` (final): the
     number has had its share, says the provider. ``is_provider_down``: this provider would refuse any message now;
     another one may take it. None of them: try again later.
+
+    ``is_taken_possible``: the message may be with the provider all the same, since its answer was not heard; then
+    nobody but this provider is tried again. Unless it is said, so it is of every error that is not final.
     """
 
     def __init__(
-        self, reason: str, *, is_final: bool = False, is_provider_down: bool = False, is_budget_hit: bool = False
+        self,
+        reason: str,
+        *,
+        is_final: bool = False,
+        is_provider_down: bool = False,
+        is_budget_hit: bool = False,
+        is_taken_possible: bool | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_final = is_final or is_budget_hit
         self.is_provider_down = is_provider_down
         self.is_budget_hit = is_budget_hit
+        self.is_taken_possible = not self.is_final if is_taken_possible is None else is_taken_possible
 
 
 class BadCallbackError(ValueError):

@@ -93,7 +93,8 @@ class WebhookGateway:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError as error:
             reason = f"短信通道无法连接 / gateway not reached: {type(error).__name__}"
-            raise GatewayError(reason, is_provider_down=True) from None
+            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise GatewayError(reason, is_provider_down=True, is_taken_possible=was_sent) from None
         if answer.is_success:
             return Receipt(provider=PROVIDER, reference=plain_reference(answer.headers.get("X-Message-Id")) or key)
         raise _refusal(answer.status_code)

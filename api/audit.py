@@ -22,7 +22,8 @@ AUDITED_TABLES = (
     "alert_violation", "notification", "fix_set_aside", "retention_run", "thinning_run", "division", "account",
     "account_role", "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
     "export_limit", "export_run", "account_identity", "record_sealing", "unsealing_request",
-    "leave", "leave_approval", "exemption", "finding", "task", "decision", "calendar_year",
+    "leave", "leave_approval", "exemption", "finding", "task", "decision", "calendar_year", "alert_finding",
+    "alert_history", "duty_absence", "duty_roster", "guardian_link", "guardian_answer", "delivery_report", "reply",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""

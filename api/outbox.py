@@ -1,6 +1,6 @@
 """The outbox as hop 6 sees it: every call a transaction of its own, none open while a message is sent.
 
-The only place where a telephone number is opened for use.
+The only place where a telephone number or an address is opened for use.
 """
 
 from datetime import datetime, timedelta
@@ -9,15 +9,27 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Engine
 
-from alerts.delivery import Claim
-from alerts.gateway import Receipt
+from alerts.delivery import Begun, Claim, DeliveryClock
+from alerts.failover import Obstacle
+from alerts.failover_store import end_dead
+from alerts.gateway import GatewayError, Receipt
+from alerts.outbox_store import (
+    begin_attempt,
+    claim_pending,
+    record_answered,
+    record_failure,
+    record_retry,
+    record_sent,
+)
 from alerts.policy import AlertPolicy
-from alerts.store import claim_pending, record_dead, record_retry, record_sent
+from alerts.report_store import apply_replies, apply_reports
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
 from api.personal.sealing import SealError
 
 log = structlog.get_logger()
+
+APPLIED_AT_A_TIME = 100
 
 
 class DatabaseOutbox:
@@ -28,31 +40,60 @@ class DatabaseOutbox:
         self._policy = policy
         self._keyring = keyring
 
-    def claim(self, limit: int) -> list[Claim]:
+    def claim(self, limit: int, clock: DeliveryClock) -> list[Claim]:
         """Take due notifications and commit that. Raises ``KeyringError``, and nothing is taken."""
         with self._engine.begin() as connection:
-            return claim_pending(connection, limit=limit, claim=self._policy.claim, open_phone=self._open_phone)
+            return claim_pending(
+                connection, limit=limit, policy=self._policy, now_for=clock.now_for, open_address=self.open_address
+            )
 
-    def _open_phone(self, recipient_id: UUID, sealed: bytes, key_id: str) -> str | None:
+    def open_address(self, recipient_id: UUID, column: str, sealed: bytes, key_id: str) -> str | None:
+        """A number or e-mail address in clear; ``None``, and told to operators, if it was tampered with."""
         try:
             return open_field(
-                self._keyring, sealed, key_id=key_id, table="recipient", column="phone", row_id=recipient_id
+                self._keyring, sealed, key_id=key_id, table="recipient", column=column, row_id=recipient_id
             )
         except SealError:
             log.error("number_unreadable", recipient_id=recipient_id, key_id=key_id)
             return None
 
-    def record_sent(self, claim: Claim, receipt: Receipt, at: datetime) -> None:
+    def begin(self, claim: Claim, provider: str, now: datetime) -> Begun:
+        """Commit that this provider may take it from now on."""
+        with self._engine.begin() as connection:
+            return begin_attempt(connection, claim, provider, now=now, policy=self._policy)
+
+    def record_sent(self, claim: Claim, provider: str, receipt: Receipt, at: datetime) -> None:
         """Commit that the provider took it."""
         with self._engine.begin() as connection:
             record_sent(connection, claim.notification_id, receipt, at)
+            record_answered(connection, provider)
+
+    def record_failure(self, claim: Claim, provider: str, error: GatewayError, now: datetime) -> None:
+        """Commit what a failed attempt says of the provider."""
+        with self._engine.begin() as connection:
+            record_failure(connection, claim, provider, error, now=now, policy=self._policy)
 
     def record_retry(self, claim: Claim, reason: str, retry_in: timedelta) -> None:
         """Commit when to try again."""
         with self._engine.begin() as connection:
             record_retry(connection, claim.notification_id, reason, retry_in, attempt=claim.attempt)
 
-    def record_dead(self, claim: Claim, reason: str) -> None:
-        """Commit that it will not be sent."""
+    def record_dead(self, claim: Claim, obstacle: Obstacle, detail: str, at: datetime) -> None:
+        """Commit that it will not be sent, together with what comes in its place."""
         with self._engine.begin() as connection:
-            record_dead(connection, claim.notification_id, reason, attempt=claim.attempt)
+            end_dead(
+                connection,
+                claim.notification_id,
+                obstacle,
+                detail,
+                attempt=claim.attempt,
+                at=at,
+                policy=self._policy,
+            )
+
+    def apply_news(self, clock: DeliveryClock) -> int:
+        """Commit what providers reported and people answered since; returns how much it was."""
+        with self._engine.begin() as connection:
+            reported = apply_reports(connection, most=APPLIED_AT_A_TIME, policy=self._policy, now_for=clock.now_for)
+        with self._engine.begin() as connection:
+            return reported + apply_replies(connection, most=APPLIED_AT_A_TIME)

@@ -50,8 +50,17 @@ CASES = (
     ),
     _table(
         "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
-        _sealed(PERSONAL, "name phone"), _hashed(PERSONAL, "phone_index"), _clear(PERSONAL, "role rank is_blocked"),
-        _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id"),
+        _sealed(PERSONAL, "name phone email"), _hashed(PERSONAL, "phone_index"),
+        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for"),
+        _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id language channels"),
+    ),
+    _table(
+        "duty_roster", "值班表 who is on duty", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
+        _clear(ACCOUNT, "roster_id unit from_at to_at recipient_ids recorded_at revoked_at"),
+    ),
+    _table(
+        "duty_absence", "值班人员缺勤 who is away", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
+        _clear(ACCOUNT, "absence_id recipient_id from_at to_at recorded_at revoked_at"),
     ),
     _table(
         "device", "设备身份 which device may send", Basis.ORDER, Retention.CASE, Seen.NOBODY,
@@ -118,8 +127,9 @@ WORK = (
     ),
     _table(
         "task", "待办 what an office must do", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(LEGAL, "kind due_at opened_at done_at remark"), _clear(ACCOUNT, "done_by"),
-        _clear(PSEUDONYM, "task_id subject_no order_no"),
+        _clear(LEGAL, "kind due_at opened_at done_at remark reason_code reason_zh reason_en"),
+        _clear(ACCOUNT, "done_by"),
+        _clear(PSEUDONYM, "task_id subject_no order_no alert_id recipient_id"),
     ),
     _table(
         "clock_edge", "已处理的时刻 instants that were attended to", Basis.RUNNING, Retention.CASE, Seen.NOBODY,
@@ -203,18 +213,57 @@ FINDINGS = (
     ),
     _table(
         "alert", "警报 work for an officer", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "kind state opened_at last_event_at is_late closed_reason"),
-        _clear(PSEUDONYM, "alert_id subject_no"),
+        _clear(FINDING, "kind event state opened_at last_event_at is_late settled_at acknowledged_at closed_at"
+                        " closed_reason closed_remark"),
+        _clear(ACCOUNT, "acknowledged_by closed_by"), _clear(PSEUDONYM, "alert_id subject_no"),
     ),
     _table(
         "alert_violation", "警报包含哪些疑似违规 what an alert is about", Basis.ORDER, Retention.CASE, Seen.CASE,
         _clear(PSEUDONYM, "alert_id violation_id"),
     ),
     _table(
-        "notification", "短信 messages", Basis.TOLD, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "role template text decided_at known_at"),
-        _clear(PSEUDONYM, "notification_id alert_id recipient_id"),
-        _clear(TECHNICAL, "state attempt due_at sent_at provider provider_reference last_error"),
+        "alert_finding", "警报包含哪些发现 what an alert is about, beside suspected breaches", Basis.ORDER,
+        Retention.CASE, Seen.CASE, _clear(PSEUDONYM, "alert_id finding_id"),
+    ),
+    _table(
+        "alert_history", "警报的经过，只增不改 what became of an alert, never changed", Basis.ORDER, Retention.CASE,
+        Seen.CASE,
+        _clear(FINDING, "entry_no at kind actor_kind reason_code reason_zh reason_en remark"),
+        _clear(PSEUDONYM, "entry_id alert_id subject_no actor_id about"),
+    ),
+    _table(
+        "escalation_step", "无人处理时的逐级上报 who is told next if nobody acts", Basis.ORDER, Retention.CASE,
+        Seen.CASE, _clear(TECHNICAL, "kind planned_at due_at done_at outcome"),
+        _clear(PSEUDONYM, "step_id alert_id subject_no"),
+    ),
+    _table(
+        "notification", "短信、邮件与人工电话 messages and calls", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "role template text variables language channel decided_at known_at tell_until obstacle"),
+        _hashed(PERSONAL, "phone_index"),
+        _clear(PSEUDONYM, "notification_id alert_id recipient_id failover_from successor_id"),
+        _clear(TECHNICAL, "state step attempt due_at made_at sent_at delivered_at counted_at unsure_of provider"
+                          " provider_reference last_error"),
+    ),
+    _table(
+        "delivery_report", "服务商回执 what providers report", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _clear(TECHNICAL, "report_no provider reference is_delivered is_proven at reason received_at applied_at"),
+        _clear(PSEUDONYM, "idempotency_key notification_id subject_no"),
+    ),
+    _table(
+        "reply", "对短信的回复 answers to messages", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _sealed(PERSONAL, "text"), _hashed(PERSONAL, "phone_index"),
+        _clear(PSEUDONYM, "reply_id notification_id subject_no"),
+        _clear(TECHNICAL, "provider key_id is_proven at received_at applied_at"),
+    ),
+    _table(
+        "guardian_link", "监护人的一次性链接，不含口令 one-time links, without their tokens", Basis.TOLD,
+        Retention.CASE, Seen.CASE,
+        _hashed(SECRET, "token_hash"), _clear(PSEUDONYM, "link_id alert_id notification_id recipient_id subject_no"),
+        _clear(TECHNICAL, "made_at expires_at opened_at open_count answered_at revoked_at"),
+    ),
+    _table(
+        "guardian_answer", "监护人的答复 what guardians answered", Basis.TOLD, Retention.CASE, Seen.CASE,
+        _clear(FINDING, "answer answered_at"), _clear(PSEUDONYM, "answer_id link_id alert_id subject_no"),
     ),
 )  # fmt: skip
 
@@ -349,6 +398,10 @@ ENGINE = (
     _table(
         "rule_version", "规则是否变过 whether rules changed", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
         _clear(TECHNICAL, "only_row version"),
+    ),
+    _table(
+        "provider_state", "短信服务商是否可用 whether providers of messages work", Basis.RUNNING, Retention.ENGINE,
+        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since"),
     ),
     _table(
         "alembic_version", "表结构版本 version of the schema", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,

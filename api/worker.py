@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import numpy as np
 import psycopg
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from alerts.delivery import deliver
-from alerts.gateway import Gateway
+from alerts.delivery import Providers, deliver
 from api.books import Books
 from api.clock import SystemClock
 from api.clock_work import ClockMemory, look_at_clock
@@ -56,7 +56,7 @@ class Worker:
     """One worker process. ``on_batch`` hears of every committed batch."""
 
     engine: Engine
-    gateway: Gateway
+    gateways: Providers
     clock: SystemClock
     policies: Policies
     keyring: Keyring
@@ -72,6 +72,8 @@ class Worker:
     """Signs a checkpoint of the audit, unless another worker did so lately."""
     audit_minutes: int = 10
     on_batch: Callable[[Advanced], None] = lambda _: None
+    rng: np.random.Generator = field(default_factory=np.random.default_rng)
+    """How long to wait before a message is tried again."""
     owner: str = field(default_factory=lambda: f"{os.getpid()}/{uuid4().hex[:8]}")
     _stop: threading.Event = field(default_factory=threading.Event)
     _memory: Memory | None = None
@@ -253,8 +255,14 @@ class Worker:
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
         outbox = DatabaseOutbox(self.engine, self.policies.alerts, self.keyring)
+        while not self._stop.is_set() and outbox.apply_news(self.clock):
+            pass
         while not self._stop.is_set() and deliver(
-            outbox=outbox, gateway=self.gateway, clock=self.clock, policy=self.policies.alerts
+            outbox=outbox,
+            providers=self.gateways,
+            clock=self.clock,
+            policy=self.policies.alerts,
+            rng=self.rng,
         ):
             pass
         return True

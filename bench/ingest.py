@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from alerts.channel import Channel
 from alerts.gateway import FakeGateway
 from alerts.policy import AlertPolicy
 from api.clock import SystemClock
@@ -189,7 +190,7 @@ def work(url: str, batch: int | None) -> None:
     engine = open_engine(url)
     worker = Worker(
         engine=engine,
-        gateway=FakeGateway(),
+        gateways={Channel.SMS: (FakeGateway(),)},
         clock=SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=Keyring(Path(os.environ["HULAN_KEYRING"])),

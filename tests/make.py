@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, text
 
 from alerts.alert import Recipient, Role
+from alerts.channel import Channel
 from alerts.gateway import FakeGateway, Gateway
 from alerts.policy import AlertPolicy
 from alerts.store import add_recipient
@@ -231,7 +232,7 @@ def a_worker(
     """A worker on the event clock."""
     return Worker(
         engine=engine,
-        gateway=gateway or FakeGateway(),
+        gateways={Channel.SMS: (gateway or FakeGateway(),)},
         clock=EventClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=keyring,

@@ -55,6 +55,7 @@ _GROUPS = {
     "texts": _Group(
         module="texts", help="短信措辞。What messages say.", commands={"lint": "lint", "show": "show"}
     ),
+    "outbox": _Group(module="outbox"),
     "seal": _Group(module="seal"),
     "order": _Group(module="casework"),
     "exemption": _Group(module="casework"),

@@ -12,7 +12,6 @@ import typer
 import uvicorn
 from sqlalchemy import Engine
 
-from alerts.channel import Channel
 from alerts.gateway import Message
 from alerts.policy import AlertPolicy
 from api.access.oidc import OidcPlan
@@ -240,7 +239,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
-        gateway=open_gateways(settings, _show_message)[Channel.SMS][0],
+        gateways=open_gateways(settings, _show_message),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=open_checked_keyring(settings, engine),

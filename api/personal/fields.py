@@ -25,7 +25,8 @@ class SealedTable:
 
 
 SEALED_TABLES = (
-    SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone")),
+    SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone", "email")),
+    SealedTable(table="reply", row_id="reply_id", columns=("text",)),
     SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number", "address")),
     SealedTable(table="leave", row_id="leave_id", columns=("contact",)),
 )
@@ -108,12 +109,16 @@ def recipient_id_for(keyring: Keyring, *, subject_id: UUID, role: Role, phone: s
     return derived_id("recipient", 0, str(subject_id), str(role), phone_index(keyring.index_key, phone).hex())
 
 
-def seal_contact(keyring: Keyring, key: Key, *, recipient_id: UUID, name: str, phone: str) -> SealedContact:
-    """Name and number of a recipient as the database keeps them."""
-    sealed = seal_row(key, table="recipient", row_id=recipient_id, values={"name": name, "phone": phone})
+def seal_contact(
+    keyring: Keyring, key: Key, *, recipient_id: UUID, name: str, phone: str, email: str | None = None
+) -> SealedContact:
+    """Name, number and e-mail address of a recipient as the database keeps them."""
+    values = {"name": name, "phone": phone} | ({} if email is None else {"email": email})
+    sealed = seal_row(key, table="recipient", row_id=recipient_id, values=values)
     return SealedContact(
         name=sealed["name"],
         phone=sealed["phone"],
+        email=sealed.get("email"),
         phone_index=phone_index(keyring.index_key, phone),
         key_id=key.key_id,
     )

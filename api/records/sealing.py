@@ -123,6 +123,7 @@ def _seal_fields(
     also: dict[str, tuple[str, dict[str, Any]]] = {
         "subject": (marked, {"now": now, "ground": ground}),
         "recipient": ("phone_index = NULL, is_blocked = true", {}),
+        "reply": ("phone_index = NULL", {}),
     }
     for table in SEALED_TABLES:
         changes, values = also.get(table.table, ("", {}))
@@ -161,11 +162,16 @@ def _seal_table(
 
 
 def _silence(connection: Connection, subject_no: int) -> None:
-    """No alert is anybody's work any more and no message leaves; triggers see to those that are still to come."""
+    """No alert is anybody's work any more and no message leaves; triggers see to those that are still to come.
+
+    No message is found by its number, so that those sent count no more against what the number may be sent.
+    """
     for statement in (
         "UPDATE notification n SET state = 'dead', last_error = 'sealed' FROM alert a WHERE a.alert_id = n.alert_id"
         " AND a.subject_no = :no AND n.state = 'pending'",
         "UPDATE alert SET state = 'closed', closed_reason = 'sealed' WHERE subject_no = :no AND state <> 'closed'",
+        "UPDATE notification n SET phone_index = NULL FROM alert a WHERE a.alert_id = n.alert_id"
+        " AND a.subject_no = :no AND n.phone_index IS NOT NULL",
     ):
         connection.execute(text(statement), {"no": subject_no})
 

@@ -31,6 +31,16 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(alert_id subject_no)",
         "worker": "INSERT SELECT UPDATE(is_late last_event_at)",
     },
+    "alert_finding": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(alert_id)",
+        "worker": "INSERT SELECT",
+    },
+    "alert_history": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
+    },
     "alert_violation": {
         "app": "SELECT",
         "shredder": "DELETE SELECT(alert_id)",
@@ -76,6 +86,13 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
+    "delivery_report": {
+        "app": "SELECT",
+        "gate": "INSERT(at idempotency_key is_delivered is_proven provider reason reference)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT(at idempotency_key is_delivered is_proven provider reason reference) SELECT"
+        " UPDATE(applied_at notification_id subject_no)",
+    },
     "device": {
         "gate": "SELECT(device_id revoked_at subject_no token_hash)",
         "keeper": "SELECT(revoked_at subject_no) UPDATE(revoked_at)",
@@ -93,6 +110,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "division": {
         "app": "SELECT",
     },
+    "duty_absence": {"worker": "SELECT"},
+    "duty_roster": {"worker": "SELECT"},
     "engine_layout": {
         "shredder": "INSERT SELECT UPDATE(layout)",
         "worker": "INSERT SELECT UPDATE(layout)",
@@ -105,6 +124,11 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT UPDATE",
+    },
+    "escalation_step": {
+        "app": "SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT UPDATE(done_at outcome)",
     },
     "exemption": {
         "app": "SELECT",
@@ -146,6 +170,19 @@ EXPECTED: dict[str, dict[str, str]] = {
         "gate": "INSERT(newest oldest)",
         "worker": "DELETE SELECT",
     },
+    "guardian_answer": {
+        "app": "SELECT",
+        "gate": "INSERT SELECT",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT",
+    },
+    "guardian_link": {
+        "app": "SELECT(alert_id answered_at expires_at link_id made_at notification_id open_count opened_at"
+        " recipient_id revoked_at subject_no)",
+        "gate": "SELECT UPDATE(answered_at open_count opened_at)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT",
+    },
     "leave": {
         "app": "SELECT",
         "keeper": "SELECT(contact key_id leave_id subject_no) UPDATE(contact key_id)",
@@ -172,9 +209,10 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "notification": {
         "app": "SELECT",
-        "keeper": "SELECT(alert_id state) UPDATE(last_error state)",
+        "keeper": "SELECT(alert_id phone_index state) UPDATE(last_error phone_index state)",
         "shredder": "DELETE SELECT(alert_id)",
-        "worker": "INSERT SELECT UPDATE(attempt due_at last_error provider provider_reference sent_at state)",
+        "worker": "INSERT SELECT UPDATE(attempt counted_at delivered_at due_at last_error obstacle phone_index provider"
+        " provider_reference sent_at state successor_id unsure_of)",
     },
     "oidc_state": {
         "gate": "DELETE INSERT SELECT",
@@ -190,11 +228,14 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
+    "provider_state": {"worker": "INSERT SELECT UPDATE"},
     "recipient": {
         "app": "SELECT",
-        "keeper": "SELECT(key_id name phone recipient_id subject_no) UPDATE(is_blocked key_id name phone phone_index)",
+        "keeper": "SELECT(email key_id name phone recipient_id subject_no)"
+        " UPDATE(email is_blocked key_id name phone phone_index)",
         "shredder": "DELETE SELECT(subject_no)",
-        "worker": "SELECT(is_blocked key_id phone rank recipient_id role subject_no)",
+        "worker": "SELECT(blocked_for channels email is_blocked key_id language phone phone_index rank recipient_id"
+        " role subject_no unit)",
     },
     "record_sealing": {
         "keeper": "INSERT SELECT",
@@ -204,6 +245,15 @@ EXPECTED: dict[str, dict[str, str]] = {
         "keeper": "INSERT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "DELETE INSERT SELECT",
+    },
+    "reply": {
+        "app": "SELECT",
+        "gate": "INSERT(at is_proven key_id phone_index provider reply_id text)",
+        "keeper": "SELECT(key_id reply_id subject_no text) UPDATE(key_id phone_index text)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT(at is_proven key_id phone_index provider reply_id text)"
+        " SELECT(applied_at at is_proven key_id notification_id phone_index provider received_at reply_id subject_no)"
+        " UPDATE(applied_at notification_id subject_no)",
     },
     "retention_run": {
         "worker": "SELECT",
@@ -262,7 +312,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "violation": {
         "app": "SELECT",
         "shredder": "DELETE SELECT(subject_no)",
-        "worker": "INSERT SELECT(violation_id)",
+        "worker": "INSERT SELECT(violation_id zone_no)",
     },
     "worker": {
         "worker": "DELETE INSERT SELECT UPDATE",
@@ -315,6 +365,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "people_of_work": {"app"},
     "reachable_subjects": {"app"},
     "record_export": {"app"},
+    "reply_key_id": {"gate", "worker"},
     "review_notice": {"app"},
     "revoke_exemption": {"app"},
     "row_keys_withheld_from_audit": {"app"},
@@ -326,6 +377,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "subjects_of_divisions": set(),
     "subjects_of_jurisdiction": set(),
     "thin_fix_week": {"worker"},
+    "turn_alert": {"app"},
     "visible_subjects": {"app"},
     "visible_zones": {"app"},
     "withheld_from_audit": {"app"},

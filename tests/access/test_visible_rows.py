@@ -30,7 +30,8 @@ CITY, DISTRICT, OTHER = "320300", "320303", "370600"
 PERSONAL = (
     "subject", "recipient", "supervision_order", "condition", "episode", "violation", "alert", "alert_violation",
     "notification", "subject_jurisdiction", "case_member", "leave", "leave_approval", "exemption", "finding",
-    "check_in", "task", "decision",
+    "check_in", "task", "decision", "alert_finding", "alert_history", "delivery_report", "escalation_step",
+    "guardian_answer", "guardian_link", "reply",
 )  # fmt: skip
 """Tables of which the application's role sees the rows of a case."""
 

@@ -12,24 +12,30 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
 from alerts.alert import Alert, Notification, Role
-from alerts.delivery import Claim, deliver
+from alerts.channel import Channel
+from alerts.delivery import Begun, Claim, DeliveryClock, deliver
 from alerts.event import EventKind
+from alerts.failover import Obstacle
 from alerts.gateway import CONNECT_TIMEOUT_S, TIMEOUT_S, FakeGateway, GatewayError, Message, Receipt
 from alerts.gateway_console import ConsoleGateway
+from alerts.outbox_store import claim_pending
 from alerts.policy import AlertPolicy
-from alerts.store import claim_pending, open_alerts_of, save_alerts, save_notifications
+from alerts.store import open_alerts_of, save_alerts, save_notifications
 from api.clock import EventClock, FixedClock
 from api.ids import new_id
 from api.outbox import DatabaseOutbox
 from tests.make import EVENING, KEYRING, KEYRING_PATH, a_person
 from tracking.order import ConditionKind
 
-POLICY = AlertPolicy()
+POLICY = AlertPolicy(budget_per_day=10_000, budget_per_24_hours=10_000, breaker_failures=10_000)
+"""Budgets and breakers have tests of their own: test_outbox.py."""
 NOW = EVENING + timedelta(minutes=1)
+CLOCK = FixedClock(NOW)
 
 
 def pending(engine: Engine, count: int = 1, *, role: Role = Role.GUARDIAN) -> list[UUID]:
@@ -69,8 +75,12 @@ def pending(engine: Engine, count: int = 1, *, role: Role = Role.GUARDIAN) -> li
 
 def rows(engine: Engine, columns: str) -> list[Any]:
     with engine.connect() as connection:
-        query = f"SELECT {columns} FROM notification ORDER BY notification_id"
+        query = f"SELECT {columns} FROM notification ORDER BY step, notification_id"
         return [tuple(row) for row in connection.execute(text(query))]
+
+
+def opened(*_: object) -> str:
+    return "13800000101"
 
 
 def make_due(engine: Engine) -> None:
@@ -82,11 +92,20 @@ def make_due(engine: Engine) -> None:
 def send_due(engine: Engine, gateway: Any, *, now: datetime = NOW, policy: AlertPolicy = POLICY) -> int:
     """Deliver until nothing is due; returns how many were handled."""
     total = 0
-    while count := deliver(
-        outbox=DatabaseOutbox(engine, policy, KEYRING), gateway=gateway, clock=FixedClock(now), policy=policy
-    ):
+    while count := deliver_some(DatabaseOutbox(engine, policy, KEYRING), gateway, FixedClock(now), policy):
         total += count
     return total
+
+
+def deliver_some(outbox: Any, gateway: Any, clock: DeliveryClock, policy: AlertPolicy = POLICY) -> int:
+    """One round of hop 6 with one provider of text messages."""
+    return deliver(
+        outbox=outbox,
+        providers={Channel.SMS: (gateway,)},
+        clock=clock,
+        policy=policy,
+        rng=np.random.default_rng(1),
+    )
 
 
 def test_a_notification_is_sent_and_recorded(engine: Engine) -> None:
@@ -105,17 +124,17 @@ def test_a_notification_is_sent_and_recorded(engine: Engine) -> None:
 def test_a_claimed_notification_is_nobody_elses_until_the_claim_runs_out(engine: Engine) -> None:
     pending(engine)
     outbox, other = DatabaseOutbox(engine, POLICY, KEYRING), DatabaseOutbox(engine, POLICY, KEYRING)
-    assert [claim.attempt for claim in outbox.claim(10)] == [1]
-    assert other.claim(10) == []
+    assert [claim.attempt for claim in outbox.claim(10, CLOCK)] == [1]
+    assert other.claim(10, CLOCK) == []
     make_due(engine)
-    assert [claim.attempt for claim in other.claim(10)] == [2]
+    assert [claim.attempt for claim in other.claim(10, CLOCK)] == [2]
 
 
 def test_a_claim_takes_no_more_than_its_limit_in_the_order_of_events(engine: Engine) -> None:
     keys = pending(engine, 20)
     outbox = DatabaseOutbox(engine, POLICY, KEYRING)
-    assert [claim.notification_id for claim in outbox.claim(3)] == keys[:3]
-    assert [claim.notification_id for claim in outbox.claim(50)] == keys[3:]
+    assert [claim.notification_id for claim in outbox.claim(3, CLOCK)] == keys[:3]
+    assert [claim.notification_id for claim in outbox.claim(50, CLOCK)] == keys[3:]
 
 
 @pytest.mark.parametrize("plan", ["enable_hashjoin = off", "enable_hashagg = off", "enable_material = off"])
@@ -125,7 +144,7 @@ def test_a_claim_keeps_its_limit_whatever_the_planner_does(engine: Engine, plan:
     with engine.begin() as connection:
         for setting in (plan, "enable_sort = off", "enable_mergejoin = off", "enable_seqscan = on"):
             connection.execute(text(f"SET LOCAL {setting}"))
-        assert len(claim_pending(connection, limit=2, claim=POLICY.claim, open_phone=lambda *_: "13800000101")) == 2
+        assert len(claim_pending(connection, limit=2, policy=POLICY, now_for=CLOCK.now_for, open_address=opened)) == 2
     assert sum(attempt for (attempt,) in rows(engine, "attempt")) == 2
 
 
@@ -137,7 +156,7 @@ def test_claims_of_many_outboxes_at_once_never_overlap(engine: Engine) -> None:
     def work() -> None:
         outbox = DatabaseOutbox(engine, POLICY, KEYRING)
         start.wait()
-        while claims := outbox.claim(3):
+        while claims := outbox.claim(3, CLOCK):
             claimed.extend(claim.notification_id for claim in claims)
 
     run_at_once([work] * 4)
@@ -155,21 +174,20 @@ def run_at_once(works: Sequence[Callable[[], None]]) -> None:
 def test_an_uncommitted_claim_is_passed_over_without_waiting(engine: Engine) -> None:
     keys = pending(engine, 4)
     with engine.begin() as busy:
-        claim_pending(busy, limit=2, claim=POLICY.claim, open_phone=lambda *_: "13800000101")
-        assert [claim.notification_id for claim in DatabaseOutbox(engine, POLICY, KEYRING).claim(10)] == keys[2:]
+        claim_pending(busy, limit=2, policy=POLICY, now_for=CLOCK.now_for, open_address=opened)
+        assert DatabaseOutbox(engine, POLICY, KEYRING).claim(10, CLOCK) == []  # it counts what this number may have
+    assert [claim.notification_id for claim in DatabaseOutbox(engine, POLICY, KEYRING).claim(10, CLOCK)] == keys[2:]
 
 
 def test_a_failed_send_is_tried_again_later_and_later(engine: Engine) -> None:
     pending(engine)
     gateway = FakeGateway()
-    waits = []
-    for _ in range(6):
+    for longest in (5, 10, 20, 40, 60, 60):
         gateway.failures = [GatewayError("gateway answered 500")]
         assert send_due(engine, gateway) == 1
         assert send_due(engine, gateway) == 0  # not due yet
-        waits.append(round(rows(engine, "extract(epoch FROM due_at - now())")[0][0]))
+        assert 0 < rows(engine, "extract(epoch FROM due_at - now())")[0][0] <= longest
         make_due(engine)
-    assert waits == [5, 10, 20, 40, 60, 60]
     assert rows(engine, "state, attempt, last_error") == [("pending", 6, "gateway answered 500")]
     assert send_due(engine, gateway) == 1
     assert rows(engine, "state, attempt, last_error") == [("sent", 7, None)]
@@ -190,11 +208,22 @@ def test_only_age_ends_the_tries(engine: Engine) -> None:
 def test_a_final_error_is_dead_with_its_reason(engine: Engine) -> None:
     pending(engine)
     gateway = FakeGateway()
-    gateway.failures = [GatewayError("gateway answered 400", is_final=True)]
+    gateway.failures = [GatewayError("answered 400", is_final=True)]
     send_due(engine, gateway)
     make_due(engine)
     assert send_due(engine, gateway) == 0
-    assert rows(engine, "state, last_error") == [("dead", "gateway answered 400")]
+    assert rows(engine, "state, obstacle, last_error") == [
+        (
+            "dead",
+            "refused",
+            "服务商拒收：answered 400 / the provider refused it for good: answered 400",
+        ),
+        ("sent", None, None),
+    ]
+    assert rows(engine, "channel, provider, failover_from IS NULL, successor_id IS NULL") == [
+        ("sms", None, True, False),
+        ("voice_task", "office", False, True),
+    ]
     assert gateway.sent == []
 
 
@@ -230,15 +259,13 @@ def test_a_message_too_old_to_be_of_use_is_dead_and_visible(engine: Engine, role
     make_due(engine)
     send_due(engine, gateway, now=EVENING + limit + timedelta(seconds=1))
     assert gateway.sent == []
-    ((state, reason),) = rows(engine, "state, last_error")
-    assert state == "dead"
-    assert reason.startswith("older than ")
+    assert rows(engine, "state, obstacle, channel") == [("dead", "too_old", "sms"), ("sent", None, "voice_task")]
 
 
 def test_in_a_replay_the_age_is_that_of_the_finding(engine: Engine) -> None:
     pending(engine)
     gateway = FakeGateway()
-    deliver(outbox=DatabaseOutbox(engine, POLICY, KEYRING), gateway=gateway, clock=EventClock(), policy=POLICY)
+    deliver_some(DatabaseOutbox(engine, POLICY, KEYRING), gateway, EventClock())
     assert rows(engine, "state, sent_at") == [("sent", EVENING)]
 
 
@@ -251,14 +278,14 @@ def test_a_worker_whose_claim_ran_out_does_not_disturb_the_next_ones(engine: Eng
     """It was slow, another one took over: its failure must not make the message due for a third."""
     pending(engine)
     outbox = DatabaseOutbox(engine, POLICY, KEYRING)
-    (slow,) = outbox.claim(1)
+    (slow,) = outbox.claim(1, CLOCK)
     make_due(engine)
-    (quick,) = outbox.claim(1)
+    (quick,) = outbox.claim(1, CLOCK)
     outbox.record_retry(slow, "gateway not reached", timedelta(0))
-    assert outbox.claim(1) == []
-    outbox.record_dead(slow, "gateway answered 400")
+    assert outbox.claim(1, CLOCK) == []
+    outbox.record_dead(slow, Obstacle.REFUSED, "gateway answered 400", NOW)
     assert rows(engine, "state") == [("pending",)]
-    outbox.record_sent(quick, Receipt(provider="fake", reference="1"), NOW)
+    outbox.record_sent(quick, "fake", Receipt(provider="fake", reference="1"), NOW)
     outbox.record_retry(slow, "gateway not reached", timedelta(0))
     assert rows(engine, "state, last_error") == [("sent", None)]
 
@@ -266,10 +293,10 @@ def test_a_worker_whose_claim_ran_out_does_not_disturb_the_next_ones(engine: Eng
 def test_whoever_did_send_it_is_believed(engine: Engine) -> None:
     pending(engine)
     outbox = DatabaseOutbox(engine, POLICY, KEYRING)
-    (slow,) = outbox.claim(1)
+    (slow,) = outbox.claim(1, CLOCK)
     make_due(engine)
-    outbox.claim(1)
-    outbox.record_sent(slow, Receipt(provider="fake", reference="1"), NOW)
+    outbox.claim(1, CLOCK)
+    outbox.record_sent(slow, "fake", Receipt(provider="fake", reference="1"), NOW)
     assert rows(engine, "state") == [("sent",)]
 
 
@@ -280,14 +307,17 @@ class Forgetful:
     outbox: DatabaseOutbox
     claims: list[Claim] = field(default_factory=list)
 
-    def claim(self, limit: int) -> list[Claim]:
-        self.claims = self.outbox.claim(limit)
+    def claim(self, limit: int, clock: DeliveryClock) -> list[Claim]:
+        self.claims = self.outbox.claim(limit, clock)
         return self.claims
 
-    def record_sent(self, claim: Claim, receipt: Receipt, at: datetime) -> None:
+    def begin(self, claim: Claim, provider: str, now: datetime) -> Begun:
+        return self.outbox.begin(claim, provider, now)
+
+    def record_sent(self, claim: Claim, provider: str, receipt: Receipt, at: datetime) -> None:
         raise KeyboardInterrupt
 
-    record_retry = record_dead = None
+    record_retry = record_dead = record_failure = None
 
 
 def test_a_message_sent_but_not_recorded_is_sent_again_under_the_same_key(engine: Engine, tmp_path: Path) -> None:
@@ -296,18 +326,19 @@ def test_a_message_sent_but_not_recorded_is_sent_again_under_the_same_key(engine
     gateway = ConsoleGateway(tmp_path / "messages.jsonl", shown.append)
     forgetful: Any = Forgetful(outbox=DatabaseOutbox(engine, POLICY, KEYRING))
     with pytest.raises(KeyboardInterrupt):
-        deliver(outbox=forgetful, gateway=gateway, clock=FixedClock(NOW), policy=POLICY)
+        deliver_some(forgetful, gateway, FixedClock(NOW))
     assert rows(engine, "state") == [("pending",)]
     make_due(engine)
     other = FakeGateway()
     assert send_due(engine, Both(gateway, other)) == 1
+    assert [message.is_repeat for message in other.sent] == [True]
     assert [message.idempotency_key for message in (*shown, *other.sent)] == [key, key]
     assert len((tmp_path / "messages.jsonl").read_text().splitlines()) == 1
     assert rows(engine, "state") == [("sent",)]
 
 
 class Both:
-    provider = "both"
+    provider = "console"
 
     def __init__(self, *gateways: ConsoleGateway | FakeGateway) -> None:
         self.gateways = gateways
@@ -320,6 +351,8 @@ _SENDER = """
 import os, signal, sys
 from datetime import timedelta
 from pathlib import Path
+import numpy as np
+from alerts.channel import Channel
 from alerts.delivery import deliver
 from alerts.gateway_console import ConsoleGateway
 from alerts.policy import AlertPolicy
@@ -332,7 +365,9 @@ class Gateway(ConsoleGateway):
         receipt = super().send(message)
         os.kill(os.getpid(), signal.SIGKILL)
 outbox = DatabaseOutbox(open_engine(sys.argv[1]), AlertPolicy(), Keyring(Path(sys.argv[3])))
-deliver(outbox=outbox, gateway=Gateway(Path(sys.argv[2]), print), clock=EventClock(), policy=AlertPolicy())
+gateway = Gateway(Path(sys.argv[2]), print)
+deliver(outbox=outbox, providers={Channel.SMS: (gateway,)}, clock=EventClock(), policy=AlertPolicy(),
+        rng=np.random.default_rng(1))
 """
 
 

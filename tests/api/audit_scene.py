@@ -60,6 +60,11 @@ INSERT INTO export_run (export_id, kind, made_by, subject_no, is_approved, track
 SELECT gen_random_uuid(), 'export', 'cli:x', subject_no, false, subject_no, 0, sha256(subject_id::text::bytea)
 FROM subject;
 INSERT INTO account_identity SELECT account_no, 'https://id.example', 'sub-' || account_no, now() FROM account;
+INSERT INTO duty_roster (roster_id, unit, from_at, to_at, recipient_ids)
+SELECT gen_random_uuid(), 'u' || i, now(), now() + interval '1 day', ARRAY[gen_random_uuid()]
+FROM generate_series(1, 2) i;
+INSERT INTO duty_absence (absence_id, recipient_id, from_at, to_at)
+SELECT gen_random_uuid(), recipient_id, now(), now() + interval '1 day' FROM recipient;
 INSERT INTO record_sealing (sealing_id, subject_no, action, ground, ground_text, document_number, by_account_no, at,
     keep_until) SELECT gen_random_uuid(), subject_no, 'sealed', 'non_prosecution', '', '合成封〔2026〕' || subject_no,
     1, now(), now() FROM subject;
@@ -114,6 +119,9 @@ KEYS = {
     "record_sealing": "sealing_id", "unsealing_request": "request_id", "leave": "leave_id",
     "leave_approval": "approval_id", "exemption": "exemption_id", "finding": "finding_id", "task": "task_id",
     "decision": "decision_id", "calendar_year": "ARRAY[region::text, year::text]",
+    "alert_finding": "ARRAY[alert_id::text, finding_id::text]", "alert_history": "entry_id",
+    "duty_roster": "roster_id", "duty_absence": "absence_id", "guardian_link": "link_id",
+    "guardian_answer": "answer_id", "delivery_report": "report_no", "reply": "reply_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -150,8 +158,15 @@ ONE_BYTE = {
     "task": ("due_at", "due_at + interval '1 microsecond'"),
     "decision": ("outcome", "'confirmed'"),
     "calendar_year": ("source", "source || '.'"),
+    "alert_history": ("reason_zh", "reason_zh || '.'"),
+    "duty_roster": ("to_at", "to_at + interval '1 microsecond'"),
+    "duty_absence": ("to_at", "to_at + interval '1 microsecond'"),
+    "guardian_link": ("token_hash", "set_byte(token_hash, 0, (get_byte(token_hash, 0) + 1) % 256)"),
+    "guardian_answer": ("answer", "'cannot'"),
+    "delivery_report": ("is_delivered", "NOT is_delivered"),
+    "reply": ("text", "set_byte(text, 20, (get_byte(text, 20) + 1) % 256)"),
 }
-"""One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
+"""One column altered as little as can be. What an alert holds is all key: a changed row is another row."""
 
 ANOTHER = {
     "zone": {"zone_no": "zone_no + 1000", "zone_id": "gen_random_uuid()", "source_id": "source_id || 'x'"},
@@ -193,6 +208,14 @@ ANOTHER = {
     "task": {"task_id": "gen_random_uuid()"},
     "decision": {"decision_id": "gen_random_uuid()", "finding_id": "gen_random_uuid()"},
     "calendar_year": {"year": "year + 100"},
+    "alert_finding": {"finding_id": "gen_random_uuid()"},
+    "alert_history": {"entry_id": "gen_random_uuid()", "entry_no": "entry_no + 1000"},
+    "duty_roster": {"roster_id": "gen_random_uuid()"},
+    "duty_absence": {"absence_id": "gen_random_uuid()"},
+    "guardian_link": {"link_id": "gen_random_uuid()", "token_hash": "token_hash || token_hash"},
+    "guardian_answer": {"answer_id": "gen_random_uuid()"},
+    "delivery_report": {"report_no": "report_no + 1000", "reference": "reference || 'x'"},
+    "reply": {"reply_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

@@ -107,7 +107,7 @@ def test_every_table_with_triggers_is_verified_and_no_other(engine: Engine) -> N
     query = "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'audit_insert'"
     with engine.connect() as connection:
         assert set(connection.execute(text(query)).scalars()) == set(AUDITED_TABLES)
-    assert set(KEYS) == set(ANOTHER) == set(ONE_BYTE) | {"alert_violation"} == set(AUDITED_TABLES)
+    assert set(KEYS) == set(ANOTHER) == set(ONE_BYTE) | {"alert_finding", "alert_violation"} == set(AUDITED_TABLES)
 
 
 # ---- many at once

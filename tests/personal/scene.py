@@ -44,6 +44,7 @@ def a_message(connection: Connection, subject_no: int) -> UUID:
         text("SELECT recipient_id FROM recipient WHERE subject_no = :no"), {"no": subject_no}
     ).scalar_one()
     alert = Alert(
+        event=EventKind.ENTRY,
         alert_id=new_id(),
         subject_no=subject_no,
         event=EventKind.ENTRY,

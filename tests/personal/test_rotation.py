@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway
 from alerts.policy import AlertPolicy
+from api.clock import SystemClock
 from api.outbox import DatabaseOutbox
 from api.personal.fields import check_keys, current_key, identity_of
 from api.personal.keyring import Keyring, KeyringError, make_keyring
@@ -237,7 +238,7 @@ def test_without_its_key_nothing_is_taken_from_the_outbox(engine: Engine, keyrin
     with engine.connect() as connection, pytest.raises(KeyringError, match=keyring.keys[0].key_id):
         check_keys(connection, other)
     with pytest.raises(KeyringError, match=keyring.keys[0].key_id):
-        DatabaseOutbox(engine, AlertPolicy(), other).claim(10)
+        DatabaseOutbox(engine, AlertPolicy(), other).claim(10, SystemClock())
     with pytest.raises(KeyringError):
         a_worker(engine, keyring=other).run()
     with engine.connect() as connection:

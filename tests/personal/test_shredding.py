@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, make_url, text
 
+from alerts.channel import Channel
 from alerts.gateway import FakeGateway
 from api.audit_verify import verify
 from api.clock import FixedClock
@@ -112,8 +113,9 @@ def goes_on(engine: Engine, office: Office, worker: Worker) -> None:
         connection.execute(text("UPDATE shard SET lease_until = '-infinity'"))
         connection.execute(text("DELETE FROM worker"))
     worker.drain()
-    assert isinstance(worker.gateway, FakeGateway)
-    assert len(worker.gateway.sent) == 1
+    (gateway,) = worker.gateways[Channel.SMS]
+    assert isinstance(gateway, FakeGateway)
+    assert len(gateway.sent) == 1
     with engine.connect() as connection:
         states = load_states(connection, range(SHARD_COUNT)).states
     assert set(states.subject_rows["subject_no"].tolist()) == {office.other.subject_no}
