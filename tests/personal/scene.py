@@ -47,7 +47,6 @@ def a_message(connection: Connection, subject_no: int) -> UUID:
         event=EventKind.ENTRY,
         alert_id=new_id(),
         subject_no=subject_no,
-        event=EventKind.ENTRY,
         kind=ConditionKind.EXCLUDED_CATEGORIES,
         opened_at=EVENING,
         last_event_at=EVENING,

@@ -16,6 +16,7 @@ import pytest
 from alerts.alert import Case
 from alerts.decide import decide
 from alerts.policy import AlertPolicy
+from alerts.roster import Roster
 from tests.golden_files import GOLDEN
 from tests.tracking.situations_clock import (
     check_in_states,
@@ -88,8 +89,8 @@ def test_what_a_track_under_an_order_comes_to(row: Row) -> None:
 def alert_count(violations: Sequence[Violation]) -> int:
     """How many alerts ``alerts.decide`` makes of them."""
     subject = Subject(subject_no=1, subject_id=FIRST_ID, alias="合成", birth_date=date(2010, 1, 1))
-    cases = [Case(violation=item, subject=subject) for item in violations]
-    return len(decide(cases=cases, open_alerts=(), recipients={}, policy=AlertPolicy()).alerts)
+    cases = [Case(fact=item, subject=subject, measure=Measure.BAIL) for item in violations]
+    return len(decide(cases=cases, alerts=(), recipients={}, roster=Roster(), policy=AlertPolicy()).alerts)
 
 
 @pytest.mark.parametrize("row", rows("way"))
