@@ -238,6 +238,7 @@ class TaskKind(StrEnum):
     ROSTER_GAP = "roster_gap"  # 值班表空缺
     WRONG_RECIPIENT = "wrong_recipient"  # 通知对象答复有误：核对联系人
     LATE_EVIDENCE = "late_evidence"  # 已结警报有迟到的证据
+    TEXT_WITHHELD = "text_withheld"  # 消息用词未通过检查：请更正
     GUARDIANSHIP_ORDER = "guardianship_order"  # 是否制发督促监护令
 
 

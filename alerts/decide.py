@@ -29,7 +29,8 @@ from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster
 from alerts.routing import Route, route
-from alerts.telling import Telling, notification_for, task_for, told_entry
+from alerts.telling import Telling, task_for, told_entry, untold_entry, worded_for
+from alerts.templates import BUILT_IN, Catalogue
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -62,6 +63,7 @@ class _Deciding:
     recipients: Mapping[int, Sequence[Recipient]]
     roster: Roster
     policy: AlertPolicy
+    catalogue: Catalogue
     known: dict[tuple[int, tuple[EventGroup, bool]], dict[UUID, Alert]] = field(default_factory=dict)
     changed: dict[UUID, Alert] = field(default_factory=dict)
     attachments: dict[UUID, Attachment] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def decide(
     recipients: Mapping[int, Sequence[Recipient]],
     roster: Roster,
     policy: AlertPolicy,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Decision:
     """Group facts into events and say who is told of a new one, and what is done if nobody answers.
 
@@ -94,7 +97,7 @@ def decide(
     yet. A closed alert takes what happened before its closing and tells nobody; it is opened again, and told, only if
     what it holds is found to go on after the closing.
     """
-    work = _Deciding(recipients=recipients, roster=roster, policy=policy)
+    work = _Deciding(recipients=recipients, roster=roster, policy=policy, catalogue=catalogue)
     for alert in alerts:
         work.known.setdefault((alert.subject_no, alert.group), {})[alert.alert_id] = alert
     for moment in sorted(_moments(cases), key=_in_order):
@@ -251,11 +254,14 @@ def _tell(work: _Deciding, alert: Alert, moment: _Moment) -> None:
     found = route(case, at=moment.at, recipients=work.recipients.get(alert.subject_no, ()), roster=work.roster)
     known_at = case.live_known_at
     for choice in found.at_once:
-        told = notification_for(
-            alert, case, choice, decided_at=moment.at, known_at=known_at, telling=Telling(at=known_at)
-        )
-        work.notifications.setdefault(told.notification_id, told)
-        entry = told_entry(alert, choice, at=moment.at)
+        telling = Telling(at=known_at, catalogue=work.catalogue)
+        worded = worded_for(alert, case, choice, decided_at=moment.at, known_at=known_at, telling=telling)
+        if worded.task is not None:
+            work.tasks.setdefault(worded.task.task_id, worded.task)
+        told = worded.notification
+        if told is not None:
+            work.notifications.setdefault(told.notification_id, told)
+        entry = (untold_entry if told is None else told_entry)(alert, choice, at=moment.at)
         work.history.setdefault(entry.entry_id, entry)
     for person in found.passed_over:
         work.note(alert, HistoryKind.NOT_TOLD, moment, person.reason, about=person.recipient.recipient_id)

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     STILLNESS = "stillness"  # 长时间静止，疑似人机分离
     CHECK_IN_MISSED = "check_in_missed"  # 未按时打卡
     SPOT_CHECK_MISSED = "spot_check_missed"  # 未应答抽检
+    CHECK_IN_PLACE = "check_in_place"  # 打卡地点有待核实
     LEAVE_OVERSTAY = "leave_overstay"  # 外出逾期未归
     OFF_ROUTE = "off_route"  # 偏离批准的路线
     CURFEW_UNACCOUNTED = "curfew_unaccounted"  # 规定时段开始时去向不明
@@ -51,6 +52,8 @@ class EventGroup(StrEnum):
     """Positions may not be the person's."""
     CHECK = "check"
     """A question that was not answered."""
+    CHECK_PLACE = "check_place"
+    """An answer that may be from elsewhere."""
     CARE = "care"
     OFFICE = "office"
     """The office's own breach, never the person's."""
@@ -69,6 +72,29 @@ EVENT_OF_CONDITION: Mapping[ConditionKind, EventKind] = {
 }
 """A place drawn for the order and its category are entered at once; so are an area and a place left at once."""
 
+EVENT_OF_FINDING: Mapping[str, EventKind] = {
+    "contact": EventKind.CONTACT,
+    "silence": EventKind.SILENCE,
+    "low_battery": EventKind.LOW_BATTERY,
+    "power_off": EventKind.POWER_OFF,
+    "permission_off": EventKind.PERMISSION_OFF,
+    "device_change": EventKind.DEVICE_CHANGE,
+    "mock_location": EventKind.MOCK_LOCATION,
+    "stillness": EventKind.STILLNESS,
+    "check_in_missed": EventKind.CHECK_IN_MISSED,
+    "check_in_not_made_up": EventKind.CHECK_IN_MISSED,
+    "spot_check_missed": EventKind.SPOT_CHECK_MISSED,
+    "check_in_elsewhere": EventKind.CHECK_IN_PLACE,
+    "check_in_undecidable": EventKind.CHECK_IN_PLACE,
+    "leave_overstay": EventKind.LEAVE_OVERSTAY,
+    "off_route": EventKind.OFF_ROUTE,
+    "curfew_unaccounted": EventKind.CURFEW_UNACCOUNTED,
+    "inside_when_bound": EventKind.ENTRY,
+    "minor_with_adult": EventKind.MINOR_WITH_ADULT,
+    "order_not_lifted": EventKind.ORDER_NOT_LIFTED,
+}
+"""``finding.kind`` → what happened. Who is inside when the ban begins is where they may not be, as after an entry."""
+
 GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
     EventKind.ENTRY: EventGroup.ENTRY,
     EventKind.DEPARTURE: EventGroup.ABSENCE,
@@ -86,6 +112,7 @@ GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
     EventKind.STILLNESS: EventGroup.TAMPER,
     EventKind.CHECK_IN_MISSED: EventGroup.CHECK,
     EventKind.SPOT_CHECK_MISSED: EventGroup.CHECK,
+    EventKind.CHECK_IN_PLACE: EventGroup.CHECK_PLACE,
     EventKind.MINOR_WITH_ADULT: EventGroup.CARE,
     EventKind.ORDER_NOT_LIFTED: EventGroup.OFFICE,
 }
@@ -135,6 +162,10 @@ HEARING_OF_EVENT: Mapping[EventKind, Hearing] = {
             EventKind.PERMISSION_OFF, EventKind.DEVICE_CHANGE, EventKind.MOCK_LOCATION, EventKind.STILLNESS,
         )
     },
+    EventKind.CHECK_IN_PLACE: Hearing(
+        family=False, officers=Notice.QUEUE,
+        basis_zh="打卡地点须由办案人员核实", basis_en="where it was answered is for officers to check",
+    ),
     EventKind.CONTACT: Hearing(
         family=False, officers=Notice.AT_ONCE,
         basis_zh="告知即泄露受保护人员的位置", basis_en="telling it would tell where the protected person is",

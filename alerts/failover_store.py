@@ -13,13 +13,10 @@ from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.history_store import append_history
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason
-from alerts.store import recipients_of
+from alerts.store import OFFICE, recipients_of
 from tracking.episode import derived_id
 from tracking.order import Subject
 from tracking.rules import to_microseconds
-
-OFFICE = "office"
-"""The provider of what a human does."""
 
 _STOPPED = """
 SELECT n.*, a.subject_no, s.subject_id, s.alias, s.birth_date, o.subject_no IS NULL AS is_sealed

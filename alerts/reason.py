@@ -38,6 +38,7 @@ class Because(StrEnum):
     FAMILY_MAY_NOT_HEAR = "family_may_not_hear"
     PROTECTED_PLACE = "protected_place"
     OTHER_UNIT = "other_unit"
+    PROSECUTOR_ONLY = "prosecutor_only"
     NOT_BY_SUBJECT = "not_by_subject"
     AFTER_FIRST = "after_first"
     QUEUE_ONLY = "queue_only"
@@ -64,6 +65,7 @@ class Because(StrEnum):
     STEP_MISSED = "step_missed"
     CALL_BY_TELEPHONE = "call_by_telephone"
     NOT_DELIVERED = "not_delivered"
+    TEXT_WITHHELD = "text_withheld"
     WRONG_PERSON = "wrong_person"
     REPEATED = "repeated"
 
@@ -118,6 +120,10 @@ WORDS: Mapping[Because, tuple[str, str]] = {
         "about a protected person's place: officers only (刑诉法 71)",
     ),
     Because.OTHER_UNIT: ("所属单位不管辖本案", "of a unit that is not in charge of the case"),
+    Because.PROSECUTOR_ONLY: (
+        "接近受限制人员的情形只告知本案检察官",
+        "that two people met is told to the prosecutors of the case only",
+    ),
     Because.NOT_BY_SUBJECT: ("按值班表通知，不按个案", "told by the roster and not by the case"),
     Because.AFTER_FIRST: ("顺位在后：无人确认时通知", "next in order: told if nobody acknowledges"),
     Because.QUEUE_ONLY: ("此类事项只列入待办，不发消息", "stands in the queue only: no message for this kind of event"),
@@ -156,6 +162,10 @@ WORDS: Mapping[Because, tuple[str, str]] = {
     Because.STEP_MISSED: ("系统中断 {minutes} 分钟，此步已无意义", "missed by {minutes} min: of no use any more"),
     Because.CALL_BY_TELEPHONE: ("消息无人确认，请电话联系", "messages are not acknowledged: telephone"),
     Because.NOT_DELIVERED: ("消息未送达：{why}", "not delivered: {why}"),
+    Because.TEXT_WITHHELD: (
+        "消息用词未通过检查（{rules}），已改用通用文本：请更正",
+        "the text did not pass the check ({rules}), and a neutral one is used: put it right",
+    ),
     Because.WRONG_PERSON: (
         "该人答复“不是我的孩子”：停止通知，请核对联系人",
         "answered “not my child”: told no more; put the record right",

@@ -84,9 +84,11 @@ def route(case: Case, *, at: datetime, recipients: Sequence[Recipient], roster: 
     )
 
 
-def organs_in_order(measure: Measure, event: EventKind) -> tuple[tuple[Role, Because], tuple[Role, Because]]:
+def organs_in_order(measure: Measure, event: EventKind) -> tuple[tuple[Role, Because], ...]:
     """Which organ is told first, which next, and why."""
     police, prosecutor = Role.POLICE, Role.PROSECUTOR
+    if event is EventKind.CONTACT:
+        return ((prosecutor, Because.SUPERVISES_MEASURE),)
     if event is EventKind.MINOR_WITH_ADULT:
         return (police, Because.PROTECTS_CHILD), (prosecutor, Because.SUPERVISES_MEASURE)
     if event is EventKind.ORDER_NOT_LIFTED:
@@ -97,7 +99,9 @@ def organs_in_order(measure: Measure, event: EventKind) -> tuple[tuple[Role, Bec
 
 
 def units_in_order(case: Case) -> tuple[str, ...]:
-    """The units in charge of a case, the one that is told first first."""
+    """The units in charge of a case, the one that is told first first. None of them is told of a contact."""
+    if case.event is EventKind.CONTACT:
+        return ()
     named = (unit_of(role, case.jurisdiction) for role, _ in organs_in_order(case.measure, case.event))
     return tuple(unit for unit in named if unit is not None)
 
@@ -183,8 +187,13 @@ def _office(case: Case, known: Sequence[Recipient]) -> tuple[tuple[Choice, ...],
             else:
                 over.append(PassedOver(recipient=person, reason=refusal))
     by_duty = [item for item in known if item.role not in {role for role, _ in organs}]
-    over += [PassedOver(recipient=person, reason=because(Because.NOT_BY_SUBJECT)) for person in by_duty]
+    over += [PassedOver(recipient=person, reason=_not_by_subject(person)) for person in by_duty]
     return tuple(told), tuple(over)
+
+
+def _not_by_subject(person: Recipient) -> Reason:
+    is_of_case = person.role in {Role.POLICE, Role.PROSECUTOR}
+    return because(Because.PROSECUTOR_ONLY if is_of_case else Because.NOT_BY_SUBJECT)
 
 
 def _office_refusal(case: Case, person: Recipient) -> Reason | None:

@@ -19,14 +19,15 @@ from alerts.alert import (
 )
 from alerts.answer import Answer
 from alerts.escalation import Skipped
+from alerts.event import EventKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster, leader_of
 from alerts.routing import Choice, on_duty_for, route, units_in_order
-from alerts.telling import Telling, notification_for, task_for, told_entry
-from alerts.templates import Reader
+from alerts.telling import Telling, notification_for, task_for, told_entry, untold_entry, worded_for
+from alerts.templates import BUILT_IN, Catalogue, Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Scene:
     event_at: datetime
     now: datetime
     policy: AlertPolicy
+    catalogue: Catalogue = BUILT_IN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,18 +79,23 @@ class _Doing:
         """The family what happened; the office that nobody took it on."""
         scene = self.scene
         notice = None if choice.recipient.role in FAMILY_ROLES else "unacknowledged"
-        telling = Telling(at=scene.now, step=self.number, notice=notice, minutes=self.minutes)
-        self.notifications.append(
-            notification_for(
-                scene.alert,
-                scene.case,
-                choice,
-                decided_at=scene.event_at,
-                known_at=self.step.planned_at,
-                telling=telling,
-            )
+        telling = Telling(
+            at=scene.now, step=self.number, notice=notice, minutes=self.minutes, catalogue=scene.catalogue
         )
-        self.history.append(told_entry(scene.alert, choice, at=scene.now))
+        worded = worded_for(
+            scene.alert,
+            scene.case,
+            choice,
+            decided_at=scene.event_at,
+            known_at=self.step.planned_at,
+            telling=telling,
+        )
+        if worded.task is not None:
+            self.tasks.append(worded.task)
+        if worded.notification is not None:
+            self.notifications.append(worded.notification)
+        entry = untold_entry if worded.notification is None else told_entry
+        self.history.append(entry(scene.alert, choice, at=scene.now))
 
     def make_task(self, kind: TaskKind, reason: Reason, about: UUID | None = None) -> None:
         scene, at = self.scene, self.step.planned_at
@@ -127,7 +134,7 @@ def tell_office_of_answer(scene: Scene, answer: Answer) -> StepTaken:
     if notice is None or not found.office:
         return StepTaken()
     choice = found.office[0]
-    telling = Telling(at=scene.now, notice=notice)
+    telling = Telling(at=scene.now, notice=notice, catalogue=scene.catalogue)
     message = notification_for(
         scene.alert, scene.case, choice, decided_at=scene.event_at, known_at=scene.now, telling=telling
     )
@@ -175,6 +182,8 @@ def _ask_to_telephone(work: _Doing) -> Reason | None:
 
 def _tell_duty_officer(work: _Doing) -> Reason | None:
     scene = work.scene
+    if scene.case.event is EventKind.CONTACT:
+        return because(Because.PROSECUTOR_ONLY)
     duty = on_duty_for(scene.case, scene.roster, at=scene.now)
     if duty.gap is not None:
         work.make_task(TaskKind.ROSTER_GAP, duty.gap)

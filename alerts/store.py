@@ -8,11 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from alerts.alert import Alert, AlertState, Attachment, Notification, Recipient, Role, SealedContact, zone_place
+from alerts.alert import Alert, AlertState, Attachment, Block, Notification, Recipient, Role, SealedContact, zone_place
 from alerts.channel import Channel
-from alerts.event import EVENT_OF_CONDITION, EventKind
+from alerts.event import EVENT_OF_CONDITION, EVENT_OF_FINDING, EventKind
 from geo.postgis import insert_columns
 from tracking.order import ConditionKind
+
+OFFICE = "office"
+"""The provider of what a human does."""
 
 
 def add_recipient(connection: Connection, recipient: Recipient, contact: SealedContact) -> None:
@@ -52,45 +55,86 @@ def block_other_recipients(connection: Connection, subject_no: int, *, keep: Col
     )
 
 
+_RECIPIENT = "recipient_id, subject_no, role, rank, is_blocked, language, channels, unit, blocked_for"
+
+
 def recipients_of(connection: Connection, subject_nos: Collection[int]) -> dict[int, list[Recipient]]:
     """Everyone who may be told about these subjects, the blocked ones marked."""
     rows = connection.execute(
-        text(
-            "SELECT recipient_id, subject_no, role, rank, is_blocked, language, channels FROM recipient"
-            " WHERE subject_no = ANY(:subject_nos) ORDER BY rank, recipient_id"
-        ),
+        text(f"SELECT {_RECIPIENT} FROM recipient WHERE subject_no = ANY(:subject_nos) ORDER BY rank, recipient_id"),
         {"subject_nos": list(subject_nos)},
     )
     found: dict[int, list[Recipient]] = {}
     for row in rows:
-        found.setdefault(row.subject_no, []).append(
-            Recipient(
-                recipient_id=row.recipient_id,
-                subject_no=row.subject_no,
-                role=Role(row.role),
-                rank=row.rank,
-                is_blocked=row.is_blocked,
-                language=row.language,
-                channels=tuple(Channel(channel) for channel in row.channels),
-            )
-        )
+        found.setdefault(row.subject_no, []).append(_recipient_of(row))
     return found
 
 
-def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, since: datetime) -> list[Alert]:
-    """The alerts of these subjects that are not closed and had an event at or after ``since``."""
+def recipients_by_duty(connection: Connection) -> list[Recipient]:
+    """Everyone who is told by the roster of a unit, the blocked ones marked."""
+    rows = connection.execute(
+        text(f"SELECT {_RECIPIENT} FROM recipient WHERE subject_no IS NULL ORDER BY rank, recipient_id")
+    )
+    return [_recipient_of(row) for row in rows]
+
+
+def _recipient_of(row: Row[Any]) -> Recipient:
+    return Recipient(
+        recipient_id=row.recipient_id,
+        subject_no=row.subject_no,
+        role=Role(row.role),
+        rank=row.rank,
+        is_blocked=row.is_blocked,
+        language=row.language,
+        channels=tuple(Channel(channel) for channel in row.channels),
+        unit=row.unit,
+        blocked_for=None if row.blocked_for is None else Block(row.blocked_for),
+    )
+
+
+def alerts_of(
+    connection: Connection, subject_nos: Collection[int], *, since: datetime, fact_ids: Collection[UUID] = ()
+) -> list[Alert]:
+    """The alerts of these subjects, closed ones too, with an event at or after ``since`` or one of these facts.
+
+    Held until COMMIT: nobody turns one meanwhile, and nobody else decides about it.
+    """
+    return _alerts(
+        connection,
+        "a.subject_no = ANY(:subject_nos) AND (a.last_event_at >= :since OR a.alert_id IN"
+        " (SELECT alert_id FROM alert_violation WHERE violation_id = ANY(:fact_ids) UNION ALL"
+        " SELECT alert_id FROM alert_finding WHERE finding_id = ANY(:fact_ids)))"
+        " ORDER BY a.opened_at, a.alert_id FOR UPDATE OF a",
+        subject_nos=list(subject_nos),
+        since=since,
+        fact_ids=list(fact_ids),
+    )
+
+
+def take_alert(connection: Connection, alert_id: UUID) -> Alert | None:
+    """An alert that is open and that no other worker holds, held until COMMIT; else ``None``."""
+    found = _alerts(
+        connection, "a.alert_id = :alert_id AND a.state = 'open' FOR UPDATE OF a SKIP LOCKED", alert_id=alert_id
+    )
+    return found[0] if found else None
+
+
+def _alerts(connection: Connection, where: str, **values: Any) -> list[Alert]:
     rows = connection.execute(
         text(
-            "SELECT a.*, f.fact_ids, f.zone_nos, f.is_protected, g.finding_ids FROM alert a JOIN LATERAL (SELECT"
+            "SELECT a.*, f.fact_ids, f.zone_nos, f.is_protected OR g.is_protected AS is_protected, g.finding_ids,"
+            " g.finding_kinds"
+            " FROM alert a JOIN LATERAL (SELECT"
             " coalesce(array_agg(v.violation_id), '{}') AS fact_ids, coalesce(array_agg(v.zone_no), '{}') AS zone_nos,"
             " coalesce(bool_or(c.is_protected), false) AS is_protected FROM alert_violation JOIN violation v"
             " USING (violation_id) JOIN condition c USING (condition_no) WHERE alert_id = a.alert_id) f ON true"
-            " JOIN LATERAL (SELECT coalesce(array_agg(finding_id), '{}') AS finding_ids FROM alert_finding"
-            " WHERE alert_id = a.alert_id) g ON true"
-            " WHERE subject_no = ANY(:subject_nos) AND state <> 'closed'"
-            " AND last_event_at >= :since ORDER BY opened_at, alert_id"
+            " JOIN LATERAL (SELECT coalesce(array_agg(finding_id), '{}') AS finding_ids,"
+            " coalesce(array_agg(finding.kind), '{}') AS finding_kinds,"
+            " coalesce(bool_or(c.is_protected), false) AS is_protected FROM alert_finding JOIN finding"
+            " USING (finding_id) LEFT JOIN condition c USING (condition_no) WHERE alert_id = a.alert_id) g ON true"
+            f" WHERE {where}"
         ),
-        {"subject_nos": list(subject_nos), "since": since},
+        values,
     )
     return [
         Alert(
@@ -112,9 +156,23 @@ def open_alerts_of(connection: Connection, subject_nos: Collection[int], *, sinc
 
 
 def _places(row: Row[Any]) -> frozenset[str]:
-    """``alerts.alert.Case.place`` of what an alert holds. Findings of an alert are of its event."""
-    found = {str(row.event)} if row.finding_ids else set()
+    """``alerts.alert.Case.place`` of what an alert holds."""
+    found = {str(EVENT_OF_FINDING[kind]) for kind in row.finding_kinds}
     return frozenset(found | {zone_place(number) for number in row.zone_nos})
+
+
+_CARRY_ON = """
+ON CONFLICT (alert_id) DO UPDATE SET last_event_at = greatest(alert.last_event_at, excluded.last_event_at),
+    is_late = alert.is_late AND excluded.is_late, state = excluded.state, settled_at = excluded.settled_at,
+    acknowledged_at = CASE excluded.state WHEN 'open' THEN NULL ELSE alert.acknowledged_at END,
+    acknowledged_by = CASE excluded.state WHEN 'open' THEN NULL ELSE alert.acknowledged_by END,
+    closed_at = CASE excluded.state WHEN 'closed' THEN alert.closed_at END,
+    closed_by = CASE excluded.state WHEN 'closed' THEN alert.closed_by END,
+    closed_reason = CASE excluded.state WHEN 'closed' THEN alert.closed_reason END,
+    closed_remark = CASE excluded.state WHEN 'closed' THEN alert.closed_remark END
+WHERE alert.closed_reason IS DISTINCT FROM 'sealed'
+"""
+"""Whoever writes read it under :func:`alerts_of`. Opened again, nobody has acknowledged or closed it."""
 
 
 def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Sequence[Attachment]) -> int:
@@ -131,9 +189,9 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
             "opened_at": ("timestamptz", [item.opened_at for item in alerts]),
             "last_event_at": ("timestamptz", [item.last_event_at for item in alerts]),
             "is_late": ("boolean", [item.is_late for item in alerts]),
+            "settled_at": ("timestamptz", [item.settled_at for item in alerts]),
         },
-        on_conflict="ON CONFLICT (alert_id) DO UPDATE SET last_event_at ="
-        " greatest(alert.last_event_at, excluded.last_event_at), is_late = alert.is_late AND excluded.is_late",
+        on_conflict=_CARRY_ON,
     )
     for table, column, is_finding in (
         ("alert_violation", "violation_id", False),
@@ -149,7 +207,12 @@ def save_alerts(connection: Connection, alerts: Sequence[Alert], attachments: Se
 
 
 def save_notifications(connection: Connection, notifications: Sequence[Notification]) -> int:
-    """Put notifications in the outbox, due at once; one that is there already is left as it is."""
+    """Put notifications in the outbox, due at once; one that is there already is left as it is.
+
+    A call is the office's from the start: no gateway makes it, and ``alerts.decided_store`` makes the task.
+    """
+    calls = [item.channel is Channel.VOICE_TASK for item in notifications]
+    by_call = list(zip(notifications, calls, strict=True))
     columns: dict[str, tuple[str, Sequence[Any]]] = {
         "notification_id": ("uuid", [item.notification_id for item in notifications]),
         "alert_id": ("uuid", [item.alert_id for item in notifications]),
@@ -164,5 +227,9 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
         "variables": ("jsonb", [json.dumps(item.variables, ensure_ascii=False) for item in notifications]),
         "step": ("integer", [item.step for item in notifications]),
         "tell_until": ("timestamptz", [item.tell_until for item in notifications]),
+        "state": ("text", ["sent" if call else "pending" for call in calls]),
+        "sent_at": ("timestamptz", [item.known_at if call else None for item, call in by_call]),
+        "provider": ("text", [OFFICE if call else None for call in calls]),
+        "provider_reference": ("text", [str(item.notification_id) if call else None for item, call in by_call]),
     }
     return insert_columns(connection, "notification", columns, on_conflict="ON CONFLICT (notification_id) DO NOTHING")

@@ -1,15 +1,16 @@
 """From "this person is told" to the message, the entries of the history and the work that follows. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from alerts.alert import Alert, Case, Notification, Task, TaskKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
-from alerts.reason import Reason
+from alerts.reason import Because, Reason, because
 from alerts.routing import Choice
-from alerts.texts import notice_for, render, template_for
+from alerts.templates import BUILT_IN, Catalogue, Reader
+from alerts.texts import NoTemplateError, Rendered, TextRefusedError, notice_for, render, template_for
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -25,6 +26,7 @@ class Telling:
     step: int = 0
     notice: str | None = None
     minutes: int | None = None
+    catalogue: Catalogue = BUILT_IN
 
     @property
     def key(self) -> str:
@@ -39,20 +41,87 @@ def notification_for(
 
     ``decided_at``: event time of what makes it worth sending; ``known_at``: when that was received; both aware.
     """
-    recipient = choice.recipient
+    return _notification(
+        alert, _said(alert, case, choice, telling), choice, decided_at=decided_at, known_at=known_at, telling=telling
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worded:
+    """A message, or none if no text at all may be said; and the work that its text makes."""
+
+    notification: Notification | None
+    task: Task | None = None
+
+
+NEUTRAL_NOTICES = {
+    Reader.GUARDIAN: "reminder",
+    Reader.OFFICER: "unacknowledged",
+    Reader.DUTY: "unacknowledged",
+    Reader.LEADER: "unacknowledged",
+}
+"""What is said if what happened cannot be: that there is something to look after. A guarantor has none."""
+
+
+def worded_for(
+    alert: Alert, case: Case, choice: Choice, *, decided_at: datetime, known_at: datetime, telling: Telling
+) -> Worded:
+    """As :func:`notification_for`; a text that is refused or lacking is replaced by a neutral one, and is work."""
+    told, rules = None, list[str]()
+    neutral = replace(telling, notice=NEUTRAL_NOTICES.get(choice.reader, ""), minutes=telling.minutes or 0)
+    for said_at, now in ((None, telling), (decided_at, neutral)):
+        try:
+            said = _said(alert, case, choice, now, at=said_at)
+        except TextRefusedError as error:
+            rules += [str(item.rule) for item in error.problems]
+        except NoTemplateError:
+            rules.append("template")
+        else:
+            rules += [str(item.rule) for item in said.withheld]
+            told = _notification(alert, said, choice, decided_at=decided_at, known_at=known_at, telling=telling)
+            break
+    if not rules:
+        return Worded(notification=told)
+    reason = because(Because.TEXT_WITHHELD, rules="、".join(sorted(set(rules))))
+    task = task_for(alert, TaskKind.TEXT_WITHHELD, at=alert.opened_at, reason=reason, due_at=telling.at)
+    return Worded(notification=told, task=task)
+
+
+def untold_entry(alert: Alert, choice: Choice, *, at: datetime) -> HistoryEntry:
+    """No text may be said to this person: the next step is taken at once."""
+    return history_entry(
+        alert,
+        HistoryKind.NOT_TOLD,
+        at=at,
+        actor=MACHINE,
+        reason=because(Because.NOT_DELIVERED, why="用词未通过检查 no text may be said"),
+        about=choice.recipient.recipient_id,
+    )
+
+
+def _said(alert: Alert, case: Case, choice: Choice, telling: Telling, *, at: datetime | None = None) -> Rendered:
+    """``at``: what is told as the time of the event; ``None``: when it began."""
+    catalogue = telling.catalogue
     if telling.notice is None:
-        template = template_for(choice.reader, case.event)
+        template = template_for(choice.reader, case.event, catalogue=catalogue)
     else:
-        template = notice_for(choice.reader, telling.notice)
-    said = render(
+        template = notice_for(choice.reader, telling.notice, catalogue=catalogue)
+    return render(
         template,
-        language=recipient.language,
+        language=choice.recipient.language,
         name=case.subject.alias,
-        at=case.fact.started_at,
+        at=at or case.fact.started_at,
         now=telling.at,
         reference=short_reference(alert),
         minutes=telling.minutes,
+        catalogue=catalogue,
     )
+
+
+def _notification(
+    alert: Alert, said: Rendered, choice: Choice, *, decided_at: datetime, known_at: datetime, telling: Telling
+) -> Notification:
+    recipient = choice.recipient
     return Notification(
         notification_id=derived_id(
             "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key

@@ -106,6 +106,8 @@ OFFICER = {
     "check_in_missed_confirmed": "Verified: {name} did not check in by {time}. Please act. Ref {reference}.",
     "spot_check_missed_observed": "No answer of {name} to a spot check by {time}. Please verify soon. Ref {reference}.",
     "spot_check_missed_confirmed": "Verified: {name} did not answer a spot check by {time}. Please act. Ref {reference}.",
+    "check_in_place_observed": "Where {name} checked in at {time} is to be verified. Ref {reference}.",
+    "check_in_place_confirmed": "Verified: {name} checked in from elsewhere at {time}. Please act. Ref {reference}.",
     "leave_overstay_observed": "The leave of {name} ended at {time}; no report of return. Please verify. Ref {reference}.",
     "leave_overstay_confirmed": "Verified: {name} was not back when leave ended at {time}. Please act. Ref {reference}.",
     "off_route_suspected": "{name} may have left the approved route at {time}. Please verify soon. Ref {reference}.",

@@ -109,6 +109,8 @@ OFFICER = {
     "check_in_missed_confirmed": "经核实，监管对象{name}未在{time}前打卡，请处理。编号{reference}。",
     "spot_check_missed_observed": "未在{time}前收到监管对象{name}的抽查回应，请尽快核实。编号{reference}。",
     "spot_check_missed_confirmed": "经核实，监管对象{name}未在{time}前回应抽查，请处理。编号{reference}。",
+    "check_in_place_observed": "监管对象{name}于{time}的打卡地点有待核实，请查看。编号{reference}。",
+    "check_in_place_confirmed": "经核实，监管对象{name}于{time}的打卡地点不符，请处理。编号{reference}。",
     "leave_overstay_observed": "监管对象{name}的外出已于{time}到期，未收到返回报告，请核实。编号{reference}。",
     "leave_overstay_confirmed": "经核实，监管对象{name}的外出于{time}到期后未返回，请处理。编号{reference}。",
     "off_route_suspected": "监管对象{name}于{time}疑似偏离批准的外出路线，请尽快核实。编号{reference}。",

@@ -1,59 +1,90 @@
 """Hop 5 with the store around it: what was found becomes alerts and messages, in the transaction that found it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from alerts.alert import Case
+from alerts.alert import Finding
 from alerts.decide import decide
+from alerts.decided_store import load_roster, save_decided
 from alerts.policy import AlertPolicy
-from alerts.roster import Roster
-from alerts.store import open_alerts_of, recipients_of, save_alerts, save_notifications
+from alerts.store import alerts_of, recipients_of, save_alerts
+from alerts.templates import BUILT_IN, Catalogue
+from api.alert_cases import cases_of, take_new_findings
 from api.findings import save_violations
 from tracking.episode import Violation
-from tracking.order import Measure
-from tracking.store import load_subjects
 
 
-def raise_alerts(connection: Connection, found: Sequence[Violation], policy: AlertPolicy) -> tuple[int, int]:
-    """Save violations and what follows from those that are news; returns how many messages and violations."""
-    new_ids: Collection[UUID] = save_violations(connection, found)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """What alerting goes by: its numbers, and the wordings that may be sent."""
+
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
+    catalogue: Catalogue = BUILT_IN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """How much came of it."""
+
+    notification_count: int = 0
+    violation_count: int = 0
+    finding_count: int = 0
+
+
+def raise_alerts(connection: Connection, found: Sequence[Violation], alerting: Alerting) -> Raised:
+    """Save violations, and what follows from them and from the findings that this transaction wrote.
+
+    A violation counts if it was not known before, or can be acted on by what is known now; a finding counts once. All
+    of it is written with the facts or not at all.
+    """
+    new_ids = save_violations(connection, found)
     violations = [item for item in found if item.violation_id in new_ids or item.live_at is not None]
-    if not violations:
-        return 0, 0
-    subject_nos = {item.subject_no for item in violations}
-    since = min(item.decided_at for item in violations) - max(policy.same_event, policy.cool_down)
+    findings = take_new_findings(connection, maximum_age=alerting.policy.maximum_age)
+    facts: list[Violation | Finding] = [*violations, *findings]
+    if not facts:
+        return Raised()
+    sent = _decide_and_save(connection, facts, alerting)
+    return Raised(notification_count=sent, violation_count=len(violations), finding_count=len(findings))
+
+
+def _decide_and_save(connection: Connection, facts: Sequence[Violation | Finding], alerting: Alerting) -> int:
+    policy = alerting.policy
+    cases = cases_of(connection, facts)
+    subject_nos = {item.subject_no for item in facts}
+    first, last = min(item.decided_at for item in facts), max(item.known_at for item in facts)
+    known = alerts_of(
+        connection,
+        subject_nos,
+        since=first - max(policy.same_event, policy.cool_down),
+        fact_ids=_ids_of(facts),
+    )
     decision = decide(
-        cases=_cases(connection, violations),
-        alerts=open_alerts_of(connection, subject_nos, since=since),
+        cases=cases,
+        alerts=known,
         recipients=recipients_of(connection, subject_nos),
-        roster=Roster(),
+        roster=load_roster(connection, since=first, until=last),
         policy=policy,
+        catalogue=alerting.catalogue,
     )
     save_alerts(connection, decision.alerts, decision.attachments)
-    return save_notifications(connection, decision.notifications), len(violations)
+    return save_decided(
+        connection,
+        subject_of={alert.alert_id: alert.subject_no for alert in (*known, *decision.alerts)},
+        notifications=decision.notifications,
+        steps=decision.steps,
+        tasks=decision.tasks,
+        history=decision.history,
+    )
 
 
-def _cases(connection: Connection, violations: Sequence[Violation]) -> list[Case]:
-    """Each with the measure of its order, and whether its condition is about a protected person."""
-    subjects = load_subjects(connection, {item.subject_no for item in violations})
-    orders = connection.execute(
-        text("SELECT order_no, measure FROM supervision_order WHERE order_no = ANY(:numbers)"),
-        {"numbers": sorted({item.order_no for item in violations})},
-    )
-    measures = {row.order_no: Measure(row.measure) for row in orders}
-    protected = connection.execute(
-        text("SELECT condition_no FROM condition WHERE condition_no = ANY(:numbers) AND is_protected"),
-        {"numbers": sorted({item.condition_no for item in violations})},
-    )
-    protected_nos = set(protected.scalars())
-    return [
-        Case(
-            fact=item,
-            subject=subjects[item.subject_no],
-            measure=measures[item.order_no],
-            is_protected=item.condition_no in protected_nos,
-        )
-        for item in violations
-    ]
+def _ids_of(facts: Sequence[Violation | Finding]) -> set[UUID]:
+    """Of the facts, and of those that they end."""
+    ids: set[UUID] = set()
+    for item in facts:
+        ids.add(item.finding_id if isinstance(item, Finding) else item.violation_id)
+        if isinstance(item, Finding) and item.ends is not None:
+            ids.add(item.ends)
+    return ids

@@ -113,7 +113,13 @@ def pass_edges(
 
 
 def save_findings(connection: Connection, rows: Sequence[FindingRow]) -> int:
-    """Store findings; one that is there already stays as it is. Returns how many are new."""
+    """Store findings; one that is there already stays as it is. Returns how many are new.
+
+    Those are noted until COMMIT for hop 5, which hears of each in the transaction that found it (``api.alerting``).
+    """
+    if not rows:
+        return 0
+    connection.execute(text(NEW_FINDINGS))
     return insert_columns(
         connection,
         "finding",
@@ -131,8 +137,13 @@ def save_findings(connection: Connection, rows: Sequence[FindingRow]) -> int:
             "engine_version": ("text", [ENGINE_VERSION for _ in rows]),
             "policy_version": ("text", [row.policy_version for row in rows]),
         },
-        on_conflict="ON CONFLICT (finding_id) DO NOTHING",
+        on_conflict="ON CONFLICT (finding_id) DO NOTHING RETURNING finding_id",
+        noted_in="new_finding",
     )
+
+
+NEW_FINDINGS = "CREATE TEMP TABLE IF NOT EXISTS new_finding (finding_id uuid PRIMARY KEY) ON COMMIT DELETE ROWS"
+"""What this transaction found and hop 5 did not hear of yet."""
 
 
 def hold_shards(connection: Connection, fences: Mapping[int, int]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from api.alerting import Alerting, raise_alerts
 from api.calendars import current_calendar
 from api.check_in_places import judge_answers
 from api.check_ins import plan_ahead, step_check_ins
@@ -50,6 +51,7 @@ class Looked:
     check_in_count: int
     contact_count: int
     off_way_count: int
+    notification_count: int
 
 
 def look_at_clock(
@@ -59,6 +61,7 @@ def look_at_clock(
     *,
     presence: PresencePolicy,
     silence: SilencePolicy,
+    alerting: Alerting,
     secret: bytes,
     now: datetime,
     is_read_to_end: bool,
@@ -95,7 +98,8 @@ def look_at_clock(
             connection, leaves, book, fences=memory.fences, presence=presence, policy=LEAVE_WAY_POLICY, now=now
         )
     watches = watch_clock(connection, memory.watches, now=now, policy=silence, is_read_to_end=is_read_to_end)
-    if edge_count or check_in_count or is_planning or watches is not memory.watches:
+    raised = raise_alerts(connection, (), alerting)
+    if raised.finding_count or edge_count or check_in_count or is_planning or watches is not memory.watches:
         hold_shards(connection, memory.fences)  # whoever took one over in the meantime has a newer state
     planned_at = now if is_planning or known is None else known.planned_at
     compared_at = now if is_comparing or known is None else known.compared_at
@@ -106,4 +110,5 @@ def look_at_clock(
         check_in_count=check_in_count,
         contact_count=contact_count,
         off_way_count=off_way_count,
+        notification_count=raised.notification_count,
     )

@@ -10,8 +10,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
-from alerts.policy import AlertPolicy
-from api.alerting import raise_alerts
+from api.alerting import Alerting, raise_alerts
 from api.asking import AskPolicy, Undecidable, ask_check_ins
 from api.books import Books, load_books
 from api.device_watch import DUTIES_FOR, follow_duties, load_duties, load_watches, watch_batch
@@ -84,7 +83,7 @@ class Policies:
     """The numbers that evaluation and alerting go by."""
 
     presence: PresencePolicy
-    alerts: AlertPolicy
+    alerting: Alerting = field(default_factory=Alerting)
     silence: SilencePolicy = field(default_factory=SilencePolicy)
     asking: AskPolicy = field(default_factory=AskPolicy)
 
@@ -136,9 +135,10 @@ def advance(
     touched = np.union1d(drained.fixes.subject_no, np.array(list(due.since), dtype=np.int64))
     lapsed = _lapsed(findings.states, memory, after, policies.presence, touched)
     findings = replace(findings, presence_rows=newest_of_each(np.concatenate([findings.presence_rows, lapsed])))
-    notification_count, violation_count = _save(connection, findings, policies.alerts, at=at)
+    _save(connection, findings, at=at)
     ask_check_ins(connection, _undecidable(findings), policy=policies.asking, now=present)
     watches = watch_batch(connection, after.watches, drained, now=present, policy=policies.silence)
+    raised = raise_alerts(connection, findings.violations, policies.alerting)
     written = save_states(
         connection,
         findings.states,
@@ -160,8 +160,8 @@ def advance(
         ),
         fix_count=len(drained.fixes),
         episode_count=len(findings.presence_rows),
-        violation_count=violation_count,
-        notification_count=notification_count,
+        violation_count=raised.violation_count,
+        notification_count=raised.notification_count,
         set_aside_count=len(findings.set_aside),
         has_more=drained.has_more or due.has_more or bool(memory.to_rebuild),
     )
@@ -254,14 +254,13 @@ def _lapsed(
     )
 
 
-def _save(connection: Connection, findings: Findings, policy: AlertPolicy, *, at: datetime) -> tuple[int, int]:
-    """Everything but the state and the cursor; returns how many notifications and violations there are."""
+def _save(connection: Connection, findings: Findings, *, at: datetime) -> None:
+    """Everything but violations, the state and the cursor."""
     save_set_aside(connection, findings.set_aside, at=at)
     if findings.set_aside:
         log.warning("fixes_set_aside", count=len(findings.set_aside))
     save_fix_flags(connection, findings.flagged, findings.flagged.flags)
     save_episodes(connection, findings.presence_rows)
-    return raise_alerts(connection, findings.violations, policy)
 
 
 def _without_too_late(findings: Findings, fixes: FixBatch, whole_from: int) -> tuple[Findings, FixBatch]:

@@ -1,36 +1,40 @@
 """The gateways that the settings name. Their libraries are loaded when a gateway is opened, and no earlier."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from pydantic import SecretStr
 
 from alerts.channel import Channel
 from alerts.gateway import Gateway, Message
 from alerts.gateway_console import ConsoleGateway
+from alerts.templates import BUILT_IN, Catalogue
 from api.settings import Settings
 
 MESSAGES_FILE = "messages.jsonl"
 """In the data folder: what the console gateway handed over."""
 
 
-def open_gateways(settings: Settings, show: Callable[[Message], None]) -> dict[Channel, tuple[Gateway, ...]]:
+def open_gateways(
+    settings: Settings, show: Callable[[Message], None], catalogue: Catalogue = BUILT_IN
+) -> dict[Channel, tuple[Gateway, ...]]:
     """By channel, in the order in which they are tried. A channel without a gateway is not there."""
-    opened = {name: _open(name, settings, show) for name in settings.sms_gateway_names}
+    opened = {name: _open(name, settings, show, catalogue) for name in settings.sms_gateway_names}
     gateways: dict[Channel, tuple[Gateway, ...]] = {Channel.SMS: tuple(opened.values())}
     if settings.smtp_host:
-        gateways[Channel.EMAIL] = (_open("smtp", settings, show),)
+        gateways[Channel.EMAIL] = (_open("smtp", settings, show, catalogue),)
     if settings.webhook_url:
-        gateways[Channel.WEBHOOK] = (opened.get("webhook") or _open("webhook", settings, show),)
+        gateways[Channel.WEBHOOK] = (opened.get("webhook") or _open("webhook", settings, show, catalogue),)
     return gateways
 
 
-def _open(name: str, settings: Settings, show: Callable[[Message], None]) -> Gateway:
+def _open(name: str, settings: Settings, show: Callable[[Message], None], catalogue: Catalogue) -> Gateway:
     if name == "console":
         return ConsoleGateway(settings.data_dir / MESSAGES_FILE, show)
     openers: dict[str, Callable[[Settings], Gateway]] = {
-        "aliyun": _aliyun,
-        "tencent": _tencent,
+        "aliyun": partial(_aliyun, codes=_codes(catalogue, "aliyun")),
+        "tencent": partial(_tencent, codes=_codes(catalogue, "tencent")),
         "smpp": _smpp,
         "webhook": _webhook,
         "smtp": _smtp,
@@ -38,21 +42,26 @@ def _open(name: str, settings: Settings, show: Callable[[Message], None]) -> Gat
     return openers[name](settings)
 
 
-def _aliyun(settings: Settings) -> Gateway:
+def _codes(catalogue: Catalogue, provider: str) -> dict[str, str]:
+    """Our templates, ``name`` or ``name.en``, to the codes in the office's file of wordings."""
+    return {name.removesuffix(".zh"): code for name, code in catalogue.codes_of(provider).items()}
+
+
+def _aliyun(settings: Settings, codes: Mapping[str, str]) -> Gateway:
     from alerts.gateway_aliyun import AliyunAccount, AliyunGateway  # noqa: PLC0415 # only where it is used
 
     account = AliyunAccount(
         access_key_id=_given(settings.aliyun_access_key_id),
         access_key_secret=_given(settings.aliyun_access_key_secret),
         signature=settings.sms_signature,
-        templates=settings.aliyun_templates,
+        templates={**codes, **settings.aliyun_templates},
         endpoint=settings.aliyun_endpoint,
         ca_file=_ca_file(settings),
     )
     return AliyunGateway(account)
 
 
-def _tencent(settings: Settings) -> Gateway:
+def _tencent(settings: Settings, codes: Mapping[str, str]) -> Gateway:
     from alerts.gateway_tencent import TencentAccount, TencentGateway  # noqa: PLC0415 # only where it is used
 
     account = TencentAccount(
@@ -60,7 +69,7 @@ def _tencent(settings: Settings) -> Gateway:
         secret_key=_given(settings.tencent_secret_key),
         app_id=_given(settings.tencent_app_id),
         signature=settings.sms_signature,
-        templates=settings.tencent_templates,
+        templates={**codes, **settings.tencent_templates},
         endpoint=settings.tencent_endpoint,
         region=settings.tencent_region,
         ca_file=_ca_file(settings),

@@ -21,6 +21,7 @@ from api.books import Books
 from api.clock import SystemClock
 from api.clock_work import ClockMemory, look_at_clock
 from api.device_watch import load_watches
+from api.escalating import escalate_due
 from api.evaluator import Advanced, Memory, Policies, advance, load_memory
 from api.inbox import WAKE_CHANNEL
 from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, release_leases, renew_leases
@@ -46,6 +47,9 @@ stay below the minute in which a curfew that begins must be noticed."""
 
 BEHIND_S = 30.0
 """A worker with unread fixes reads them first, before it asks where anybody is; but no longer than this."""
+
+ESCALATE_EVERY_S = 5.0
+"""How often a worker looks whether an alert goes on to its next step."""
 
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
@@ -94,6 +98,15 @@ class Worker:
         scheduler.add_job(
             self._safely, "interval", [self.tidy], hours=1, next_run_time=datetime.now(UTC), coalesce=True
         )
+        # Steps that fell due while no worker ran, or this one stood still, are found by the next look: never skipped.
+        scheduler.add_job(
+            self._escalate_or_stop,
+            "interval",
+            seconds=ESCALATE_EVERY_S,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
         scheduler.start()
@@ -117,7 +130,7 @@ class Worker:
         if isinstance(self._failure, KeyringError):
             raise self._failure
         if self._failure is not None:
-            raise RuntimeError("the delivery thread ended: no message would leave") from self._failure
+            raise RuntimeError("delivery or escalation ended: somebody would not be told") from self._failure
 
     @property
     def _pause_s(self) -> float:
@@ -175,6 +188,7 @@ class Worker:
                     self._clock_memory,
                     presence=self.policies.presence,
                     silence=self.policies.silence,
+                    alerting=self.policies.alerting,
                     secret=self.secret,
                     now=self.clock.now_for(to_instant(memory.swept_to)),
                     is_read_to_end=is_read_to_end,
@@ -186,6 +200,8 @@ class Worker:
             self._stale = True  # whatever was found was not committed
             raise
         self._memory, self._clock_memory = replace(memory, watches=looked.watches), looked.memory
+        if looked.notification_count:
+            self._delivery_due.set()
         return False
 
     def _look_while_behind(self) -> bool:
@@ -198,7 +214,28 @@ class Worker:
         while self.step():
             pass
         self.look_at_clock()
+        self.escalate()
         self.deliver_due()
+        while self.escalate():  # who could not be reached is not waited for
+            self.deliver_due()
+
+    def escalate(self) -> bool:
+        """Take the steps that are due of alerts that nobody acknowledged; whether there were any."""
+        memory = self._memory
+        swept_to = 0 if memory is None else memory.swept_to
+        now = self.clock.now_for(to_instant(swept_to)) if swept_to else self.clock.now()
+        count = escalate_due(self.engine, self.policies.alerting, now=now)
+        if count:
+            log.info("alerts_escalated", count=count)
+            self._delivery_due.set()
+        return count > 0
+
+    def _escalate_or_stop(self) -> None:
+        try:
+            self._safely(self.escalate)
+        except Exception as error:  # a worker that cannot escalate must not go on as if it could
+            self._failure = error
+            self.stop()
 
     def tidy(self) -> bool:
         """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up.
@@ -254,14 +291,15 @@ class Worker:
 
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
-        outbox = DatabaseOutbox(self.engine, self.policies.alerts, self.keyring)
+        policy = self.policies.alerting.policy
+        outbox = DatabaseOutbox(self.engine, policy, self.keyring)
         while not self._stop.is_set() and outbox.apply_news(self.clock):
             pass
         while not self._stop.is_set() and deliver(
             outbox=outbox,
             providers=self.gateways,
             clock=self.clock,
-            policy=self.policies.alerts,
+            policy=policy,
             rng=self.rng,
         ):
             pass

@@ -50,14 +50,18 @@ def insert_columns(
     columns: Mapping[str, tuple[str, Sequence[Any]]],
     *,
     on_conflict: str = "",
+    noted_in: str = "",
 ) -> int:
     """Insert rows given as columns ``{name: (SQL type, values)}`` in one statement; returns the rows written.
 
+    ``noted_in``: a table that takes what the statement returns.
     ``table``, names, types and ``on_conflict`` are constants of the program, never input.
     """
     names = ", ".join(columns)
     arrays = ", ".join(f"%s::{kind}[]" for kind, _ in columns.values())
     statement = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {on_conflict}"
+    if noted_in:
+        statement = f"WITH written AS ({statement}) INSERT INTO {noted_in} SELECT * FROM written"
     values = [list(column) for _, column in columns.values()]
     if not values[0]:
         return 0

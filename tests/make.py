@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Engine, text
 from alerts.alert import Recipient, Role
 from alerts.channel import Channel
 from alerts.gateway import FakeGateway, Gateway
-from alerts.policy import AlertPolicy
 from alerts.store import add_recipient
 from api.audit import AUDITED_TABLES
 from api.clock import EventClock
@@ -234,7 +233,7 @@ def a_worker(
         engine=engine,
         gateways={Channel.SMS: (gateway or FakeGateway(),)},
         clock=EventClock(),
-        policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        policies=Policies(presence=PresencePolicy()),
         keyring=keyring,
         lease_seconds=5.0,
         secret=SECRET,

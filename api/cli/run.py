@@ -13,9 +13,9 @@ import uvicorn
 from sqlalchemy import Engine
 
 from alerts.gateway import Message
-from alerts.policy import AlertPolicy
 from api.access.oidc import OidcPlan
 from api.access.sessions import SessionTimes
+from api.alerting import Alerting
 from api.app import create_app
 from api.audit_chain import Algorithm
 from api.audit_checkpoint import AuditKeys, make_checkpoint
@@ -30,6 +30,7 @@ from api.fix_log import rebase
 from api.gateways import open_gateways
 from api.logins import Login
 from api.logs import configure_logs
+from api.own_texts import load_texts
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import Dropped, Thinning, drop_weeks, rehearse_thinning, thin_weeks
@@ -235,13 +236,14 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         algorithm, at = Algorithm(settings.audit_hash), SystemClock().now()
         return make_checkpoint(engine, keys, at=at, algorithm=algorithm, unless_since=between / 2)
 
+    catalogue = load_texts(settings)
     return Worker(
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
-        gateways=open_gateways(settings, _show_message),
+        gateways=open_gateways(settings, _show_message, catalogue),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
-        policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        policies=Policies(presence=PresencePolicy(), alerting=Alerting(catalogue=catalogue)),
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),

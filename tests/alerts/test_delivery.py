@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from alerts.alert import Alert, Notification, Role
+from alerts.alert import Alert, AlertState, Notification, Role
 from alerts.channel import Channel
 from alerts.delivery import Begun, Claim, DeliveryClock, deliver
 from alerts.event import EventKind
@@ -25,7 +25,7 @@ from alerts.gateway import CONNECT_TIMEOUT_S, TIMEOUT_S, FakeGateway, GatewayErr
 from alerts.gateway_console import ConsoleGateway
 from alerts.outbox_store import claim_pending
 from alerts.policy import AlertPolicy
-from alerts.store import open_alerts_of, save_alerts, save_notifications
+from alerts.store import alerts_of, save_alerts, save_notifications
 from api.clock import EventClock, FixedClock
 from api.ids import new_id
 from api.outbox import DatabaseOutbox
@@ -393,10 +393,11 @@ def test_alerts_are_read_back_with_what_they_hold(engine: Engine) -> None:
     (_,) = pending(engine)
     with engine.begin() as connection:
         subject_no = connection.execute(text("SELECT subject_no FROM alert")).scalar_one()
-        (alert,) = open_alerts_of(connection, [subject_no], since=EVENING)
+        (alert,) = alerts_of(connection, [subject_no], since=EVENING)
         assert (alert.opened_at, alert.fact_ids) == (EVENING, frozenset())
-        assert open_alerts_of(connection, [subject_no], since=EVENING + timedelta(seconds=1)) == []
+        assert alerts_of(connection, [subject_no], since=EVENING + timedelta(seconds=1)) == []
         save_alerts(connection, [replace(alert, last_event_at=EVENING - timedelta(hours=1))], [])
-        assert open_alerts_of(connection, [subject_no], since=EVENING) == [alert]
-        connection.execute(text("UPDATE alert SET state = 'closed'"))
-        assert open_alerts_of(connection, [subject_no], since=EVENING) == []
+        assert alerts_of(connection, [subject_no], since=EVENING) == [alert]
+        connection.execute(text("UPDATE alert SET state = 'closed', settled_at = :at"), {"at": EVENING})
+        closed = replace(alert, state=AlertState.CLOSED, settled_at=EVENING)
+        assert alerts_of(connection, [subject_no], since=EVENING) == [closed]

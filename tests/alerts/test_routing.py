@@ -87,7 +87,7 @@ def test_order_by_measure_age_and_guarantor(
     [
         ("进入禁入场所", a_case(), [PROSECUTOR, POLICE], [FATHER, MOTHER]),
         ("进入受保护人员的场所", a_case(is_protected=True), [PROSECUTOR, POLICE], []),
-        ("与禁止接触的人员接近", a_finding(EventKind.CONTACT), [PROSECUTOR, POLICE], []),
+        ("与禁止接触的人员接近", a_finding(EventKind.CONTACT), [PROSECUTOR], []),
         ("虚拟定位", a_finding(EventKind.MOCK_LOCATION), [PROSECUTOR, POLICE], []),
         ("失联", a_finding(EventKind.SILENCE), [PROSECUTOR, POLICE], [FATHER, MOTHER]),
         ("电量低：仅告知家属", a_finding(EventKind.LOW_BATTERY), [], [FATHER, MOTHER]),

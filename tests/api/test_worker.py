@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway, GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
+from api.alerting import Alerting
 from api.clock import EventClock
 from api.evaluator import Advanced, Policies
 from api.leases import LeaseLostError
@@ -268,7 +269,9 @@ def test_a_message_comes_due_again_without_any_fix_arriving(engine: Engine, pers
     gateway = FakeGateway()
     gateway.failures = [GatewayError("gateway answered 500"), GatewayError("gateway answered 500")]
     worker = a_worker(engine, gateway)
-    worker.policies = Policies(presence=PresencePolicy(), alerts=AlertPolicy(first_retry=timedelta(seconds=0.05)))
+    worker.policies = Policies(
+        presence=PresencePolicy(), alerting=Alerting(policy=AlertPolicy(first_retry=timedelta(seconds=0.05)))
+    )
     with running(worker):
         log_fixes(engine, person, a_visit())
         wait_until(lambda: len(gateway.sent) == 1)

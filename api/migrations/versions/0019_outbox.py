@@ -266,6 +266,7 @@ BEGIN
         closed_remark = CASE turned.state WHEN 'closed' THEN entry.remark END
     WHERE alert_id = turned.alert_id AND state = seen AND state <> turned.state
         AND closed_reason IS DISTINCT FROM 'sealed' AND subject_no IN (SELECT visible_subjects())
+        AND (event IS DISTINCT FROM 'contact' OR current_account_has('prosecutor'))
     RETURNING * INTO found;
     IF found.alert_id IS NOT NULL THEN
         INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, actor_id, reason_code,
@@ -308,6 +309,8 @@ APP = {
 }
 
 WORKER = {
+    "alert": "UPDATE (state, settled_at, acknowledged_at, acknowledged_by, closed_at, closed_by, closed_reason,"
+    " closed_remark)",
     "alert_finding": "SELECT, INSERT",
     "alert_history": "SELECT, INSERT",
     "delivery_report": "SELECT, INSERT (provider, reference, idempotency_key, is_delivered, at, reason,"
@@ -321,7 +324,7 @@ WORKER = {
     "notification": "UPDATE (delivered_at, phone_index, counted_at, unsure_of, obstacle, successor_id)",
     "provider_state": "SELECT, INSERT, UPDATE",
     "recipient": "SELECT (language, channels, email, unit, blocked_for, phone_index)",
-    "violation": "SELECT (zone_no)",
+    "violation": "SELECT",
     "reply": "SELECT (reply_id, provider, key_id, phone_index, at, is_proven, received_at, applied_at, notification_id,"
     " subject_no), INSERT (reply_id, provider, phone_index, text, key_id, at, is_proven),"
     " UPDATE (applied_at, notification_id, subject_no)",
@@ -394,6 +397,14 @@ COMMENT ON COLUMN notification.decided_at IS NULL;
 COMMENT ON COLUMN notification.known_at IS NULL;
 """
 
+CONTACT = "event IS DISTINCT FROM 'contact' OR (SELECT current_account_has('prosecutor'))"
+"""That two people met is told to the prosecutors of the case and to no other account (0018)."""
+
+SHOWN_WITH_ALERT = (
+    "alert_finding", "alert_history", "escalation_step", "guardian_link", "guardian_answer", "task", "alert_violation",
+    "notification",
+)  # fmt: skip
+
 
 def upgrade() -> None:
     """Create them, closed to all but whom they serve."""
@@ -409,6 +420,13 @@ def upgrade() -> None:
     of_account = "subject_no IN (SELECT subjects_of_account())"
     op.execute(f"CREATE POLICY reach_of_hulan_keeper ON reply TO hulan_keeper USING ({of_account})"
                f" WITH CHECK ({of_account})")  # fmt: skip
+    op.execute(f"CREATE POLICY contact_for_prosecutor ON alert AS RESTRICTIVE FOR ALL TO hulan_app USING ({CONTACT})")
+    for table in SHOWN_WITH_ALERT:
+        shown = "alert_id IN (SELECT alert_id FROM alert)"
+        op.execute(
+            f"CREATE POLICY with_alert_shown ON {table} AS RESTRICTIVE FOR ALL TO hulan_app"
+            f" USING ({'alert_id IS NULL OR ' if table == 'task' else ''}{shown})"
+        )
     for table, personal in AUDITED_TABLES.items():
         op.execute(f"SELECT audit_protect('{table}', '{personal}')")
     for table, (_, personal) in PERSONAL_COLUMNS.items():
@@ -443,7 +461,12 @@ def downgrade() -> None:
         "UPDATE notification SET state = 'dead', last_error = coalesce(last_error, 'not a text message'),"
         " successor_id = NULL, obstacle = 'before_0019' WHERE channel <> 'sms'"
     )
-    op.execute("REVOKE SELECT (zone_no) ON violation FROM hulan_worker")
+    op.execute("DROP POLICY contact_for_prosecutor ON alert")
+    for table in SHOWN_WITH_ALERT:
+        op.execute(f"DROP POLICY with_alert_shown ON {table}")
+    op.execute("REVOKE SELECT ON violation FROM hulan_worker")
+    op.execute("GRANT SELECT (violation_id) ON violation TO hulan_worker")
+    op.execute("REVOKE UPDATE (state, closed_reason) ON alert FROM hulan_worker")
     op.execute(DOWN)
     for table in OWN_TABLES:
         op.execute(f"DROP TABLE {table}")
