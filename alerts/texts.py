@@ -23,6 +23,8 @@ EVENT_WORDS: dict[ConditionKind, str] = {
     ConditionKind.EXCLUSION_ZONE: "entry",
     ConditionKind.EXCLUDED_CATEGORIES: "entry",
     ConditionKind.STAY_WITHIN_AREA: "departure",
+    ConditionKind.STAY_AT_PLACE: "departure",
+    ConditionKind.CURFEW: "departure",
 }
 """What a violation of each kind looks like: a place drawn for the order and its category are entered at once."""
 

@@ -7,11 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from tracking.activation import activate
 from tracking.calendar import CalendarYear, SchoolCalendar, WorkCalendar
 from tracking.gateway_calendar import load_calendar
+from tracking.order_store import load_orders
 
 NATION = ""
 """``calendar_year.region`` of the State Council's notice."""
+REMINDED_FROM_MONTH = 12
+"""The notice comes out in October or November."""
 
 
 def current_calendar(connection: Connection) -> WorkCalendar:
@@ -26,6 +30,29 @@ def current_calendar(connection: Connection) -> WorkCalendar:
             found = tuple(_school(row.region, item) for item in row.content["calendars"])
             schools[row.region] = (*schools.get(row.region, ()), *found)
     return load_calendar().replaced_by(WorkCalendar(years=years, schools=schools))
+
+
+def imported_years(connection: Connection) -> set[tuple[int, str]]:
+    """Year and region of all that an office imported."""
+    return {(row.year, row.region) for row in connection.execute(text("SELECT year, region FROM calendar_year"))}
+
+
+def blocked_by_calendar(connection: Connection) -> list[str]:
+    """For every order that governs or will, and that the calendar stops: why."""
+    return [item.reason for item in activate(load_orders(connection), calendar=current_calendar(connection)).blocked]
+
+
+def calendar_reminder(connection: Connection, *, today: date) -> str | None:
+    """In December, that next year's notice is not in yet: without it timetables of work and rest days stop."""
+    following = today.year + 1
+    if today.month < REMINDED_FROM_MONTH or following in current_calendar(connection).years:
+        return None
+    return (
+        f"还没有 {following} 年的节假日安排：请导入国务院办公厅通知（hulan calendar import），"
+        "否则该年按工作日、休息日的规则不启用"
+        f" / the calendar of {following} is not in yet: import the notice (hulan calendar import),"
+        " or rules by workdays and rest days stop with the year"
+    )
 
 
 def save_calendar(connection: Connection, calendar: WorkCalendar, *, at: datetime) -> int:

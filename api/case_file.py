@@ -20,16 +20,29 @@ from pydantic import (
 )
 
 from alerts.alert import Role
+from api.case_faults import Fault, faults_of, reason_of
 from api.condition_parameters import checked_parameters
 from api.ids import subject_id_for
 from api.personal.blind_index import normal_phone
 from api.personal.resident_id import check_resident_id
 from geo.geojson import shape_from_geojson
 from geo.shapes import ShapeError, check_shape
+from tracking.age import birthday
+from tracking.calendar import local_day
 from tracking.order import ConditionKind, LocationBasis, Measure, Organ
 from tracking.timetable_json import timetable_from_json
 from venues.category import SiteCategory, VenueCategory
 from venues.place import Rejected
+
+LEAST_AGE = 12
+"""Below it nobody answers for anything (刑法 17)."""
+
+_ORGAN_WORDS = {
+    "检察院": Organ.PROCURATORATE,
+    "法院": Organ.COURT,
+    **dict.fromkeys(("公安", "派出所", "国家安全", "海警", "监狱", "保卫部门"), Organ.POLICE),
+}
+"""Those that have the powers of the police count as police (刑诉法 4, 308)."""
 
 
 def _normal(phone: Any) -> Any:
@@ -105,8 +118,8 @@ class ConditionIn(_Strict):
         try:
             self.parameters = checked_parameters(self.kind, content)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise ValueError(f"parameters.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            first = error.errors(include_url=False)[0]
+            raise ValueError(f"parameters.{'.'.join(map(str, first['loc']))}：{reason_of(first)}") from None
         return self
 
 
@@ -114,7 +127,7 @@ class RecipientIn(_Strict):
     """Someone who may be told."""
 
     role: Role
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     phone: Annotated[
         str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
     ]
@@ -140,7 +153,7 @@ class CaseIn(_Strict):
     measure: Measure
     document_number: Annotated[str, Field(min_length=1)]
     deciding_organ: str
-    executing_organ: str
+    executing_organ: Annotated[str, Field(min_length=1)]
     stage: Organ | None = Field(None, description="which organ decided; without it, told by the deciding organ's name")
     legal_basis: list[str] = []
     location_basis: LocationBasis | None = Field(
@@ -173,11 +186,14 @@ class CaseIn(_Strict):
     @model_validator(mode="after")
     def _has_what_its_basis_needs(self) -> Self:
         if self.location_basis is LocationBasis.CONSENT and self.consent is None:
-            raise ValueError("location_basis 为 consent 时须填 consent / a consent needs its record: consent")
+            raise ValueError(
+                "定位依据（location_basis）为书面同意（consent）时，须填同意日期、同意书、同意人"
+                " / a consent needs its record: signed_at, document, by"
+            )
         is_statute = self.location_basis is LocationBasis.STATUTE_78
         if is_statute and self.measure is not Measure.RESIDENTIAL_SURVEILLANCE:
             raise ValueError(
-                "刑诉法 78 只适用于监视居住，其他措施须有书面同意或决定书列明"
+                "定位依据（location_basis）刑诉法 78 只适用于监视居住，其他措施须有书面同意或决定书列明"
                 " / article 78 covers residential surveillance only: name a consent or an item of the order"
             )
         return self
@@ -185,45 +201,96 @@ class CaseIn(_Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasesRead:
-    """The good cases of a file and what is wrong with the others."""
+    """The good cases of a file, each with its line or number, and what is wrong with the others.
+
+    ``notes``: what a person should know although nothing was refused for it.
+    """
 
     cases: tuple[CaseIn, ...]
     rejected: tuple[Rejected, ...]
+    lines: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_cases(path: Path) -> CasesRead:
-    """Read ``{"cases": [...]}``. A bad case is rejected with its field; the others are taken."""
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    """Read ``{"cases": [...]}``. A bad case is rejected with its fields; the others are taken. Raises ValueError."""
+    return check_cases(enumerate(case_items(path), start=1))
+
+
+def case_items(path: Path) -> list[Any]:
+    """The cases of a JSON file as they are written. Raises ValueError for what is no case file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path.name}：第 {error.lineno} 行第 {error.colno} 列不是 JSON / no JSON at line {error.lineno}, "
+            f"column {error.colno}: {error.msg}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}：不是 UTF-8，请另存为 UTF-8 / is not UTF-8: save it again as UTF-8") from error
     items = content.get("cases") if isinstance(content, dict) else None
     if not isinstance(items, list):
-        raise ValueError('文件应为 {"cases": [...]} / the file must hold {"cases": [...]}')
-    return check_cases(enumerate(items, start=1))
+        raise ValueError(f'{path.name}：文件应为 {{"cases": [...]}} / the file must hold {{"cases": [...]}}')
+    return items
 
 
 def check_cases(items: Iterable[tuple[int, Any]]) -> CasesRead:
     """Cases as JSON would hold them, each with the line or number that a rejection names."""
     cases: list[CaseIn] = []
+    lines: list[int] = []
     rejected: list[Rejected] = []
     for number, item in items:
-        try:
-            case = CaseIn.model_validate(item)
-            _check_zones(case)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            rejected.append(_reject(number, item, ".".join(map(str, first["loc"])), first["msg"]))
-        except ShapeError as error:
-            rejected.append(_reject(number, item, "conditions.geometry", str(error)))
-        else:
+        case, faults = check_case(item)
+        if case is not None:
             cases.append(case)
-    return CasesRead(cases=tuple(cases), rejected=tuple(rejected))
+            lines.append(number)
+        reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
+        rejected += [
+            Rejected(line=number, reference=reference, field=fault.field, value=fault.value, reason=fault.reason)
+            for fault in faults
+        ]
+    return CasesRead(cases=tuple(cases), rejected=tuple(rejected), lines=tuple(lines))
 
 
-def _reject(number: int, item: Any, field: str, reason: str) -> Rejected:
-    reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
-    return Rejected(line=number, reference=reference, field=field, value="", reason=reason)
+def check_case(item: Any) -> tuple[CaseIn | None, tuple[Fault, ...]]:
+    """A case that can be registered, or everything that is wrong with it."""
+    try:
+        case = CaseIn.model_validate(item)
+    except ValidationError as error:
+        return None, faults_of(error)
+    faults = [*_faults_of_zones(case), *_faults_of_people(case)]
+    return (None, tuple(faults)) if faults else (case, ())
 
 
-def _check_zones(case: CaseIn) -> None:
-    for condition in case.conditions:
+def _faults_of_zones(case: CaseIn) -> Iterable[Fault]:
+    for number, condition in enumerate(case.conditions):
         if condition.geometry is not None:
-            check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
+            try:
+                check_shape(shape_from_geojson(condition.geometry, radius_m=condition.radius_m))
+            except ShapeError as error:
+                yield Fault(field=f"conditions.{number}.geometry", value="", reason=f"区域有误 / {error}")
+
+
+def _faults_of_people(case: CaseIn) -> Iterable[Fault]:
+    if stage_of(case) is None:
+        yield Fault(
+            field="deciding_organ",
+            value=case.deciding_organ,
+            reason="不知是公安机关、人民检察院还是人民法院：请写全称，或在 stage 注明"
+            " / it is not clear which organ this is: write its full name, or say in stage which (police, procuratorate,"
+            " court)",
+        )
+    if local_day(case.valid_from) < birthday(case.birth_date, LEAST_AGE):
+        yield Fault(
+            field="birth_date",
+            value=case.birth_date.isoformat(),
+            reason=f"决定时未满 {LEAST_AGE} 周岁，不负刑事责任（刑法 17），请核对年份"
+            f" / younger than {LEAST_AGE} when the order begins, the age of criminal responsibility: check the year",
+        )
+
+
+def stage_of(case: CaseIn) -> Organ | None:
+    """The organ that decided: as stated, or as its name says; ``None`` if neither does."""
+    if case.stage is not None:
+        return case.stage
+    return next((organ for word, organ in _ORGAN_WORDS.items() if word in case.deciding_organ), None)

@@ -6,14 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.case_file import CaseIn
+from api.case_file import CaseIn, stage_of
 from tracking.calendar import local_day
 from tracking.order import Measure, Organ
 from tracking.terms import MeasureTerm, TermFinding, check_terms
 
 _INSTANT = timedelta(microseconds=1)
-
-_ORGAN_WORDS = {"检察院": Organ.PROCURATORATE, "法院": Organ.COURT, "公安": Organ.POLICE, "派出所": Organ.POLICE}
 
 # Where a version was superseded by nothing else, the order was lifted then.
 _OTHERS = text("""
@@ -22,13 +20,6 @@ SELECT DISTINCT ON (order_id) document_number, measure, stage, valid_from,
 FROM supervision_order WHERE subject_no = :no AND order_id <> :order_id AND stage IS NOT NULL
 ORDER BY order_id, version DESC
 """)
-
-
-def stage_of(case: CaseIn) -> Organ | None:
-    """The organ that decided: as stated, or as its name says; ``None`` if neither does."""
-    if case.stage is not None:
-        return case.stage
-    return next((organ for word, organ in _ORGAN_WORDS.items() if word in case.deciding_organ), None)
 
 
 def check_case_terms(

@@ -6,8 +6,8 @@ keeps it from the web process (migration 0016), not a condition that a query mig
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -20,15 +20,13 @@ from api.condition_parameters import CheckInParameters, SpotCheckParameters
 from api.errors import NotThereError
 from geo.postgis import insert_columns
 from tracking.calendar import CalendarMissingError, local_day
-from tracking.check_in import CheckInPolicy
-from tracking.check_plan import CheckInKind, PlannedCheck, missed_at, monday_of, plan_check_ins, plan_spots
-from tracking.clock_edges import CheckClock, EdgeBook, EdgeKind, check_edges
+from tracking.check_in import CheckInPolicy, CheckInState, CheckInTimes, settle_check_in
+from tracking.check_plan import CheckInKind, PlannedCheck, lies_in, monday_of, plan_check_ins, plan_spots
 from tracking.episode import derived_id
 from tracking.order import ConditionKind
 from tracking.presence_rows import to_instant
 from tracking.rules import to_microseconds
 from tracking.spot_check import SpotCheckPolicy, planning_rng
-from tracking.versions import ALWAYS
 
 AHEAD = timedelta(days=2)
 """So far ahead check-ins are planned: a worker that is away for less loses none."""
@@ -37,15 +35,14 @@ SHOWN_WITHIN = timedelta(minutes=15)
 could ask at night."""
 
 
-class CheckInState(StrEnum):
-    """What became of it. The words are stored."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What the clock makes of one row: its next state, and what is found with it, each at an instant."""
 
-    PLANNED = "planned"  # 未到时间
-    OPEN = "open"  # 可以打卡
-    ANSWERED = "answered"  # 已按时打卡
-    LATE = "late"  # 已迟到或补打
-    MISSED = "missed"  # 未打卡
-    WITHDRAWN = "withdrawn"  # 已撤回
+    row: Any
+    state: CheckInState
+    shown_at: datetime | None = None
+    found: tuple[tuple[str, int], ...] = ()
 
 
 def plan_ahead(
@@ -76,58 +73,56 @@ def plan_ahead(
         ),
         {"subjects": own, "now": now, "until": now + AHEAD, "ids": list(planned)},
     )
+    _withdraw_unbound(connection, book, own)
     return _insert(connection, list(planned.values()))
 
 
 def step_check_ins(connection: Connection, *, shards: Collection[int], now: datetime) -> int:
-    """Open, show, and find missed what the clock says of these shards up to ``now``; returns how many steps."""
+    """Do what the clock says of the check-ins of these shards up to ``now``; returns how many steps."""
     rows = connection.execute(
         text(
-            "SELECT c.check_in_id, c.subject_no, c.condition_no, c.kind, c.opens_at, c.due_at, c.make_up_until,"
-            " c.shown_at, c.state, o.parameters FROM check_in c JOIN open_subject s USING (subject_no)"
-            " LEFT JOIN condition o USING (condition_no)"
-            " WHERE s.shard = ANY(:shards) AND c.state IN ('planned', 'open') AND c.opens_at <= :now"
+            f"SELECT {_OF_ROW}, c.subject_no, c.condition_no FROM check_in c JOIN open_subject s USING (subject_no)"
+            " WHERE s.shard = ANY(:shards) AND (c.state IN ('planned', 'open') AND c.opens_at <= :now"
+            " OR c.state = 'missed' AND c.make_up_until < :now) ORDER BY c.opens_at, c.check_in_id"
         ),
         {"shards": list(shards), "now": now},
     ).all()
-    by_id = {row.check_in_id: row for row in rows}
-    edges = EdgeBook.build(edge for row in rows for edge in check_edges(_clock_of(row)))
-    opened, missed = [], []
-    for edge in edges.between(ALWAYS, to_microseconds(now)):
-        row = by_id[edge.about]
-        if edge.kind in (EdgeKind.CHECK_IN_OPEN, EdgeKind.SPOT_CHECK_SHOWN) and row.state == CheckInState.PLANNED:
-            opened.append(row)
-        elif edge.kind in (EdgeKind.CHECK_IN_DUE, EdgeKind.SPOT_CHECK_DUE) and _may_be_missed(row):
-            missed.append((row, edge.due_at))
-    stale = [row for row in opened if row.kind == CheckInKind.SPOT and now - row.opens_at > SHOWN_WITHIN]
-    stale_ids = {row.check_in_id for row in stale}
-    _set_state(
-        connection, [row.check_in_id for row in opened if row.check_in_id not in stale_ids], "open", shown_at=now
+    steps = [step for row in rows if (step := _step_of(row, now)) is not None]
+    steps = _without_ungoverned(connection, steps)
+    taken = _take(connection, steps)
+    save_findings(
+        connection,
+        [
+            _finding(step.row, kind, at, now)
+            for step in steps
+            if step.row.check_in_id in taken
+            for kind, at in step.found
+        ],
     )
-    _set_state(connection, sorted(stale_ids, key=str), "withdrawn", shown_at=None)
-    _miss(connection, missed, now)
-    return len(opened) + len(missed)
+    return len(taken)
 
 
 def open_check_ins(connection: Connection, subject_no: int, *, now: datetime) -> list[dict[str, Any]]:
     """What the subject may answer now, or still make up, soonest first."""
     rows = connection.execute(
         text(
-            "SELECT check_in_id, kind, opens_at, due_at, shown_at, make_up_until, state FROM check_in"
-            " WHERE subject_no = :subject_no AND opens_at <= :now AND (state IN ('planned', 'open')"
-            " OR state = 'missed' AND make_up_until >= :now) ORDER BY opens_at, check_in_id"
+            f"SELECT {_OF_ROW} FROM check_in c WHERE subject_no = :subject_no AND opens_at <= :now"
+            " AND answered_at IS NULL AND (state IN ('planned', 'open') OR state <> 'withdrawn'"
+            " AND make_up_until >= :now) ORDER BY opens_at, check_in_id"
         ),
         {"subject_no": subject_no, "now": now},
-    )
+    ).all()
+    instant = to_microseconds(now)
     return [
         {
             "check_in_id": str(row.check_in_id),
             "kind": row.kind,
             "opens_at": (row.shown_at or row.opens_at).isoformat(),
-            "due_at": _limit(row).isoformat(),
-            "is_make_up": row.state == CheckInState.MISSED,
+            "due_at": to_instant(times.due_at).isoformat(),
+            "is_make_up": times.is_missed(answered_at=None, now=instant),
         }
         for row in rows
+        if (times := _times(row)).may_be_answered(instant)
     ]
 
 
@@ -139,24 +134,145 @@ def answer_check_in(
     """
     row = connection.execute(
         text(
-            "SELECT check_in_id, kind, opens_at, due_at, shown_at, make_up_until, state, answered_at FROM check_in"
-            " WHERE check_in_id = :id AND subject_no = :subject_no AND opens_at <= :now FOR UPDATE"
+            f"SELECT {_OF_ROW} FROM check_in c WHERE check_in_id = :id AND subject_no = :subject_no"
+            " AND opens_at <= :now FOR UPDATE"
         ),
         {"id": check_in_id, "subject_no": subject_no, "now": now},
     ).one_or_none()
+    instant = to_microseconds(now)
     if row is None or row.state == CheckInState.WITHDRAWN:
         raise NotThereError
+    times = _times(row)
     if row.answered_at is not None:
-        return CheckInState(row.state)
-    if row.state == CheckInState.MISSED and (row.make_up_until is None or now > row.make_up_until):
+        answered_at = to_microseconds(row.answered_at)
+        return settle_check_in(times, answered_at=answered_at, now=max(instant, answered_at))
+    if not times.may_be_answered(instant):
         raise NotThereError
-    is_in_time = row.state != CheckInState.MISSED and now <= _limit(row)
-    state = CheckInState.ANSWERED if is_in_time else CheckInState.LATE
+    state = settle_check_in(times, answered_at=instant, now=instant)
+    # A miss that no worker noted yet is noted all the same: the row waits for it as it is.
+    is_noted = row.state in (CheckInState.MISSED, CheckInState.ABSENT)
+    is_waiting = not is_noted and times.is_missed(answered_at=instant, now=instant)
     connection.execute(
         text("UPDATE check_in SET state = :state, answered_at = :now, fix_key = :fix_key WHERE check_in_id = :id"),
-        {"state": str(state), "now": now, "fix_key": fix_key, "id": check_in_id},
+        {"state": row.state if is_waiting else str(state), "now": now, "fix_key": fix_key, "id": check_in_id},
     )
     return state
+
+
+def _withdraw_unbound(connection: Connection, book: ClockBook, subjects: Sequence[int]) -> None:
+    """What is open already is withdrawn if its condition no longer binds to its end: lifted, varied, or on leave."""
+    binds = {rule.condition.condition_id: rule.condition.binds for rule in book.checks}
+    rows = connection.execute(
+        text(
+            f"SELECT {_OF_ROW}, o.condition_id FROM check_in c JOIN condition o USING (condition_no)"
+            " WHERE c.subject_no = ANY(:subjects) AND c.state IN ('planned', 'open') AND c.kind <> 'asked'"
+            " AND c.answered_at IS NULL"
+        ),
+        {"subjects": list(subjects)},
+    ).all()
+    gone = []
+    for row in rows:
+        times = _times(row)
+        if row.condition_id in binds and not lies_in(binds[row.condition_id], times.opens_at, times.due_at):
+            gone.append(_Step(row=row, state=CheckInState.WITHDRAWN))
+    _take(connection, gone)
+
+
+def _step_of(row: Any, now: datetime) -> _Step | None:
+    if row.kind == CheckInKind.SPOT and row.shown_at is None:
+        # One that nobody was shown is nobody's miss; a window of the timetable is known to the subject.
+        if now - row.opens_at > SHOWN_WITHIN:
+            return _Step(row=row, state=CheckInState.WITHDRAWN)
+        return _Step(row=row, state=CheckInState.OPEN, shown_at=now)
+    times, instant = _times(row), to_microseconds(now)
+    answered_at = None if row.answered_at is None else to_microseconds(row.answered_at)
+    state = settle_check_in(times, answered_at=answered_at, now=instant)
+    if state == row.state:
+        return None
+    found = []
+    if row.state != CheckInState.MISSED and times.is_missed(answered_at=answered_at, now=instant):
+        found.append((_MISSED[row.kind], times.grace_until + 1))
+    if state is CheckInState.ABSENT and times.make_up_until is not None:
+        found.append(("check_in_not_made_up", times.make_up_until + 1))
+    shown_at = now if state is CheckInState.OPEN else None
+    return _Step(row=row, state=state, shown_at=shown_at, found=tuple(found))
+
+
+def _without_ungoverned(connection: Connection, steps: Sequence[_Step]) -> list[_Step]:
+    """Who was asked, and was under no order any more when the answer was due, has missed nothing."""
+    asked = [step.row.check_in_id for step in steps if step.found and step.row.kind == CheckInKind.ASKED]
+    if not asked:
+        return list(steps)
+    gone = set(
+        connection.execute(
+            text(
+                "SELECT check_in_id FROM check_in c WHERE check_in_id = ANY(:ids) AND NOT EXISTS"
+                " (SELECT FROM order_in_force f WHERE f.subject_no = c.subject_no AND f.in_force_from <= c.due_at"
+                " AND c.due_at < f.in_force_to)"
+            ),
+            {"ids": asked},
+        ).scalars()
+    )
+    return [
+        replace(step, state=CheckInState.WITHDRAWN, found=()) if step.row.check_in_id in gone else step
+        for step in steps
+    ]
+
+
+def _take(connection: Connection, steps: Sequence[_Step]) -> set[UUID]:
+    """Take these steps, each if its row is still as it was read; returns the ids of those taken."""
+    if not steps:
+        return set()
+    taken = connection.execute(
+        text(
+            "UPDATE check_in c SET state = n.state, shown_at = coalesce(n.shown_at, c.shown_at)"
+            " FROM unnest(CAST(:ids AS uuid[]), CAST(:before AS text[]), CAST(:answers AS timestamptz[]),"
+            " CAST(:states AS text[]), CAST(:shown AS timestamptz[]))"
+            " AS n (check_in_id, before, answered_at, state, shown_at)"
+            " WHERE c.check_in_id = n.check_in_id AND c.state = n.before"
+            " AND c.answered_at IS NOT DISTINCT FROM n.answered_at RETURNING c.check_in_id"
+        ),
+        {
+            "ids": [step.row.check_in_id for step in steps],
+            "before": [step.row.state for step in steps],
+            "answers": [step.row.answered_at for step in steps],
+            "states": [str(step.state) for step in steps],
+            "shown": [step.shown_at for step in steps],
+        },
+    )
+    return set(taken.scalars())
+
+
+def _finding(row: Any, kind: str, at: int, now: datetime) -> FindingRow:
+    return FindingRow(
+        finding_id=derived_id("finding", at, kind, str(row.check_in_id)),
+        kind=kind,
+        subject_no=row.subject_no,
+        condition_no=row.condition_no,
+        started_at=to_microseconds(row.opens_at),
+        decided_at=at,
+        known_at=to_microseconds(now),
+        detail={"check_in_id": str(row.check_in_id), "kind": row.kind},
+    )
+
+
+_OF_ROW = (
+    "c.check_in_id, c.kind, c.opens_at, c.due_at, c.grace_until, c.make_up_until, c.shown_at, c.answered_at, c.state"
+)
+
+
+def _times(row: Any) -> CheckInTimes:
+    """Those of a row. The limit of a spot check runs from when it was shown."""
+    opens_at, due_at = to_microseconds(row.opens_at), to_microseconds(row.due_at)
+    grace_until = due_at if row.grace_until is None else to_microseconds(row.grace_until)
+    is_shown = row.kind == CheckInKind.SPOT and row.shown_at is not None
+    waited = to_microseconds(row.shown_at) - opens_at if is_shown else 0
+    return CheckInTimes(
+        opens_at=opens_at,
+        due_at=due_at + waited,
+        grace_until=grace_until + waited,
+        make_up_until=None if row.make_up_until is None else to_microseconds(row.make_up_until),
+    )
 
 
 def _planned(rule: CheckRule, book: ClockBook, *, secret: bytes, now: datetime) -> tuple[PlannedCheck, ...]:
@@ -210,6 +326,7 @@ def _insert(connection: Connection, checks: Sequence[PlannedCheck]) -> int:
             "kind": ("text", [str(check.kind) for check in checks]),
             "opens_at": ("timestamptz", [to_instant(check.opens_at) for check in checks]),
             "due_at": ("timestamptz", [to_instant(check.due_at) for check in checks]),
+            "grace_until": ("timestamptz", [to_instant(check.grace_until) for check in checks]),
             "make_up_until": (
                 "timestamptz",
                 [None if check.make_up_until is None else to_instant(check.make_up_until) for check in checks],
@@ -218,74 +335,6 @@ def _insert(connection: Connection, checks: Sequence[PlannedCheck]) -> int:
         },
         on_conflict="ON CONFLICT (check_in_id) DO UPDATE SET state = 'planned' WHERE check_in.state = 'withdrawn'"
         " AND check_in.shown_at IS NULL",
-    )
-
-
-def _clock_of(row: Any) -> CheckClock:
-    policy = _check_in_policy(row.parameters if row.kind == CheckInKind.PLANNED else None)
-    due_at = missed_at(to_microseconds(_limit(row)), CheckInKind(row.kind), policy)
-    return CheckClock(
-        check_in_id=row.check_in_id,
-        subject_no=row.subject_no,
-        condition_no=-1 if row.condition_no is None else row.condition_no,
-        is_spot=row.kind == CheckInKind.SPOT,
-        opens_at=to_microseconds(row.opens_at),
-        due_at=due_at,
-        make_up_until=None if row.make_up_until is None else to_microseconds(row.make_up_until),
-    )
-
-
-def _limit(row: Any) -> datetime:
-    """Until when an answer is in time: for a spot check so long after it was shown as it has from its plan."""
-    if row.kind == CheckInKind.SPOT and row.shown_at is not None:
-        return row.due_at + (row.shown_at - row.opens_at)  # type: ignore[no-any-return] # a row's columns are untyped
-    return row.due_at  # type: ignore[no-any-return]
-
-
-def _may_be_missed(row: Any) -> bool:
-    """A spot check that nobody was shown is nobody's miss; a window of the timetable is known to the subject."""
-    return bool(row.state == CheckInState.OPEN or row.kind == CheckInKind.PLANNED)
-
-
-def _set_state(connection: Connection, ids: Sequence[UUID], state: str, *, shown_at: datetime | None) -> None:
-    if ids:
-        connection.execute(
-            text(
-                "UPDATE check_in SET state = :state, shown_at = coalesce(:shown_at, shown_at)"
-                " WHERE check_in_id = ANY(:ids) AND state = 'planned'"
-            ),
-            {"ids": list(ids), "state": state, "shown_at": shown_at},
-        )
-
-
-def _miss(connection: Connection, missed: Sequence[tuple[Any, int]], now: datetime) -> None:
-    """Mark as missed what nobody answered meanwhile, with the finding."""
-    if not missed:
-        return
-    still = connection.execute(
-        text(
-            "UPDATE check_in SET state = 'missed' WHERE check_in_id = ANY(:ids) AND state IN ('planned', 'open')"
-            " RETURNING check_in_id"
-        ),
-        {"ids": [row.check_in_id for row, _ in missed]},
-    )
-    ids = set(still.scalars())
-    save_findings(
-        connection,
-        [
-            FindingRow(
-                finding_id=derived_id("finding", due_at, _MISSED[row.kind], str(row.check_in_id)),
-                kind=_MISSED[row.kind],
-                subject_no=row.subject_no,
-                condition_no=row.condition_no,
-                started_at=to_microseconds(row.opens_at),
-                decided_at=due_at,
-                known_at=to_microseconds(now),
-                detail={"check_in_id": str(row.check_in_id), "kind": row.kind},
-            )
-            for row, due_at in missed
-            if row.check_in_id in ids
-        ],
     )
 
 

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from api.books import Books
+from api.condition_parameters import NoContactParameters
+from tracking.activation import activate
 from tracking.calendar import WorkCalendar
 from tracking.check_plan import CheckCondition
 from tracking.clock_edges import ClockEdge, EdgeBook, LeaveClock, OrderClock, leave_edges, order_edges, subject_edges
+from tracking.contact import Pair
 from tracking.order import ConditionKind, Subject
 from tracking.order_store import load_orders
 from tracking.rules import to_microseconds
@@ -31,6 +34,25 @@ class CheckRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactVersion:
+    """One version of a condition between two subjects. ``binds``: when, by its order and its timetable."""
+
+    condition_no: int
+    order_no: int
+    pair: Pair
+    binds: Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRule:
+    """A condition that two may not meet, in all its versions, oldest first; it binds ``subject_no``."""
+
+    condition_id: UUID
+    subject_no: int
+    versions: tuple[ContactVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockBook:
     """Of one version of the rule tables, for every subject whose record is open.
 
@@ -41,6 +63,7 @@ class ClockBook:
     edges: EdgeBook
     rule_known_at: NDArray[np.int64]
     checks: tuple[CheckRule, ...]
+    contacts: tuple[ContactRule, ...]
     shard_of: Mapping[int, int]
     calendar: WorkCalendar
 
@@ -71,6 +94,7 @@ def load_clock_book(
         edges=EdgeBook.build(edge for edge in edges if edge.subject_no in shard_of),
         rule_known_at=np.array(known, dtype=np.int64),
         checks=tuple(_checks(connection, shard_of)),
+        contacts=tuple(_contacts(connection, shard_of, calendar)),
         shard_of=shard_of,
         calendar=calendar,
     )
@@ -154,6 +178,46 @@ def _checks(connection: Connection, shard_of: Mapping[int, int]) -> list[CheckRu
         )
         for condition_id, row in newest.items()
     ]  # fmt: skip
+
+
+def _contacts(connection: Connection, shard_of: Mapping[int, int], calendar: WorkCalendar) -> list[ContactRule]:
+    """Those of which both subjects are known. An order whose days no calendar tells is left out, as with all rules."""
+    numbers = connection.execute(text("SELECT DISTINCT order_no FROM condition WHERE kind = 'no_contact'")).scalars()
+    orders = load_orders(connection, numbers.all())
+    if not orders:
+        return []
+    subjects = connection.execute(text("SELECT subject_id, subject_no FROM open_subject"))
+    named = {str(row.subject_id): row.subject_no for row in subjects}
+    versions: dict[UUID, list[ContactVersion]] = {}
+    bound: dict[UUID, int] = {}
+    for order in activate(orders, calendar=calendar).orders:
+        start = to_microseconds(max(order.valid_from, order.in_force_from or order.valid_from))
+        end = to_microseconds(min(order.valid_to, order.in_force_to or order.valid_to))
+        for condition in order.conditions:
+            other_no = named.get(str(condition.parameters.get("other_subject_id")))
+            is_pair = condition.kind is ConditionKind.NO_CONTACT and order.subject_no in shard_of
+            if not is_pair or other_no is None or other_no == order.subject_no:
+                continue
+            asked = NoContactParameters.model_validate(condition.parameters)
+            pair = Pair(
+                first_no=order.subject_no, second_no=other_no, within_m=asked.within_m, dwell_s=60.0 * asked.for_minutes
+            )
+            whole = Windows.build([start], [end]) if condition.windows is None else condition.windows
+            bound[condition.condition_id] = order.subject_no
+            versions.setdefault(condition.condition_id, []).append(
+                ContactVersion(
+                    condition_no=condition.condition_no, order_no=order.order_no, pair=pair,
+                    binds=whole.clipped(start, end),
+                )
+            )  # fmt: skip
+    return [
+        ContactRule(
+            condition_id=condition_id,
+            subject_no=bound[condition_id],
+            versions=tuple(sorted(found, key=lambda version: version.condition_no)),
+        )
+        for condition_id, found in versions.items()
+    ]
 
 
 def _absences(connection: Connection) -> dict[int, Windows]:

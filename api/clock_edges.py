@@ -21,6 +21,7 @@ from api.leases import LeaseLostError
 from geo.postgis import insert_columns
 from tracking.clock_edges import ClockEdge, EdgeKind, binding_edges, lifting_due_at, span_to_plan
 from tracking.episode import derived_id
+from tracking.inside_edges import InsideEdge, inside_when_bound
 from tracking.order import ConditionKind, Organ, SupervisionOrder
 from tracking.order_store import load_orders
 from tracking.policy import ENGINE_VERSION, PresencePolicy
@@ -84,6 +85,7 @@ def pass_edges(
     instant = to_microseconds(now)
     due: dict[UUID, ClockEdge] = {}
     rule_row: dict[UUID, int] = {}
+    inside: dict[UUID, InsideEdge] = {}
     for mark in set(marks.values()):
         span = span_to_plan(mark=mark, now=instant, is_news=is_news)
         shards = {shard for shard, own in marks.items() if own == mark}
@@ -95,10 +97,18 @@ def pass_edges(
             # One whose time is over already asks nobody where they are.
             if book.shard_of.get(edge.subject_no) in shards and book.books.rules.valid_to[row] > instant:
                 due[edge.edge_id], rule_row[edge.edge_id] = edge, row
+        for found in inside_when_bound(
+            states.subject_rows, book.books.rules, book.books.zones, known_at=book.rule_known_at,
+            after=span.after, until=span.until, policy=policy,
+        ):  # fmt: skip
+            if book.shard_of.get(found.edge.subject_no) in shards and not _is_followed(states, found):
+                due[found.edge.edge_id], inside[found.edge.edge_id] = found.edge, found
     if due or is_news or any(_is_far(mark, instant) for mark in marks.values()):
         _move_marks(connection, fences, now)
     fresh = _not_done(connection, due, now)
-    _bring_about(connection, book, fresh, rule_row, states, policy, now=now)
+    save_findings(connection, [_inside_row(inside[edge.edge_id], now) for edge in fresh if edge.edge_id in inside])
+    others = [edge for edge in fresh if edge.edge_id not in inside]
+    _bring_about(connection, book, others, rule_row, states, policy, now=now)
     return len(fresh)
 
 
@@ -275,6 +285,37 @@ def _is_open(states: PresenceStates, subject_no: Any, condition_key: Any) -> Any
     )  # fmt: skip
     pairs = zip(subject_no.tolist(), condition_key.tolist(), strict=True)
     return np.array([pair in opened for pair in pairs], dtype=bool)
+
+
+def _is_followed(states: PresenceStates, found: InsideEdge) -> bool:
+    """Whether the engine follows this very presence already."""
+    rows = states.open_rows
+    is_same = (rows["subject_no"] == found.edge.subject_no) & (rows["condition_no"] == found.condition_key)
+    return bool(np.any(is_same & (rows["zone_no"] == found.zone_key)))
+
+
+def _inside_row(found: InsideEdge, now: datetime) -> FindingRow:
+    """Presence in a place when it began to be forbidden: nobody saw the subject enter."""
+    edge = found.edge
+    return FindingRow(
+        finding_id=derived_id("finding", edge.due_at, "inside_when_bound", str(edge.about), found.zone_key),
+        kind="inside_when_bound",
+        subject_no=edge.subject_no,
+        order_no=edge.order_no,
+        condition_no=edge.condition_no,
+        started_at=edge.due_at,
+        decided_at=edge.at,
+        known_at=to_microseconds(now),
+        probability=round(found.inside, 4),
+        detail={
+            "edge": str(edge.kind),
+            "is_entry": False,
+            "zone_no": found.zone_no,
+            "inside": round(found.inside, 4),
+            "unknown": round(1.0 - found.inside, 4),
+            "last_fix_age_s": round(found.age_s),
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

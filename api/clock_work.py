@@ -1,4 +1,4 @@
-"""One look at the clock of the shards that a worker holds, in one transaction: edges, check-ins, silence."""
+"""One look at the clock of a worker's shards, in one transaction: edges, check-ins, contact, leaves, silence."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,16 +8,25 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from api.calendars import current_calendar
+from api.check_in_places import judge_answers
 from api.check_ins import plan_ahead, step_check_ins
 from api.clock_book import ClockBook, load_clock_book
 from api.clock_edges import hold_shards, pass_edges
+from api.contact_watch import watch_contacts
 from api.device_watch import watch_clock
 from api.evaluator import Memory
+from api.leave_watch import LeaveMemory, watch_leaves
+from tracking.contact import ContactPolicy
+from tracking.leave_way import LeaveWayPolicy
 from tracking.policy import PresencePolicy
 from tracking.silence import SilencePolicy
 
 PLAN_EVERY = timedelta(hours=1)
 """Check-ins are planned again so often, and whenever a rule changed."""
+CONTACTS_EVERY = timedelta(minutes=1)
+"""Who may not meet, and who is on leave, is looked at so often: the shortest dwell is counted in minutes."""
+CONTACT_POLICY = ContactPolicy()
+LEAVE_WAY_POLICY = LeaveWayPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +35,9 @@ class ClockMemory:
 
     book: ClockBook
     planned_at: datetime
+    compared_at: datetime
     shards: frozenset[int]
+    leaves: LeaveMemory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +48,8 @@ class Looked:
     watches: NDArray[Any]
     edge_count: int
     check_in_count: int
+    contact_count: int
+    off_way_count: int
 
 
 def look_at_clock(
@@ -70,13 +83,27 @@ def look_at_clock(
     if is_planning:
         plan_ahead(connection, book, shards=shards, secret=secret, now=now)
     check_in_count = step_check_ins(connection, shards=shards, now=now)
+    check_in_count += judge_answers(connection, book.books.zones, shards=shards, now=now)
+    is_comparing = is_news or known is None or not timedelta(0) <= now - known.compared_at < CONTACTS_EVERY
+    contact_count = off_way_count = 0
+    leaves = LeaveMemory() if known is None else known.leaves
+    if is_comparing:
+        contact_count = watch_contacts(
+            connection, book, fences=memory.fences, presence=presence, policy=CONTACT_POLICY, now=now
+        )
+        leaves, off_way_count = watch_leaves(
+            connection, leaves, book, fences=memory.fences, presence=presence, policy=LEAVE_WAY_POLICY, now=now
+        )
     watches = watch_clock(connection, memory.watches, now=now, policy=silence, is_read_to_end=is_read_to_end)
     if edge_count or check_in_count or is_planning or watches is not memory.watches:
         hold_shards(connection, memory.fences)  # whoever took one over in the meantime has a newer state
     planned_at = now if is_planning or known is None else known.planned_at
+    compared_at = now if is_comparing or known is None else known.compared_at
     return Looked(
-        memory=ClockMemory(book=book, planned_at=planned_at, shards=shards),
+        memory=ClockMemory(book=book, planned_at=planned_at, compared_at=compared_at, shards=shards, leaves=leaves),
         watches=watches,
         edge_count=edge_count,
         check_in_count=check_in_count,
+        contact_count=contact_count,
+        off_way_count=off_way_count,
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from tracking.order import ConditionKind
+from tracking.policy import AreaPolicy
 
 
 class _Parameters(BaseModel):
@@ -41,11 +42,18 @@ class NoContactParameters(_Parameters):
     for_minutes: Annotated[float, Field(gt=0, le=1440)] = 10.0
 
 
+class AreaParameters(_Parameters):
+    """Whether a district that is named stands for all districts of its city: moving between them is not leaving."""
+
+    is_city_one_area: bool = AreaPolicy().is_city_one_area
+
+
 class NoParameters(_Parameters):
     """All that the kind needs is in the other fields."""
 
 
 PARAMETERS: dict[ConditionKind, type[_Parameters]] = {
+    ConditionKind.STAY_WITHIN_AREA: AreaParameters,
     ConditionKind.CHECK_IN: CheckInParameters,
     ConditionKind.SPOT_CHECK: SpotCheckParameters,
     ConditionKind.REPORTING_INTERVAL: ReportingParameters,

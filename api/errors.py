@@ -73,6 +73,10 @@ class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
 
 
+class WrongReasonError(RefusedInputError):
+    """An officer's reason does not go with the outcome of the decision."""
+
+
 class TooManyAttemptsError(Exception):
     """Too many failures for this name, or from this address."""
 
@@ -154,6 +158,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         " / the look does not span what the evidence needs: GET /alerts/{id}/evidence tells the span to ask for",
     ),
     NotThereError: _NOT_FOUND,
+    WrongReasonError: Problem(
+        status=422,
+        code="wrong_reason",
+        message="理由与结论不符。认定（confirmed）：subject_admitted、seen_on_site、other_evidence；其余理由用于排除（dismissed）"
+        " / the reason does not go with the outcome: those three confirm, every other one dismisses",
+    ),
     RefusedInputError: Problem(
         status=422,
         code="refused",

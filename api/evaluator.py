@@ -124,7 +124,8 @@ def advance(
     books = load_books(connection, memory.books)
     drained = drain(connection, sorted(memory.fences), most_rows=most_rows)
     # A shard to be derived from the log is judged by the rules as they are now: its work waits for the next batch.
-    due = take_due_work(connection, memory.fences.keys() - memory.to_rebuild, memory.states)
+    ready = memory.fences.keys() - memory.to_rebuild
+    due = take_due_work(connection, ready, memory.states, in_batch=drained.fixes.subject_no)
     present = now_for(to_instant(int(drained.fixes.received_at.max(initial=0))))
     swept_to = max(memory.swept_to, to_microseconds(present))
     after = _with_duties(connection, replace(memory, books=books, swept_to=swept_to), memory, policies.silence)

@@ -16,6 +16,7 @@ from api.personal.fields import identity_of, open_field
 from api.personal.keyring import Keyring
 from api.personal.masking import masked_address, masked_id_number, masked_name, masked_phone
 from api.personal.sealing import SealError
+from api.rulings import claims_of
 from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
 from tracking.observation import Observations, observe
@@ -23,6 +24,7 @@ from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Con
 from tracking.order_store import load_orders
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant
+from tracking.priority import Ruling, resolve
 from tracking.rules import INCLUSION, RuleBook, ZoneBook, to_microseconds
 from tracking.store import load_zones
 from tracking.zone import Zone, ZoneOrigin
@@ -34,7 +36,7 @@ MARGIN = timedelta(minutes=5)
 UNREADABLE = "密文被改动 altered"
 """Shown for a personal field that cannot be opened: the rest of the explanation stands."""
 
-RULE_NAMES = {
+ORIGIN_NAMES = {
     ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",
     ZoneOrigin.SUPERVISOR: "监管人员划定的区域 / supervisor's zone",
     ZoneOrigin.BOUNDARY: "行政区划边界 / administrative boundary",
@@ -69,6 +71,7 @@ class Cause:
     """What an alert rests on. ``alert``: its row; ``violations``: rows with their episodes, the first decided first.
 
     Order, condition and zone are the versions that the first violation names, ``fixes`` those around it, weighed anew.
+    ``ruling``: which rule won at its place when it was decided, of all that the alert's violations are about there.
     """
 
     alert: Any
@@ -76,6 +79,7 @@ class Cause:
     order: SupervisionOrder
     condition: Condition
     zone: Zone
+    ruling: Ruling
     fixes: tuple[FixEvidence, ...]
 
 
@@ -108,7 +112,7 @@ def explain_cause(connection: Connection, cause: Cause, *, keyring: Keyring) -> 
         subject_no=alert.subject_no,
         facts=(
             *_who(connection, keyring, alert.subject_no),
-            *_facts(alert, cause.violations, cause.order, cause.condition, cause.zone),
+            *_facts(alert, cause.violations, cause.order, cause.condition, cause.zone, cause.ruling),
         ),
         fixes=cause.fixes,
         notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
@@ -136,8 +140,17 @@ def find_cause(connection: Connection, reference: str) -> Cause:
         order=order,
         condition=condition,
         zone=zone,
+        ruling=_ruling(connection, rows, zone),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
     )
+
+
+def _ruling(connection: Connection, rows: Sequence[Any], zone: Zone) -> Ruling:
+    claims = claims_of(connection, rows)
+    keys = {item.zone_no: item.key for item in load_zones(connection, {row.zone_no for row in rows})}
+    here = [row for row in rows if keys[row.zone_no] == zone.key]
+    known = {claim for row in here for claim in claims[row.violation_id]}
+    return resolve(known, at=rows[0].decided_at)
 
 
 def _find(connection: Connection, reference: str) -> Any:
@@ -162,7 +175,7 @@ def _find(connection: Connection, reference: str) -> Any:
 
 
 def _facts(
-    alert: Any, rows: Sequence[Any], order: SupervisionOrder, condition: Condition, zone: Zone
+    alert: Any, rows: Sequence[Any], order: SupervisionOrder, condition: Condition, zone: Zone, ruling: Ruling
 ) -> list[tuple[str, str]]:
     first = rows[0]
     return [
@@ -174,7 +187,8 @@ def _facts(
         ("有效期 validity", f"{_local(order.valid_from)} – {_local(order.valid_to)}"),
         ("条件 condition", f"{CONDITION_NAMES_ZH[condition.kind]} {condition.kind}{_categories(condition)}"),
         ("区域 zone", f"{zone.name}  {zone.kind}  第 {zone.version} 版 version {zone.version}"),
-        ("适用规则 rule that won", f"{RULE_NAMES[zone.origin]}（{zone.origin}）"),
+        ("区域来源 origin", ORIGIN_NAMES[zone.origin]),
+        ("适用规则 rule that won", f"{ruling.why_zh} {ruling.why_en}"),
         (
             "开始 started",
             _local(first.started_at) + ("" if first.is_entry else "（首次定位即在内 present at first fix）"),

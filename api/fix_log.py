@@ -204,4 +204,6 @@ def rebase(connection: Connection) -> int:
         # Not the current snapshot: a transaction's own snapshot may call its own id visible.
         text("UPDATE shard SET seen = '4:4:', target = NULL, after_xid = '0', after_seq = 0")
     )
+    # What was compared before is told from what was not by the same ids: all of the last days is looked at again.
+    connection.execute(text("UPDATE contact_watch SET seen = '3:3:'"))
     return int(unread)

@@ -18,7 +18,7 @@ LOOK_BACK = (timedelta(hours=3), timedelta(days=1), timedelta(days=7))
 BEGINNING = to_microseconds(datetime.min.replace(tzinfo=UTC))
 """Microseconds: before every fix."""
 
-_NOT_SET_ASIDE = """NOT EXISTS (SELECT FROM fix_set_aside a WHERE a.subject_no = f.subject_no
+NOT_SET_ASIDE = """NOT EXISTS (SELECT FROM fix_set_aside a WHERE a.subject_no = f.subject_no
                       AND a.fixed_at = f.fixed_at AND a.fix_key = f.fix_key)"""
 
 _STARTS = text(f"""
@@ -38,7 +38,7 @@ SELECT w.subject_no, (extract(epoch FROM n.fixed_at) * 1000000)::bigint
 FROM unnest(CAST(:subject_nos AS bigint[])) AS w (subject_no)
 CROSS JOIN LATERAL (
     SELECT f.fixed_at FROM fix f JOIN shard s USING (shard)
-    WHERE f.subject_no = w.subject_no AND {WAS_READ} AND {_NOT_SET_ASIDE}
+    WHERE f.subject_no = w.subject_no AND {WAS_READ} AND {NOT_SET_ASIDE}
     ORDER BY f.fixed_at DESC LIMIT 1) AS n
 """)
 
@@ -49,7 +49,7 @@ CROSS JOIN LATERAL (
     SELECT {", ".join(f"f.{name}" for name in FIX_COLUMNS)}
     FROM fix f JOIN shard s USING (shard)
     WHERE f.subject_no = w.subject_no AND f.fixed_at >= w.since AND {WAS_READ}
-      AND {_NOT_SET_ASIDE}
+      AND {NOT_SET_ASIDE}
     OFFSET 0) AS n
 """
 

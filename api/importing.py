@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shapely import MultiPolygon, Point, Polygon
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from api.ids import new_id
 from geo.perimeter import perimeter
+from geo.postgis import from_element
 from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
-from tracking.store import ZoneDraft, ZonesSaved, save_zones
+from tracking.divisions import city_areas, districts_of
+from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
 from venues.place import PlacesRead, Rejected, Site, Venue
@@ -89,7 +91,7 @@ def import_zones(
     """Save zones drawn by a supervisor, or administrative boundaries; ``source`` and the feature's id identify each.
 
     They govern fixes from ``at`` on, or ``valid_from`` if given. A new boundary always did: it binds only those whose
-    order names it.
+    order names it. Of administrative districts the area of all districts of their city is saved beside them.
     """
     drafts = [
         ZoneDraft(
@@ -105,6 +107,9 @@ def import_zones(
     ]
     always = EPOCH if origin is ZoneOrigin.BOUNDARY else None
     saved: ZonesSaved = save_zones(connection, drafts, at=at, new_from=valid_from or always, changed_from=valid_from)
+    if origin is ZoneOrigin.BOUNDARY:
+        cities = _cities(connection, f"{origin}:{source}")
+        save_zones(connection, cities, at=at, new_from=valid_from or always, changed_from=valid_from)
     return ImportReport(
         added_count=saved.added_count,
         changed_count=saved.changed_count,
@@ -112,6 +117,29 @@ def import_zones(
         ignored_count=0,
         rejected=tuple(rejected),
     )
+
+
+def _cities(connection: Connection, source: str) -> list[ZoneDraft]:
+    """All districts of each city as one area (``tracking.divisions``), of all that the source has, this file or not."""
+    query = select(zone_table).where(zone_table.c.source == source, zone_table.c.superseded_at.is_(None))
+    divisions = {row.source_id: row for row in connection.execute(query.order_by(zone_table.c.source_id))}
+    names: dict[str | None, list[str]] = {}
+    for code, row in divisions.items():
+        names.setdefault(districts_of(code), []).append(row.name)
+    shapes = {code: from_element(row.geometry) for code, row in divisions.items()}
+    areas = city_areas({code: Area(geometry=s) for code, s in shapes.items() if isinstance(s, Polygon | MultiPolygon)})
+    return [
+        ZoneDraft(
+            zone_id=new_id(),
+            source=source,
+            source_id=city,
+            kind=ZoneKind.INCLUSION,
+            origin=ZoneOrigin.BOUNDARY,
+            name=f"同城市辖区 {len(names[city])} 个：{'、'.join(names[city])}",
+            shape=area,
+        )
+        for city, area in areas.items()
+    ]
 
 
 def place_shape(place: Venue | Site) -> Shape:

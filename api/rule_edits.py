@@ -5,33 +5,39 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from tracking.states import PresenceStates
 
 MOST_SUBJECTS = 500
-"""Judged again in one batch: live fixes wait for it."""
+"""Judged again in one batch, beside those who have a fix in it: live fixes wait for it.
+
+Whoever has a fix in the batch cannot wait. What is remembered of them goes by rules that no longer hold, and the next
+fix, by those that do, would say that they came or went.
+"""
 
 log = structlog.get_logger()
 
 _BOXES = text("""
-SELECT item_no, shard, (extract(epoch FROM since) * 1000000)::bigint AS since, west, south, east, north
-FROM reevaluation WHERE shard = ANY(:shards) AND subject_no IS NULL ORDER BY item_no LIMIT 64
+SELECT array_agg(item_no) AS item_nos, (extract(epoch FROM since) * 1000000)::bigint AS since
+FROM reevaluation WHERE shard = ANY(:shards) AND subject_no IS NULL GROUP BY 2, west, south, east, north ORDER BY 1
 """)
 
 _SPREAD = text("""
 INSERT INTO reevaluation (shard, subject_no, since, reason, created_at)
 SELECT r.shard, s.subject_no, r.since, r.reason, r.created_at
 FROM reevaluation r JOIN subject s USING (shard)
-WHERE r.item_no = :item_no AND s.subject_no = ANY(:subject_nos)
+WHERE r.item_no = ANY(:item_nos) AND s.subject_no = ANY(:subject_nos)
   AND EXISTS (SELECT FROM fix f WHERE f.subject_no = s.subject_no AND f.fixed_at >= r.since
               AND f.longitude BETWEEN r.west AND r.east AND f.latitude BETWEEN r.south AND r.north)
 """)
 
 _TAKE = text("""
 WITH chosen AS MATERIALIZED (
-    SELECT DISTINCT subject_no FROM reevaluation
-    WHERE shard = ANY(:shards) AND subject_no IS NOT NULL ORDER BY subject_no LIMIT :most),
+    SELECT subject_no FROM reevaluation WHERE shard = ANY(:shards) AND subject_no = ANY(:in_batch)
+    UNION (SELECT DISTINCT subject_no FROM reevaluation
+           WHERE shard = ANY(:shards) AND subject_no IS NOT NULL ORDER BY subject_no LIMIT :most)),
 taken AS (
     DELETE FROM reevaluation r USING chosen c WHERE r.subject_no = c.subject_no AND r.shard = ANY(:shards)
     RETURNING r.subject_no, r.since)
@@ -51,11 +57,14 @@ class DueWork:
     has_more: bool
 
 
-def take_due_work(connection: Connection, shards: Collection[int], states: PresenceStates) -> DueWork:
+def take_due_work(
+    connection: Connection, shards: Collection[int], states: PresenceStates, *, in_batch: NDArray[np.int64]
+) -> DueWork:
     """Take work of these shards in the caller's transaction, which must be that of their holder.
 
-    ``states``: before the batch in hand, which is judged by the rules as they are now. An edited zone is work for the
-    subjects that had a fix near it since; they are looked for first. Subjects with no fix evaluated since need nothing.
+    ``states``: before the batch in hand, which is judged by the rules as they are now; ``in_batch``: who has a fix in
+    it. An edited zone is work for the subjects that had a fix near it since; all of them are looked for first. Subjects
+    with no fix evaluated since need nothing.
     """
     is_waiting = "SELECT EXISTS (SELECT FROM reevaluation WHERE shard = ANY(:shards))"
     parameters = {"shards": sorted(shards)}
@@ -66,11 +75,13 @@ def take_due_work(connection: Connection, shards: Collection[int], states: Prese
     for box in boxes:
         judged = states.subject_rows["subject_no"][last_fixed_at >= box.since]
         if len(judged):
-            connection.execute(_SPREAD, {"item_no": box.item_no, "subject_nos": judged.tolist()})
+            connection.execute(_SPREAD, {"item_nos": box.item_nos, "subject_nos": judged.tolist()})
     connection.execute(
-        text("DELETE FROM reevaluation WHERE item_no = ANY(:item_nos)"), {"item_nos": [box.item_no for box in boxes]}
+        text("DELETE FROM reevaluation WHERE item_no = ANY(:item_nos)"),
+        {"item_nos": [item_no for box in boxes for item_no in box.item_nos]},
     )
-    taken = connection.execute(_TAKE, parameters | {"most": MOST_SUBJECTS}).all()
+    asked = parameters | {"most": MOST_SUBJECTS, "in_batch": np.unique(in_batch).tolist()}
+    taken = connection.execute(_TAKE, asked).all()
     since = {row[0]: row[1] for row in taken}
     last = states.last_for(np.array(list(since), dtype=np.int64))
     judged_since = {number: at for (number, at), seen in zip(since.items(), last.tolist(), strict=True) if seen >= at}

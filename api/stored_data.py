@@ -121,7 +121,8 @@ WORK = (
     ),
     _table(
         "check_in", "打卡与抽检 check-ins and spot checks", Basis.ORDER, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "kind opens_at due_at make_up_until shown_at answered_at is_at_place state"),
+        _clear(FINDING, "kind opens_at due_at grace_until make_up_until shown_at answered_at judged_at is_at_place"
+                        " place_probability state"),
         _clear(PSEUDONYM, "check_in_id subject_no condition_no"), _clear(TECHNICAL, "fix_key"),
     ),
     _table(
@@ -133,6 +134,11 @@ WORK = (
     _table(
         "clock_edge", "已处理的时刻 instants that were attended to", Basis.RUNNING, Retention.CASE, Seen.NOBODY,
         _clear(TECHNICAL, "edge_id kind due_at done_at"), _clear(PSEUDONYM, "subject_no"),
+    ),
+    _table(
+        "contact_watch", "两名禁止接触者何时已比对 when two who may not meet were compared", Basis.RUNNING,
+        Retention.CASE, Seen.NOBODY, _clear(FINDING, "met"), _clear(PSEUDONYM, "condition_id condition_no subject_no"),
+        _clear(TECHNICAL, "seen"),
     ),
     _table(
         "device_watch", "引擎记住的设备状况 what the engine remembers of a device", Basis.RUNNING, Retention.CASE,

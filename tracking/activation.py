@@ -56,6 +56,5 @@ def _with_windows(
         return condition
     key = (condition.timetable, local_day(order.valid_from), local_day(order.valid_to - _INSTANT))
     if key not in compiled:
-        active = condition.timetable.active_times(first_day=key[1], last_day=key[2], calendar=calendar)
-        compiled[key] = Windows.build(active.starts, active.ends)
+        compiled[key] = condition.timetable.active_windows(first_day=key[1], last_day=key[2], calendar=calendar)
     return replace(condition, windows=compiled[key])

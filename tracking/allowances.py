@@ -27,7 +27,7 @@ class Absence:
 class ExemptZone:
     """A subject may be at a zone, named by the key of all its versions: ``start`` ≤ t < ``end``, microseconds UTC.
 
-    It lifts what is forbidden by category, never a zone that the order itself names.
+    It lifts what is forbidden by category or drawn by a supervisor, never a zone that the order itself drew.
     """
 
     subject_no: int

@@ -102,8 +102,9 @@ class WorkCalendar:
         covering = [school for school in self.schools.get(region, ()) if school.first_day <= day <= school.last_day]
         if not covering:
             raise CalendarMissingError(
-                f"没有地区 {region} 在 {day.isoformat()} 的校历：请导入当地教育部门公布的校历 / no school calendar of "
-                f"{region} covers {day.isoformat()}: import the one that its education authority published ([[school]])"
+                f"没有地区 {region} 在 {day.isoformat()} 的校历：请用 hulan calendar import 导入当地教育部门"
+                f"公布的校历 / no school calendar of {region} covers {day.isoformat()}: import the one that its "
+                "education authority published with hulan calendar import ([[school]])"
             )
         return any(first <= day <= last for school in covering for first, last in school.vacations)
 
@@ -135,9 +136,9 @@ class WorkCalendar:
         own, following = self.years.get(day.year), self.years.get(day.year + 1)
         if own is None:
             raise CalendarMissingError(
-                f"没有 {day.year} 年的节假日安排：请导入国务院办公厅关于{day.year}年部分节假日安排的通知 / "
-                f"no calendar for {day.year}: import that year's notice of the General Office of the State Council "
-                "([[year]])"
+                f"没有 {day.year} 年的节假日安排：请用 hulan calendar import 导入国务院办公厅关于{day.year}年"
+                f"部分节假日安排的通知 / no calendar for {day.year}: import that year's notice of the General Office"
+                " of the State Council with hulan calendar import ([[year]])"
             )
         return (own,) if following is None else (own, following)
 

@@ -1,35 +1,25 @@
-"""Check-ins by the clock: windows, grace, and the made-up check-in (补打). Pure, in columns.
+"""What becomes of a check-in by the clock and by its answer: one way for every kind. Pure.
 
-Reference/domain.md 2.5 (Jindong: a late check-in was reminded, made up, and stayed green) and section 4, item 25.
-Whether the subject was at the right place is decided before: only check-ins that satisfy the condition come here.
+A window of the timetable (打卡) has a grace and may be made up (补打); the limit of a spot check, or of one that is
+asked for, is the limit. Reference/domain.md 2.5 (Jindong: a late check-in was reminded, made up, and stayed green) and
+section 4, item 25. Instants are int64 microseconds, UTC. Whether it was given at its place is another question:
+``tracking.check_place``.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
-
-import numpy as np
-from numpy.typing import NDArray
-
-_NONE = -1
+from enum import StrEnum
 
 
-class CheckInStatus(IntEnum):
-    """What became of a window. The numbers may be stored."""
+class CheckInState(StrEnum):
+    """What became of it. The words are stored."""
 
-    PENDING = 0  # 未到期
-    ON_TIME = 1  # 按时
-    LATE = 2  # 宽限期内
-    MISSED = 3  # 缺勤
-    MADE_UP = 4  # 补打：the miss stays on record
-
-
-CHECK_IN_NAMES_ZH: dict[CheckInStatus, str] = {
-    CheckInStatus.PENDING: "未到期",
-    CheckInStatus.ON_TIME: "按时打卡",
-    CheckInStatus.LATE: "宽限期内打卡",
-    CheckInStatus.MISSED: "未打卡",
-    CheckInStatus.MADE_UP: "已补打",
-}
+    PLANNED = "planned"  # 未到时间
+    OPEN = "open"  # 可以打卡
+    ANSWERED = "answered"  # 已按时打卡
+    LATE = "late"  # 宽限期内打卡，或已补打
+    MISSED = "missed"  # 未打卡，仍可补打
+    ABSENT = "absent"  # 未打卡，补打期已过
+    WITHDRAWN = "withdrawn"  # 已撤回
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +29,7 @@ class CheckInPolicy:
     grace_s: float = 900.0
     """Late, but no finding: a phone that was in a lift."""
     make_up_s: float = 86_400.0
-    """A check-in declared as a make-up within so long after the end of the window mends the miss."""
+    """An answer within so long after the end of the window mends the miss, which stays on record."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.grace_s <= self.make_up_s:
@@ -48,61 +38,38 @@ class CheckInPolicy:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CheckInOutcome:
-    """Row by row for ``k`` windows, int64. ``status``: ``CheckInStatus``; ``served_at``: the check-in, or -1;
-    ``missed_at``: when a miss was found on the clock since nothing had come, made up later or not, or -1.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckInTimes:
+    """Of one check-in. An answer at ``due_at`` is still in time, one at ``grace_until`` late and no miss.
+
+    ``make_up_until``: until when a miss may be made up, ``None`` where it may not.
     """
 
-    status: NDArray[np.int64]
-    served_at: NDArray[np.int64]
-    missed_at: NDArray[np.int64]
+    opens_at: int
+    due_at: int
+    grace_until: int
+    make_up_until: int | None = None
+
+    def is_missed(self, *, answered_at: int | None, now: int) -> bool:
+        """Whether it was missed by ``now``, made up later or not."""
+        return self.grace_until < now and (answered_at is None or answered_at > self.grace_until)
+
+    def may_be_answered(self, now: int) -> bool:
+        """From its opening until the miss is final."""
+        return self.opens_at <= now <= max(self.grace_until, self.make_up_until or 0)
 
 
-def settle_check_ins(
-    *,
-    opens_at: NDArray[np.int64],
-    closes_at: NDArray[np.int64],
-    checked_at: NDArray[np.int64],
-    is_make_up: NDArray[np.bool_],
-    now: int,
-    policy: CheckInPolicy,
-) -> CheckInOutcome:
-    """What each window of one condition has become by ``now``. Instants are int64 microseconds, UTC.
+def settle_check_in(times: CheckInTimes, *, answered_at: int | None, now: int) -> CheckInState:
+    """What a check-in is by ``now``, by its times alone, whatever it was taken for before: a clock may have been wrong.
 
-    ``opens_at``, ``closes_at`` ``[k]`` sorted by opening; ``checked_at`` ``[m]`` in any order, those after ``now`` do
-    not count yet. One check-in serves one window: the one it lies in; else, within the grace, the last that closed; one
-    that the subject declared a make-up serves the oldest window that was missed and may still be made up. As ``now``
-    goes on, a served window stays served, and by the same check-in.
+    An answer after ``now`` does not count yet. As ``now`` goes on, one that is answered stays as it was answered.
     """
-    grace, make_up = round(policy.grace_s * 1e6), round(policy.make_up_s * 1e6)
-    served = np.full(len(opens_at), _NONE, dtype=np.int64)
-    made_up = np.zeros(len(opens_at), dtype=bool)
-    plain = np.sort(checked_at[~is_make_up & (checked_at <= now)])
-    declared = np.sort(checked_at[is_make_up & (checked_at <= now)])
-    spare = []
-    for at in plain.tolist():
-        within = np.flatnonzero((opens_at <= at) & (at < closes_at))
-        free = within[served[within] == _NONE]
-        if len(free):
-            served[free[0]] = at
-        elif not len(within):
-            spare.append(at)
-    unused = []
-    for at, is_declared in sorted([(at, False) for at in spare] + [(at, True) for at in declared.tolist()]):
-        closed = np.flatnonzero((closes_at <= at) & (at <= closes_at + grace) & (served == _NONE))
-        if len(closed):
-            served[closed[-1]] = at
-        elif is_declared:
-            unused.append(at)
-    missed = np.where((served == _NONE) & (closes_at + grace < now), closes_at + grace, _NONE)
-    for at in unused:
-        open_misses = np.flatnonzero((missed != _NONE) & ~made_up & (closes_at <= at) & (at <= closes_at + make_up))
-        if len(open_misses):
-            served[open_misses[0]], made_up[open_misses[0]] = at, True
-    status = np.select(
-        [made_up, (served != _NONE) & (served < closes_at), served != _NONE, missed != _NONE],
-        [CheckInStatus.MADE_UP, CheckInStatus.ON_TIME, CheckInStatus.LATE, CheckInStatus.MISSED],
-        CheckInStatus.PENDING,
-    )
-    return CheckInOutcome(status=status.astype(np.int64), served_at=served, missed_at=missed)
+    if answered_at is not None and answered_at <= now:
+        return CheckInState.ANSWERED if answered_at <= times.due_at else CheckInState.LATE
+    if now < times.opens_at:
+        return CheckInState.PLANNED
+    if now <= times.grace_until:
+        return CheckInState.OPEN
+    if times.make_up_until is not None and times.make_up_until < now:
+        return CheckInState.ABSENT
+    return CheckInState.MISSED

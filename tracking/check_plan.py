@@ -36,7 +36,10 @@ class CheckInKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCheck:
-    """One check-in to come. ``due_at``: an answer after it is late; a spot check's limit runs from when it is shown."""
+    """One check-in to come. ``due_at``: an answer after it is late; a spot check's limit runs from when it is shown.
+
+    ``grace_until``: an answer after it is a miss, made up or not.
+    """
 
     check_in_id: UUID
     subject_no: int
@@ -44,6 +47,7 @@ class PlannedCheck:
     kind: CheckInKind
     opens_at: int
     due_at: int
+    grace_until: int
     make_up_until: int | None = None
 
 
@@ -73,11 +77,11 @@ def plan_check_ins(
     if condition.timetable is None:
         raise ValueError("定时打卡须有时间表 / check-ins need a timetable")
     starts, ends = condition.timetable.windows_between(first_day=first_day, last_day=last_day, calendar=calendar)
-    make_up = round(policy.make_up_s * _SECOND_US)
+    grace, make_up = round(policy.grace_s * _SECOND_US), round(policy.make_up_s * _SECOND_US)
     return tuple(
-        _planned(condition, CheckInKind.PLANNED, opens_at, due_at, due_at + make_up)
+        _planned(condition, CheckInKind.PLANNED, opens_at, due_at, due_at + grace, due_at + make_up)
         for opens_at, due_at in zip(starts.tolist(), ends.tolist(), strict=True)
-        if opens_at >= day_start_us(first_day) and _lies_in(condition.binds, opens_at, due_at)
+        if opens_at >= day_start_us(first_day) and lies_in(condition.binds, opens_at, due_at)
     )
 
 
@@ -98,9 +102,9 @@ def plan_spots(
         before = _week_of_spots(condition, monday - _WEEK, None, calendar, policy, rng_for)
         times = _week_of_spots(condition, monday, before[-1] if before else None, calendar, policy, rng_for)
         planned += [
-            _planned(condition, CheckInKind.SPOT, at, at + answer)
+            _planned(condition, CheckInKind.SPOT, at, at + answer, at + answer)
             for at in times
-            if _lies_in(condition.binds, at, at + answer)
+            if lies_in(condition.binds, at, at + answer)
         ]
     return tuple(planned)
 
@@ -110,12 +114,10 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def missed_at(due_at: int, kind: CheckInKind, policy: CheckInPolicy) -> int:
-    """When no answer becomes a miss: planned ones have a grace, the limit of a spot check is the limit.
-
-    An answer at the very end is in time.
-    """
-    return due_at + (round(policy.grace_s * _SECOND_US) if kind is CheckInKind.PLANNED else 0) + 1
+def lies_in(binds: Windows, start: int, end: int) -> bool:
+    """Whether a condition binds all the time from ``start`` to ``end``: who is not bound need not answer."""
+    row = int(np.searchsorted(binds.start, start, side="right")) - 1
+    return row >= 0 and end <= int(binds.end[row])
 
 
 def _week_of_spots(
@@ -127,22 +129,23 @@ def _week_of_spots(
     rng_for: Callable[[UUID, int], np.random.Generator],
 ) -> list[int]:
     timetable = condition.timetable or SPOT_HOURS
-    allowed = timetable.active_times(first_day=monday, last_day=monday + _WEEK - timedelta(days=1), calendar=calendar)
+    allowed = timetable.active_windows(first_day=monday, last_day=monday + _WEEK - timedelta(days=1), calendar=calendar)
     planned_from = day_start_us(monday)
-    assert allowed.covers_to - allowed.covers_from == WEEK_US
-    rng = rng_for(condition.condition_id, planned_from)
-    times = plan_spot_checks(policy, allowed=allowed, last_at=last_at, rng=rng)
+    times = plan_spot_checks(
+        policy,
+        allowed=allowed,
+        planned_from=planned_from,
+        planned_to=planned_from + WEEK_US,
+        last_at=last_at,
+        rng=rng_for(condition.condition_id, planned_from),
+    )
     return [int(at) for at in times]
 
 
-def _lies_in(binds: Windows, start: int, end: int) -> bool:
-    row = int(np.searchsorted(binds.start, start, side="right")) - 1
-    return row >= 0 and end <= int(binds.end[row])
-
-
 def _planned(
-    condition: CheckCondition, kind: CheckInKind, opens_at: int, due_at: int, make_up_until: int | None = None
-) -> PlannedCheck:
+    condition: CheckCondition, kind: CheckInKind, opens_at: int, due_at: int, grace_until: int,
+    make_up_until: int | None = None,
+) -> PlannedCheck:  # fmt: skip
     return PlannedCheck(
         check_in_id=check_in_id(condition.condition_id, opens_at),
         subject_no=condition.subject_no,
@@ -150,5 +153,6 @@ def _planned(
         kind=kind,
         opens_at=opens_at,
         due_at=due_at,
+        grace_until=grace_until,
         make_up_until=make_up_until,
     )

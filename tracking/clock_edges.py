@@ -1,4 +1,4 @@
-"""What falls due by the clock alone: curfews that begin, check-ins, orders that end, leaves that are over. Pure.
+"""What falls due by the clock alone: curfews that begin, orders that end, leaves that are over. Pure.
 
 An edge is found in the span ``after`` < t ≤ ``until`` that holds its ``at``; spans that touch find each edge once,
 however they are cut. Its id comes from what it is about and the instant that law or plan names (``due_at``), so that
@@ -38,11 +38,6 @@ class EdgeKind(StrEnum):
 
     CURFEW_START = "curfew_start"  # 宵禁开始
     ZONE_START = "zone_start"  # 处所、区域规则开始
-    CHECK_IN_OPEN = "check_in_open"  # 打卡开始
-    CHECK_IN_DUE = "check_in_due"  # 打卡截止
-    MAKE_UP_END = "make_up_end"  # 补打截止
-    SPOT_CHECK_SHOWN = "spot_check_shown"  # 抽检发出
-    SPOT_CHECK_DUE = "spot_check_due"  # 抽检截止
     ORDER_END = "order_end"  # 期限届满
     LIFTING_OVERDUE = "lifting_overdue"  # 逾期未解除
     LEAVE_OVER = "leave_over"  # 请假到期
@@ -55,7 +50,7 @@ class EdgeKind(StrEnum):
 class ClockEdge:
     """One instant at which something falls due: ``due_at`` by law or plan, found at ``at``, never before it is known.
 
-    ``about``: the order, condition, leave, check-in or subject. ``order_no``, ``condition_no``: -1 where there is none.
+    ``about``: the order, condition, leave or subject. ``order_no``, ``condition_no``: -1 where there is none.
     ``step``: which of several at one instant; for a reminder the days that are left.
     """
 
@@ -135,20 +130,6 @@ class LeaveClock:
     known_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckClock:
-    """What a check-in's clock depends on: as stored. ``is_spot``: asked at a time that the subject cannot know."""
-
-    check_in_id: UUID
-    subject_no: int
-    condition_no: int
-    is_spot: bool
-    opens_at: int
-    due_at: int
-    """When it counts as missed, the grace over."""
-    make_up_until: int | None
-
-
 def order_edges(clock: OrderClock, *, calendar: WorkCalendar | None = None) -> Iterator[ClockEdge]:
     """End, overdue lifting, reminders, reviews. With a calendar, reminders fall on workdays; a year that it lacks is
     not guessed: they stay on their own day.
@@ -196,23 +177,6 @@ def leave_edges(leave: LeaveClock) -> Iterator[ClockEdge]:
         kind=EdgeKind.LEAVE_OVER, subject_no=leave.subject_no, about=leave.leave_id, order_no=leave.order_no,
         due_at=due_at, at=max(due_at, to_microseconds(leave.known_at)),
     )  # fmt: skip
-
-
-def check_edges(check: CheckClock) -> Iterator[ClockEdge]:
-    """Opening, end and make-up of one check-in; showing and end of one spot check."""
-    opens, due = (
-        (EdgeKind.SPOT_CHECK_SHOWN, EdgeKind.SPOT_CHECK_DUE)
-        if check.is_spot
-        else (EdgeKind.CHECK_IN_OPEN, EdgeKind.CHECK_IN_DUE)
-    )
-    instants = [(opens, check.opens_at), (due, check.due_at)]
-    if check.make_up_until is not None:
-        instants.append((EdgeKind.MAKE_UP_END, check.make_up_until))
-    for kind, at in instants:
-        yield ClockEdge(
-            kind=kind, subject_no=check.subject_no, about=check.check_in_id, condition_no=check.condition_no,
-            due_at=at, at=at,
-        )  # fmt: skip
 
 
 def binding_edges(

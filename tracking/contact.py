@@ -1,13 +1,12 @@
 """Whether two subjects who may not meet were near each other, and for how long: 刑诉法 71(2), 77(1). Pure.
 
-At each fix of either its filtered position is compared with the last one of the other before it, if that is not too
-old; the other may have moved since, which widens it. Errors of the two are taken as independent: in one building they
-are not quite, so that two who are near look a little farther apart than they are, never nearer. Event time; reports in,
-findings and state out, the same for any batches cut between two instants. A finding is for the prosecutor alone: either
-of the two would learn from it where the other is.
+At each fix of either its filtered position is compared with the last one of the other, if that is not too old; the
+other may have moved since, which widens it. Errors of the two are taken as independent: in one building they are not
+quite, so that two who are near look a little farther apart than they are, never nearer. Event time; a stretch of both
+is looked at as a whole, whatever order it came in. A finding is for the prosecutor alone: either of the two would learn
+from it where the other is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,24 +15,6 @@ from numpy.typing import NDArray
 
 from geo.probability import SIGMA_PER_ACCURACY, inside_probability
 from geo.projection import geodesic_m
-
-CONTACT = np.dtype(
-    [
-        ("condition_no", "i8"),
-        ("subject_no", "i8", (2,)),
-        ("within_m", "f8"),
-        ("dwell", "i8"),
-        ("at", "i8", (2,)),  # last position of each, -1: none yet
-        ("longitude", "f8", (2,)),
-        ("latitude", "f8", (2,)),
-        ("sigma_m", "f8", (2,)),
-        ("near_since", "i8"),  # -1: not near
-        ("near_at", "i8"),  # when they were last seen near
-        ("peak", "f8"),
-        ("is_found", "b1"),
-    ]
-)
-"""One row per condition between two subjects. Times are int64 microseconds, UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +32,25 @@ class ContactPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactFinding:
-    """Two were near each other ``since``, found ``at`` (microseconds), or were so until ``at`` if ``is_end``."""
+class Pair:
+    """Two subjects who may not be within ``within_m`` of each other for ``dwell_s``."""
 
-    condition_no: int
-    subject_nos: tuple[int, int]
+    first_no: int
+    second_no: int
+    within_m: float
+    dwell_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """They were near each other ``since``, ``found_at`` for the whole dwell, and last ``until``; microseconds, UTC.
+
+    ``probability``: the most by ``found_at``.
+    """
+
     since: int
-    at: int
-    is_end: bool
+    found_at: int
+    until: int
     probability: float
 
 
@@ -74,32 +66,18 @@ class Places:
     latitude: NDArray[np.float64]
     sigma_m: NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Met:
-    """``findings`` by condition and time; ``states``: ``CONTACT``, to hand in next time."""
-
-    findings: tuple[ContactFinding, ...]
-    states: NDArray[Any]
+    def take(self, rows: NDArray[Any]) -> "Places":
+        """The named rows, in that order."""
+        return Places(**{name: getattr(self, name)[rows] for name in Places.__dataclass_fields__})
 
 
-def begin_contacts(conditions: Sequence[tuple[int, int, int, float, float]]) -> NDArray[Any]:
-    """The state of conditions of whose subjects nothing is known: number, both subjects, metres, seconds of dwell."""
-    states = np.zeros(len(conditions), dtype=CONTACT)
-    for row, (condition_no, first_no, second_no, within_m, dwell_s) in enumerate(conditions):
-        states[row]["condition_no"], states[row]["within_m"] = condition_no, within_m
-        states[row]["subject_no"] = (first_no, second_no)
-        states[row]["dwell"] = round(dwell_s * 1e6)
-    states["at"] = states["near_since"] = states["near_at"] = -1
-    return states
-
-
-def find_contacts(places: Places, states: NDArray[Any], *, policy: ContactPolicy) -> Met:
-    """What the positions say of each pair; those older than a pair's newest are passed over. ``states`` stays as is."""
-    states, findings = states.copy(), list[ContactFinding]()
-    for row in range(len(states)):
-        findings += _meet(places, states[row : row + 1], policy)
-    return Met(findings=tuple(findings), states=states)
+def find_meetings(places: Places, pair: Pair, *, policy: ContactPolicy) -> tuple[Meeting, ...]:
+    """Every time that the pair was near each other for the dwell, in order. Positions of others are passed over."""
+    numbers = (pair.first_no, pair.second_no)
+    own = places.take(np.flatnonzero(np.isin(places.subject_no, numbers)))
+    own = own.take(np.lexsort((own.subject_no, own.at)))
+    probability = _probabilities(own, pair, policy)
+    return _meetings(own.at, probability, dwell=round(pair.dwell_s * 1e6), policy=policy)
 
 
 def near_probability(
@@ -117,76 +95,55 @@ def near_probability(
     )
 
 
-def _meet(places: Places, state: NDArray[Any], policy: ContactPolicy) -> list[ContactFinding]:
-    """The findings of one pair; its state ``[1]`` is advanced in place."""
-    numbers = state["subject_no"][0]
-    newest = int(state["at"].max())
-    rows = np.flatnonzero(np.isin(places.subject_no, numbers) & (places.at >= max(newest, 0)))
-    side = (places.subject_no[rows] == numbers[1]).astype(np.int64)
-    order = np.lexsort((side, places.at[rows]))
-    rows, side = rows[order], side[order]
-    # The last known place of each before the batch stands first: row 0 and row 1 of the columns.
-    at = np.concatenate([state["at"][0], places.at[rows]])
-    columns = [
-        np.concatenate([state[name][0], getattr(places, name)[rows]]) for name in ("longitude", "latitude", "sigma_m")
-    ]
-    sides = np.concatenate([[0, 1], side])
-    other = _last_of_other(at, sides)
-    age_s = (at[2:] - at[other]) * 1e-6
-    is_told = (at[other] >= 0) & (age_s <= policy.most_age_s)
-    found: list[ContactFinding] = []
-    probability = np.full(len(rows), np.nan)
-    told = np.flatnonzero(is_told)
-    if len(told):
-        mine, theirs = told + 2, other[told]
-        probability[told] = near_probability(
-            (columns[0][mine], columns[1][mine], columns[2][mine]),
-            (columns[0][theirs], columns[1][theirs], columns[2][theirs]),
-            age_s=age_s[told], within_m=float(state["within_m"][0]), policy=policy,
-        )  # fmt: skip
-    for instant, value in zip(at[2:].tolist(), probability.tolist(), strict=True):
-        found += _step(state, instant, value, policy)
-    for number in (0, 1):
-        last = int(np.flatnonzero(sides == number)[-1])
-        state["at"][0, number] = at[last]
-        for name, column in zip(("longitude", "latitude", "sigma_m"), columns, strict=True):
-            state[name][0, number] = column[last]
+def _probabilities(own: Places, pair: Pair, policy: ContactPolicy) -> NDArray[np.float64]:
+    """P(near) at each position ``[n]``, sorted by time; NaN where the other was not heard of lately."""
+    probability = np.full(len(own.at), np.nan)
+    other = _last_of_other(own, pair)
+    age_s = np.where(other >= 0, (own.at - own.at[np.maximum(other, 0)]) * 1e-6, np.inf)
+    mine = np.flatnonzero(age_s <= policy.most_age_s)
+    if len(mine):
+        theirs = other[mine]
+        probability[mine] = near_probability(
+            (own.longitude[mine], own.latitude[mine], own.sigma_m[mine]),
+            (own.longitude[theirs], own.latitude[theirs], own.sigma_m[theirs]),
+            age_s=age_s[mine],
+            within_m=pair.within_m,
+            policy=policy,
+        )
+    return probability
+
+
+def _last_of_other(own: Places, pair: Pair) -> NDArray[np.intp]:
+    """For each row the last row of the other that is not newer, -1 if there is none."""
+    found = np.full(len(own.at), -1, dtype=np.intp)
+    for number in (pair.first_no, pair.second_no):
+        mine, theirs = np.flatnonzero(own.subject_no == number), np.flatnonzero(own.subject_no != number)
+        if len(theirs) and len(mine):
+            place = np.searchsorted(own.at[theirs], own.at[mine], side="right") - 1
+            found[mine] = np.where(place >= 0, theirs[np.maximum(place, 0)], -1)
     return found
 
 
-def _last_of_other(at: NDArray[np.int64], sides: NDArray[np.int64]) -> NDArray[np.intp]:
-    """For each row from the third on the last row of the other side that is older, by time; never one as old."""
-    found = np.zeros(len(at) - 2, dtype=np.intp)
-    for number in (0, 1):
-        theirs = np.flatnonzero(sides != number)
-        mine = np.flatnonzero(sides[2:] == number)
-        place = np.searchsorted(at[theirs], at[2:][mine], side="left") - 1
-        found[mine] = theirs[np.maximum(place, 0)]
-    return found
+def _meetings(
+    at: NDArray[np.int64], probability: NDArray[np.float64], *, dwell: int, policy: ContactPolicy
+) -> tuple[Meeting, ...]:
+    most_age = round(policy.most_age_s * 1e6)
+    meetings: list[Meeting] = []
+    since = until = found_at = -1
+    peak = found_peak = 0.0
 
+    def close() -> None:
+        if since >= 0 and found_at >= 0:
+            meetings.append(Meeting(since=since, found_at=found_at, until=until, probability=found_peak))
 
-def _step(state: NDArray[Any], at: int, probability: float, policy: ContactPolicy) -> list[ContactFinding]:
-    """One comparison; NaN: the other was not heard of lately."""
-    found: list[ContactFinding] = []
-    one = state[0]
-    is_stale = one["near_since"] >= 0 and at - one["near_at"] > policy.most_age_s * 1e6
-    if one["near_since"] >= 0 and (is_stale or probability < policy.apart_probability):
-        if one["is_found"]:
-            found.append(_finding(one, int(one["near_at"]), is_end=True))
-        one["near_since"], one["peak"], one["is_found"] = -1, 0.0, False
-    if probability >= policy.near_probability:
-        if one["near_since"] < 0:
-            one["near_since"] = at
-        one["near_at"], one["peak"] = at, max(float(one["peak"]), probability)
-        if not one["is_found"] and at - one["near_since"] >= one["dwell"]:
-            one["is_found"] = True
-            found.append(_finding(one, at, is_end=False))
-    return found
-
-
-def _finding(one: Any, at: int, *, is_end: bool) -> ContactFinding:
-    first, second = one["subject_no"].tolist()
-    return ContactFinding(
-        condition_no=int(one["condition_no"]), subject_nos=(first, second), since=int(one["near_since"]), at=at,
-        is_end=is_end, probability=float(one["peak"]),
-    )  # fmt: skip
+    for instant, value in zip(at.tolist(), probability.tolist(), strict=True):
+        if since >= 0 and (instant - until > most_age or value < policy.apart_probability):
+            close()
+            since, found_at, peak = -1, -1, 0.0
+        if value >= policy.near_probability:
+            since = instant if since < 0 else since
+            until, peak = instant, max(peak, value)
+            if found_at < 0 and instant - since >= dwell:
+                found_at, found_peak = instant, peak
+    close()
+    return tuple(meetings)

@@ -71,7 +71,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """An absence asked for, and what was answered. ``zone_keys``: the places and corridors it is for.
+    """An absence asked for, and what was answered.
 
     ``asked_at`` by telephone or message if ``is_urgent``, then ``papers_at`` when the application came in writing.
     """
@@ -85,7 +85,6 @@ class Leave:
     contact: str
     starts_at: datetime
     ends_at: datetime
-    zone_keys: frozenset[int]
     asked_at: datetime
     approvals: tuple[Approval, ...] = ()
     is_urgent: bool = False
@@ -97,15 +96,19 @@ class Leave:
     def __post_init__(self) -> None:
         _check_span(self.starts_at, self.ends_at)
 
-    def is_on_at(self, at: datetime, *, measure: Measure, decided_by: Organ) -> bool:
-        """Whether it lets the subject be away at an instant: approved by all who must, begun, and not over."""
-        over_at = min(one for one in (self.ends_at, self.withdrawn_at, self.returned_at) if one is not None)
-        approved_at = approved_from(self, measure=measure, decided_by=decided_by)
-        return approved_at is not None and max(self.starts_at, approved_at) <= at < over_at
-
     def is_overstayed_at(self, at: datetime) -> bool:
         """Whether the subject should have reported to be back and has not."""
         return self.withdrawn_at is None and at >= self.ends_at and (self.returned_at is None or at < self.returned_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveInForce:
+    """A leave as far as it frees its subject: ``starts_at`` ≤ t < ``ends_at``, aware."""
+
+    leave_no: int
+    subject_no: int
+    starts_at: datetime
+    ends_at: datetime
 
 
 class LeaveFault(StrEnum):
@@ -140,6 +143,18 @@ def approved_from(leave: Leave, *, measure: Measure, decided_by: Organ) -> datet
     signed = [_first(leave.approvals, organ) for organ in organs_needed(measure, decided_by)]
     given = [at for at in signed if at is not None]
     return max(given) if len(given) == len(signed) else None
+
+
+def in_force(leave: Leave, *, measure: Measure, decided_by: Organ) -> LeaveInForce | None:
+    """From when all had approved until it was over, withdrawn, or the return reported; ``None``: at no time."""
+    approved_at = approved_from(leave, measure=measure, decided_by=decided_by)
+    if approved_at is None:
+        return None
+    starts_at = max(leave.starts_at, approved_at)
+    ends_at = min(one for one in (leave.ends_at, leave.withdrawn_at, leave.returned_at) if one is not None)
+    if starts_at >= ends_at:
+        return None
+    return LeaveInForce(leave_no=leave.leave_no, subject_no=leave.subject_no, starts_at=starts_at, ends_at=ends_at)
 
 
 def check_leave(leave: Leave, *, measure: Measure, decided_by: Organ, now: datetime) -> tuple[LeaveFinding, ...]:

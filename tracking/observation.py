@@ -134,10 +134,10 @@ def _exclusion(
     position, rule_row = _rules_of_fixes(fixes, rules, fix_row)
     named = rules.zone_row[rule_row] == zone_row[position]
     by_category = (rules.category_mask[rule_row] & zones.category_bit[zone_row[position]]) != 0
-    exempt = rules.exemptions.cover(
+    exempt = rules.yields_to_exemption[rule_row] & rules.exemptions.cover(
         fixes.subject_no[fix_row[position]], zones.zone_key[zone_row[position]], fixes.fixed_at[fix_row[position]]
     )
-    keep = (rules.breach[rule_row] == EXCLUSION) & (named | (by_category & ~exempt))
+    keep = (rules.breach[rule_row] == EXCLUSION) & (named | by_category) & ~exempt
     position, rule_row = position[keep], rule_row[keep]
     return _Weighed(
         fix_row=fix_row[position],

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tracking.quality import QualityPolicy
 
-ENGINE_VERSION = "2026.11-2"
+ENGINE_VERSION = "2026.11-3"
 """Stored with every decision (design.md, invariant 9). Changed whenever the same fixes could give another answer."""
 
 SMALL, LARGE, AREA = 0, 1, 2
@@ -97,6 +97,15 @@ class ZonePolicy:
     """The mean of P(breach) forgets in this time."""
     telling_probability: float = 0.10
     """A fix that could give no more than this at the very middle of the zone says nothing of it, neither way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaPolicy:
+    """How "city or county" (刑诉法 71(1)(1)) is read where an order names a district (reference/domain.md 4.14)."""
+
+    is_city_one_area: bool = True
+    """Districts (市辖区) of one city are one area: moving between them is not leaving. Counties and county-level cities
+    stand by themselves. An order that means the district alone says so (parameter ``is_city_one_area`` of its item)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

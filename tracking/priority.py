@@ -1,9 +1,10 @@
-"""Which rule governs a subject at a zone at an instant, by name; and which breaches are one event.
+"""Which rule governs a subject at a zone at an instant, by name, and what it beat.
 
 Court order > approved leave > personal exemption > supervisor zone > venue default (design.md 6; reference/domain.md 4,
-items 13 and 22). Duties that the law itself puts under "未经批准" (not to leave the city or county, 刑诉法 71(1)(1), or
-the place of execution, 77(1)(1)) end where the approval begins: they yield to a leave although the order imposes them,
-and to nothing else. A zone drawn in the order yields to nothing: who may travel may still not go there.
+items 13 and 22). Duties to be somewhere end where the approval begins, since the law puts them under "未经批准" (刑诉法
+71(1)(1), 77(1)(1)): they yield to a leave although the order imposes them, and to nothing else. A zone drawn in the
+order yields to nothing: who may travel may still not go there, nor into bars on the way. ``tracking.rules`` enforces
+the same, which a test compares; this says it in words.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from tracking.allowances import YIELDING_TO_LEAVE
-from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, Leave
-from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, Organ, SupervisionOrder
+from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, LeaveInForce
+from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, SupervisionOrder
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 
 
@@ -94,10 +95,9 @@ def resolve(claims: Iterable[Claim], *, at: datetime) -> Ruling:
     verb_zh, verb_en = ("禁止", "forbids") if governs.says is Says.FORBIDS else ("允许", "allows")
     why_zh = f"{RANK_NAMES_ZH[governs.rank]}“{governs.name_zh}”{verb_zh}"
     why_en = f"{RANK_NAMES_EN[governs.rank]} “{governs.name_en}” {verb_en}"
-    opposed = [claim for claim in beaten if claim.says is not governs.says]
-    if opposed:
-        why_zh += "，" + "；".join(f"{_reason_zh(governs, claim)}“{claim.name_zh}”" for claim in opposed)
-        why_en += ", " + "; ".join(f"{_reason_en(governs, claim)} “{claim.name_en}”" for claim in opposed)
+    for claim in beaten:
+        why_zh += f"，{_reason_zh(governs, claim)}“{claim.name_zh}”"
+        why_en += f", {_reason_en(governs, claim)} “{claim.name_en}”"
     return Ruling(governs=governs, beaten=tuple(beaten), why_zh=f"{why_zh}。", why_en=f"{why_en}.")
 
 
@@ -106,61 +106,59 @@ def claims_on(
     *,
     order: SupervisionOrder,
     condition: Condition,
-    decided_by: Organ,
-    leaves: Sequence[Leave] = (),
+    leaves: Sequence[LeaveInForce] = (),
     exemptions: Sequence[Exemption] = (),
-    inside: frozenset[int] = frozenset(),
-    at: datetime,
 ) -> tuple[Claim, ...]:
-    """All that has a word on a breach of ``condition`` at ``zone`` at an instant.
+    """All that has a word on a breach of ``condition`` at ``zone``, each at its time.
 
-    ``inside``: keys of the zones that the subject is in then. Being away from an area is allowed on the leave's own
-    places and corridors only; being in a banned zone, only if the leave names that very zone: who may travel to a city
-    may not for that enter its bars. Leaves and exemptions of other subjects have no word.
+    A leave speaks of duties to be somewhere, an exemption of being at its zone. Those of other subjects have no word.
     """
     name, rank = CONDITION_NAMES_ZH[condition.kind], rank_of(zone, condition)
+    is_duty = condition.kind in YIELDING_TO_LEAVE
     claims = [
         Claim(
             rank=rank,
             says=Says.FORBIDS,
             rule_no=condition.key,
             name_zh=f"{name}（{order.document_number}）",
-            name_en=f"{condition.kind.value} ({order.document_number})",
+            name_en=f"{condition.kind.value.replace('_', ' ')} ({order.document_number})",
             valid_from=max(order.valid_from, order.in_force_from or order.valid_from),
             valid_to=min(order.valid_to, order.in_force_to or order.valid_to),
-            yields_to_leave=rank is RuleRank.COURT_ORDER and condition.kind in YIELDING_TO_LEAVE,
+            yields_to_leave=rank is RuleRank.COURT_ORDER and is_duty,
         )
     ]
-    for leave in leaves:
-        meant = inside if zone.kind is ZoneKind.INCLUSION else {zone.key}
-        is_meant = leave.subject_no == order.subject_no and not leave.zone_keys.isdisjoint(meant)
-        if is_meant and leave.is_on_at(at, measure=order.measure, decided_by=decided_by):
-            until = f"{leave.ends_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}"
-            claims.append(
-                Claim(
-                    rank=RuleRank.LEAVE,
-                    says=Says.ALLOWS,
-                    rule_no=leave.leave_no,
-                    name_zh=f"外出 {leave.leave_no} 号，至 {until}",
-                    name_en=f"leave {leave.leave_no}, until {until}",
-                    valid_from=leave.starts_at,
-                    valid_to=leave.ends_at,
-                )
-            )
-    for exemption in exemptions:
-        if exemption.subject_no == order.subject_no and exemption.zone_key == zone.key:
-            claims.append(
-                Claim(
-                    rank=RuleRank.EXEMPTION,
-                    says=Says.ALLOWS,
-                    rule_no=exemption.exemption_no,
-                    name_zh=f"{EXEMPTION_NAMES_ZH[exemption.kind]}，{exemption.approved_by}批准",
-                    name_en=f"{exemption.kind.value}, approved by {exemption.approved_by}",
-                    valid_from=exemption.valid_from,
-                    valid_to=exemption.valid_to,
-                )
-            )
+    claims += [_of_leave(leave) for leave in leaves if is_duty and leave.subject_no == order.subject_no]
+    claims += [
+        _of_exemption(item)
+        for item in exemptions
+        if item.subject_no == order.subject_no and item.zone_key == zone.key and zone.kind is ZoneKind.EXCLUSION
+    ]
     return tuple(claims)
+
+
+def _of_leave(leave: LeaveInForce) -> Claim:
+    until = f"{leave.ends_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}"
+    return Claim(
+        rank=RuleRank.LEAVE,
+        says=Says.ALLOWS,
+        rule_no=leave.leave_no,
+        name_zh=f"外出 {leave.leave_no} 号，至 {until}",
+        name_en=f"leave {leave.leave_no}, until {until}",
+        valid_from=leave.starts_at,
+        valid_to=leave.ends_at,
+    )
+
+
+def _of_exemption(exemption: Exemption) -> Claim:
+    return Claim(
+        rank=RuleRank.EXEMPTION,
+        says=Says.ALLOWS,
+        rule_no=exemption.exemption_no,
+        name_zh=f"{EXEMPTION_NAMES_ZH[exemption.kind]}，{exemption.approved_by}批准",
+        name_en=f"{exemption.kind.value.replace('_', ' ')}, approved by {exemption.approved_by}",
+        valid_from=exemption.valid_from,
+        valid_to=exemption.valid_to,
+    )
 
 
 def rank_of(zone: Zone, condition: Condition) -> RuleRank:
@@ -172,48 +170,6 @@ def rank_of(zone: Zone, condition: Condition) -> RuleRank:
     return RuleRank.COURT_ORDER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
-    """A breach as far as it is known when another is decided. Times are microseconds, UTC.
-
-    ``is_inside``: of being somewhere; else of being away from somewhere. ``ended_at``: ``None`` while it goes on.
-    ``leader_no``: the breach whose alert it belongs to; its own number if it leads.
-    """
-
-    breach_no: int
-    subject_no: int
-    zone_key: int
-    condition_key: int
-    is_inside: bool
-    started_at: int
-    decided_at: int
-    leader_no: int
-    ended_at: int | None = None
-
-
-def find_leader(breach: Breach, known: Iterable[Breach]) -> int:
-    """The number of the breach whose alert a newly decided one joins, or its own: two conditions over one place give
-    one alert.
-
-    Nobody is at two places at once: what a subject is in at one instant is one place. So it joins a breach of the same
-    subject and sense that leads and goes on at the instant of the decision; of several the one that was decided first.
-    Members do not lead: an evening from bar to bar does not chain into one alert beyond the first one's own end.
-    """
-    leading = [
-        other
-        for other in known
-        if other.subject_no == breach.subject_no
-        and other.is_inside is breach.is_inside
-        and other.leader_no == other.breach_no != breach.breach_no
-        and other.decided_at <= breach.decided_at
-        and other.started_at <= breach.decided_at
-        and (other.ended_at is None or breach.decided_at < other.ended_at)
-    ]
-    if not leading:
-        return breach.breach_no
-    return min(leading, key=lambda other: (other.decided_at, other.breach_no)).breach_no
-
-
 def _strength(claim: Claim) -> tuple[float, bool, int, str, datetime, datetime, bool]:
     """Sorts the strongest first. What yields to a leave stands just below it. No two that differ are equal in it."""
     rank = RuleRank.LEAVE - 0.5 if claim.yields_to_leave else float(claim.rank)
@@ -223,12 +179,16 @@ def _strength(claim: Claim) -> tuple[float, bool, int, str, datetime, datetime, 
 
 
 def _reason_zh(governs: Claim, beaten: Claim) -> str:
+    if beaten.says is governs.says:
+        return f"同时适用{RANK_NAMES_ZH[beaten.rank]}"
     if beaten.yields_to_leave and governs.rank is RuleRank.LEAVE:
         return "已获批准，不适用"
     return "同级从严，不适用" if governs.rank == beaten.rank else f"高于{RANK_NAMES_ZH[beaten.rank]}"
 
 
 def _reason_en(governs: Claim, beaten: Claim) -> str:
+    if beaten.says is governs.says:
+        return f"as does {RANK_NAMES_EN[beaten.rank]}"
     if beaten.yields_to_leave and governs.rank is RuleRank.LEAVE:
-        return "with the approval that lifts"
+        return "lifting"
     return "the stricter of one rank, over" if governs.rank == beaten.rank else f"over {RANK_NAMES_EN[beaten.rank]}"

@@ -63,6 +63,7 @@ def _rules_for_all(subjects: NDArray[np.int64], zones: ZoneBook) -> RuleBook:
             content=masks,
         ),
         ends=Ends.build(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)),
+        yields_to_exemption=np.zeros(count, dtype=np.bool_),
         exemptions=Exemptions.build([]),
     )
 

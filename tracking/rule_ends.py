@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tracking.fix import FixBatch
 from tracking.observation import Observations
-from tracking.policy import PresencePolicy
+from tracking.policy import AREA, PresencePolicy
 from tracking.presence import (
     ENDED_BY_EXIT,
     ENDED_BY_RULE,
@@ -17,7 +17,7 @@ from tracking.presence import (
     WeighedFixes,
     run_filter,
 )
-from tracking.rules import RuleBook, ZoneBook
+from tracking.rules import EXCLUSION, INCLUSION, RuleBook, ZoneBook
 from tracking.versions import NEVER
 from tracking.windows import Windows
 
@@ -129,16 +129,23 @@ def _are_endless(rules: RuleBook, zones: ZoneBook) -> bool:
 def _end_of_rule(row: Any, rules: RuleBook, zones: ZoneBook) -> int:
     """When the rule of an open presence ends; its last fix inside if no version of the rule was in force there."""
     until = int(row["last_inside_at"])
-    for start, end in sorted(governing(int(row["condition_no"]), int(row["zone_no"]), rules, zones)):
+    for start, end in sorted(governing(row, rules, zones)):
         if start <= until < end:
             until = end
     return until
 
 
-def governing(condition_key: int, zone_key: int, rules: RuleBook, zones: ZoneBook) -> list[tuple[int, int]]:
-    """The spans, one per version of order and zone, in which a condition is about a zone."""
+def governing(row: Any, rules: RuleBook, zones: ZoneBook) -> list[tuple[int, int]]:
+    """The spans, one per version of order and zone, in which the condition of a presence is about its zone.
+
+    Not those in which a variation made the ban of a place of what was the duty to be there, or the other way about.
+    """
+    condition_key, zone_key = int(row["condition_no"]), int(row["zone_no"])
+    breach = INCLUSION if row["kind"] == AREA else EXCLUSION
     spans: list[tuple[int, int]] = []
     for rule in rules.spans.rows_of(condition_key).tolist():
+        if rules.breach[rule] != breach:
+            continue
         start, end = int(rules.valid_from[rule]), int(rules.valid_to[rule])
         if rules.zone_row[rule] >= 0:
             if zones.zone_key[rules.zone_row[rule]] == zone_key:
@@ -153,9 +160,9 @@ def governing(condition_key: int, zone_key: int, rules: RuleBook, zones: ZoneBoo
 def _without_exemptions(
     spans: list[tuple[int, int]], rules: RuleBook, condition_key: int, zone_key: int
 ) -> list[tuple[int, int]]:
-    """The same, cut where the subject is exempt at the zone; only rules by category yield to an exemption."""
+    """The same, cut where the subject is exempt at the zone, of a rule that yields to an exemption."""
     rows = rules.spans.rows_of(condition_key)
-    if len(rules.exemptions) == 0 or len(rows) == 0 or rules.zone_row[rows[0]] >= 0:
+    if len(rules.exemptions) == 0 or len(rows) == 0 or not rules.yields_to_exemption[rows[0]]:
         return spans
     exempt = rules.exemptions.of(int(rules.subject_no[rows[0]]), zone_key)
     if len(exempt) == 0:
@@ -172,7 +179,7 @@ def mark_redrawn(rows: NDArray[Any], rules: RuleBook, zones: ZoneBook) -> None:
     changed = np.isin(rows["zone_no"], zones.spans.changed_key) | np.isin(rows["condition_no"], rules.spans.changed_key)
     for row in np.flatnonzero(changed & (rows["ended_by"] == ENDED_BY_EXIT)).tolist():
         inside_at, seen_at = int(rows["last_inside_at"][row]), int(rows["seen_at"][row])
-        spans = governing(int(rows["condition_no"][row]), int(rows["zone_no"][row]), rules, zones)
+        spans = governing(rows[row], rules, zones)
         if any(start <= inside_at < end <= seen_at for start, end in spans):
             rows["ended_by"][row] = ENDED_BY_RULE
 
@@ -208,7 +215,7 @@ def _previous_at(rows: NDArray[Any], fixes: WeighedFixes, since: NDArray[np.int6
 
 def _was_watched(row: Any, previous_at: int, rules: RuleBook, zones: ZoneBook) -> bool:
     started_at = int(row["started_at"])
-    spans = governing(int(row["condition_no"]), int(row["zone_no"]), rules, zones)
+    spans = governing(row, rules, zones)
     return any(start <= previous_at and started_at < end for start, end in spans)
 
 

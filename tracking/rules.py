@@ -19,7 +19,7 @@ from tracking.allowances import YIELDING_TO_LEAVE, Absence, Allowances, Exemptio
 from tracking.order import INCLUSION_KINDS, PLACE_KINDS, Condition, ConditionKind, SupervisionOrder
 from tracking.versions import ALWAYS, NEVER, Ends, Spans
 from tracking.windows import Windows
-from tracking.zone import Zone, ZoneKind
+from tracking.zone import Zone, ZoneKind, ZoneOrigin
 from venues.category import SiteCategory, VenueCategory
 
 CATEGORY_BITS: dict[str, int] = {
@@ -32,6 +32,9 @@ UNCATEGORISED_BIT = 1 << 62
 
 EVERY_BIT = -1
 """The mask of a rule that forbids every exclusion zone."""
+
+_DUTY = 1 << 61
+"""Stands for the mask of a rule that says where to be."""
 
 EXCLUSION, INCLUSION = 0, 1
 """Values of ``RuleBook.breach``: being inside, or being outside, is the breach."""
@@ -110,7 +113,8 @@ class RuleBook:
     UTC, half open. ``breach``: ``EXCLUSION`` or ``INCLUSION``. ``zone_row``: row in the zone book, or -1 for a rule by
     category. ``category_mask``: int64 bits. ``wide_row``: row in ``wide`` of the area widened by the rule's tolerance,
     or -1 where there is nothing to widen. ``condition_key``: int64 ``[r]``, the number that all versions of a condition
-    share; ``spans``: by it, the same times; ``ends``: by subject. ``exemptions``: from rules by category.
+    share; ``spans``: by it, the same times; ``ends``: by subject. ``exemptions``: from rules of which
+    ``yields_to_exemption`` bool ``[r]`` is true.
     """
 
     orders: tuple[SupervisionOrder, ...]
@@ -128,6 +132,7 @@ class RuleBook:
     wide: ShapeProbability
     spans: Spans
     ends: Ends
+    yields_to_exemption: NDArray[np.bool_]
     exemptions: Exemptions
 
     @classmethod
@@ -153,10 +158,15 @@ class RuleBook:
         rules = [rules[row] for row in source.tolist()]
         masks = np.array([category_mask(condition.categories) for _, condition, _ in rules], dtype=np.int64)
         keys = np.array([condition.key for _, condition, _ in rules], dtype=np.int64)
+        breach = np.array([_breach(condition.kind) for _, condition, _ in rules], dtype=np.int8)
         known_at = [_known(order.in_force_from, order.recorded_at) for order, _, _ in rules]
         subjects = np.array([order.subject_no for order, _, _ in rules], dtype=np.int64)
         spans = Spans.build(
-            key=keys, start=valid_from, end=valid_to, known_at=np.array(known_at, dtype=np.int64), content=masks
+            key=keys,
+            start=valid_from,
+            end=valid_to,
+            known_at=np.array(known_at, dtype=np.int64),
+            content=np.where(breach == INCLUSION, _DUTY, masks),
         )
         exemptions = Exemptions.build(allowed.exempt_zones)
         return cls(
@@ -167,7 +177,7 @@ class RuleBook:
             condition_key=keys,
             valid_from=valid_from,
             valid_to=valid_to,
-            breach=np.array([_breach(condition.kind) for _, condition, _ in rules], dtype=np.int8),
+            breach=breach,
             zone_row=np.array([zone_row for _, _, zone_row in rules], dtype=np.int64),
             category_mask=masks,
             tolerance_m=np.array([condition.tolerance_m for _, condition, _ in rules], dtype=np.float64),
@@ -177,6 +187,9 @@ class RuleBook:
             ends=Ends.build(
                 np.append(subjects[spans.is_last], exemptions.subject_no),
                 np.append(valid_to[spans.is_last], exemptions.start),
+            ),
+            yields_to_exemption=np.array(
+                [_yields_to_exemption(item.kind, zone_row, zones) for _, item, zone_row in rules], dtype=np.bool_
             ),
             exemptions=exemptions,
         )
@@ -191,6 +204,13 @@ def category_mask(categories: frozenset[VenueCategory | SiteCategory]) -> int:
     for category in categories:
         mask |= CATEGORY_BITS[category]
     return mask
+
+
+def _yields_to_exemption(kind: ConditionKind, zone_row: int, zones: ZoneBook) -> bool:
+    """What is forbidden by category does, and a zone that a supervisor drew; never one that the order itself drew."""
+    if kind is ConditionKind.EXCLUDED_CATEGORIES:
+        return True
+    return kind is ConditionKind.EXCLUSION_ZONE and zones.zones[zone_row].origin is ZoneOrigin.SUPERVISOR
 
 
 def _widened_areas(

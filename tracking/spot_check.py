@@ -15,26 +15,16 @@ Sources: 刑诉法 78 ("不定期检查"); reference/domain.md 2.5, section 4 it
 import hashlib
 import hmac
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.timetable import ActiveTimes
+from tracking.windows import Windows
 
 WEEK_US = 7 * 86_400_000_000
 _SECOND_US = 1_000_000
 _GRID_US = 60 * _SECOND_US
-
-
-class SpotCheckStatus(StrEnum):
-    """What became of one spot check."""
-
-    PENDING = "pending"  # 待应答
-    ANSWERED = "answered"  # 按时应答
-    LATE = "late"  # 超时应答
-    MISSED = "missed"  # 未应答
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +49,24 @@ class SpotCheckPolicy:
 def plan_spot_checks(
     policy: SpotCheckPolicy,
     *,
-    allowed: ActiveTimes,
+    allowed: Windows,
+    planned_from: int,
+    planned_to: int,
     last_at: int | None,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """The times ``[k]`` of the checks within all that ``allowed`` covers, in order, on whole seconds.
+    """The times ``[k]`` of the checks in ``planned_from`` ≤ t < ``planned_to``, in order, on whole seconds.
 
-    ``last_at``: the last check before, whose spacing is kept. Plan whole weeks: the mean holds per span covered. A plan
+    ``last_at``: the last check before, whose spacing is kept. Plan whole weeks: the mean holds per span planned. A plan
     must stay out of the subject's sight, and so must the seed: see :func:`planning_rng`. Without allowed time there is
     no check. Raises ValueError if the spacing leaves no room for so many.
     """
-    starts, ends = _askable(allowed, round(policy.answer_s * _SECOND_US))
+    starts, ends = _askable(allowed, planned_from, planned_to, round(policy.answer_s * _SECOND_US))
     if len(starts) == 0:
         return np.empty(0, dtype=np.int64)
     spacing = round(policy.spacing_s * _SECOND_US)
     length = ends - starts
-    rate = _rate_per_us(policy, starts, ends, covered=allowed.covers_to - allowed.covers_from)
+    rate = _rate_per_us(policy, starts, ends, covered=planned_to - planned_from)
     count = int(rng.poisson(rate * float(length.sum())))
     offset = np.sort(rng.random(count)) * float(length.sum())
     before = np.concatenate([[0], np.cumsum(length)])
@@ -95,20 +87,12 @@ def planning_rng(secret: bytes, *, condition_id: UUID, planned_from: int) -> np.
     return np.random.default_rng(int.from_bytes(digest.digest(), "big"))
 
 
-def settle_spot_check(policy: SpotCheckPolicy, *, asked_at: int, answered_at: int | None, now: int) -> SpotCheckStatus:
-    """What a check has become by ``now``. ``asked_at``: when the subject was asked, not when it was planned: the limit
-    runs from there. An answer at the very end of the limit is in time; a missed one becomes late by an answer.
-    """
-    answer_by = asked_at + round(policy.answer_s * _SECOND_US)
-    if answered_at is not None and answered_at <= now:
-        return SpotCheckStatus.ANSWERED if answered_at <= answer_by else SpotCheckStatus.LATE
-    return SpotCheckStatus.PENDING if now <= answer_by else SpotCheckStatus.MISSED
-
-
-def _askable(allowed: ActiveTimes, answer: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The allowed spans within what is covered, each without its last minutes, in which no answer could be in time."""
-    starts = np.maximum(allowed.starts, allowed.covers_from)
-    ends = np.minimum(allowed.ends - answer, allowed.covers_to)
+def _askable(
+    allowed: Windows, planned_from: int, planned_to: int, answer: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The allowed spans within the plan, each without its last minutes, in which no answer could be in time."""
+    starts = np.maximum(allowed.start, planned_from)
+    ends = np.minimum(allowed.end - answer, planned_to)
     is_open = ends > starts
     return starts[is_open], ends[is_open]
 

@@ -35,6 +35,25 @@ class Whereabouts:
     age_s: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stay:
+    """``k`` subjects: the share who are where they stayed, 0 where not ``is_known``; its blur; the age of the last fix.
+
+    ``share``, ``sigma_m`` (standard deviation per axis), ``age_s`` (infinite if there is none): float64 ``[k]``.
+    """
+
+    share: NDArray[np.float64]
+    sigma_m: NDArray[np.float64]
+    is_known: NDArray[np.bool_]
+    age_s: NDArray[np.float64]
+
+    def take(self, rows: NDArray[np.intp]) -> "Stay":
+        """The named rows, in that order."""
+        return Stay(
+            share=self.share[rows], sigma_m=self.sigma_m[rows], is_known=self.is_known[rows], age_s=self.age_s[rows]
+        )
+
+
 def whereabouts(
     subjects: NDArray[Any], *, rule_row: NDArray[np.int64], at: int, rules: RuleBook, zones: ZoneBook,
     policy: PresencePolicy,
@@ -46,16 +65,11 @@ def whereabouts(
     """
     if np.any((rules.valid_from[rule_row] > at) | (rules.valid_to[rule_row] <= at)):
         raise ValueError(f"规则此时无效 / a rule does not bind at {at}")
-    age_s = np.where(subjects["last_weighed_at"] > 0, (at - subjects["last_weighed_at"]) * 1e-6, np.inf)
-    is_known = age_s <= policy.silence_s
-    age_s = np.maximum(age_s, 0.0)
-    seconds = np.where(is_known, age_s, 0.0)
-    motion = policy.motion
-    stayed = subjects["still_weight"] * np.exp(-seconds / motion.stay_s)
-    variance = subjects["still_variance_m2"] + subjects["still_bias_m"] ** 2 + motion.still_drift_m2ps * seconds
-    at_place = 1.0 - _breach(subjects, np.sqrt(np.maximum(variance, 0.0)), is_known, rule_row, at, rules, zones, policy)
+    stay = stay_of(subjects, at=at, policy=policy)
+    is_known, stayed = stay.is_known, stay.share
+    at_place = 1.0 - _breach(subjects, stay, rule_row, at, rules, zones, policy)
     left = subjects["still_weight"] - stayed
-    reach_m = _REACH_SIGMA * motion.moving_mps * seconds
+    reach_m = _REACH_SIGMA * policy.motion.moving_mps * np.where(is_known, stay.age_s, 0.0)
     beyond = {
         mode: _least_distance_m(subjects, mode, rule_row, rules, zones)
         > reach_m + _REACH_SIGMA * np.sqrt(np.maximum(subjects[f"{mode}_variance_m2"], 0.0))
@@ -64,35 +78,53 @@ def whereabouts(
     outside = stayed * (1.0 - at_place) + left * beyond["still"] + (1.0 - subjects["still_weight"]) * beyond["moving"]
     inside = np.where(is_known, stayed * at_place, 0.0)
     outside = np.where(is_known, outside, 0.0)
-    return Whereabouts(inside=inside, outside=outside, unknown=np.maximum(1.0 - inside - outside, 0.0), age_s=age_s)
+    return Whereabouts(
+        inside=inside, outside=outside, unknown=np.maximum(1.0 - inside - outside, 0.0), age_s=stay.age_s
+    )
+
+
+def stay_of(subjects: NDArray[Any], *, at: int, policy: PresencePolicy) -> Stay:
+    """Of ``SUBJECT_STATE`` ``[k]`` those who are where they stayed at their last fix, an instant later."""
+    age_s = np.where(subjects["last_weighed_at"] > 0, (at - subjects["last_weighed_at"]) * 1e-6, np.inf)
+    is_known = age_s <= policy.silence_s
+    age_s = np.maximum(age_s, 0.0)
+    seconds, motion = np.where(is_known, age_s, 0.0), policy.motion
+    variance = subjects["still_variance_m2"] + subjects["still_bias_m"] ** 2 + motion.still_drift_m2ps * seconds
+    return Stay(
+        share=np.where(is_known, subjects["still_weight"] * np.exp(-seconds / motion.stay_s), 0.0),
+        sigma_m=np.sqrt(np.maximum(variance, 0.0)),
+        is_known=is_known,
+        age_s=age_s,
+    )
+
+
+def fixes_of_stay(subjects: NDArray[Any], stay: Stay, at: NDArray[np.int64]) -> FixBatch:
+    """The places where they stayed as fixes at instants ``[k]``, to be weighed as such. ``subjects`` as sorted."""
+    return FixBatch(
+        subject_no=subjects["subject_no"].copy(),
+        fixed_at=at,
+        received_at=at,
+        longitude=subjects["still_longitude"].copy(),
+        latitude=subjects["still_latitude"].copy(),
+        accuracy_m=np.maximum(stay.sigma_m / SIGMA_PER_ACCURACY, MINIMUM_ACCURACY_M),
+        fix_key=np.zeros(len(subjects), dtype=np.int64),
+        flags=np.zeros(len(subjects), dtype=np.int32),
+    )
 
 
 def _breach(
-    subjects: NDArray[Any], sigma_m: NDArray[np.float64], is_known: NDArray[np.bool_], rule_row: NDArray[np.int64],
-    at: int, rules: RuleBook, zones: ZoneBook, policy: PresencePolicy,
+    subjects: NDArray[Any], stay: Stay, rule_row: NDArray[np.int64], at: int, rules: RuleBook, zones: ZoneBook,
+    policy: PresencePolicy,
 ) -> NDArray[np.float64]:  # fmt: skip
     """P(outside) ``[k]`` of those who stayed, weighed as a fix at that place would be; 1 where nothing is known."""
     breach = np.ones(len(subjects))
-    rows = np.flatnonzero(is_known)
+    rows = np.flatnonzero(stay.is_known)
     rows = rows[np.argsort(subjects["subject_no"][rows], kind="stable")]
-    count = len(rows)
-    if count == 0:
+    if len(rows) == 0:
         return breach
-    instants = np.full(count, at, dtype=np.int64)
-    seen = observe(
-        FixBatch(
-            subject_no=subjects["subject_no"][rows],
-            fixed_at=instants,
-            received_at=instants,
-            longitude=subjects["still_longitude"][rows],
-            latitude=subjects["still_latitude"][rows],
-            accuracy_m=np.maximum(sigma_m[rows] / SIGMA_PER_ACCURACY, MINIMUM_ACCURACY_M),
-            fix_key=np.zeros(count, dtype=np.int64),
-            flags=np.zeros(count, dtype=np.int32),
-        ),
-        rules, zones, policy,
-    )  # fmt: skip
-    of_fix = np.repeat(np.arange(count), np.diff(seen.start))
+    instants = np.full(len(rows), at, dtype=np.int64)
+    seen = observe(fixes_of_stay(subjects[rows], stay.take(rows), instants), rules, zones, policy)
+    of_fix = np.repeat(np.arange(len(rows)), np.diff(seen.start))
     wanted = rule_row[rows][of_fix]
     is_asked = seen.condition_no == rules.condition_key[wanted]
     is_asked &= seen.zone_no == zones.zone_key[rules.zone_row[wanted]]

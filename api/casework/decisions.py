@@ -11,8 +11,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from api.casework.people import names_of
-from api.errors import NotThereError, RefusedInputError
+from api.errors import NotThereError, WrongReasonError
 from api.ids import new_id
+from api.rulings import ruling_json, rulings_of
 from tracking.order import Measure
 
 
@@ -59,13 +60,15 @@ DEPARTURES: dict[Measure, tuple[str, str]] = {
 """Measure → the condition of which a breach is a departure, and the article that counts them."""
 
 _SUSPECTED = """
-SELECT v.violation_id, NULL::uuid AS finding_id, v.kind, v.started_at, e.ended_at, v.decided_at, v.known_at,
-       v.probability, d.outcome, d.reason_code, d.remark, d.account_no, d.decided_at AS reviewed_at
+SELECT v.violation_id, NULL::uuid AS finding_id, v.subject_no, v.order_no, v.condition_no, v.zone_no, v.kind,
+       v.started_at, e.ended_at, v.decided_at, v.known_at, v.probability, NULL::jsonb AS office_breach, d.outcome,
+       d.reason_code, d.remark, d.account_no, d.decided_at AS reviewed_at
 FROM violation v JOIN episode e USING (episode_id) LEFT JOIN standing d ON d.violation_id = v.violation_id
 WHERE v.subject_no = :no AND e.superseded_at IS NULL
 UNION ALL
-SELECT NULL, f.finding_id, f.kind, f.started_at, NULL, f.decided_at, f.known_at, f.probability,
-       d.outcome, d.reason_code, d.remark, d.account_no, d.decided_at
+SELECT NULL, f.finding_id, f.subject_no, NULL, NULL, NULL, f.kind, f.started_at, NULL, f.decided_at, f.known_at,
+       f.probability, CASE f.kind WHEN 'order_not_lifted' THEN f.detail END, d.outcome, d.reason_code, d.remark,
+       d.account_no, d.decided_at
 FROM finding f LEFT JOIN standing d ON d.finding_id = f.finding_id WHERE f.subject_no = :no
 ORDER BY started_at DESC LIMIT 500
 """
@@ -78,7 +81,8 @@ WITH standing AS (
 
 # Whatever version of the order or of the evaluation: what an officer confirmed stays confirmed until it is superseded.
 _COUNTED = """
-SELECT v.violation_id, v.started_at, e.ended_at, o.measure, o.document_number, d.reason_code, d.remark, d.account_no,
+SELECT v.violation_id, v.subject_no, v.order_no, v.condition_no, v.zone_no, v.decided_at, v.started_at, e.ended_at,
+       o.measure, o.document_number, d.reason_code, d.remark, d.account_no,
        d.decided_at AS confirmed_at
 FROM standing d JOIN violation v USING (violation_id) JOIN episode e USING (episode_id)
     JOIN supervision_order o USING (order_no)
@@ -87,11 +91,17 @@ WHERE d.outcome = 'confirmed' AND o.measure = :measure AND v.kind = :kind ORDER 
 
 
 def suspected_of(connection: Connection, subject_no: int) -> list[dict[str, Any]]:
-    """What was found about a subject and how it was decided, the latest first."""
+    """What was found about a subject, the rule that won over it, and how it was decided, the latest first."""
     rows = connection.execute(text(_STANDING + _SUSPECTED), {"no": subject_no}).all()
     names = names_of(connection, [row.account_no for row in rows])
+    rulings = rulings_of(connection, [row for row in rows if row.violation_id is not None])
+    hidden = {"account_no", "subject_no", "order_no", "condition_no", "zone_no"}
     return [
-        {**{k: v for k, v in row._mapping.items() if k != "account_no"}, "reviewed_by": names.get(row.account_no)}
+        {
+            **{name: value for name, value in row._mapping.items() if name not in hidden},
+            "ruling": None if row.violation_id is None else ruling_json(rulings[row.violation_id]),
+            "reviewed_by": names.get(row.account_no),
+        }
         for row in rows
     ]
 
@@ -107,11 +117,19 @@ def decide(
 ) -> UUID:
     """Decide, or decide anew: the decision before is superseded and stays. Returns the id of the decision.
 
-    Raises ``RefusedInputError`` for a reason that does not go with the outcome, ``NotThereError`` for what the account
+    Raises ``WrongReasonError`` for a reason that does not go with the outcome, ``NotThereError`` for what the account
     may not decide.
     """
     if (reason in CONFIRMING) is not (outcome is Outcome.CONFIRMED):
-        raise RefusedInputError(f"{reason} does not go with {outcome}")
+        fitting = "、".join(
+            f"{item} {REASON_NAMES_ZH[item]}"
+            for item in DecisionReason
+            if (item in CONFIRMING) is (outcome is Outcome.CONFIRMED)
+        )
+        raise WrongReasonError(
+            f"理由 {reason} {REASON_NAMES_ZH[reason]} 与 {outcome} 不符，可用：{fitting}"
+            f" / the reason does not go with {outcome}, use one of these"
+        )
     asked = {
         "decision_id": str(new_id()),
         "violation_id": None if violation_id is None else str(violation_id),
@@ -141,6 +159,7 @@ def _counted(connection: Connection, subject_no: int, measure: Measure) -> dict[
         text(_STANDING + _COUNTED), {"no": subject_no, "measure": str(measure), "kind": kind}
     ).all()
     names = names_of(connection, [row.account_no for row in rows])
+    rulings = rulings_of(connection, rows)
     return {
         "measure": measure,
         "article": article,
@@ -151,6 +170,7 @@ def _counted(connection: Connection, subject_no: int, measure: Measure) -> dict[
                 "started_at": row.started_at,
                 "ended_at": row.ended_at,
                 "document_number": row.document_number,
+                "ruling": ruling_json(rulings[row.violation_id]),
                 "reason": row.reason_code,
                 "reason_zh": REASON_NAMES_ZH[DecisionReason(row.reason_code)],
                 "remark": row.remark,

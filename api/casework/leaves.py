@@ -19,7 +19,8 @@ from api.errors import NotAllowedError, NotThereError
 from api.ids import new_id
 from api.personal.fields import seal_row
 from api.personal.keyring import Keyring
-from tracking.leave import organs_needed
+from tracking.leave import Approval, Leave, check_leave, organs_needed
+from tracking.leave_way import NO_WAY_EN, NO_WAY_ZH
 from tracking.order import Measure, Organ
 
 ORGAN_OF: dict[AccountRole, Organ] = {
@@ -31,7 +32,8 @@ ORGAN_OF: dict[AccountRole, Organ] = {
 _COLUMNS = (
     "leave_id, leave_no, l.subject_no, s.subject_id, l.order_no, reason, destination, route, transport, from_at,"
     " to_at, state, is_urgent, requested_at, requested_by, papers_at, approved_at, cancelled_at, returned_at,"
-    " o.measure, o.stage, o.document_number"
+    " o.measure, o.stage, o.document_number, l.geometry IS NOT NULL AS is_way_drawn,"
+    " l.contact IS NOT NULL AS has_contact, now() AS shown_at"
 )
 _FROM = "FROM leave l JOIN subject s USING (subject_no) JOIN supervision_order o USING (order_no)"
 
@@ -64,7 +66,7 @@ class LeaveWish:
 
 
 def leaves_of(connection: Connection, subject_no: int) -> list[dict[str, Any]]:
-    """All of a subject, the latest first, with what each organ said and who must still say something."""
+    """All of a subject, the latest first, with what each organ said, who must still say something and what is amiss."""
     query = f"SELECT {_COLUMNS} {_FROM} WHERE l.subject_no = :no ORDER BY from_at DESC, leave_no DESC"
     return _told(connection, connection.execute(text(query), {"no": subject_no}).all())
 
@@ -168,12 +170,14 @@ def _told(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, An
         {"numbers": [row.leave_no for row in rows]},
     ).all()
     names = names_of(connection, [*(row.requested_by for row in rows), *(item.account_no for item in answers)])
-    hidden = {"subject_no", "order_no", "measure", "stage", "requested_by"}
+    hidden = {"subject_no", "order_no", "measure", "stage", "requested_by", "is_way_drawn", "has_contact", "shown_at"}
     return [
         {
             **{name: value for name, value in row._mapping.items() if name not in hidden},
             "requested_by": names.get(row.requested_by),
             "organs_needed": organs_needed(Measure(row.measure), Organ(row.stage or Organ.PROCURATORATE)),
+            "lacks": _lacks(row, [item for item in answers if item.leave_no == row.leave_no]),
+            "way": None if row.is_way_drawn else {"zh": NO_WAY_ZH, "en": NO_WAY_EN},
             "answers": [
                 {
                     "organ": item.organ,
@@ -188,4 +192,29 @@ def _told(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, An
             ],
         }
         for row in rows
+    ]
+
+
+def _lacks(row: Row[Any], answers: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """What the law asks for that is not there yet, in words; of one that was refused or is not used, nothing."""
+    if row.state in ("refused", "cancelled"):
+        return []
+    last = {item.organ: item for item in answers}  # the last of an organ stands
+    leave = Leave(
+        leave_no=row.leave_no, subject_no=row.subject_no, reason=row.reason, destination=row.destination,
+        route=row.route, transport=row.transport, contact="已填 given" if row.has_contact else "",
+        starts_at=row.from_at, ends_at=row.to_at, asked_at=row.requested_at,
+        approvals=tuple(
+            Approval(organ=Organ(item.organ), officer=str(item.account_no), approved_at=item.decided_at)
+            for item in last.values()
+            if item.is_approved
+        ),
+        is_urgent=row.is_urgent, papers_at=row.papers_at, returned_at=row.returned_at,
+    )  # fmt: skip
+    found = check_leave(
+        leave, measure=Measure(row.measure), decided_by=Organ(row.stage or Organ.PROCURATORATE), now=row.shown_at
+    )
+    return [
+        {"fault": item.fault, "stops": item.stops, "zh": item.text_zh, "en": item.text_en, "articles": item.articles}
+        for item in found
     ]

@@ -14,6 +14,8 @@ def condition_zh(condition: Condition) -> str:
     parts = [_subject_zh(condition)]
     if condition.timetable is not None:
         parts.append(timetable_zh(condition.timetable))
+    if condition.parameters.get("is_city_one_area") is False:
+        parts.append("同城跨区也须经批准")
     if condition.tolerance_m:
         parts.append(f"边界误差 {condition.tolerance_m:g} 米以内不算")
     if condition.is_protected:
@@ -26,6 +28,8 @@ def condition_en(condition: Condition) -> str:
     parts = [_subject_en(condition)]
     if condition.timetable is not None:
         parts.append(timetable_en(condition.timetable))
+    if condition.parameters.get("is_city_one_area") is False:
+        parts.append("moving to another district of the city needs approval too")
     if condition.tolerance_m:
         parts.append(f"less than {condition.tolerance_m:g} m beyond the boundary does not count")
     if condition.is_protected:

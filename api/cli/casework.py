@@ -1,10 +1,11 @@
 """Officers' work on cases, each command as one account: what it sees and may do is what the account may."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, text
 from api.access.accounts import AccountError, account_no_of
 from api.access.caller import as_account
 from api.access.roles import AccountRole
-from api.casework.decisions import DecisionReason, Outcome, decide, departures_of, suspected_of
+from api.calendars import calendar_reminder
+from api.casework.decisions import REASON_NAMES_ZH, DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.exemptions import ExemptionWish, exemptions_of, grant_exemption, revoke_exemption
 from api.casework.leaves import (
     Closing,
@@ -25,10 +27,23 @@ from api.casework.leaves import (
     open_leaves,
     organ_for,
 )
+from api.casework.names import LEAVE_STATE_NAMES_ZH, OUTCOME_NAMES_ZH
 from api.casework.orders import end_order, orders_of, versions_of
 from api.casework.tasks import finish_task, tasks_of
+from api.cli.case_lines import (
+    Item,
+    departures_lines,
+    exemption_lines,
+    joined,
+    leave_lines,
+    order_lines,
+    suspected_lines,
+    task_lines,
+    version_lines,
+)
 from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
+from api.clock import SystemClock
 from api.errors import NotAllowedError, NotThereError, RefusedInputError
 from api.ids import subject_id_for
 from api.logs import configure_logs
@@ -36,6 +51,7 @@ from api.looks import subject_no_of
 from api.personal.opening import open_keyring
 from api.session import open_database
 from api.settings import Settings, read_settings
+from tracking.calendar import local_day
 from tracking.leave import ExemptionKind
 from tracking.order import LOCAL_TIME
 
@@ -46,7 +62,9 @@ suspected = typer.Typer(help="疑似违规的认定。Deciding what is suspected
 task = typer.Typer(help="待办。Tasks.", no_args_is_help=True)
 
 By = Annotated[str, typer.Option("--by", help="以谁的账号：登录名 / log-in name of whose account acts")]
+OrderId = Annotated[UUID, typer.Argument(help="决定书 id（见 hulan order list）/ id of the order")]
 Reference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
+AsJson = Annotated[bool, typer.Option("--json", help="每行一个 JSON，供程序使用 / one JSON object a line")]
 Instant = typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="北京时间 local time")
 
 
@@ -79,10 +97,16 @@ def _local(instant: datetime) -> datetime:
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=LOCAL_TIME)
 
 
-def _show(items: list[dict[str, Any]]) -> None:
-    """One JSON object a line: for people with ``jq``, and for programs."""
-    for item in items:
-        out.print(json.dumps(item, ensure_ascii=False, default=str), markup=False, soft_wrap=True)
+def _show(items: Sequence[Item], lines: Callable[[Item], Iterable[str]], *, none: str, as_json: bool) -> None:
+    """For people, an item after the other; or one JSON object a line, for programs."""
+    if as_json:
+        for item in items:
+            out.print(json.dumps(item, ensure_ascii=False, default=str), markup=False, soft_wrap=True)
+        return
+    for line in joined(map(lines, items)):
+        out.print(line, markup=False, soft_wrap=True)
+    if not items:
+        out.print(none, markup=False, soft_wrap=True)
 
 
 def _subject(connection: Connection, reference: str) -> int:
@@ -90,27 +114,32 @@ def _subject(connection: Connection, reference: str) -> int:
 
 
 @order.command("list")
-def list_orders(reference: Reference, by: By) -> None:
-    """一名对象的决定书。The orders of a subject as they stand."""
+def list_orders(reference: Reference, by: By, as_json: AsJson = False) -> None:
+    """一名对象的决定书：期限、条件、是否启用。The orders of a subject as they stand.
+
+    例 / example:  hulan order list A-1 --by wang
+    """
     with _acting(by) as (connection, _, _):
-        _show(orders_of(connection, _subject(connection, reference)))
+        found = orders_of(connection, _subject(connection, reference))
+    _show(
+        found, partial(order_lines, now=SystemClock().now()), as_json=as_json,
+        none="没有决定书，请用 hulan import cases 登记 / no order: enter one with hulan import cases",
+    )  # fmt: skip
 
 
 @order.command("show")
-def show_order(order_id: UUID, by: By) -> None:
-    """一份决定书的各版本与条件。Every version of an order, its conditions in words."""
+def show_order(order_id: OrderId, by: By, as_json: AsJson = False) -> None:
+    """一份决定书的各版本与条件，最新的在前。Every version of an order, its conditions in words, the last first.
+
+    例 / example:  hulan order show 0190f3a2-… --by wang
+    """
     with _acting(by) as (connection, _, _):
-        for version in versions_of(connection, order_id):
-            out.print(f"第 {version['version']} 版 version {version['version']}", markup=False)
-            for name in ("measure_zh", "document_number", "valid_from", "valid_to", "governs_from", "governs_to",
-                         "location_basis_zh", "lifted_at", "not_active_because"):  # fmt: skip
-                out.print(f"  {name}: {version[name]}", markup=False, soft_wrap=True)
-            for condition in version["conditions"]:
-                out.print(f"  - {condition['zh']}", markup=False, soft_wrap=True)
+        found = versions_of(connection, order_id)
+    _show(found, version_lines, none="", as_json=as_json)
 
 
 @order.command("lift")
-def lift(order_id: UUID, by: By, document: Annotated[str, typer.Option(help="解除决定书文号 / its number")]) -> None:
+def lift(order_id: OrderId, by: By, document: Annotated[str, typer.Option(help="解除决定书文号 / its number")]) -> None:
     """解除。Lift an order: its rules end now.
 
     例 / example:  hulan order lift 0190… --document 某检解〔2026〕3号 --by wang
@@ -121,10 +150,11 @@ def lift(order_id: UUID, by: By, document: Annotated[str, typer.Option(help="解
 
 
 @exemption.command("list")
-def list_exemptions(reference: Reference, by: By) -> None:
-    """一名对象的豁免。The exemptions of a subject."""
+def list_exemptions(reference: Reference, by: By, as_json: AsJson = False) -> None:
+    """一名对象的豁免，含已撤销、已到期的。The exemptions of a subject, revoked and past ones too."""
     with _acting(by) as (connection, _, _):
-        _show(exemptions_of(connection, _subject(connection, reference)))
+        found = exemptions_of(connection, _subject(connection, reference))
+    _show(found, exemption_lines, none="没有豁免 no exemptions", as_json=as_json)
 
 
 @exemption.command("grant")
@@ -157,18 +187,29 @@ def grant(
 
 @exemption.command("revoke")
 def revoke(exemption_id: UUID, by: By) -> None:
-    """撤销豁免。Revoke one: from now on it lifts nothing."""
+    """撤销豁免，自现在起不再适用。Revoke one: from now on it lifts nothing."""
     with _acting(by) as (connection, _, _):
         revoke_exemption(connection, exemption_id)
+    say("已撤销 revoked")
 
 
 @leave.command("list")
 def list_leaves(
-    by: By, reference: Annotated[str | None, typer.Argument(help="空：待答复的 / without: open")] = None
+    by: By,
+    reference: Annotated[
+        str | None, typer.Argument(help="对象编号；不填：全部待答复的 / without: all that wait")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """外出申请：一名对象的，或全部待答复的（紧急在前）。Leaves of a subject, or all that wait, urgent ones first."""
+    """外出申请：一名对象的，或全部待答复的（紧急在前）。Leaves of a subject, or all that wait, urgent ones first.
+
+    例 / examples:  hulan leave list --by wang    hulan leave list A-1 --by wang
+    """
     with _acting(by) as (connection, _, _):
-        _show(open_leaves(connection) if reference is None else leaves_of(connection, _subject(connection, reference)))
+        is_all = reference is None
+        found = open_leaves(connection) if reference is None else leaves_of(connection, _subject(connection, reference))
+    none = "没有待答复的外出申请 no leave waits" if is_all else "没有外出申请 no leaves"
+    _show(found, leave_lines, none=none, as_json=as_json)
 
 
 @leave.command("ask")
@@ -176,16 +217,20 @@ def ask(
     reference: Reference,
     by: By,
     order_id: Annotated[UUID, typer.Option("--order", help="决定书 id / id of the order")],
-    reason: Annotated[str, typer.Option(help="事由")],
-    destination: Annotated[str, typer.Option(help="目的地")],
+    reason: Annotated[str, typer.Option(help="事由 / why")],
+    destination: Annotated[str, typer.Option(help="目的地 / where to")],
     contact: Annotated[str, typer.Option(help="联系方式，加密保存 / stored sealed")],
     since: Annotated[datetime, Instant],
     until: Annotated[datetime, Instant],
-    route: Annotated[str, typer.Option(help="路线")] = "",
-    transport: Annotated[str, typer.Option(help="交通方式")] = "",
+    route: Annotated[str, typer.Option(help="路线 / the way")] = "",
+    transport: Annotated[str, typer.Option(help="交通方式 / means of transport")] = "",
     urgent: Annotated[bool, typer.Option("--urgent", help="紧急：书面后补 / papers follow")] = False,
 ) -> None:
-    """代被监管人申请外出。Ask for a leave in the subject's name."""
+    """代被监管人申请外出。Ask for a leave in the subject's name.
+
+    例 / example:  hulan leave ask A-1 --order 0190f3a2-… --reason 就医 --destination 某市 --contact 13800000101
+    --since 2026-03-02T08:00 --until 2026-03-03T20:00 --route 高铁 --transport 火车 --by wang
+    """
     with _acting(by) as (connection, _, settings):
         wish = LeaveWish(
             order_id=order_id, reason=reason, destination=destination, route=route, transport=transport,
@@ -199,31 +244,45 @@ def ask(
 def answer(
     leave_id: UUID,
     by: By,
-    approve: Annotated[bool, typer.Option("--approve/--refuse", help="同意或不同意")],
-    remark: Annotated[str, typer.Option(help="意见")],
+    approve: Annotated[bool, typer.Option("--approve/--refuse", help="同意或不同意 / agreed or not")],
+    remark: Annotated[str, typer.Option(help="意见 / the organ's opinion")],
     court_document: Annotated[str | None, typer.Option(help="录入法院答复的文号 / number of a court's paper")] = None,
 ) -> None:
-    """以本机关名义答复。Answer for one's organ; the role says which."""
+    """以本机关名义答复；须同意的机关都同意后才生效。Answer for one's organ; the role says which.
+
+    例 / example:  hulan leave answer 0190f3a2-… --approve --remark 同意 --by li
+    """
     with _acting(by) as (connection, roles, _):
         organ = organ_for(roles, court_document=court_document)
         state = answer_leave(
             connection, leave_id, organ=organ, is_approved=approve, remark=remark, document_number=court_document
         )
-    out.print(state, markup=False)
+    _tell_state(state)
 
 
 @leave.command("close")
 def close(leave_id: UUID, how: Closing, by: By) -> None:
-    """销假、取消或补交书面。The subject is back, will not go, or the papers came."""
+    """returned 销假、cancelled 取消、papers 补交书面。The subject is back, will not go, or the papers came."""
     with _acting(by) as (connection, _, _):
-        out.print(close_leave(connection, leave_id, how), markup=False)
+        state = close_leave(connection, leave_id, how)
+    _tell_state(state)
+
+
+def _tell_state(state: str) -> None:
+    """What became of a leave: in words for people, the word that is stored for programs."""
+    say(f"{LEAVE_STATE_NAMES_ZH[state]}")
+    out.print(state, markup=False)
 
 
 @suspected.command("list")
-def list_suspected(reference: Reference, by: By) -> None:
-    """疑似违规与其他发现，及其认定。What was found about a subject, and how it was decided."""
+def list_suspected(reference: Reference, by: By, as_json: AsJson = False) -> None:
+    """疑似违规与其他发现，及其认定，最近的在前。What was found about a subject, and how it was decided.
+
+    例 / example:  hulan suspected list A-1 --by wang
+    """
     with _acting(by) as (connection, _, _):
-        _show(suspected_of(connection, _subject(connection, reference)))
+        found = suspected_of(connection, _subject(connection, reference))
+    _show(found, suspected_lines, none="没有疑似违规，也没有其他发现 nothing is suspected", as_json=as_json)
 
 
 @suspected.command("decide")
@@ -231,38 +290,65 @@ def decide_one(
     by: By,
     outcome: Outcome,
     reason: Annotated[DecisionReason, typer.Option(help="理由 / from the list")],
-    violation: Annotated[UUID | None, typer.Option(help="疑似违规 id")] = None,
-    finding: Annotated[UUID | None, typer.Option(help="其他发现 id")] = None,
-    remark: Annotated[str, typer.Option(help="说明")] = "",
+    violation: Annotated[UUID | None, typer.Option(help="疑似违规 id / id of a suspected violation")] = None,
+    finding: Annotated[UUID | None, typer.Option(help="其他发现 id / id of another finding")] = None,
+    remark: Annotated[str, typer.Option(help="说明 / in words")] = "",
 ) -> None:
-    """认定或排除。Confirm or dismiss; a later decision supersedes."""
+    """认定或排除；认定错了可再作一次，后一次为准，前一次留存。Confirm or dismiss; a later decision supersedes.
+
+    认定 confirmed：subject_admitted 本人承认、seen_on_site 现场核实、other_evidence 其他证据印证。
+    排除 dismissed：position_error 定位误差、device_fault 设备故障、device_apart 人机分离、emergency 紧急情形、
+    permitted 事先获准、wrong_rule 规则登记有误。
+
+    例 / example:  hulan suspected decide confirmed --violation 0190f3a2-… --reason seen_on_site --by wang
+    """
     with _acting(by) as (connection, _, _):
         if (violation is None) is (finding is None):
             raise LookupError("请给出 --violation 或 --finding 之一 / name one of the two")
         done = decide(
             connection, violation_id=violation, finding_id=finding, outcome=outcome, reason=reason, remark=remark
         )
+    say(f"{OUTCOME_NAMES_ZH[outcome]}：{REASON_NAMES_ZH[reason]} decided {outcome}")
     out.print(str(done), markup=False)
 
 
 @suspected.command("departures")
-def departures(reference: Reference, by: By) -> None:
-    """已认定的擅自离开次数及依据。How many departures were confirmed, and on what basis."""
+def departures(reference: Reference, by: By, as_json: AsJson = False) -> None:
+    """已认定的擅自离开次数及依据；未经认定的不计。How many departures were confirmed, and on what basis."""
     with _acting(by) as (connection, _, _):
-        _show(departures_of(connection, _subject(connection, reference)))
+        found = departures_of(connection, _subject(connection, reference))
+    _show(found, departures_lines, none="没有决定书 no order", as_json=as_json)
 
 
 @task.command("list")
 def list_tasks(
-    by: By, with_done: Annotated[bool, typer.Option("--all", help="含已办 / done ones too")] = False
+    by: By,
+    with_done: Annotated[bool, typer.Option("--all", help="含已办 / done ones too")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """待办，先到期的在前。What is to be done, what is due first."""
+    """待办：将届满、应复查、应解除、已成年，先到期的在前。What is to be done, what is due first.
+
+    例 / example:  hulan task list --by wang
+    """
+    now = SystemClock().now()
     with _acting(by) as (connection, _, _):
-        _show(tasks_of(connection, with_done=with_done))
+        found = tasks_of(connection, with_done=with_done)
+        reminder = calendar_reminder(connection, today=local_day(now))
+    if reminder is not None:
+        say(reminder)
+    _show(found, partial(task_lines, now=now), none="没有待办 nothing to be done", as_json=as_json)
 
 
 @task.command("done")
-def done(task_id: UUID, by: By, remark: Annotated[str | None, typer.Option(help="办理情况")] = None) -> None:
-    """办结。It is done."""
+def done(
+    task_id: Annotated[UUID, typer.Argument(help="待办 id（见 hulan task list）/ id of the task")],
+    by: By,
+    remark: Annotated[str | None, typer.Option(help="办理情况 / what was done")] = None,
+) -> None:
+    """办结。It is done.
+
+    例 / example:  hulan task done 0190f3a2-… --remark 已办理解除手续 --by wang
+    """
     with _acting(by) as (connection, _, _):
         finish_task(connection, task_id, remark=remark)
+    say("已办结 done")

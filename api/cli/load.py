@@ -1,7 +1,5 @@
 """Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
 
-import os
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +7,9 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
-from api.case_file import read_cases
-from api.cases import register_cases
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
-from api.files.case_tables import read_case_table, write_template
 from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
@@ -22,9 +17,8 @@ from api.files.rejects import write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
 from api.importing import ImportReport, import_sites, import_venues, import_zones
-from api.personal.opening import open_checked_keyring
 from api.session import open_database
-from api.settings import Settings, read_settings, secret_of
+from api.settings import Settings, read_settings
 from api.track_import import import_tracks
 from geo.datum import Datum, parse_datum
 from tracking.order import LOCAL_TIME
@@ -197,55 +191,6 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
         _tell(file, report, rejects)
 
 
-def cases(
-    file: Annotated[
-        Path | None, typer.Argument(help="要导入的文件：JSON、CSV、Excel / the file to import", exists=True)
-    ] = None,
-    tokens: Annotated[
-        Path, typer.Option(help="新设备令牌写入此文件，仅此一次 / new device tokens go here, once only")
-    ] = Path("device-tokens.csv"),
-    rejects: RejectsOption = None,
-    template: Annotated[
-        Path | None, typer.Option(help="写出空白表格（.xlsx 或 .csv）/ write an empty table and do nothing else")
-    ] = None,
-) -> None:
-    """导入案件：对象、决定书、条件、联系人（JSON、CSV、Excel）。Import cases: subject, order, conditions, recipients.
-
-    例 / example:  hulan import cases cases.xlsx --tokens tokens.csv
-    """
-    with plain_errors(*PROBLEMS):
-        if template is not None:
-            write_template(template)
-            out.print(f"模板 template: {template}", markup=False)
-            return
-        if file is None:
-            raise ValueError("请给出文件，或用 --template 写出模板 / name a file, or a --template to write")
-        read = read_cases(file) if file.suffix.lower() == ".json" else read_case_table(file)
-        settings = _settings()
-        with open_database(settings, say=say) as engine, engine.begin() as connection:
-            done, unknown = register_cases(
-                connection,
-                read.cases,
-                keyring=open_checked_keyring(settings, engine),
-                secret=secret_of(settings),
-                at=SystemClock().now(),
-            )
-            fresh = [item for item in done if item.token is not None]
-            if fresh:  # before the commit: a token that cannot be kept must not be given out
-                _write_tokens(tokens, [(item.reference, item.token or "") for item in fresh])
-        for item in done:
-            for doubt in item.doubts:
-                say(f"请核对 {item.reference}：{doubt}")
-        report = ImportReport(
-            added_count=len(fresh),
-            changed_count=len(done) - len(fresh),
-            unchanged_count=0,
-            ignored_count=0,
-            rejected=(*read.rejected, *unknown),
-        )
-        _tell(file, report, rejects)
-
-
 def fixes(
     path: Annotated[
         Path, typer.Argument(help="轨迹文件、文件夹或压缩包 / a track file, folder or archive", exists=True)
@@ -299,15 +244,3 @@ def _tell(file: Path, report: ImportReport, rejects: Path | None) -> None:
         path = rejects or file.with_name(file.name + ".rejects.csv")
         write_rejects(path, report.rejected)
         out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
-
-
-def _write_tokens(path: Path, rows: Sequence[tuple[str, str]]) -> None:
-    """Append: the tokens of an earlier import are nowhere else."""
-    is_new = not path.exists()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
-        if is_new:
-            file.write("reference,token\n")
-        file.writelines(f"{reference},{token}\n" for reference, token in rows)
-        file.flush()
-        os.fsync(file.fileno())
-    out.print(f"设备令牌（请妥善保管）device tokens, keep them safe: {path}", markup=False)

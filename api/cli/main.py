@@ -18,11 +18,15 @@ _TOP = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """A group of commands. ``commands``: name → function of the module; without any, the group is the module's own."""
+    """A group of commands. ``commands``: name → function of the module; without any, the group is the module's own.
+
+    ``elsewhere``: name → the module that holds it instead.
+    """
 
     module: str
     help: str = ""
     commands: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
 
 _GROUPS = {
@@ -32,6 +36,7 @@ _GROUPS = {
         commands={
             name: name for name in ("venues", "sites", "zones", "boundaries", "incidents", "cases", "fixes")
         },
+        elsewhere={"cases": "load_cases"},
     ),
     "keys": _Group(
         module="keys",
@@ -54,6 +59,7 @@ _GROUPS = {
     "leave": _Group(module="casework"),
     "suspected": _Group(module="casework"),
     "task": _Group(module="casework"),
+    "calendar": _Group(module="calendar"),
     "subject": _Group(module="subject"),
     "account": _Group(module="account"),
     "token": _Group(module="account"),
@@ -93,7 +99,8 @@ def _group(name: str, group: _Group) -> typer.Typer:
         return getattr(module, name)  # type: ignore[no-any-return] # each such module has a Typer of this name
     built = typer.Typer(help=group.help, no_args_is_help=True)
     for command, function in group.commands.items():
-        built.command(command)(getattr(module, function))
+        holder = _module(group.elsewhere[command]) if command in group.elsewhere else module
+        built.command(command)(getattr(holder, function))
     return built
 
 

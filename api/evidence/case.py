@@ -10,9 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.explaining import RULE_NAMES, Cause, FixEvidence, explain_cause, find_cause
+from api.explaining import ORIGIN_NAMES, Cause, FixEvidence, explain_cause, find_cause
 from api.exporting.track import TrackRow, read_track
 from api.personal.keyring import Keyring
+from api.rulings import ruling_json
 from tracking.zone import Zone, ZoneKind
 
 SHORTEST_GAP = timedelta(minutes=5)
@@ -175,7 +176,11 @@ def _statement(connection: Connection, cause: Cause, subject_id: UUID, gaps: Seq
             "in_force_from": zone.in_force_from,
             "in_force_to": zone.in_force_to,
         },
-        "rule_that_won": {"origin": zone.origin, "words": RULE_NAMES[zone.origin]},
+        "rule_that_won": {
+            "origin": zone.origin,
+            "words": ORIGIN_NAMES[zone.origin],
+            **ruling_json(cause.ruling),
+        },
         "violations": [{name: getattr(row, name) for name in _OF_VIOLATION} for row in cause.violations],
         "gaps": [
             {"from": gap.from_at, "to": gap.to_at, "after_fix": gap.after, "before_fix": gap.before} for gap in gaps

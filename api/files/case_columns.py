@@ -53,24 +53,32 @@ CASE_COLUMNS = (
     CaseColumn(key="review_at", zh="复查日期", meaning="可空 optional"),
     _of_row("condition", "条件", "一行一个条件 one in a row", "不得进入特定场所"),
     _of_row("categories", "场所类别", "以分号分隔 separated by ;", "酒吧;网吧"),
-    _of_row("longitude", "经度", "WGS-84，圆心 centre of a circle"),
-    _of_row("latitude", "纬度", "WGS-84"),
+    _of_row("longitude", "经度", "圆心，度 centre of a circle, degrees"),
+    _of_row("latitude", "纬度", "圆心，度 degrees"),
     _of_row("radius_m", "半径米", "圆的半径 of the circle"),
+    _of_row("datum", "坐标系", "有经纬度时必填：WGS84、GCJ02（高德、腾讯）、BD09（百度）、CGCS2000"),
     _of_row("zone_source", "区域来源", "已导入的区域，如 boundary:china_county"),
     _of_row("zone", "区域编号", "在该来源中的编号 its id there"),
-    _of_row("label", "区域名称", ""),
-    _of_row("tolerance_m", "边界误差米", ""),
+    _of_row("label", "区域名称", "可空 optional"),
+    _of_row("tolerance_m", "边界误差米", "边界不精确时，越过多少米以内不算 so far beyond the boundary does not count"),
     _of_row("hours", "时段", "[星期 1–7] 起-止 [日类别]，以分号分隔，如 22:00-06:00 或 12345 08:00-09:00 工作日"),
     _of_row("region", "校历地区", "行政区划代码 adcode"),
     _of_row("parameters", "参数", "如 per_week=3 answer_minutes=15"),
-    _of_row("reason_code", "事由代码", ""),
-    _of_row("is_protected", "受保护区域", "是/否 yes/no"),
-    _of_row("recipient_role", "通知对象", "监护人、检察官、民警", "监护人"),
-    _of_row("recipient_name", "通知对象姓名", "", "父亲"),
-    _of_row("recipient_phone", "通知对象手机", "", "13800000101"),
+    _of_row("reason_code", "事由代码", "可空，本单位自定 optional, the office's own"),
+    _of_row("is_protected", "受保护区域", "是/否；是：不告知被监管人及监护人 yes: told to no subject and no guardian"),
+    _of_row("recipient_role", "通知对象", "监护人、检察官、民警；未成年人须有监护人 a minor needs one", "监护人"),
+    _of_row("recipient_name", "通知对象姓名", "加密保存 sealed", "父亲"),
+    _of_row("recipient_phone", "通知对象手机", "11 位，加密保存 11 digits, sealed", "13800000101"),
 )  # fmt: skip
 """In the order of the template. A person's further conditions and recipients follow in rows that need only the
 reference, the document number and their own columns."""
+
+DATES = frozenset({"birth_date", "valid_from", "valid_to", "review_at", "consent_signed_at"})
+
+REJECT_COLUMNS = (
+    "拒收行 rejected_line", "拒收字段 rejected_field", "拒收值 rejected_value", "拒收原因 rejected_reason",
+)  # fmt: skip
+"""Before the columns of a reject file; not read when it comes in again."""
 
 WORDS: dict[str, dict[str, str]] = {
     "measure": {zh: kind.value for kind, zh in MEASURE_NAMES_ZH.items()},
@@ -93,3 +101,34 @@ _BY_NAME = {name.casefold(): item.key for item in CASE_COLUMNS for name in (item
 def column_key(header: str) -> str | None:
     """The key of a column by its header: the key, the Chinese name, or both as in the template."""
     return _BY_NAME.get(header.strip().casefold())
+
+
+def header_of(key: str) -> str:
+    """The header of a column as the template has it; of what is no column, itself."""
+    return next((item.header for item in CASE_COLUMNS if item.key == key), key)
+
+
+def column_for(field: str) -> str:
+    """The column that fills a field of a case file, named as faults name it (``conditions.0.timetable.windows``)."""
+    parts = [part for part in field.split(".") if not part.isdigit()]
+    whole = {"conditions": "condition", "recipients": "recipient_role", "consent": "consent_signed_at"}
+    match parts:
+        case ["conditions", name, *_]:
+            return _OF_CONDITION.get(name, name)
+        case ["recipients", name, *_]:
+            return f"recipient_{name}"
+        case ["consent", name, *_]:
+            return f"consent_{name}"
+    return whole.get(parts[0], parts[0]) if parts else ""
+
+
+_OF_CONDITION = {
+    "kind": "condition", "timetable": "hours", "geometry": "longitude", "other_reference": "parameters",
+}  # fmt: skip
+
+
+def wanted_words(key: str, reason: str) -> str:
+    """A refusal of a word, with the words of the table in place of those that are stored."""
+    if not reason.startswith("无法识别，应为下列之一") or key not in WORDS:
+        return reason
+    return f"无法识别，应为下列之一：{'、'.join(dict.fromkeys(WORDS[key]))} / unknown: write one of these"

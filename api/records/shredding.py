@@ -60,6 +60,7 @@ _DELETED = (
     "DELETE FROM finding WHERE subject_no = :no",
     "DELETE FROM check_in WHERE subject_no = :no",
     "DELETE FROM clock_edge WHERE subject_no = :no",
+    "DELETE FROM contact_watch WHERE subject_no = :no",
     "DELETE FROM device_watch WHERE subject_no = :no",
     "DELETE FROM device_report WHERE subject_no = :no",
     "DELETE FROM leave_approval WHERE subject_no = :no",

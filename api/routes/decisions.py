@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from api.access.caller import as_account
+from api.calendars import calendar_reminder
 from api.casework.decisions import DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.tasks import finish_task, tasks_of
 from api.looks import subject_no_of
 from api.routes.orders import CASE_OFFICERS, DECIDES_CASES, Body
 from api.routes.sealing import Words
+from tracking.calendar import local_day
 
 router = APIRouter()
 
@@ -60,9 +62,14 @@ def post_on_finding(request: Request, finding_id: UUID, body: DecisionIn) -> dic
 
 @router.get("/tasks", dependencies=[Depends(CASE_OFFICERS)])
 def get_tasks(request: Request, with_done: Annotated[bool, Query()] = False) -> dict[str, Any]:
-    """What is to be done in the caller's cases, what is due first."""
+    """What is to be done in the caller's cases, what is due first; in December also whether the calendar is missing."""
+    today = local_day(request.app.state.services.clock.now())
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
-        return {"tasks": tasks_of(connection, with_done=with_done)}
+        reminder = calendar_reminder(connection, today=today)
+        return {
+            "tasks": tasks_of(connection, with_done=with_done),
+            "reminders": [] if reminder is None else [reminder],
+        }
 
 
 @router.post("/tasks/{task_id}/done", status_code=204, dependencies=[Depends(CASE_OFFICERS)])

@@ -19,12 +19,11 @@ from api.casework.leaves import (
     open_leaves,
     organ_for,
 )
-from api.errors import RefusedInputError
 from api.looks import subject_no_of
 from api.routes.orders import CASE_OFFICERS, Body
 from api.routes.sealing import DocumentNumber, Words
 from geo.geojson import shape_from_geojson
-from geo.shapes import ShapeError, check_shape
+from geo.shapes import check_shape
 
 router = APIRouter()
 
@@ -54,6 +53,8 @@ class LeaveIn(Body):
             raise ValueError(
                 "路线与交通方式必填，紧急外出可后补 / route and transport; of an urgent one they may follow"
             )
+        if self.geometry is not None:
+            check_shape(shape_from_geojson(self.geometry, radius_m=self.radius_m))
         return self
 
 
@@ -89,11 +90,6 @@ def get_leaves(request: Request, subject_id: UUID) -> dict[str, Any]:
 def post_leave(request: Request, subject_id: UUID, body: LeaveIn) -> dict[str, UUID]:
     """Ask for a leave in the subject's name. It lifts nothing until every organ that must has agreed."""
     services = request.app.state.services
-    if body.geometry is not None:
-        try:
-            check_shape(shape_from_geojson(body.geometry, radius_m=body.radius_m))
-        except ShapeError as error:
-            raise RefusedInputError("geometry") from error
     with as_account(services.engine, request.state.caller.account_id) as connection:
         subject_no = subject_no_of(connection, subject_id)
         return {"leave_id": ask_leave(connection, services.keyring, subject_no, LeaveWish(**body.model_dump()))}

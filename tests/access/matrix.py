@@ -23,6 +23,7 @@ from api.inbox import Sender
 from geo.datum import Datum
 from tests.api.live_server import CHEAP, NOW
 from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, log_fixes
+from tests.order_rows import add_alert_work
 from tracking.fix import Fix, FixSource
 
 PARENT = {
@@ -65,6 +66,20 @@ class Needle(StrEnum):
     LOOK = "look"
     WORDS = "words"
     EXPORT = "export"
+    WORK = "work"
+
+
+class Thing(StrEnum):
+    """What of a case a path may name."""
+
+    CASE = "case"
+    ALERT = "alert"
+    ORDER = "order"
+    EXEMPTION = "exemption"
+    LEAVE = "leave"
+    VIOLATION = "violation"
+    FINDING = "finding"
+    TASK = "task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +94,8 @@ class Case:
     alert_id: UUID
     look_id: UUID
     notice_id: UUID
+    things: dict[str, UUID]
+    """Of each ``Thing`` the id of the case's own."""
     needles: dict[Needle, tuple[str, ...]]
 
     @property
@@ -160,6 +177,7 @@ def make_scene(engine: Engine, database_url: str) -> Scene:
         for case in cases.values():
             _join(connection, case, list(accounts.values()))
             _leave_traces(connection, case, accounts)
+            _leave_work(connection, case, accounts)
     for case in cases.values():
         log_fixes(engine, case.person, [_fix_of(case)])
     with engine.begin() as connection:
@@ -202,6 +220,9 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
         ),
         {"no": done.subject_no},
     ).one()
+    things = {thing.value: new_id() for thing in Thing} | {
+        Thing.CASE: done.subject_id, Thing.ALERT: alert_id, Thing.ORDER: ids.order_id, Thing.VIOLATION: finding,
+    }  # fmt: skip
     sender = Sender(device_id=ids.device_id, subject_no=done.subject_no, shard=shard_of(done.subject_id))
     return Case(
         name=name,
@@ -212,10 +233,15 @@ def _make_case(connection: Connection, name: str, place: str | None, team: Team,
         alert_id=alert_id,
         look_id=(look_id := new_id()),
         notice_id=(notice_id := new_id()),
+        things=things,
         needles={
             Needle.ID: (str(done.subject_id), str(ids.order_id), str(ids.condition_id)),
             Needle.ALIAS: (alias,),
-            Needle.KEY: tuple(str(item) for item in (ids.recipient_id, ids.device_id, finding, alert_id, notice)),
+            Needle.KEY: (
+                *(str(item) for item in (ids.recipient_id, ids.device_id, finding, alert_id, notice)),
+                *(str(things[thing]) for thing in (Thing.EXEMPTION, Thing.LEAVE, Thing.FINDING, Thing.TASK)),
+            ),
+            Needle.WORK: (f"合成事由{number}号",),
             Needle.PERSON: (subject_name, id_number, guardian, phone),
             Needle.DOCUMENT: (document, f"合成决定机关{number}号", f"合成执行机关{number}号"),
             Needle.FINDING: (message,),
@@ -308,6 +334,38 @@ def _leave_traces(connection: Connection, case: Case, accounts: dict[str, Accoun
         " :broken, false, 1, 0, sha256('x'))",
     ):
         connection.execute(text(statement), values)
+
+
+def _leave_work(connection: Connection, case: Case, accounts: dict[str, Account]) -> None:
+    """A leave with one organ's answer, an exemption, a finding, a check-in, a task, a decision."""
+    values = {
+        "no": case.person.subject_no, "by": accounts[ASKER].account_no, "at": EVENING, "spare": new_id(),
+        "words": case.needles[Needle.WORK][0], "order_id": case.things[Thing.ORDER],
+    }  # fmt: skip
+    values |= {thing.value: case.things[thing] for thing in Thing}
+    of_order = "FROM supervision_order WHERE order_id = :order_id"
+    later = "CAST(:at AS timestamptz) + interval '1 day'"
+    for statement in (
+        "INSERT INTO leave (leave_id, subject_no, order_no, reason, destination, route, transport, from_at, to_at,"
+        " state, is_urgent, requested_at, requested_by, papers_at) SELECT :leave, :no, order_no, :words, :words,"
+        f" :words, :words, :at, {later}, 'requested', false, :at, :by, :at {of_order}",
+        "INSERT INTO leave_approval (approval_id, leave_no, subject_no, organ, account_no, decided_at, is_approved,"
+        " remark) SELECT :spare, leave_no, :no, 'police', :by, :at, true, :words FROM leave WHERE leave_id = :leave",
+        "INSERT INTO exemption (exemption_id, subject_no, geometry, kind, approver, reason, valid_from, valid_to,"
+        " recorded_at) VALUES (:exemption, :no, ST_Buffer(ST_SetSRID(ST_MakePoint(117.0, 34.0), 4326), 0.0001),"
+        f" 'home', :by, :words, :at, {later}, :at)",
+        "INSERT INTO finding (finding_id, subject_no, order_no, kind, started_at, decided_at, known_at,"
+        " engine_version, policy_version)"
+        f" SELECT :finding, :no, order_no, 'silence', :at, :at, :at, 'e', 'p' {of_order}",
+        "INSERT INTO check_in (check_in_id, subject_no, kind, opens_at, due_at, state)"
+        f" VALUES (:spare, :no, 'asked', :at, {later}, 'open')",
+        "INSERT INTO task (task_id, kind, subject_no, order_no, due_at, opened_at)"
+        f" SELECT :task, 'review', :no, order_no, :at, :at {of_order}",
+        "INSERT INTO decision (decision_id, subject_no, finding_id, account_no, outcome, reason_code, remark,"
+        " decided_at) VALUES (:spare, :no, :finding, :by, 'dismissed', 'position_error', :words, :at)",
+    ):
+        connection.execute(text(statement), values)
+    add_alert_work(connection, case.person.subject_no, finding_id=case.things[Thing.FINDING], keyring=KEYRING)
 
 
 def _seal(connection: Connection, subject_no: int) -> None:

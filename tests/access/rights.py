@@ -61,10 +61,12 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "check_in": {
         "app": "SELECT",
-        "gate": "SELECT(answered_at check_in_id due_at kind make_up_until opens_at shown_at state subject_no)"
+        "gate": "SELECT(answered_at check_in_id due_at grace_until kind make_up_until opens_at shown_at state"
+        " subject_no)"
         " UPDATE(answered_at fix_key state)",
         "shredder": "DELETE SELECT(subject_no)",
-        "worker": "INSERT SELECT UPDATE(answered_at fix_key is_at_place make_up_until shown_at state)",
+        "worker": "INSERT SELECT UPDATE(answered_at fix_key is_at_place judged_at make_up_until place_probability"
+        " shown_at state)",
     },
     "clock_edge": {
         "shredder": "DELETE SELECT(subject_no)",
@@ -74,6 +76,10 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "shredder": "DELETE SELECT(order_no zone_id)",
         "worker": "SELECT",
+    },
+    "contact_watch": {
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "INSERT SELECT UPDATE(condition_no met seen)",
     },
     "decision": {
         "app": "SELECT",

@@ -38,8 +38,12 @@ class About(StrEnum):
     LOOK = "look"
     NOTICE = "notice"
     UNSEALING = "unsealing"
-    NOWHERE = "nowhere"
-    """Something of a case of which this scene has none: 404 to whoever may call it."""
+    ORDER = "order"
+    EXEMPTION = "exemption"
+    LEAVE = "leave"
+    VIOLATION = "violation"
+    FINDING = "finding"
+    TASK = "task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class RouteEntry:
     query: dict[str, str] = field(default_factory=dict)
     shows: frozenset[Needle] = frozenset()
     """What of the cases that the caller may see an answer may hold."""
+    is_of_others: bool = False
+    """Tried on what is not the caller's only: on one's own it would do its work, which other tests show."""
     shows_accounts: bool = False
     shows_keys: bool = False
     """Whether keys of rows of any case are shown that is not sealed: to the audit administrator, who sees no case."""
@@ -110,6 +116,7 @@ OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
 SESSION_OF_CASE = {"is_open": Open.TO_SESSIONS, "roles": OFFICERS}
 OF_SUBJECT = {**SESSION_OF_CASE, "about": About.CASE}
 OF_ORDERS = frozenset({Needle.ID, Needle.DOCUMENT})
+OF_WORK = frozenset({Needle.KEY, Needle.WORK})
 DECIDERS = frozenset({AccountRole.LEADER, AccountRole.PROSECUTOR, AccountRole.POLICE})
 A_DECISION = {"outcome": "dismissed", "reason": "position_error"}
 AN_EXEMPTION = {
@@ -177,40 +184,40 @@ ROUTES: dict[str, RouteEntry] = {
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, shows=frozenset({Needle.ID, Needle.ALIAS})
     ),
     "GET /subjects/{subject_id}/orders": RouteEntry(shows=OF_ORDERS, **OF_SUBJECT),  # type: ignore[arg-type]
-    "GET /orders/{order_id}": RouteEntry(about=About.NOWHERE, granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /orders/{order_id}": RouteEntry(about=About.ORDER, shows=OF_ORDERS | {Needle.PLACE}, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "POST /orders/{order_id}/lift": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body={"document_number": "合成"}, granted=404
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.ORDER, body={"document_number": "合成"}, is_of_others=True
     ),
-    "GET /subjects/{subject_id}/exemptions": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/exemptions": RouteEntry(shows=OF_WORK, **OF_SUBJECT),  # type: ignore[arg-type]
     "POST /subjects/{subject_id}/exemptions": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.CASE, body=AN_EXEMPTION, granted=201,
     ),
     "POST /exemptions/{exemption_id}/revoke": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, granted=404
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.EXEMPTION, is_of_others=True
     ),
-    "GET /leaves": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
-    "GET /subjects/{subject_id}/leaves": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /leaves": RouteEntry(shows=OF_ORDERS | OF_WORK, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/leaves": RouteEntry(shows=OF_ORDERS | OF_WORK, **OF_SUBJECT),  # type: ignore[arg-type]
     # Without an order that runs now there is nothing to be away from.
     "POST /subjects/{subject_id}/leaves": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body=A_LEAVE, granted=404
     ),
     "POST /leaves/{leave_id}/answer": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=frozenset({AccountRole.POLICE, AccountRole.PROSECUTOR}), about=About.NOWHERE,
-        body={"is_approved": True, "remark": "同意"}, granted=404,
+        is_open=Open.TO_SESSIONS, roles=frozenset({AccountRole.POLICE, AccountRole.PROSECUTOR}), about=About.LEAVE,
+        body={"is_approved": True, "remark": "同意"}, is_of_others=True,
     ),
     "POST /leaves/{leave_id}/close": RouteEntry(
-        about=About.NOWHERE, body={"how": "returned"}, granted=404, **SESSION_OF_CASE  # type: ignore[arg-type]
+        about=About.LEAVE, body={"how": "returned"}, is_of_others=True, **SESSION_OF_CASE  # type: ignore[arg-type]
     ),
-    "GET /subjects/{subject_id}/suspected": RouteEntry(shows=frozenset({Needle.KEY}), **OF_SUBJECT),  # type: ignore[arg-type]
+    "GET /subjects/{subject_id}/suspected": RouteEntry(shows=OF_WORK | {Needle.DOCUMENT}, **OF_SUBJECT),  # type: ignore[arg-type]
     "GET /subjects/{subject_id}/departures": RouteEntry(**OF_SUBJECT),  # type: ignore[arg-type]
     "POST /violations/{violation_id}/decision": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body=A_DECISION, granted=404
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.VIOLATION, body=A_DECISION, is_of_others=True
     ),
     "POST /findings/{finding_id}/decision": RouteEntry(
-        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.NOWHERE, body=A_DECISION, granted=404
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.FINDING, body=A_DECISION, is_of_others=True
     ),
-    "GET /tasks": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
-    "POST /tasks/{task_id}/done": RouteEntry(about=About.NOWHERE, body={}, granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /tasks": RouteEntry(shows=OF_ORDERS | OF_WORK, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /tasks/{task_id}/done": RouteEntry(about=About.TASK, body={}, is_of_others=True, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "POST /subjects/{subject_id}/exports": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body={"format": "csv"}, granted=403
     ),

@@ -24,7 +24,7 @@ from api.looks import ask_look
 from api.records.sealing import Basis
 from api.records.unsealing import ask_unsealing
 from tests.access.callers import Caller, Door, State, make_callers
-from tests.access.matrix import Account, Case, Needle, Scene, Team, a_database, line_of, make_scene, may_see
+from tests.access.matrix import Account, Case, Needle, Scene, Team, Thing, a_database, line_of, make_scene, may_see
 from tests.access.routes import A_SEALING, AN_UNSEALING, ROUTES, About, RouteEntry
 from tests.api.live_server import NOW, running_server
 from tests.evidence.scene import PACKING
@@ -42,6 +42,8 @@ FORGERIES: tuple[tuple[dict[str, str], bool], ...] = (
 
 OF_ROWS = {Needle.KEY, Needle.LOOK, Needle.EXPORT}
 """Ids of rows, which entries of the audit and notices name."""
+
+OF_CASES = {About(str(thing)) for thing in Thing}
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"}
 
@@ -125,14 +127,16 @@ def test_a_route_answers_each_caller_about_each_target_as_it_must(office: Office
 
 def targets(office: Office, caller: Caller, entry: RouteEntry) -> Mapping[str, str | None]:
     """What the path may name, by its name. Callers who never come so far try three cases only."""
-    if entry.about not in {About.CASE, About.ALERT}:
+    if entry.about not in OF_CASES:
         return other_targets(office.scene, entry.about)
     scene = office.scene
     names = list(scene.cases)
     if entry.status_for(caller) is not None:
         names = ["district all", "elsewhere none", "sealed"]
     ids = {name: scene.cases[name] for name in names}
-    return {name: str(case.subject_id if entry.about is About.CASE else case.alert_id) for name, case in ids.items()}
+    if entry.is_of_others:
+        ids = {name: case for name, case in ids.items() if name not in scene.seen_by(caller.account)}
+    return {name: str(case.things[entry.about]) for name, case in ids.items()}
 
 
 def other_targets(scene: Scene, about: About) -> Mapping[str, str | None]:
@@ -148,7 +152,7 @@ def other_targets(scene: Scene, about: About) -> Mapping[str, str | None]:
             return {name: str(scene.cases[name].notice_id) for name in ("elsewhere none", "sealed")}
         case About.UNSEALING:
             return {"sealed": str(an_unsealing(scene))}
-    return {} if about is About.NOWHERE else {"-": None}
+    return {"-": None}
 
 
 def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> bool:
@@ -161,7 +165,7 @@ def is_theirs(office: Office, caller: Caller, entry: RouteEntry, name: str) -> b
         return name != "sealed"
     if entry.about is About.UNSEALING:
         return caller.account is not None and may_decide(caller.account)
-    return entry.about in {About.CASE, About.ALERT} and name in office.scene.seen_by(caller.account)
+    return entry.about in OF_CASES and name in office.scene.seen_by(caller.account)
 
 
 def ask(office: Office, caller: Caller, route: str, entry: RouteEntry, *, target: str | None) -> httpx.Response:
@@ -181,7 +185,7 @@ def leaks(office: Office, caller: Caller, entry: RouteEntry, answer: httpx.Respo
     """Names of what the answer holds and this caller must not be shown."""
     content = answer.text + "\n" + str(answer.headers)
     theirs = office.scene.seen_by(caller.account) if answer.is_success else set()
-    if entry.about in {About.CASE, About.ALERT}:
+    if entry.about in OF_CASES:
         theirs &= {target}
     found = [
         f"{kind} of case {case.name}"
@@ -388,9 +392,9 @@ def test_other_methods_and_spellings_of_a_path_give_nothing(office: Office) -> N
             assert answer.status_code in {404, 405}, (method, path)
         for spelling in (f"{path}/", f"/{path}", path.upper(), f"{path}%2e", f"{path}/.."):
             answers = [
-                office.door.ask(caller, "GET", spelling.replace(known, str(office.scene.missing_id)))
+                office.door.ask(caller, "GET", spelled)
                 for caller in (leader, stranger)
-                for known in (str(case.subject_id), "-")
+                for spelled in (spelling.replace(str(case.subject_id), str(office.scene.missing_id)), spelling)
             ]
             assert {answer.status_code for answer in answers} <= {200, 307, 401, 403, 404, 405, 422}, spelling
             about_missing, about_case = (answer.text for answer in answers[2:])

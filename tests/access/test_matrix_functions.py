@@ -31,6 +31,16 @@ DEFINER_FUNCTIONS = {
     "record_export": "checks that the caller has an open look of this kind at the case",
     "evidence_span": "checks that the caller may see the case; times of a finding that the caller sees, and a count",
     "visible_zones": "zones that a finding of a case of the caller's names",
+    "sealing_key_id": "the name of the key that seals now, to whoever has an account",
+    "end_order": "checks that the caller decides and may see the case",
+    "grant_exemption": "checks that the caller decides and may see the case",
+    "revoke_exemption": "checks that the caller decides and may see the case",
+    "ask_leave": "checks that the caller may see the case",
+    "answer_leave": "checks that the caller speaks for the organ and may see the case",
+    "close_leave": "checks that the caller may see the case",
+    "decide_found": "checks that the caller decides and may see the case",
+    "finish_task": "checks that the caller may see the case",
+    "people_of_work": "names of accounts that did something in a case that the caller may see",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }
 """Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
@@ -102,6 +112,17 @@ A_BROKEN_LOOK = (
 )
 
 
+AN_ANSWER = (
+    "SELECT (answer_leave(a, '{}')).leave_id FROM jsonb_populate_record(NULL::leave_approval, jsonb_build_object("
+    "'approval_id', gen_random_uuid(), 'organ', 'police', 'is_approved', true, 'remark', 'x')) AS a"
+)
+
+A_DECISION = (
+    "SELECT (decide_found(d)).decision_id FROM jsonb_populate_record(NULL::decision, jsonb_build_object("
+    "'decision_id', gen_random_uuid(), '{}', '{}', 'outcome', 'confirmed', 'reason_code', 'x', 'remark', 'x')) AS d"
+)
+
+
 def test_functions_with_their_owners_rights_hide_the_sealed_too(scene: Scene) -> None:
     """No policy holds them back: asked about a sealed case by name, they answer as about one that never was."""
     sealed, missing = scene.cases["sealed"], scene.missing_id
@@ -126,6 +147,13 @@ def test_functions_with_their_owners_rights_hide_the_sealed_too(scene: Scene) ->
             ("SELECT count(*) FROM people_of_looks('{{{{{}}}}}')", sealed.look_id, missing),
             ("SELECT count(*) FROM evidence_span('{}', '1 min', '10 min', '1 day')", sealed.alert_id, missing),
             (A_BROKEN_LOOK, number, 10**9),
+            ("SELECT end_order('{}', 'x')", sealed.things["order"], missing),
+            ("SELECT (revoke_exemption('{}')).exemption_id", sealed.things["exemption"], missing),
+            ("SELECT (close_leave('{}', 'cancelled')).leave_id", sealed.things["leave"], missing),
+            (AN_ANSWER, sealed.things["leave"], missing),
+            (A_DECISION.format("finding_id", "{}"), sealed.things["finding"], missing),
+            (A_DECISION.format("violation_id", "{}"), sealed.things["violation"], missing),
+            ("SELECT (finish_task('{}', 'x')).task_id", sealed.things["task"], missing),
         ):  # fmt: skip
             answers = [seen(scene, account, query.format(value)) for value in (about_sealed, about_missing)]
             assert answers[0] == answers[1], (name, query)

@@ -79,7 +79,7 @@ SHOWS_NOBODY = {
     "keys destroy", "audit checkpoint", "import venues", "import sites", "import zones", "import boundaries",
     "account create-admin", "account create", "account disable", "account unlock", "account reset-totp",
     "account link-oidc", "account unlink-oidc", "evidence verify", "token create", "token list", "token revoke",
-    "division add",
+    "division add", "calendar show", "calendar import",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
 
@@ -444,7 +444,7 @@ def check_refused(place: Place) -> None:
     assert "added: 0" in run(place.folder, place.database_url, "import", "fixes", str(track)).output
     case = {
         "reference": REFERENCE, "alias": "新名", "birth_date": "2010-01-01", "measure": "bail",
-        "document_number": "合成〔2026〕8号", "deciding_organ": "合成", "executing_organ": "合成",
+        "document_number": "合成〔2026〕8号", "deciding_organ": "合成区公安局", "executing_organ": "合成",
         "valid_from": "2026-03-01T00:00:00+08:00", "valid_to": "2026-04-01T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],
     }  # fmt: skip

@@ -16,7 +16,7 @@ from alerts.decide import decide, short_reference
 from alerts.policy import AlertPolicy
 from tests.make import EVENING
 from tracking.episode import Violation, derived_id
-from tracking.order import ConditionKind, Subject
+from tracking.order import PLACE_KINDS, ConditionKind, Subject
 
 POLICY = AlertPolicy()
 MINOR = date(2010, 1, 1)
@@ -285,7 +285,7 @@ CASES = st.lists(
         live_after=st.sampled_from([None, 0.0, 0.0, 5.0, 40.0, 90.0]),
         zone_no=st.integers(1, 3),
         subject_no=st.integers(1, 2),
-        kind=st.sampled_from(ConditionKind),
+        kind=st.sampled_from(sorted(PLACE_KINDS)),
     ),
     max_size=12,
     unique_by=lambda case: case.violation.violation_id,

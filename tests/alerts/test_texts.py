@@ -7,7 +7,7 @@ import pytest
 
 from alerts.texts import TEMPLATES, TEXT_LIMIT, render, template_for
 from tests.golden_files import assert_golden
-from tracking.order import CONDITION_NAMES_ZH, MEASURE_NAMES_ZH, ConditionKind
+from tracking.order import CONDITION_NAMES_ZH, MEASURE_NAMES_ZH, PLACE_KINDS, ConditionKind
 from venues.category import CATEGORY_NAMES_ZH
 
 RECORD = datetime(2022, 10, 9, 14, 13, tzinfo=UTC)
@@ -49,7 +49,7 @@ def test_until_an_officer_confirms_it_is_suspected() -> None:
     assert len(unconfirmed) == len(TEMPLATES) - 1
 
 
-@pytest.mark.parametrize("kind", ConditionKind)
+@pytest.mark.parametrize("kind", sorted(PLACE_KINDS))
 @pytest.mark.parametrize("audience", ["guardian", "officer"])
 def test_every_kind_of_violation_has_a_template(audience: str, kind: ConditionKind) -> None:
     assert template_for(audience, kind) in TEMPLATES

@@ -34,7 +34,8 @@ from tests.make import EVENING, KEYRING, Person, a_fix, a_visit, a_worker, log_f
 from tests.order_rows import add_order_work
 from tracking.allowance_store import load_allowances
 from tracking.calendar import read_calendar
-from tracking.leave import ExemptionKind, organs_needed
+from tracking.leave import ExemptionKind, LeaveFault, organs_needed
+from tracking.leave_way import NO_WAY_EN, NO_WAY_ZH
 from tracking.order import ConditionKind, Measure, Organ
 
 
@@ -203,6 +204,30 @@ def test_a_leave_frees_only_when_both_organs_have_agreed(office: Office) -> None
         assert close_leave(connection, leave_id, Closing.CANCELLED) == "cancelled"
     with office.engine.connect() as connection:
         assert load_allowances(connection).absences == ()
+
+
+def test_a_leave_says_what_it_lacks_and_whether_its_way_is_watched(office: Office) -> None:
+    drawn = {"geometry": HOME, "radius_m": 500.0}
+    with office.as_("supervisor") as connection:
+        ask_leave(connection, KEYRING, office.no, office.wish())
+        urgent = office.wish(is_urgent=True, route="", transport="", from_at=NOW + 2 * DAY, **drawn)
+        leave_id = ask_leave(connection, KEYRING, office.no, urgent)
+    with office.as_("police") as connection:
+        answer_leave(connection, leave_id, organ=Organ.POLICE, is_approved=True, remark="同意")
+        first, calm = open_leaves(connection)
+    assert calm["way"] == {"zh": NO_WAY_ZH, "en": NO_WAY_EN}
+    assert [(item["fault"], item["stops"]) for item in calm["lacks"]] == [(LeaveFault.NOT_APPROVED, True)]
+    assert first["way"] is None
+    assert [item["zh"] for item in first["lacks"]] == [
+        "外出申请缺少：路线、交通方式。", "尚缺人民检察院的批准或同意。",
+    ]  # fmt: skip
+    assert all(item["articles"] for item in first["lacks"])
+    with office.as_("prosecutor") as connection:
+        answer_leave(connection, leave_id, organ=Organ.PROCURATORATE, is_approved=True, remark="同意")
+        (first, _) = leaves_of(connection, office.no)
+        assert [item["fault"] for item in first["lacks"]] == [LeaveFault.INCOMPLETE, LeaveFault.CONSENT_AFTERWARDS]
+        close_leave(connection, leave_id, Closing.CANCELLED)
+        assert leaves_of(connection, office.no)[0]["lacks"] == []
 
 
 def test_a_refusal_ends_it_and_urgent_leaves_come_first(office: Office) -> None:

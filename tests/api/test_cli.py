@@ -133,7 +133,8 @@ def test_cases_and_tracks_come_in_and_fixes_without_an_order_do_not(tmp_path: Pa
     case = {
         "reference": "A-1", "alias": "小丽", "birth_date": "2010-01-01", "measure": "bail",
         "location_basis": "order_item",
-        "document_number": "合成〔2026〕1号", "deciding_organ": "合成", "executing_organ": "合成",
+        "document_number": "合成〔2026〕1号", "deciding_organ": "合成区公安局", "executing_organ": "合成",
+        "recipients": [{"role": "guardian", "name": "合成", "phone": "13800000101"}],
         "valid_from": "2026-03-20T22:05:00+08:00", "valid_to": "2026-03-21T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],
     }  # fmt: skip

@@ -11,10 +11,12 @@ from alerts.gateway import FakeGateway
 from api.access.accounts import AccountDraft, create_account
 from api.access.roles import AccountRole
 from api.clock import FixedClock
+from api.database import open_engine
 from api.leases import LeaseLostError
+from api.logins import Login
 from tests.api.clock_scene import FastClock, a_clocked_worker, a_duty, findings, look, rows, tasks
 from tests.api.faults import wait_until
-from tests.api.live_server import CHEAP, post_fixes, running_server
+from tests.api.live_server import CHEAP, post_fixes, running_server, url_as
 from tests.api.test_worker import running
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.order import LOCAL_TIME, ConditionKind
@@ -35,6 +37,14 @@ def person(engine: Engine) -> Person:
     with engine.begin() as connection:
         a_bar(connection)
         return a_person(connection, valid_to=END)
+
+
+@pytest.fixture
+def worker_engine(database_url: str) -> Iterator[Engine]:
+    """With the rights of the worker's login, and no more."""
+    engine = open_engine(url_as(database_url, Login.WORKER))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -230,7 +240,9 @@ def test_a_clock_that_jumps_ahead_and_is_set_right_repeats_nothing_and_skips_not
     assert len(findings(engine, "order_not_lifted")) == 2
 
 
-def test_a_leave_that_is_over_without_a_report_of_return_is_found_once(engine: Engine, person: Person) -> None:
+def test_a_leave_that_is_over_without_a_report_of_return_is_found_once(
+    engine: Engine, worker_engine: Engine, person: Person
+) -> None:
     with engine.begin() as connection:
         create_account(connection, AN_OFFICER, now=EVENING, passwords=CHEAP)
         for number, state in enumerate(("approved", "returned", "requested")):
@@ -250,7 +262,7 @@ def test_a_leave_that_is_over_without_a_report_of_return_is_found_once(engine: E
                     "returned_at": EVENING + DAY / 2 if state == "returned" else None,
                 },
             )
-    worker, clock = a_clocked_worker(engine, EVENING)
+    worker, clock = a_clocked_worker(worker_engine, EVENING)
     look(worker, clock, EVENING, EVENING + DAY - SECOND)
     assert findings(engine, "leave_overstay") == []
     look(worker, clock, EVENING + DAY, EVENING + DAY + MINUTE)

@@ -91,10 +91,12 @@ def settle(engine: Engine) -> list[Sender]:
     return senders
 
 
-def feed(engine: Engine, senders: list[Sender], *, pause_s: float) -> None:
-    """Everyone's fixes, window by window; late ones come with the window after next."""
+def feed(engine: Engine, senders: list[Sender], *, pause_s: float, go_on: threading.Event | None = None) -> None:
+    """Everyone's fixes, window by window; late ones come with the window after next. The second half when told to."""
     evenings = [an_evening(number) for number in range(PEOPLE)]
     for start in range(0, 280, WINDOW):
+        if go_on is not None and start >= 140:
+            go_on.wait(120)
         for sender, fixes in zip(senders, evenings, strict=True):
             arrived = [fix for fix in fixes if start <= _arrival_minute(fix) < start + WINDOW]
             if arrived:
@@ -278,7 +280,8 @@ def test_postgres_killed_too_leaves_what_an_undisturbed_run_leaves(
         engine = open_engine(url)
         migrate(engine, keyring=KEYRING)
         senders = settle(engine)
-        feeder = threading.Thread(target=feed_apart, args=[url, senders, 0.7])
+        go_on = threading.Event()
+        feeder = threading.Thread(target=feed_apart, args=[url, senders, 0.3, go_on])
         feeder.start()
         try:
             for _ in range(2):
@@ -288,8 +291,10 @@ def test_postgres_killed_too_leaves_what_an_undisturbed_run_leaves(
                 time.sleep(chance.uniform(0.0, 0.4))
                 nursery.kill(chance.choice(nursery.living))
                 if kill == 1:
-                    assert feeder.is_alive(), "the server must be killed under load"
                     engine.dispose()
+                    go_on.set()
+                    time.sleep(0.1)
+                    assert feeder.is_alive(), "the server must be killed under load"
                     os.kill(postmaster_of(data), signal.SIGKILL)
                     stack.enter_context(running_cluster(data, say=silent))
                 nursery.start(url, folder)
@@ -297,6 +302,7 @@ def test_postgres_killed_too_leaves_what_an_undisturbed_run_leaves(
         except ProcessLookupError:
             pytest.fail("a worker ended by itself:\n" + (folder / "worker.log").read_text()[-3000:])
         finally:
+            go_on.set()
             feeder.join()
             nursery.kill_all()
         found = findings(engine, folder)
@@ -313,10 +319,10 @@ def assert_log_gives_what_is_stored(engine: Engine) -> None:
     assert (checked.differences, checked.unfinished_count) == ([], 0)
 
 
-def feed_apart(url: str, senders: list[Sender], pause_s: float = 0.25) -> None:
+def feed_apart(url: str, senders: list[Sender], pause_s: float = 0.25, go_on: threading.Event | None = None) -> None:
     """Feed over connections that are not cut: what a device was told is stored is what counts here."""
     engine = open_engine(url + "&application_name=feeder")
-    feed(engine, senders, pause_s=pause_s)
+    feed(engine, senders, pause_s=pause_s, go_on=go_on)
     engine.dispose()
 
 

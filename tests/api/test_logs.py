@@ -295,7 +295,8 @@ def a_full_case() -> dict[str, Any]:
         "reference": "L-1", "alias": NEEDLES["alias"], "birth_date": "2010-01-01", "name": NEEDLES["name"],
         "id_number": NEEDLES["id number"], "measure": "bail", "location_basis": "order_item",
         "document_number": NEEDLES["document"],
-        "deciding_organ": "合成", "executing_organ": "合成", "valid_from": (now - timedelta(days=2)).isoformat(),
+        "deciding_organ": "合成区公安局", "executing_organ": "合成",
+        "valid_from": (now - timedelta(days=2)).isoformat(),
         "valid_to": (now + timedelta(days=2)).isoformat(),
         "conditions": [
             {"kind": "exclusion_zone", "label": NEEDLES["zone"], "radius_m": 60,

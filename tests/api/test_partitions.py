@@ -183,6 +183,8 @@ def test_a_log_of_one_piece_is_cut_into_weeks_and_work_goes_on(engine: Engine, p
     migrate(engine, keyring=KEYRING)
     assert rows(engine, "SELECT * FROM fix ORDER BY fixed_at") == before
     assert weeks(engine) == ["fix_20260223", "fix_20260316"]
+    with engine.begin() as connection:  # which the schema before did not ask for
+        connection.execute(text("UPDATE supervision_order SET location_basis = 'order_item'"))
     worker = a_worker(engine, gateway)
     worker.drain()
     log_fixes(engine, person, a_visit()[20:])

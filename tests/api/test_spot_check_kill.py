@@ -30,8 +30,8 @@ from tracking.windows import Windows
 
 PEOPLE = 150
 SPEED = 120.0
-"""Two minutes a second: the lease of a killed worker is two minutes, far less than the quarter of an hour in which a
-spot check may still be shown."""
+"""Two minutes a second: the lease of a killed worker is six minutes, less than the quarter of an hour in which a spot
+check may still be shown."""
 ALL_DAY = Timetable(windows=(Window(starts=clock_time(0), ends=clock_time(0)),))
 PARAMETERS = {"per_week": 70.0, "spacing_minutes": 0.0, "answer_minutes": 5.0}
 MINUTE = timedelta(minutes=1)
@@ -54,7 +54,7 @@ class Fast(SystemClock):
 configure_logs("warning")
 api.worker.CLOCK_EVERY_S, api.worker.IDLE_WAIT_S = 0.1, 0.05
 worker = a_worker(open_engine(sys.argv[1]))
-worker.clock, worker.lease_seconds = Fast(), 1.0
+worker.clock, worker.lease_seconds = Fast(), 3.0
 worker.run()
 """
 

@@ -22,7 +22,7 @@ def a_case(number: int, **changes: Any) -> CaseIn:
     content = {
         "reference": f"P-{number}", "alias": f"合成{number}", "birth_date": "2010-01-01", "measure": "bail",
         "location_basis": "order_item",
-        "document_number": f"合成〔2026〕{number}号", "deciding_organ": "合成", "executing_organ": "合成",
+        "document_number": f"合成〔2026〕{number}号", "deciding_organ": "合成区公安局", "executing_organ": "合成",
         "valid_from": "2026-03-01T00:00:00+08:00", "valid_to": "2026-04-01T00:00:00+08:00",
         "conditions": [{"kind": "excluded_categories", "categories": ["bar"]}],
         "recipients": [{"role": "guardian", "name": f"王监护{number}", "phone": phone_of(number)}],

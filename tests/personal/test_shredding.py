@@ -37,7 +37,7 @@ KEPT = {"subject", "record_sealing", "unsealing_request", "case_member", "subjec
 
 
 OF_ORDERS = {"leave", "leave_approval", "exemption", "finding", "check_in", "task", "decision", "clock_edge",
-             "device_watch", "device_report"}  # fmt: skip
+             "contact_watch", "device_watch", "device_report"}  # fmt: skip
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from geo.shapes import Circle
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, METRES_PER_DEGREE
-from tracking.allowances import Allowances
+from tracking.allowances import Absence, Allowances, ExemptZone
 from tracking.episode import Episode, Violation
 from tracking.evaluate import Evaluation, evaluate
 from tracking.fix import FixBatch
+from tracking.leave import Exemption, LeaveInForce
 from tracking.order import Condition, ConditionKind, Measure, SupervisionOrder
 from tracking.policy import PresencePolicy
 from tracking.rules import RuleBook, ZoneBook, to_microseconds
@@ -147,6 +148,23 @@ def a_scene(*zones: Zone, orders: Sequence[SupervisionOrder] = (), allowances: A
     """Zones and orders compiled; without orders, subject 1 may not enter bars."""
     book = ZoneBook.build(zones)
     return Scene(zones=book, rules=RuleBook.build(orders or [an_order(a_condition(1))], book, allowances))
+
+
+def absence_of(leave: LeaveInForce) -> Absence:
+    """A leave as rules see it."""
+    return Absence(
+        subject_no=leave.subject_no, start=to_microseconds(leave.starts_at), end=to_microseconds(leave.ends_at)
+    )
+
+
+def exempt_zone_of(exemption: Exemption) -> ExemptZone:
+    """An exemption as rules see it."""
+    return ExemptZone(
+        subject_no=exemption.subject_no,
+        zone_key=exemption.zone_key,
+        start=to_microseconds(exemption.valid_from),
+        end=to_microseconds(exemption.valid_to),
+    )
 
 
 def longitude_at(east_m: ArrayLike) -> float:

@@ -1,7 +1,6 @@
 """Check-ins and spot checks ahead: the same by every worker, only where the condition binds."""
 
 from datetime import date, time
-from functools import partial
 from uuid import UUID
 
 import pytest
@@ -12,10 +11,8 @@ from tests.tracking.test_order import in_shanghai
 from tracking.check_in import CheckInPolicy
 from tracking.check_plan import (
     CheckCondition,
-    CheckInKind,
     PlannedCheck,
     check_in_id,
-    missed_at,
     monday_of,
     plan_check_ins,
     plan_spots,
@@ -114,6 +111,8 @@ def test_the_id_of_a_check_in_is_that_of_its_condition_and_opening() -> None:
     assert monday_of(date(2026, 3, 8)) == MONDAY
 
 
-def test_a_planned_check_in_has_a_grace_and_a_spot_check_none() -> None:
-    miss = partial(missed_at, 1_000, policy=CheckInPolicy(grace_s=900.0))
-    assert (miss(kind=CheckInKind.PLANNED), miss(kind=CheckInKind.SPOT)) == (1_001 + 900_000_000, 1_001)
+def test_a_planned_check_in_has_a_grace_and_may_be_made_up_and_a_spot_check_neither() -> None:
+    condition = a_condition((1, 31))
+    planned, spot = check_ins(condition, 2, 2)[0], spots(condition, 2, 9, 16)[0]
+    assert (planned.grace_until - planned.due_at, spot.grace_until - spot.due_at) == (900_000_000, 0)
+    assert (planned.make_up_until, spot.make_up_until) == (planned.due_at + 86_400_000_000, None)

@@ -14,14 +14,12 @@ from tracking.calendar import CalendarYear, WorkCalendar
 from tracking.clock_edges import (
     LOOK_BACK_US,
     SETTLE_US,
-    CheckClock,
     ClockEdge,
     EdgeBook,
     EdgeKind,
     LeaveClock,
     OrderClock,
     binding_edges,
-    check_edges,
     leave_edges,
     order_edges,
     span_to_plan,
@@ -100,21 +98,6 @@ def test_majority_is_midnight_of_the_eighteenth_birthday() -> None:
 def test_a_leave_is_over_at_its_end_or_when_it_is_known() -> None:
     leave = LeaveClock(leave_id=UUID(int=1), subject_no=1, order_no=1, ends_at=TO, known_at=FROM)
     assert [edge.at for edge in leave_edges(leave)] == [to_microseconds(TO)]
-
-
-def test_checks_open_close_and_may_be_made_up_for_a_time() -> None:
-    spot = CheckClock(
-        check_in_id=UUID(int=1), subject_no=1, condition_no=1, is_spot=True, opens_at=5, due_at=9, make_up_until=None
-    )
-    assert [(edge.kind, edge.at) for edge in check_edges(spot)] == [
-        (EdgeKind.SPOT_CHECK_SHOWN, 5), (EdgeKind.SPOT_CHECK_DUE, 9),
-    ]  # fmt: skip
-    plain = CheckClock(
-        check_in_id=UUID(int=1), subject_no=1, condition_no=1, is_spot=False, opens_at=5, due_at=9, make_up_until=20
-    )
-    assert [edge.kind for edge in check_edges(plain)] == [
-        EdgeKind.CHECK_IN_OPEN, EdgeKind.CHECK_IN_DUE, EdgeKind.MAKE_UP_END,
-    ]  # fmt: skip
 
 
 def a_home(kind: ConditionKind = ConditionKind.CURFEW) -> Scene:

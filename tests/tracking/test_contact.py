@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tests.make import BAR_LATITUDE
 from tests.tracking.scene import MINUTE, START, longitudes_at
-from tracking.contact import ContactFinding, ContactPolicy, Places, begin_contacts, find_contacts, near_probability
+from tracking.contact import ContactPolicy, Pair, Places, find_meetings, near_probability
 
 POLICY = ContactPolicy()
 Walk = tuple[int, NDArray[np.float64], NDArray[np.float64]]
@@ -32,67 +32,61 @@ def places(*walks: Walk, sigma_m: float = 8.0) -> Places:
     )
 
 
-def pair(within_m: float = 50.0, minutes: float = 10.0) -> NDArray[np.void]:
-    return begin_contacts([(7, 1, 2, within_m, minutes * 60.0)])
-
-
-def told(findings: tuple[ContactFinding, ...]) -> list[tuple[float, float, bool]]:
-    return [((item.since - START) / MINUTE, (item.at - START) / MINUTE, item.is_end) for item in findings]
+def met(*walks: Walk, sigma_m: float = 8.0, within_m: float = 50.0, minutes: float = 10.0) -> list[tuple[float, ...]]:
+    """Since, found and until, in minutes."""
+    pair = Pair(first_no=1, second_no=2, within_m=within_m, dwell_s=minutes * 60.0)
+    found = find_meetings(places(*walks, sigma_m=sigma_m), pair, policy=POLICY)
+    return [tuple((at - START) / MINUTE for at in (item.since, item.found_at, item.until)) for item in found]
 
 
 HALF = np.arange(0.5, 60.0)
 
 
-def test_two_who_stay_together_for_the_time_are_found_then_and_their_parting_too() -> None:
+def test_two_who_stay_together_for_the_time_are_found_then_once() -> None:
     together = np.where((HALF > 20) & (HALF < 40), 10.0, 500.0)
-    found = find_contacts(places(walk(1, np.arange(60.0), 0.0), walk(2, HALF, together)), pair(), policy=POLICY)
-    assert told(found.findings) == [(20.5, 30.5, False), (20.5, 40.0, True)]
-    assert {item.subject_nos for item in found.findings} == {(1, 2)}
+    assert met(walk(1, np.arange(60.0), 0.0), walk(2, HALF, together)) == [(20.5, 30.5, 40.0)]
+
+
+def test_two_who_meet_again_are_found_again() -> None:
+    together = np.where((HALF < 15) | (HALF > 40), 10.0, 500.0)
+    assert met(walk(1, np.arange(60.0), 0.0), walk(2, HALF, together)) == [(0.5, 10.5, 15.0), (40.5, 50.5, 59.5)]
 
 
 def test_two_who_pass_each_other_are_not_found() -> None:
-    passing = 4_000.0 - 130.0 * HALF
-    found = find_contacts(places(walk(1, np.arange(60.0), 0.0), walk(2, HALF, passing)), pair(), policy=POLICY)
-    assert found.findings == ()
+    assert met(walk(1, np.arange(60.0), 0.0), walk(2, HALF, 4_000.0 - 130.0 * HALF)) == []
 
 
 def test_places_too_coarse_to_tell_prove_no_meeting() -> None:
-    both = places(walk(1, np.arange(60.0), 0.0), walk(2, HALF, 10.0), sigma_m=60.0)
-    assert find_contacts(both, pair(), policy=POLICY).findings == ()
+    assert met(walk(1, np.arange(60.0), 0.0), walk(2, HALF, 10.0), sigma_m=60.0) == []
 
 
 def test_of_one_who_is_silent_nobody_can_say_that_they_met_on() -> None:
     first = walk(1, np.arange(60.0), 0.0)
-    begun, ended = told(find_contacts(places(first, walk(2, HALF[:12], 10.0)), pair(), policy=POLICY).findings)
-    assert begun == (0.5, 10.5, False)
-    assert 11.5 <= ended[1] <= 13.0
-    assert find_contacts(places(first, walk(2, HALF[:8], 10.0)), pair(), policy=POLICY).findings == ()
+    ((since, found_at, until),) = met(first, walk(2, HALF[:12], 10.0))
+    assert (since, found_at) == (0.5, 10.5)
+    assert 11.5 <= until <= 13.0
+    assert met(first, walk(2, HALF[:8], 10.0)) == []
 
 
 def test_others_near_by_are_no_contact_of_the_pair() -> None:
-    both = places(walk(1, np.arange(60.0), 0.0), walk(3, HALF, 10.0))
-    assert find_contacts(both, pair(), policy=POLICY).findings == ()
+    assert met(walk(1, np.arange(60.0), 0.0), walk(3, HALF, 10.0)) == []
+    assert met(walk(3, HALF, 10.0)) == []
 
 
-@given(
-    seed=st.integers(0, 10_000), cuts=st.lists(st.floats(0, 120), max_size=6), shuffled=st.booleans()
-)  # fmt: skip
-@settings(max_examples=40)
-def test_batches_cut_anywhere_in_any_order_find_the_same(seed: int, cuts: list[float], shuffled: bool) -> None:
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_arrival_changes_nothing_and_meetings_are_apart(seed: int) -> None:
     rng = np.random.default_rng(seed)
     minutes = [np.sort(rng.choice(1_200, 60, replace=False)) / 10.0 for _ in range(2)]
     steps = [np.cumsum(rng.normal(0.0, 12.0, 60)) for _ in range(2)]
     whole = places(walk(1, minutes[0], steps[0]), walk(2, minutes[1], steps[1]))
-    once = find_contacts(whole, pair(40.0, 5.0), policy=POLICY)
-    states, found = pair(40.0, 5.0), tuple[ContactFinding, ...]()
-    edges = [0, *sorted(START + round(cut * MINUTE) for cut in cuts), 2**62]
-    for first, last in pairwise(edges):
-        rows = np.flatnonzero((whole.at >= first) & (whole.at < last))
-        rows = rng.permutation(rows) if shuffled else rows
-        part = Places(**{name: getattr(whole, name)[rows] for name in Places.__dataclass_fields__})
-        met = find_contacts(part, states, policy=POLICY)
-        states, found = met.states, found + met.findings
-    assert found == once.findings
+    pair = Pair(first_no=1, second_no=2, within_m=40.0, dwell_s=300.0)
+    once = find_meetings(whole, pair, policy=POLICY)
+    assert find_meetings(whole.take(rng.permutation(len(whole.at))), pair, policy=POLICY) == once
+    turned = Pair(first_no=2, second_no=1, within_m=40.0, dwell_s=300.0)
+    assert find_meetings(whole, turned, policy=POLICY) == once
+    assert all(item.found_at - item.since >= 5 * MINUTE and item.until >= item.found_at for item in once)
+    assert all(before.until < after.since for before, after in pairwise(once))
 
 
 def test_the_probability_falls_with_distance_and_with_doubt() -> None:

@@ -1,212 +1,195 @@
-"""Order situations as a lawyer would write them: ``situations.toml``, with the article of each.
+"""Order situations as a lawyer would write them (``situations/*.toml``), each with its article, and their page.
 
-Places are named; a track says who was where from when to when, by the clock of Asia/Shanghai, with a fix every two
-minutes that is good to 10 metres. ``found``: the kind of condition and when its breach began, within six minutes.
+``docs/situations.md`` is made of the same data, so that nobody need read code to know what the engines find.
 """
 
-import re
-import tomllib
+import os
+from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pytest
 
-from tests.tracking.scene import a_scene, a_track, a_zone, an_area, joined
-from tracking.activation import activate
-from tracking.allowances import Absence, Allowances, ExemptZone
-from tracking.calendar import WorkCalendar
-from tracking.fix import FixBatch
-from tracking.gateway_calendar import load_calendar
-from tracking.leave import Approval, Leave, approved_from, check_leave
-from tracking.order import LOCAL_TIME, Condition, ConditionKind, Measure, Organ, Subject, SupervisionOrder
-from tracking.rules import to_microseconds
+from alerts.alert import Case
+from alerts.decide import decide
+from alerts.policy import AlertPolicy
+from tests.golden_files import GOLDEN
+from tests.tracking.situations_clock import (
+    check_in_states,
+    clock_findings,
+    contact_findings,
+    device_findings,
+    spot_checks,
+    way_findings,
+)
+from tests.tracking.situations_page import page
+from tests.tracking.situations_run import (
+    FILES,
+    TABLES,
+    Found,
+    Row,
+    a_leave,
+    activated,
+    local,
+    on_day,
+    rows_of,
+    ruling_of,
+    violations_of,
+)
+from tracking.episode import Violation
+from tracking.leave import check_leave
+from tracking.order import LOCAL_TIME, ConditionKind, Measure, Organ, Subject
 from tracking.term_end import find_overdue_lifting, reminders
 from tracking.terms import MeasureTerm, check_terms
-from tracking.timetable_json import timetable_from_json
-from tracking.zone import Zone
-from venues.category import VenueCategory
 
-CONTENT = tomllib.loads(Path(__file__).with_name("situations.toml").read_text(encoding="utf-8"))
-SHIPPED = load_calendar()
+PAGE = GOLDEN.parents[1] / "docs" / "situations.md"
 TOLERANCE = timedelta(minutes=6)
-
-HOME_M, SCHOOL_M, BAR_M, VICTIM_M, NEXT_DISTRICT_M, ELSEWHERE_M = 0.0, 1200.0, 2000.0, 3000.0, 6000.0, 15_000.0
-EAST_M = {
-    "家": HOME_M, "楼下酒吧": HOME_M, "学校": SCHOOL_M, "酒吧": BAR_M, "被害人住处": VICTIM_M, "邻区": NEXT_DISTRICT_M,
-    "市界外100米": 8_100.0, "外地": ELSEWHERE_M,
-}  # fmt: skip
-"""Metres east of home of every place that a track may name."""
-
-ZONES: dict[str, Zone] = {
-    "家": an_area(1, radius_m=150.0),
-    "本市": an_area(2, radius_m=8_000.0),
-    "酒吧": a_zone(3, east_m=BAR_M),
-    "楼下酒吧": a_zone(4, east_m=HOME_M),
-    "被害人住处": a_zone(5, east_m=VICTIM_M, radius_m=100.0, category=None),
-    "网吧": a_zone(6, east_m=SCHOOL_M, category=VenueCategory.INTERNET_CAFE),
-}
-"""Every place that a condition may name, and the venues that are there."""
-
-_STAY = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)–(\d\d:\d\d) (\S+)")
+"""An engine dates a breach by fixes that come every two minutes and are 10 m off."""
+DAY = timedelta(days=1)
+FIRST_ID = UUID(int=1)
+RECORDING = os.environ.get("HULAN_RECORD") == "1"
 
 
 def rows(table: str) -> Sequence[Any]:
-    return [pytest.param(row, id=row["name_en"]) for row in CONTENT[table]]
+    return [pytest.param(row, id=row["name_en"]) for row in rows_of(table)]
 
 
-def local(words: str) -> datetime:
-    return datetime.fromisoformat(words).replace(tzinfo=LOCAL_TIME)
+def assert_found(found: Found, row: Row, *, within: timedelta = timedelta(0)) -> None:
+    expected = [(kind, local(at, row.get("day"))) for kind, at in row["found"]]
+    told = [(kind, f"{at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M:%S}") for kind, at in found]
+    assert [kind for kind, _ in found] == [kind for kind, _ in expected], told
+    for (_, at), (_, wanted) in zip(found, expected, strict=True):
+        assert abs(at - wanted) <= within, told
 
 
-def stay(words: str, day: str) -> tuple[datetime, datetime, str]:
-    """``21:00–22:00 家``, if need be with a date before it; until the next day if the end is not later."""
-    match = _STAY.fullmatch(words)
-    assert match is not None, words
-    on, starts, ends, place = match.groups()
-    first, last = local(f"{on or day} {starts}"), local(f"{on or day} {ends}")
-    return first, last if last > first else last + timedelta(days=1), place
-
-
-def track(situation: dict[str, Any]) -> FixBatch:
-    batches = []
-    for words in situation["track"]:
-        first, last, place = stay(words, situation["day"])
-        if place == "失联":
-            continue
-        count = (last - first) // timedelta(minutes=2)
-        start = (first - local("2026-03-20 22:00")) / timedelta(minutes=1)
-        batches.append(a_track(start + 2.0 * np.arange(count), EAST_M[place]))
-    return joined(*batches)
-
-
-def an_order(situation: dict[str, Any]) -> SupervisionOrder:
-    conditions = tuple(
-        Condition(
-            condition_no=number,
-            condition_id=UUID(int=number),
-            kind=ConditionKind(item["kind"]),
-            zone_no=ZONES[item["place"]].zone_no if "place" in item else None,
-            categories=frozenset(VenueCategory(name) for name in item.get("categories", ())),
-            tolerance_m=item.get("tolerance_m", 0.0),
-            timetable=timetable_from_json(item["timetable"]) if "timetable" in item else None,
-        )
-        for number, item in enumerate(situation["conditions"], start=1)
-    )
-    starts, ends = situation.get("order", ("2026-03-01 00:00", "2026-04-01 00:00"))
-    return SupervisionOrder(
-        order_no=1, order_id=UUID(int=1), version=1, subject_no=1, measure=Measure(situation["measure"]),
-        document_number="合成〔2026〕1号", deciding_organ="合成", executing_organ="合成",
-        valid_from=local(starts), valid_to=local(ends), conditions=conditions,
-        in_force_to=local(situation["lifted"]) if "lifted" in situation else None,
-    )  # fmt: skip
-
-
-def a_leave(content: dict[str, Any]) -> Leave:
-    return Leave(
-        leave_no=1, subject_no=1, reason=content.get("reason", "就医"), destination=content.get("destination", "外地"),
-        route=content.get("route", "高速"), transport=content.get("transport", "汽车"),
-        contact=content.get("contact", "有"), starts_at=local(content["from"]), ends_at=local(content["to"]),
-        zone_keys=frozenset(), asked_at=local(content.get("asked", content["from"])),
-        approvals=tuple(
-            Approval(organ=Organ(organ), officer="合成", approved_at=local(at))
-            for organ, at in content.get("approved", {}).items()
-        ),
-        is_urgent=content.get("urgent", False),
-        papers_at=local(content["papers"]) if "papers" in content else None,
-        returned_at=local(content["returned"]) if "returned" in content else None,
-    )  # fmt: skip
-
-
-def allowances(situation: dict[str, Any], measure: Measure) -> Allowances:
-    absences, exempt = [], []
-    if "leave" in situation:
-        leave = a_leave(situation["leave"])
-        since = approved_from(leave, measure=measure, decided_by=Organ(situation.get("decided_by", "procuratorate")))
-        if since is not None:
-            starts, ends = max(since, leave.starts_at), min(leave.ends_at, leave.returned_at or leave.ends_at)
-            absences.append(Absence(subject_no=1, start=to_microseconds(starts), end=to_microseconds(ends)))
-    if "exemption" in situation:
-        place, starts, ends = situation["exemption"]
-        exempt.append(
-            ExemptZone(
-                subject_no=1,
-                zone_key=ZONES[place].key,
-                start=to_microseconds(local(starts)),
-                end=to_microseconds(local(ends)),
-            )
-        )
-    return Allowances(absences=tuple(absences), exempt_zones=tuple(exempt))
-
-
-@pytest.mark.parametrize("situation", rows("track"))
-def test_what_a_track_under_an_order_comes_to(situation: dict[str, Any]) -> None:
-    order = an_order(situation)
-    calendar = SHIPPED if situation.get("calendar", "shipped") == "shipped" else WorkCalendar()
-    active = activate([order], calendar=calendar)
-    if "blocked" in situation:
-        assert [situation["blocked"] in item.reason for item in active.blocked] == [True]
+@pytest.mark.parametrize("row", rows("track"))
+def test_what_a_track_under_an_order_comes_to(row: Row) -> None:
+    active = activated(row)
+    if "blocked" in row:
+        assert [row["blocked"] in item.reason for item in active.blocked] == [True]
         assert active.orders == ()
         return
     assert active.blocked == ()
-    scene = a_scene(*ZONES.values(), orders=active.orders, allowances=allowances(situation, order.measure))
-    found = sorted(scene.run(track(situation)).violations, key=lambda item: item.started_at)
-    expected = [(kind, local(f"{at if ' ' in at else situation['day'] + ' ' + at}")) for kind, at in situation["found"]]
-    assert [item.kind.value for item in found] == [kind for kind, _ in expected], [item.started_at for item in found]
-    for item, (kind, at) in zip(found, expected, strict=True):
-        assert abs(item.started_at - at) <= TOLERANCE, (kind, item.started_at.astimezone(LOCAL_TIME))
+    violations = violations_of(row)
+    assert_found([(item.kind.value, item.started_at) for item in violations], row, within=TOLERANCE)
+    if "alert_count" in row:
+        assert alert_count(violations) == row["alert_count"]
+    if "ruling" in row:
+        ruling = ruling_of(row)
+        assert ruling.governs is not None
+        assert ruling.governs.rank.name.lower() == row["ruling"]["won"], ruling.why_zh
+        assert [claim.rank.name.lower() for claim in ruling.beaten] == row["ruling"]["beaten"], ruling.why_zh
+        assert ruling.is_forbidden is bool(violations)
 
 
-@pytest.mark.parametrize("situation", rows("term"))
-def test_how_long_a_measure_may_last(situation: dict[str, Any]) -> None:
+def alert_count(violations: Sequence[Violation]) -> int:
+    """How many alerts ``alerts.decide`` makes of them."""
+    subject = Subject(subject_no=1, subject_id=FIRST_ID, alias="合成", birth_date=date(2010, 1, 1))
+    cases = [Case(violation=item, subject=subject) for item in violations]
+    return len(decide(cases=cases, open_alerts=(), recipients={}, policy=AlertPolicy()).alerts)
+
+
+@pytest.mark.parametrize("row", rows("way"))
+def test_who_on_leave_is_off_the_way(row: Row) -> None:
+    assert_found(way_findings(row), row, within=TOLERANCE)
+
+
+@pytest.mark.parametrize("row", rows("device"))
+def test_what_a_device_says_or_does_not_say(row: Row) -> None:
+    assert_found(device_findings(row), row)
+
+
+@pytest.mark.parametrize("row", rows("contact"))
+def test_who_met_whom(row: Row) -> None:
+    assert_found(contact_findings(row), row, within=timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("row", rows("check_in"))
+def test_what_becomes_of_a_check_in(row: Row) -> None:
+    assert_found(check_in_states(row), row)
+
+
+@pytest.mark.parametrize("row", rows("spot"))
+def test_when_spot_checks_may_come(row: Row) -> None:
+    times = spot_checks(row)
+    (none_from, none_to), (some_from, some_to) = (
+        [local(at) for at in row[name]] for name in ("none_within", "some_within")
+    )
+    assert not [at for at in times if none_from <= at < none_to]
+    assert [at for at in times if some_from <= at < some_to]
+    assert min(two - one for one, two in pairwise(times)) >= timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("row", rows("clock"))
+def test_what_falls_due_by_the_clock(row: Row) -> None:
+    assert_found(clock_findings(row), row)
+
+
+@pytest.mark.parametrize("row", rows("term"))
+def test_how_long_a_measure_may_last(row: Row) -> None:
     terms = [
         MeasureTerm(
-            measure=Measure(situation["measure"]), organ=Organ(organ), document_number=f"{number}号",
+            measure=Measure(row["measure"]), organ=Organ(organ), document_number=f"{number}号",
             started_on=starts, last_day=ends,
         )
-        for number, (organ, starts, ends) in enumerate(situation["decisions"], start=1)
+        for number, (organ, starts, ends) in enumerate(row["decisions"], start=1)
     ]  # fmt: skip
     found = check_terms(terms)
-    assert [item.problem.value for item in found] == situation["found"], [item.text_zh for item in found]
+    assert [item.problem.value for item in found] == row["found"], [item.text_zh for item in found]
     assert all(item.articles for item in found)
 
 
-@pytest.mark.parametrize("situation", rows("leave"))
-def test_what_a_leave_lacks(situation: dict[str, Any]) -> None:
+@pytest.mark.parametrize("row", rows("leave"))
+def test_what_a_leave_lacks(row: Row) -> None:
     found = check_leave(
-        a_leave(situation),
-        measure=Measure(situation["measure"]),
-        decided_by=Organ(situation["decided_by"]),
-        now=local(situation["now"]),
+        a_leave(row), measure=Measure(row["measure"]), decided_by=Organ(row["decided_by"]), now=local(row["now"])
     )
-    assert [item.fault.value for item in found] == situation["found"]
+    assert [item.fault.value for item in found] == row["found"]
 
 
-@pytest.mark.parametrize("situation", rows("end"))
-def test_what_the_end_of_a_term_asks_of_the_office(situation: dict[str, Any]) -> None:
-    last_day = situation["last_day"]
-    assert isinstance(last_day, date)
-    assert [item.shown_on for item in reminders(last_day)] == situation["reminders"]
+@pytest.mark.parametrize("row", rows("end"))
+def test_what_the_end_of_a_term_asks_of_the_office(row: Row) -> None:
+    last_day = on_day(row["last_day"])
+    assert [item.shown_on for item in reminders(last_day)] == row["reminders"]
     term = MeasureTerm(
-        measure=Measure(situation["measure"]), organ=Organ(situation["decided_by"]), document_number="1号",
-        started_on=last_day - timedelta(days=60), last_day=last_day,
+        measure=Measure(row["measure"]), organ=Organ(row["decided_by"]), document_number="1号",
+        started_on=last_day - 60 * DAY, last_day=last_day,
     )  # fmt: skip
-    lifted_at = local(situation["lifted"]) if "lifted" in situation else None
-    overdue = find_overdue_lifting(term, now=local(situation["now"]), lifted_at=lifted_at)
-    assert (None if overdue is None else overdue.days_overdue) == situation.get("days_overdue")
+    lifted_at = local(row["lifted"]) if "lifted" in row else None
+    overdue = find_overdue_lifting(term, now=local(row["now"]), lifted_at=lifted_at)
+    assert (None if overdue is None else overdue.days_overdue) == row.get("days_overdue")
 
 
-@pytest.mark.parametrize("situation", rows("age"))
-def test_until_when_somebody_is_a_minor(situation: dict[str, Any]) -> None:
-    subject = Subject(subject_no=1, subject_id=UUID(int=1), alias="合成", birth_date=situation["born"])
-    assert subject.is_minor_at(local(situation["at"])) is situation["is_minor"]
+@pytest.mark.parametrize("row", rows("age"))
+def test_until_when_somebody_is_a_minor(row: Row) -> None:
+    subject = Subject(subject_no=1, subject_id=FIRST_ID, alias="合成", birth_date=on_day(row["born"]))
+    assert subject.is_minor_at(local(row["at"])) is row["is_minor"]
 
 
 def test_every_situation_cites_an_article_in_two_languages_and_none_is_told_twice() -> None:
-    every = [row for table in CONTENT.values() for row in table]
-    assert len(every) >= 40
+    every = [row for table in TABLES for row in rows_of(table)]
+    assert len(every) >= 70
     assert all(row["article"] and row["name_zh"] and row["name_en"] for row in every)
-    assert len({row["name_zh"] for row in every}) == len({row["name_en"] for row in every}) == len(every)
+    for name in ("name_zh", "name_en"):
+        assert [words for words, count in Counter(row[name] for row in every).items() if count > 1] == []
+    known = {"title_zh", "title_en", "places", "zones", *TABLES}
+    assert {table for content in FILES.values() for table in content} <= known
+
+
+def test_every_kind_of_condition_and_every_measure_is_among_them() -> None:
+    said = [item["kind"] for row in rows_of("track") + rows_of("clock") for item in row.get("conditions", ())]
+    said += ["no_contact" for _ in rows_of("contact")] + ["check_in" for _ in rows_of("check_in")]
+    said += ["spot_check" for _ in rows_of("spot")] + ["reporting_interval" for _ in rows_of("device")]
+    assert set(said) == set(ConditionKind)
+    assert {row["measure"] for row in rows_of("track")} == set(Measure)
+
+
+@pytest.mark.golden
+def test_the_page_for_lawyers_says_what_the_situations_say() -> None:
+    text = page()
+    if RECORDING:
+        PAGE.write_text(text, encoding="utf-8")
+    assert text == PAGE.read_text(encoding="utf-8"), "record it anew (make record), read it, and commit it"

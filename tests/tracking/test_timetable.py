@@ -1,6 +1,5 @@
 """Windows by weekday and kind of day, across midnight, against a scan of every minute; check-ins by the clock."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -11,11 +10,10 @@ from hypothesis import strategies as st
 
 from tests.tracking.test_calendar import CALENDAR, WITH_SCHOOL
 from tests.tracking.test_order import in_shanghai
-from tracking.calendar import CalendarMissingError, DayKind, WorkCalendar
-from tracking.check_in import CHECK_IN_NAMES_ZH, CheckInOutcome, CheckInPolicy, CheckInStatus, settle_check_ins
+from tracking.calendar import CalendarMissingError, DayKind, WorkCalendar, local_day
 from tracking.order import LOCAL_TIME
 from tracking.rules import to_microseconds
-from tracking.timetable import DayException, Edge, Timetable, Window, day_start_us
+from tracking.timetable import DayException, Timetable, Window, day_start_us
 
 MINUTE_US = 60_000_000
 REGION = "320300"
@@ -47,6 +45,12 @@ def is_active_by_hand(timetable: Timetable, at: datetime, calendar: WorkCalendar
     return False
 
 
+def is_active(timetable: Timetable, at: datetime, *, calendar: WorkCalendar) -> bool:
+    """By the columns of the one day."""
+    active = timetable.active_windows(first_day=local_day(at), last_day=local_day(at), calendar=calendar)
+    return bool(active.holds(np.array([to_microseconds(at)]))[0])
+
+
 clocks = st.builds(time, st.integers(0, 23), st.sampled_from([0, 1, 30, 59]))
 windows = st.builds(
     Window,
@@ -71,48 +75,16 @@ timetables = st.builds(
 @given(timetables, some_days, st.integers(1, 3))
 def test_columns_say_what_a_scan_of_every_minute_says(timetable: Timetable, first_day: date, days: int) -> None:
     last_day = first_day + timedelta(days=days - 1)
-    active = timetable.active_times(first_day=first_day, last_day=last_day, calendar=WITH_SCHOOL)
+    active = timetable.active_windows(first_day=first_day, last_day=last_day, calendar=WITH_SCHOOL)
     begin = datetime.combine(first_day, time(), tzinfo=LOCAL_TIME)
     minutes = [begin + timedelta(minutes=step) for step in range(days * 1440)]
     expected = [is_active_by_hand(timetable, at, WITH_SCHOOL) for at in minutes]
     instants = np.array([to_microseconds(at) for at in minutes])
-    assert active.is_active(instants).tolist() == expected
-    changes = [
-        Edge(at=int(at), is_start=now)
-        for at, (before, now) in zip(instants[1:], pairwise(expected), strict=True)
-        if before != now
-    ]
-    assert list(active.edges_between(int(instants[0]), active.covers_to - 1)) == changes
-
-
-@settings(max_examples=60, deadline=None)
-@given(timetables, some_days, st.integers(0, 1439))
-def test_next_edge_is_the_first_minute_that_differs(timetable: Timetable, day: date, minute: int) -> None:
-    after = datetime.combine(day, time(), tzinfo=LOCAL_TIME) + timedelta(minutes=minute)
-    scanned = [after + timedelta(minutes=step) for step in range(3 * 1440)]
-    states = [is_active_by_hand(timetable, at, WITH_SCHOOL) for at in scanned]
-    assert timetable.is_active(after, calendar=WITH_SCHOOL) is states[0]
-    change = next((step for step in range(1, len(states)) if states[step] != states[0]), None)
-    try:
-        edge = timetable.next_edge(after, calendar=WITH_SCHOOL)
-    except CalendarMissingError:  # the school calendar ends in August
-        assert change is None
-        return
-    if change is not None:
-        assert edge == Edge(at=to_microseconds(scanned[change]), is_start=states[change])
-    else:
-        assert edge is None or edge.at > to_microseconds(scanned[-1])
-
-
-@given(timetables, some_days, st.lists(st.integers(0, 4 * 1440 - 1), min_size=2, max_size=8, unique=True))
-def test_each_edge_is_found_once_however_the_clock_is_looked_at(
-    timetable: Timetable, first_day: date, looks: list[int]
-) -> None:
-    last_day = first_day + timedelta(days=3)
-    active = timetable.active_times(first_day=first_day, last_day=last_day, calendar=WITH_SCHOOL)
-    times = [active.covers_from + minute * MINUTE_US for minute in sorted(looks)]
-    found = [edge for one, two in pairwise(times) for edge in active.edges_between(one, two)]
-    assert found == list(active.edges_between(times[0], times[-1]))
+    assert active.holds(instants).tolist() == expected
+    changes = zip(instants[1:].tolist(), pairwise(expected), strict=True)
+    begins_or_ends = [at for at, (before, now) in changes if before != now]
+    edges = np.union1d(active.start, active.end)
+    assert edges[(instants[0] < edges) & (edges <= instants[-1])].tolist() == begins_or_ends
 
 
 def test_curfew_crosses_midnight_and_begins_on_the_microsecond() -> None:
@@ -124,15 +96,15 @@ def test_curfew_crosses_midnight_and_begins_on_the_microsecond() -> None:
         (in_shanghai(2026, 3, 3, 6) - tick, True),
         (in_shanghai(2026, 3, 3, 6), False),
     ):
-        assert CURFEW.is_active(at, calendar=CALENDAR) is expected
-        assert CURFEW.is_active(at.astimezone(UTC), calendar=CALENDAR) is expected
+        assert is_active(CURFEW, at, calendar=CALENDAR) is expected
+        assert is_active(CURFEW, at.astimezone(UTC), calendar=CALENDAR) is expected
 
 
 def test_night_before_school_follows_make_up_work_and_holidays() -> None:
     school_nights = Timetable(
         windows=(Window(starts=time(22), ends=time(6), day_kinds=frozenset({DayKind.SCHOOL_EVE})),), region=REGION
     )
-    late = {day: school_nights.is_active(in_shanghai(2026, 5, day, 23), calendar=WITH_SCHOOL) for day in range(1, 12)}
+    late = {day: is_active(school_nights, in_shanghai(2026, 5, day, 23), calendar=WITH_SCHOOL) for day in range(1, 12)}
     assert late == {
         1: False,
         2: False,
@@ -150,28 +122,27 @@ def test_night_before_school_follows_make_up_work_and_holidays() -> None:
 
 def test_windows_that_meet_have_no_edge_between_them() -> None:
     both = Timetable(windows=(Window(starts=time(20), ends=time(0)), Window(starts=time(0), ends=time(6))))
-    edge = both.next_edge(in_shanghai(2026, 3, 2, 21), calendar=CALENDAR)
-    assert edge == Edge(at=to_microseconds(in_shanghai(2026, 3, 3, 6)), is_start=False)
+    active = both.active_windows(first_day=date(2026, 3, 2), last_day=date(2026, 3, 2), calendar=CALENDAR)
+    assert active.end.tolist() == [
+        to_microseconds(in_shanghai(2026, 3, 2, 6)),
+        to_microseconds(in_shanghai(2026, 3, 3)),
+    ]
 
 
 @pytest.mark.parametrize("is_always", [True, False])
 def test_rule_that_is_always_or_never_in_force_has_no_edge(is_always: bool) -> None:
     timetable = Timetable(windows=(Window(starts=time(0), ends=time(0)),) if is_always else ())
-    assert timetable.next_edge(in_shanghai(2026, 3, 2, 21), calendar=WorkCalendar()) is None
-    assert timetable.is_active(in_shanghai(2026, 3, 2, 21), calendar=WorkCalendar()) is is_always
+    active = timetable.active_windows(first_day=date(2026, 3, 1), last_day=date(2026, 3, 31), calendar=WorkCalendar())
+    assert len(active) == is_always
+    assert is_active(timetable, in_shanghai(2026, 3, 2, 21), calendar=WorkCalendar()) is is_always
 
 
 def test_unknown_year_blocks_only_rules_that_ask_for_the_kind_of_day() -> None:
     holidays = Timetable(windows=(Window(starts=time(8), ends=time(20), day_kinds=frozenset({DayKind.REST_DAY})),))
     in_2027 = in_shanghai(2027, 1, 1, 12)
-    assert not CURFEW.is_active(in_2027, calendar=CALENDAR)
+    assert not is_active(CURFEW, in_2027, calendar=CALENDAR)
     with pytest.raises(CalendarMissingError, match="2027"):
-        holidays.is_active(in_2027, calendar=CALENDAR)
-    with pytest.raises(CalendarMissingError, match="2027"):
-        holidays.next_edge(in_shanghai(2026, 12, 28), calendar=CALENDAR)
-    assert holidays.next_edge(in_shanghai(2026, 12, 27, 9), calendar=CALENDAR) == Edge(
-        at=to_microseconds(in_shanghai(2026, 12, 27, 20)), is_start=False
-    )
+        is_active(holidays, in_2027, calendar=CALENDAR)
 
 
 def test_exception_replaces_the_windows_that_begin_on_its_day() -> None:
@@ -179,21 +150,16 @@ def test_exception_replaces_the_windows_that_begin_on_its_day() -> None:
     free = DayException(day=date(2026, 3, 3))
     timetable = Timetable(windows=(NIGHT,), exceptions=(exam, free))
     active = {
-        hour: timetable.is_active(in_shanghai(2026, 3, 2) + timedelta(hours=hour), calendar=CALENDAR)
+        hour: is_active(timetable, in_shanghai(2026, 3, 2) + timedelta(hours=hour), calendar=CALENDAR)
         for hour in (1, 22, 23, 28, 29, 46, 47, 52, 70)
     }
     assert active == {1: True, 22: False, 23: True, 28: True, 29: False, 46: False, 47: False, 52: False, 70: True}
 
 
-def test_what_is_not_covered_is_refused() -> None:
-    active = CURFEW.active_times(first_day=date(2026, 3, 2), last_day=date(2026, 3, 2), calendar=CALENDAR)
-    with pytest.raises(ValueError, match="范围"):
-        active.is_active(np.array([active.covers_to]))
-    with pytest.raises(ValueError, match="范围"):
-        active.edges_between(active.covers_from, active.covers_to)
-    assert active.is_active(np.array([], dtype=np.int64)).tolist() == []
-    with pytest.raises(ValueError, match="1991"):
-        CURFEW.active_times(first_day=date(1991, 5, 1), last_day=date(1991, 5, 1), calendar=CALENDAR)
+def test_days_that_nobody_can_mean_are_refused() -> None:
+    for first, last in ((date(1991, 5, 1), date(1991, 5, 1)), (date(2026, 3, 2), date(2026, 3, 1))):
+        with pytest.raises(ValueError, match="日期范围"):
+            CURFEW.active_windows(first_day=first, last_day=last, calendar=CALENDAR)
 
 
 def test_tables_that_cannot_be_meant_are_refused() -> None:
@@ -208,73 +174,3 @@ def test_tables_that_cannot_be_meant_are_refused() -> None:
 @given(st.dates(date(1992, 1, 1), date(2100, 1, 1)))
 def test_day_begins_when_the_time_zone_data_says(day: date) -> None:
     assert day_start_us(day) == to_microseconds(datetime.combine(day, time(), tzinfo=LOCAL_TIME))
-
-
-# ---- check-ins
-
-POLICY = CheckInPolicy(grace_s=900.0, make_up_s=7_200.0)
-OPENS = np.array([0, 600, 1_200]) * MINUTE_US
-CLOSES = OPENS + 60 * MINUTE_US
-
-
-def settle(checks: Sequence[tuple[float, bool]], *, now: float) -> CheckInOutcome:
-    """Check-ins as (minute, declared a make-up)."""
-    return settle_check_ins(
-        opens_at=OPENS,
-        closes_at=CLOSES,
-        checked_at=np.array([round(minute * MINUTE_US) for minute, _ in checks], dtype=np.int64),
-        is_make_up=np.array([declared for _, declared in checks], dtype=bool),
-        now=round(now * MINUTE_US),
-        policy=POLICY,
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "checks", "now", "status"),
-    [
-        ("还没到点", [], 59, "PENDING"),
-        ("窗口内", [(0, False)], 59, "ON_TIME"),
-        ("窗口结束的一刻已不算按时", [(60, False)], 61, "LATE"),
-        ("宽限最后一刻", [(75, False)], 99, "LATE"),
-        ("宽限内补打也算宽限", [(70, True)], 99, "LATE"),
-        ("宽限最后一刻还不算缺勤", [], 75, "PENDING"),
-        ("过了宽限", [], 75.1, "MISSED"),
-        ("过了宽限来打卡但没说补打", [(80, False)], 99, "MISSED"),
-        ("补打", [(80, True)], 99, "MADE_UP"),
-        ("补打太晚", [(181, True)], 199, "MISSED"),
-        ("窗口前打卡不算", [(-1, False)], 99, "MISSED"),
-    ],
-)
-def test_window_becomes_what_the_clock_and_the_subject_make_it(
-    name: str, checks: list[tuple[float, bool]], now: float, status: str
-) -> None:
-    outcome = settle(checks, now=now)
-    assert CheckInStatus(int(outcome.status[0])).name == status
-    has_missed = status in {"MISSED", "MADE_UP"}
-    assert outcome.missed_at[0] == (75 * MINUTE_US if has_missed else -1), "a made-up miss stays on record"
-
-
-def test_one_check_in_serves_one_window() -> None:
-    assert settle([(5, False), (6, False), (7, False)], now=2_000).status.tolist() == [1, 3, 3]
-    assert settle([(700, True), (705, True)], now=720).status.tolist() == [3, 4, 0]
-
-
-some_checks = st.lists(st.tuples(st.integers(-10, 1_500), st.booleans()), max_size=12)
-
-
-@given(some_checks, st.lists(st.integers(0, 1_600), min_size=1, max_size=6))
-def test_looking_more_often_changes_no_served_window(checks: list[tuple[int, bool]], looks: list[int]) -> None:
-    final = settle(checks, now=1_600)
-    for now in looks:
-        before = settle(checks[::-1], now=now)
-        is_served = before.served_at != -1
-        assert np.array_equal(before.served_at[is_served], final.served_at[is_served])
-        assert np.array_equal(before.status[is_served], final.status[is_served])
-        known = before.missed_at != -1
-        assert np.array_equal(before.missed_at[known], final.missed_at[known])
-
-
-def test_policy_and_names_are_whole() -> None:
-    with pytest.raises(ValueError, match="grace"):
-        CheckInPolicy(grace_s=10.0, make_up_s=5.0)
-    assert set(CHECK_IN_NAMES_ZH) == set(CheckInStatus)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracking.scene import MINUTE, START, Scene, a_condition, a_scene, a_track, an_area, an_order
@@ -75,6 +75,7 @@ def test_a_rule_that_does_not_bind_is_refused() -> None:
 
 
 @given(east_m=st.floats(0, 20_000), age=st.floats(0, 60), accuracy_m=st.floats(3, 300))
+@settings(deadline=None)  # the first call compiles
 def test_the_shares_are_shares_and_add_up(east_m: float, age: float, accuracy_m: float) -> None:
     scene = a_home()
     states = scene.run(a_track(np.arange(0.0, 21.0, 2.0), east_m, accuracy_m=accuracy_m)).states

@@ -180,6 +180,11 @@ CREATE INDEX task_open ON task (subject_no, due_at) WHERE done_at IS NULL;
 CREATE INDEX task_subject ON task (subject_no);
 CREATE INDEX task_order ON task (order_no);
 
+-- Nothing stops in silence: each order that governs no longer is work for its office.
+INSERT INTO task (task_id, kind, subject_no, order_no, due_at, opened_at)
+SELECT gen_random_uuid(), 'location_basis', subject_no, order_no, now(), now() FROM supervision_order
+WHERE location_basis IS NULL AND superseded_at IS NULL AND valid_to > now();
+
 -- What an officer says to what the machine suspects. A later one supersedes; none is ever changed.
 CREATE TABLE decision (
     decision_id uuid PRIMARY KEY,
@@ -254,7 +259,12 @@ KEEPER = {
     "supervision_order": "SELECT (lifted_at, lifting_document), UPDATE (lifted_at, lifting_document)",
 }
 
-RULE_TABLES = ("leave", "exemption", "calendar_year")
+RULE_TABLES = {
+    "leave": "UPDATE OF from_at, to_at, approved_at, cancelled_at, returned_at",
+    "exemption": "UPDATE",
+    "calendar_year": "UPDATE",
+}
+"""Table → which changes of a row are changes of rules. That a leave is overstayed, as the worker notes, is none."""
 """A change of one is a change of what binds: workers compile their rules anew."""
 
 AUDITED_TABLES = {
@@ -311,9 +321,9 @@ def upgrade() -> None:
     op.execute(
         f"CREATE POLICY reach_of_hulan_keeper ON leave TO hulan_keeper USING ({of_account}) WITH CHECK ({of_account})"
     )
-    for table in RULE_TABLES:
+    for table, update in RULE_TABLES.items():
         op.execute(
-            f"CREATE TRIGGER bump_rule_version AFTER INSERT OR UPDATE OR DELETE ON {table}"
+            f"CREATE TRIGGER bump_rule_version AFTER INSERT OR {update} OR DELETE ON {table}"
             " FOR EACH STATEMENT EXECUTE FUNCTION bump_rule_version()"
         )
     for table, personal in AUDITED_TABLES.items():

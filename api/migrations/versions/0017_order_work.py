@@ -39,7 +39,8 @@ $$;
 """
 
 ORDERS = """
--- Before its term it ends now; after it, what is recorded is that it was lifted late.
+-- Before its term it ends now; after it, what is recorded is that it was lifted late. What was to be done about
+-- its term is done by that.
 CREATE FUNCTION end_order(wanted uuid, document text) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -52,6 +53,9 @@ BEGIN
     RETURNING * INTO found;
     IF found.order_no IS NOT NULL THEN
         PERFORM judge_again(found.subject_no, now(), 'lifted');
+        UPDATE task SET done_at = now(), done_by = current_account_no(), remark = document
+        WHERE subject_no = found.subject_no AND done_at IS NULL AND kind IN ('order_reminder', 'review', 'lifting')
+            AND order_no IN (SELECT order_no FROM supervision_order WHERE order_id = wanted);
     END IF;
     RETURN found.lifted_at;
 END $$;
@@ -63,7 +67,8 @@ BEGIN
         RETURN NULL;
     END IF;
     IF wanted_zone IS NOT NULL THEN
-        SELECT min(zone_no) INTO asked.zone_no FROM zone WHERE zone_id = wanted_zone AND category IS NOT NULL;
+        SELECT min(zone_no) INTO asked.zone_no FROM zone
+        WHERE zone_id = wanted_zone AND (category IS NOT NULL OR origin = 'supervisor');
         IF asked.zone_no IS NULL THEN
             RETURN NULL;
         END IF;

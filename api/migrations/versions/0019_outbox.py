@@ -7,7 +7,7 @@ message for a sealed person excepted, and what had ended before this migration.
 from alembic import op
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 NOTIFICATION = """
 ALTER TABLE notification

@@ -1,0 +1,36 @@
+"""Chinese names of what officers read in lists: findings, tasks, states of a leave. Pure."""
+
+from tracking.order import CONDITION_NAMES_ZH
+from tracking.silence import DEVICE_FINDING_NAMES_ZH, DeviceFinding
+
+FOUND_NAMES_ZH: dict[str, str] = {
+    **{kind.value: zh for kind, zh in CONDITION_NAMES_ZH.items()},
+    **{kind.name.lower(): zh for kind, zh in DEVICE_FINDING_NAMES_ZH.items()},
+    "device_change": DEVICE_FINDING_NAMES_ZH[DeviceFinding.DEVICE_CHANGED],
+    "stillness": "位置长时间不变，疑似人机分离",
+    "curfew_unaccounted": "规定时段开始时不能确认在处所",
+    "order_not_lifted": "逾期未解除（办案机关的问题）",
+    "leave_overstay": "外出逾期未归",
+    "check_in_missed": "未打卡",
+    "spot_check_missed": "抽检未应答",
+}
+"""Kind of a suspected violation or of another finding → what an officer calls it."""
+
+TASK_NAMES_ZH: dict[str, str] = {
+    "order_reminder": "期限将届满",
+    "review": "复查是否继续监管",
+    "lifting": "期限届满，办理解除",
+    "guardian_stop": "已满十八周岁，停止通知监护人，请确定此后通知谁",
+}
+
+LEAVE_STATE_NAMES_ZH: dict[str, str] = {
+    "requested": "待答复",
+    "urgent": "紧急，待答复",
+    "approved": "已批准",
+    "refused": "未批准",
+    "returned": "已销假",
+    "overstayed": "逾期未归",
+    "cancelled": "已取消",
+}
+
+OUTCOME_NAMES_ZH: dict[str, str] = {"confirmed": "已认定", "dismissed": "已排除"}
