@@ -76,7 +76,28 @@ def save_steps(connection: Connection, steps: Sequence[EscalationStep], subject_
     )
 
 
-def _save_tasks(connection: Connection, tasks: Sequence[Task]) -> None:
+def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
+    """Without calls that somebody is asked to make already: the outbox asks too, when no message can be sent."""
+    calls = {(item.alert_id, item.recipient_id) for item in tasks if item.kind is TaskKind.VOICE_CALL}
+    if not calls:
+        return list(tasks)
+    rows = connection.execute(
+        text(
+            "SELECT alert_id, recipient_id, task_id FROM task WHERE alert_id = ANY(:alerts) AND kind = 'voice_call'"
+            " AND done_at IS NULL"
+        ),
+        {"alerts": [alert_id for alert_id, _ in calls]},
+    )
+    asked = {(row.alert_id, row.recipient_id) for row in rows}
+    return [
+        item
+        for item in tasks
+        if item.kind is not TaskKind.VOICE_CALL or (item.alert_id, item.recipient_id) not in asked
+    ]
+
+
+def _save_tasks(connection: Connection, wanted: Sequence[Task]) -> None:
+    tasks = _not_asked_yet(connection, wanted)
     insert_columns(
         connection,
         "task",

@@ -109,7 +109,9 @@ def findings(engine: Engine, *kinds: str) -> list[Any]:
 
 
 def tasks(engine: Engine) -> list[Any]:
-    return rows(engine, "SELECT kind, due_at, opened_at FROM task ORDER BY opened_at, kind, due_at")
+    return rows(
+        engine, "SELECT kind, due_at, opened_at FROM task WHERE alert_id IS NULL ORDER BY opened_at, kind, due_at"
+    )
 
 
 def states_of(engine: Engine, kind: str) -> Sequence[str]:

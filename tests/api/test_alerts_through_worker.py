@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
@@ -86,7 +87,13 @@ def a_child(engine: Engine, recipients: tuple[tuple[Role, str, int, bool], ...] 
 def a_stay(start: float, *, east_m: float = 0.0, count: int = 50) -> list[Fix]:
     """On the way for five minutes, then so many fixes in one place, one every 12 seconds; known as they are taken."""
     way = [a_fix(minutes=start - 5 + number, east_m=east_m + 400) for number in range(5)]
-    return way + [a_fix(minutes=start + 0.2 * number, east_m=east_m + 3) for number in range(count)]
+    stay = [a_fix(minutes=start + 0.2 * number, east_m=east_m + 3) for number in range(count)]
+    return way + stay
+
+
+def heard(after_minute: float, until: float) -> list[Fix]:
+    """Far away, once in five minutes, so that nobody is silent."""
+    return [a_fix(minutes=minute, east_m=-900) for minute in np.arange(after_minute, until, 5.0)]
 
 
 def a_duty_roster(engine: Engine, unit: str) -> dict[Role, UUID]:
@@ -110,7 +117,8 @@ def a_duty_roster(engine: Engine, unit: str) -> dict[Role, UUID]:
             ids[role] = person.recipient_id
         connection.execute(
             text(
-                "INSERT INTO duty_roster (roster_id, unit, from_at, to_at, recipient_ids) VALUES (:id, :unit, :a, :b, :w)"
+                "INSERT INTO duty_roster (roster_id, unit, from_at, to_at, recipient_ids) VALUES"
+                " (:id, :unit, :a, :b, :w)"
             ),
             {"id": new_id(), "unit": unit, "a": after(-60), "b": after(600), "w": [ids[Role.DUTY_OFFICER]]},
         )
@@ -124,7 +132,7 @@ def test_fifty_fixes_are_one_alert_and_one_message_and_the_third_event_of_a_day_
     worker, clock = a_place_of_work(engine, provider)
     for number in range(3):
         start = 5.0 + 35.0 * number
-        log_fixes(engine, person, a_stay(start, east_m=1000.0 * number))
+        log_fixes(engine, person, a_stay(start, east_m=1000.0 * number) + heard(start + 13, start + 29))
         look(engine, worker, clock, after(start + 11))
         if number == 0:
             assert rows(engine, "SELECT state, is_late FROM alert") == [("open", False)]
@@ -161,10 +169,11 @@ def test_a_provider_that_was_down_for_an_hour_is_handed_what_is_young_and_the_re
     young = a_child(engine, ((Role.GUARDIAN, FATHER, 1, False), (Role.PROSECUTOR, PROSECUTOR, 1, False)))
     worker, clock = a_place_of_work(engine, provider)
     provider.is_down = True
-    log_fixes(engine, old, a_stay(5))
+    log_fixes(engine, old, a_stay(5) + heard(18, 80))
+    log_fixes(engine, young, heard(0, 38))
     for minute in (9, 12, 20, 30):
         look(engine, worker, clock, after(minute))
-    log_fixes(engine, young, a_stay(45))
+    log_fixes(engine, young, a_stay(45) + heard(58, 80))
     look(engine, worker, clock, after(56))
     provider.is_down = False
     for minute in (61, 64, 67):
@@ -183,23 +192,28 @@ def test_nobody_acknowledges_and_each_step_is_taken_once_by_workers_that_come_an
     ids = a_duty_roster(engine, "合成区人民检察院")
     person = a_child(engine, (*PEOPLE, (Role.GUARDIAN, FATHER, 2, False), (Role.POLICE, "13800000104", 1, False)))
     worker, clock = a_place_of_work(engine, provider)
-    log_fixes(engine, person, a_stay(5))
-    look(engine, worker, clock, after(8))
+    log_fixes(engine, person, a_stay(5) + heard(18, 210))
+    look(engine, worker, clock, after(10))
     assert (provider.told(MOTHER), provider.told(PROSECUTOR), len(provider.handed)) == (1, 1, 2)
-    look(engine, worker, clock, after(18.5))
+    ((told_at,),) = rows(engine, "SELECT DISTINCT planned_at FROM escalation_step")
+    told = (told_at - EVENING) / timedelta(minutes=1)
+    look(engine, worker, clock, after(told + 9.9))
+    assert len(provider.handed) == 2
+    look(engine, worker, clock, after(told + 10))
     assert (provider.told(FATHER), provider.told("13800000104"), len(provider.handed)) == (1, 1, 4)
     # Two workers at the same instant, and then one that begins anew.
     alerting, threads = worker.policies.alerting, []
     taken: list[int] = []
+    now = after(told + 20)
     for _ in range(2):
-        threads.append(threading.Thread(target=lambda: taken.append(escalate_due(engine, alerting, now=after(28.5)))))
+        threads.append(threading.Thread(target=lambda: taken.append(escalate_due(engine, alerting, now=now))))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sum(taken) == 1
     fresh, clock = a_place_of_work(engine, provider)
-    look(engine, fresh, clock, after(68.5))
+    look(engine, fresh, clock, after(told + 60))
     assert (provider.told("13800000108"), provider.told("13800000109"), len(provider.handed)) == (1, 1, 6)
     assert rows(engine, "SELECT kind, outcome FROM escalation_step ORDER BY due_at") == [
         ("next_recipient", "taken"), ("voice_task", "taken"), ("duty_officer", "taken"), ("leader", "taken"),
@@ -213,7 +227,7 @@ def test_nobody_acknowledges_and_each_step_is_taken_once_by_workers_that_come_an
 def test_an_alert_that_was_taken_up_goes_to_nobody_else(engine: Engine, provider: Provider) -> None:
     person = a_child(engine, (*PEOPLE, (Role.GUARDIAN, FATHER, 2, False)))
     worker, clock = a_place_of_work(engine, provider)
-    log_fixes(engine, person, a_stay(5))
+    log_fixes(engine, person, a_stay(5) + heard(18, 210))
     look(engine, worker, clock, after(8))
     with engine.begin() as connection:
         connection.execute(text("UPDATE alert SET state = 'acknowledged', acknowledged_at = :at"), {"at": after(9)})

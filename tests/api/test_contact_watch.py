@@ -78,7 +78,10 @@ def test_two_co_accused_within_fifty_metres_for_ten_minutes_are_one_finding(engi
     told = json.dumps(detail, ensure_ascii=False)
     assert not any(word in told for word in (str(second.subject_id), "小强", "117.", "34."))
     assert "50 米" in detail["text_zh"] and "10 分钟" in detail["text_zh"]
-    assert rows(engine, "SELECT count(*) FROM notification") == [(0,)]
+    alert = "SELECT t.kind FROM alert a JOIN task t USING (alert_id) WHERE a.event = 'contact'"
+    assert rows(engine, f"{alert} ORDER BY t.opened_at LIMIT 1") == [("nobody_to_tell",)], "the case has no prosecutor"
+    told = "SELECT count(*) FROM notification JOIN alert USING (alert_id) WHERE event = 'contact'"
+    assert rows(engine, told) == [(0,)]
 
 
 def test_two_who_pass_each_other_are_no_finding(engine: Engine) -> None:

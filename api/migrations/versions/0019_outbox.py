@@ -68,6 +68,9 @@ ALTER TABLE recipient
     ADD COLUMN unit text CHECK (unit <> ''),
     ADD COLUMN blocked_for text,
     ALTER COLUMN subject_no DROP NOT NULL,
+    DROP CONSTRAINT recipient_role_check,
+    ADD CONSTRAINT recipient_role_check
+        CHECK (role IN ('guardian', 'prosecutor', 'police', 'guarantor', 'duty_officer', 'leader')),
     ADD CHECK (subject_no IS NOT NULL OR (role IN ('duty_officer', 'leader') AND unit IS NOT NULL));
 CREATE INDEX recipient_unit ON recipient (unit, role) WHERE subject_no IS NULL;
 COMMENT ON COLUMN recipient.channels IS 'in the order in which they are tried';
