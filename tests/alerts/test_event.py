@@ -1,11 +1,14 @@
 """What is one event together, and who may hear of it."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from alerts.event import (
     EVENT_OF_CONDITION,
+    EVENT_OF_FINDING,
     GROUP_OF_EVENT,
     HEARING_OF_EVENT,
     EventGroup,
@@ -13,8 +16,10 @@ from alerts.event import (
     live_at_of_finding,
     may_family_hear,
 )
+from api.check_in_places import FINDING_KINDS as PLACE_KINDS
 from api.check_ins import _MISSED
 from api.device_watch import FINDING_KINDS
+from api.leave_watch import KIND as OFF_ROUTE
 from tests.make import EVENING
 from tracking.order import ConditionKind
 
@@ -23,14 +28,22 @@ NEVER_TOLD_TO_THE_FAMILY = {
     EventKind.STILLNESS, EventKind.CHECK_IN_PLACE, EventKind.MINOR_WITH_ADULT, EventKind.ORDER_NOT_LIFTED,
 }  # fmt: skip
 
-OF_THE_CLOCK = {"curfew_unaccounted", "order_not_lifted", "leave_overstay"}
-"""Kinds of finding that ``api.clock_edges`` writes."""
-
-
 def test_every_condition_and_every_finding_is_one_kind_of_event() -> None:
     assert set(EVENT_OF_CONDITION) == set(ConditionKind)
-    for kind in {*FINDING_KINDS.values(), *_MISSED.values(), *OF_THE_CLOCK}:
-        assert EventKind(kind) in GROUP_OF_EVENT
+    assert {*FINDING_KINDS.values(), *_MISSED.values(), *PLACE_KINDS.values(), OFF_ROUTE} <= set(EVENT_OF_FINDING)
+    assert set(EVENT_OF_FINDING.values()) <= set(GROUP_OF_EVENT)
+
+
+def test_every_kind_of_finding_that_the_code_writes_is_an_event() -> None:
+    """As they stand in the source: ``kind="..."`` of a row, and ``found.append(("...",`` of check-ins."""
+    written = set()
+    for path in Path("api").glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "FindingRow(" in source:
+            written |= set(re.findall(r'kind="([a-z_]+)"', source)) | set(re.findall(r'append\(\("([a-z_]+)"', source))
+    tasks = {"guardian_stop", "lifting"}
+    assert {"contact", "curfew_unaccounted", "inside_when_bound", "check_in_not_made_up"} <= written
+    assert written - tasks <= set(EVENT_OF_FINDING)
 
 
 def test_every_kind_of_event_has_a_group_and_is_heard_by_somebody() -> None:

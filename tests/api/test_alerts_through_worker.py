@@ -1,7 +1,11 @@
 """From fixes in the log to what a provider is handed, through the worker: one event, one message, or a human's work."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,8 +25,9 @@ from api.personal.fields import current_key, seal_contact
 from api.worker import Worker
 from tests.alerts.outbox_scene import FATHER, MOTHER, PROSECUTOR, make_due, rows
 from tests.api.clock_scene import a_clocked_worker
+from tests.api.faults import wait_until
 from tests.gateways.http_provider import Answer, Request, served
-from tests.make import EVENING, KEYRING, Person, a_bar, a_fix, a_person, log_fixes
+from tests.make import EVENING, KEYRING, KEYRING_PATH, Person, a_bar, a_fix, a_person, log_fixes
 from tracking.fix import Fix
 
 PEOPLE = ((Role.GUARDIAN, MOTHER, 1, False), (Role.PROSECUTOR, PROSECUTOR, 1, False))
@@ -252,3 +257,71 @@ def test_silence_is_an_alert_once_and_its_end_tells_nobody(engine: Engine, provi
     look(engine, worker, clock, after(104))
     assert rows(engine, "SELECT count(*) FROM alert_finding") == [(2,)]
     assert len(provider.handed) == 2
+
+
+_WORKER = """
+import os, signal, sys
+from datetime import timedelta
+from pathlib import Path
+from alerts.channel import Channel
+from alerts.gateway_webhook import WebhookGateway
+from alerts.policy import AlertPolicy
+from api.alerting import Alerting
+from api.clock import EventClock
+from api.database import open_engine
+from api.evaluator import Policies
+from api.personal.keyring import Keyring
+from api.worker import Worker
+from tracking.policy import PresencePolicy
+
+class Gateway(WebhookGateway):
+    def send(self, message):
+        receipt = super().send(message)
+        if sys.argv[4] == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return receipt
+
+policy = AlertPolicy(claim=timedelta(seconds=2), claim_count=2)
+worker = Worker(
+    engine=open_engine(sys.argv[1]),
+    gateways={Channel.SMS: (Gateway(sys.argv[2], b"secret of the test"),)},
+    clock=EventClock(),
+    policies=Policies(presence=PresencePolicy(), alerting=Alerting(policy=policy)),
+    keyring=Keyring(Path(sys.argv[3])),
+    lease_seconds=2.0,
+    secret=b"a secret of the tests, not of anyone",
+)
+signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+worker.run()
+"""
+
+
+@pytest.mark.slow
+def test_of_two_workers_one_is_killed_between_sending_and_recording_and_nothing_is_lost(
+    engine: Engine, database_url: str, provider: Provider
+) -> None:
+    """Both evaluate, raise alerts and deliver; the provider sees the key that nobody recorded a second time."""
+    for number in range(3):
+        person = a_child(engine, ((Role.GUARDIAN, f"1380000011{number}", 1, False), PEOPLE[1]))
+        log_fixes(engine, person, a_stay(5))
+    command = [sys.executable, "-c", _WORKER, database_url, provider.url, str(KEYRING_PATH)]
+    first = subprocess.Popen([*command, "dies"])
+    second = None
+    try:
+        assert first.wait(timeout=60) == -signal.SIGKILL
+        assert len(provider.handed) == 1
+        second = subprocess.Popen([*command, "lives"])
+        states = "SELECT count(*) FILTER (WHERE state = 'sent') >= 5 AND bool_and(state <> 'pending') FROM notification"
+        wait_until(lambda: rows(engine, states) == [(True,)], seconds=60)
+    finally:
+        for process in (first, second):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait(timeout=20)
+    times = Counter(key for key, _, _ in provider.handed)
+    assert sorted(times.values())[-2:] == [1, 2], "sent again under its own key, and only that one"
+    assert rows(engine, "SELECT count(*) FROM alert") == [(3,)]
+    for number in range(3):
+        assert len({key for key, address, _ in provider.handed if address == f"1380000011{number}"}) == 1
+    lost = "SELECT count(*) FROM notification WHERE state IN ('dead', 'failed') AND successor_id IS NULL"
+    assert rows(engine, lost) == [(0,)]
