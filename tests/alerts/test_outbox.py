@@ -447,10 +447,10 @@ def test_a_dead_message_is_listed_and_can_be_tried_again_by_hand(
     assert listed.exit_code == 0, listed.output
     shown = CliRunner().invoke(command_line, ["outbox", "show", str(key)], env={"COLUMNS": "400"})
     for output in (listed.output, shown.output):
-        assert "signature missing" in output
+        assert "未发出" in output
         assert PROSECUTOR not in output
         assert "合成消息" not in output
-    assert "nobody_to_tell" in shown.output
+    assert "已交" in shown.output
     again = CliRunner().invoke(command_line, ["outbox", "retry", str(key)])
     assert again.exit_code == 0, again.output
     a_round(engine, clock, provider)
