@@ -52,7 +52,11 @@ def counts(connection: Connection) -> list[tuple[str, int]]:
         "疑似违规 violations": "SELECT count(*) FROM violation",
         "警报 alerts": "SELECT count(*) FROM alert",
         "通知 notifications": "SELECT count(*) FROM notification",
-        "已发送 sent": "SELECT count(*) FROM notification WHERE state = 'sent'",
+        "已发送 sent": "SELECT count(*) FROM notification WHERE state = 'sent' AND channel <> 'voice_task'",
+        "改由下一步 passed on": "SELECT count(*) FROM notification WHERE state IN ('dead', 'failed')",
+        "由人联系 by a person": "SELECT count(*) FROM notification WHERE channel = 'voice_task'",
+        "升级 escalated": "SELECT count(*) FROM alert_history WHERE kind = 'escalated'",
+        "由警报产生的任务 tasks of alerts": "SELECT count(*) FROM task WHERE alert_id IS NOT NULL",
         "搁置的定位 fixes set aside": "SELECT count(*) FROM fix_set_aside",
     }
     return [(label, int(connection.execute(text(query)).scalar_one())) for label, query in queries.items()]
@@ -61,7 +65,10 @@ def counts(connection: Connection) -> list[tuple[str, int]]:
 def alert_references(connection: Connection, limit: int = 3) -> list[str]:
     """The first alerts, by the eight characters that ``hulan explain`` takes."""
     rows = connection.execute(
-        text("SELECT upper(right(alert_id::text, 8)) FROM alert ORDER BY opened_at, alert_id LIMIT :limit"),
+        text(
+            "SELECT upper(right(alert_id::text, 8)) FROM alert WHERE alert_id IN (SELECT alert_id FROM alert_violation)"
+            " ORDER BY opened_at, alert_id LIMIT :limit"
+        ),
         {"limit": limit},
     )
     return [str(row[0]) for row in rows]
