@@ -130,6 +130,8 @@ def find_cause(connection: Connection, reference: str) -> Cause:
         ),
         {"id": alert.alert_id},
     ).all()
+    if not rows:
+        raise LookupError(_of_findings(connection, alert))
     first = rows[0]
     order = load_orders(connection, [first.order_no])[0]
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
@@ -143,6 +145,19 @@ def find_cause(connection: Connection, reference: str) -> Cause:
         ruling=_ruling(connection, rows, zone),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
     )
+
+
+def _of_findings(connection: Connection, alert: Any) -> str:
+    """An alert about no stay at a zone has no zone, and no fixes at it, to explain it by."""
+    found = connection.execute(
+        text(
+            "SELECT f.kind, f.started_at FROM alert_finding JOIN finding f USING (finding_id) WHERE alert_id = :id"
+            " ORDER BY f.decided_at, f.finding_id"
+        ),
+        {"id": alert.alert_id},
+    )
+    what = "，".join(f"{row.kind} {row.started_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}" for row in found)
+    return f"该警报不涉及区域停留，依据是 / this alert is about no stay at a zone, but about: {what}"
 
 
 def _ruling(connection: Connection, rows: Sequence[Any], zone: Zone) -> Ruling:
