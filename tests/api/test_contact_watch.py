@@ -13,6 +13,7 @@ from api.casework.decisions import DecisionReason, Outcome, decide, suspected_of
 from api.database import open_engine
 from api.errors import NotThereError
 from api.fix_log import rebase
+from api.ids import new_id
 from api.logins import Login
 from tests.api.casework_scene import MARCH, Office, a_case
 from tests.api.clock_scene import a_clocked_worker, a_duty, findings, look, rows
@@ -222,3 +223,26 @@ def test_it_is_told_to_the_prosecutor_of_the_case_and_to_nobody_else(engine: Eng
                 rows(gate, f"SELECT count(*) FROM {table}")
     finally:
         gate.dispose()
+
+
+def test_its_alert_and_tasks_are_shown_to_the_prosecutors_of_the_case_only(engine: Engine) -> None:
+    office = Office(engine, a_case(**MARCH))
+    with engine.begin() as connection:
+        alert_id, at = new_id(), EVENING
+        told = {"id": alert_id, "no": office.no, "at": at}
+        for statement in (
+            "INSERT INTO alert (alert_id, subject_no, event, state, opened_at, last_event_at, is_late)"
+            " VALUES (:id, :no, 'contact', 'open', :at, :at, false)",
+            "INSERT INTO task (task_id, kind, subject_no, due_at, opened_at, alert_id)"
+            " VALUES (gen_random_uuid(), 'voice_call', :no, :at, :at, :id)",
+            "INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, reason_code, reason_zh,"
+            " reason_en, remark) VALUES (gen_random_uuid(), :id, :no, 'opened', :at, 'machine', 'c', 'z', 'e', '')",
+            "INSERT INTO escalation_step (step_id, alert_id, subject_no, kind, planned_at, due_at)"
+            " VALUES (gen_random_uuid(), :id, :no, 'leader', :at, CAST(:at AS timestamptz) + interval '1 hour')",
+        ):
+            connection.execute(text(statement), told)
+    for who, count in (("prosecutor", 1), ("police", 0), ("supervisor", 0), ("leader", 0)):
+        for table in ("alert", "task", "alert_history", "escalation_step"):
+            with office.as_(who) as connection:
+                query = text(f"SELECT count(*) FROM {table} WHERE alert_id = :id")
+                assert connection.execute(query, {"id": alert_id}).scalar_one() == count, (who, table)
