@@ -29,7 +29,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(alert_id state subject_no) UPDATE(closed_reason state)",
         "shredder": "DELETE SELECT(alert_id subject_no)",
-        "worker": "INSERT SELECT UPDATE(is_late last_event_at)",
+        "worker": "INSERT SELECT UPDATE(acknowledged_at acknowledged_by closed_at closed_by closed_reason closed_remark"
+        " is_late last_event_at settled_at state)",
     },
     "alert_finding": {
         "app": "SELECT",
@@ -310,7 +311,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     "violation": {
         "app": "SELECT",
         "shredder": "DELETE SELECT(subject_no)",
-        "worker": "INSERT SELECT(violation_id zone_no)",
+        "worker": "INSERT SELECT(condition_no decided_at engine_version episode_id kind known_at order_no"
+        " policy_version probability started_at subject_no violation_id zone_no)",
     },
     "worker": {
         "worker": "DELETE INSERT SELECT UPDATE",

@@ -92,7 +92,10 @@ def test_who_is_off_the_way_for_ten_minutes_is_found_once_and_not_where(engine: 
     assert 3_500 <= detail["farthest_m"] <= 4_500
     assert not detail["is_late"]
     assert not any(word in json.dumps(detail) for word in ("117.", "116.", "34."))
-    assert rows(engine, "SELECT count(*) FROM notification") == [(0,)]
+    told = (
+        "SELECT r.role, a.event FROM notification n JOIN alert a USING (alert_id) JOIN recipient r USING (recipient_id)"
+    )
+    assert ("guardian", "off_route") in rows(engine, told)
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,8 @@ WORKER = {
     "notification": "UPDATE (delivered_at, phone_index, counted_at, unsure_of, obstacle, successor_id)",
     "provider_state": "SELECT, INSERT, UPDATE",
     "recipient": "SELECT (language, channels, email, unit, blocked_for, phone_index)",
-    "violation": "SELECT",
+    "violation": "SELECT (episode_id, subject_no, order_no, condition_no, zone_no, kind, started_at, decided_at,"
+    " known_at, probability, engine_version, policy_version)",
     "reply": "SELECT (reply_id, provider, key_id, phone_index, at, is_proven, received_at, applied_at, notification_id,"
     " subject_no), INSERT (reply_id, provider, phone_index, text, key_id, at, is_proven),"
     " UPDATE (applied_at, notification_id, subject_no)",
