@@ -125,9 +125,7 @@ def _times(figures: Figures) -> Iterator[Metric]:
     spans = GaugeMetricFamily(
         "hulan_notification_seconds", "Between two stamps of a message", labels=["channel", "stage", "quantile"]
     )
-    counts = GaugeMetricFamily(
-        "hulan_notification_messages", "Messages with both stamps", labels=["channel", "stage"]
-    )
+    counts = GaugeMetricFamily("hulan_notification_messages", "Messages with both stamps", labels=["channel", "stage"])
     for item in figures.times:
         counts.add_metric([item.channel, item.stage], item.messages)
         for quantile, value in zip(QUANTILES, item.quantiles, strict=True):

@@ -37,7 +37,7 @@ class DutyPerson:
 
 
 def enter_person(connection: Connection, keyring: Keyring, person: DutyPerson) -> UUID:
-    """Enter somebody, or bring name and channels up to date. Raises ``NotThereError`` if that is not for the account."""
+    """Enter somebody, or bring name and channels up to date. ``NotThereError`` if that is not for the account."""
     if person.role not in DUTY_ROLES:
         raise RefusedInputError("值班人员或领导 / a duty officer or a leader")
     if not person.channels or (Channel.EMAIL in person.channels and person.email is None):
@@ -63,7 +63,7 @@ def enter_person(connection: Connection, keyring: Keyring, person: DutyPerson) -
 def enter_duty(
     connection: Connection, *, unit: str, people: Sequence[UUID], from_at: datetime, to_at: datetime
 ) -> UUID:
-    """A turn of duty, aware: the first of ``people`` who is there is told. Of turns that overlap the later begun counts.
+    """A turn of duty, aware: the first of ``people`` who is there is told. Of overlapping turns the later begun counts.
 
     Raises ``NotThereError`` for a unit that the account does not lead, or people who are not its duty officers.
     """

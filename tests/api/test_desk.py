@@ -111,8 +111,8 @@ def test_who_may_not_close_or_see_turns_nothing(engine: Engine, office: Office) 
             turn(connection)
     jump = (
         "SELECT (turn_alert(jsonb_populate_record(NULL::alert, jsonb_build_object('alert_id', CAST(:id AS uuid),"
-        " 'state', CAST(:to AS text))), :seen, jsonb_populate_record(NULL::alert_history, jsonb_build_object('entry_id',"
-        " gen_random_uuid(), 'reason_code', 'x', 'reason_zh', 'x', 'reason_en', 'x', 'remark', '')), '[]')).state"
+        " 'state', CAST(:to AS text))), :seen, jsonb_populate_record(NULL::alert_history, jsonb_build_object("
+        "'entry_id', gen_random_uuid(), 'reason_code', 'x', 'reason_zh', 'x', 'reason_en', 'x', 'remark', '')), '[]')).state"
     )
     for seen, to in (("open", "open"), ("acknowledged", "open"), ("open", "nonsense"), ("closed", "acknowledged")):
         with office.as_("leader") as connection:

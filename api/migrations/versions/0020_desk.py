@@ -15,6 +15,11 @@ CREATE INDEX alert_history_stream ON alert_history (written_in, entry_no);
 COMMENT ON COLUMN alert_history.written_in IS 'the transaction: entries are streamed once none before it still runs';
 """
 
+ROLES = """
+ALTER TABLE recipient DROP CONSTRAINT recipient_role_check, ADD CONSTRAINT recipient_role_check
+    CHECK (role IN ('guardian', 'prosecutor', 'police', 'guarantor', 'duty_officer', 'leader'));
+"""
+
 _FACT_OF_CONTACT = "coalesce({row}event, {row}kind) IN ('contact', 'no_contact')"
 _TO_PROSECUTOR = f"NOT {_FACT_OF_CONTACT.format(row='')} OR (SELECT current_account_has('prosecutor'))"
 
@@ -321,7 +326,7 @@ ROSTER_POLICIES = {
 
 def upgrade() -> None:
     """Create them; what is of a contact is closed to all but prosecutors."""
-    for statements in (STREAM, TURNS, ROSTERS, FIGURES):
+    for statements in (ROLES, STREAM, TURNS, ROSTERS, FIGURES):
         op.execute(statements)
     for name, arguments in (FOR_OFFICERS | INNER).items():
         op.execute(f"REVOKE ALL ON FUNCTION {name}({arguments}) FROM PUBLIC")
