@@ -34,7 +34,7 @@ roster = typer.Typer(help="值班表。Rosters.", no_args_is_help=True)
 
 AlertId = Annotated[UUID, typer.Argument(help="警报 id（见 hulan alert list）/ id of the alert")]
 Remark = Annotated[str, typer.Option(help="说明 / in words")]
-Unit = Annotated[str, typer.Option(help="单位：区划代码 / code of the division")]
+Unit = Annotated[str, typer.Option(help="机关名称，与决定书一致 / the organ as orders name it")]
 
 
 @alert.command("list")
@@ -199,8 +199,8 @@ def add(
 ) -> None:
     """登记值班人员，或排一班。Enter a person who is told by duty, or a turn of duty.
 
-    例 / examples:  hulan roster add --unit 320300 --name 合成值班 --phone 13800000101 --by li
-    hulan roster add --unit 320300 --on-duty 0190… --since 2026-03-02T18:00 --until 2026-03-03T08:00 --by li
+    例 / examples:  hulan roster add --unit 合成派出所 --name 合成值班 --phone 13800000101 --by li
+    hulan roster add --unit 合成派出所 --on-duty 0190… --since 2026-03-02T18:00 --until 2026-03-03T08:00 --by li
     """
     is_person = name is not None and phone is not None and not people
     is_turn = bool(people) and since is not None and until is not None and name is None
@@ -222,7 +222,7 @@ def add(
 
 @roster.command("list")
 def list_roster(by: By) -> None:
-    """本单位及下级的值班人员、班次、请假。People, turns and absences of the account's units.
+    """本人案件所涉机关的值班人员、班次、请假。Rosters of the organs of the account's cases.
 
     例 / example:  hulan roster list --by li
     """

@@ -1,4 +1,4 @@
-"""Rosters: who is told by duty, turns of duty, absences. Entered by leaders of the unit or above, seen by its officers.
+"""Rosters: who is told by duty, turns of duty, absences. Entered by leaders, seen by officers of a case of the unit.
 
 The connection is one of ``as_account``: PostgreSQL decides what the account sees and may do.
 """
@@ -25,7 +25,7 @@ DUTY_ROLES = (Role.DUTY_OFFICER, Role.LEADER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutyPerson:
-    """Somebody who is told by duty. ``unit``: code of the division. ``channels``: in order of preference."""
+    """Somebody who is told by duty. ``unit``: an organ as orders name it. ``channels``: in order of preference."""
 
     unit: str
     role: Role
@@ -65,7 +65,7 @@ def enter_duty(
 ) -> UUID:
     """A turn of duty, aware: the first of ``people`` who is there is told. Of overlapping turns the later begun counts.
 
-    Raises ``NotThereError`` for a unit that the account does not lead, or people who are not its duty officers.
+    Raises ``NotThereError`` for a unit of no case that the account leads, or people who are not its duty officers.
     """
     _check_span(from_at, to_at)
     asked = {

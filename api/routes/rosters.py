@@ -1,4 +1,4 @@
-"""Rosters of the caller's units: who is told by duty, when, and who is away."""
+"""Rosters of the organs of the caller's cases: who is told by duty, when, and who is away."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ LEADS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.LEADER}))
 SHOWN_SINCE = timedelta(days=1)
 """How long ago a turn or an absence that is still shown may have ended."""
 
-Unit = Annotated[str, Field(min_length=1, max_length=40)]
+Unit = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class PersonIn(Body):
@@ -57,7 +57,7 @@ class AbsenceIn(Body):
 
 @router.get("/rosters", dependencies=[Depends(CASE_OFFICERS)])
 def get_rosters(request: Request) -> dict[str, Any]:
-    """People, turns of duty and absences of the caller's units, numbers masked."""
+    """People, turns of duty and absences of the organs of the caller's cases, numbers masked."""
     services = request.app.state.services
     with as_account(services.engine, request.state.caller.account_id) as connection:
         return rosters_of_account(connection, services.keyring, since=services.clock.now() - SHOWN_SINCE)

@@ -111,8 +111,9 @@ def test_who_may_not_close_or_see_turns_nothing(engine: Engine, office: Office) 
             turn(connection)
     jump = (
         "SELECT (turn_alert(jsonb_populate_record(NULL::alert, jsonb_build_object('alert_id', CAST(:id AS uuid),"
-        " 'state', CAST(:to AS text))), :seen, jsonb_populate_record(NULL::alert_history, jsonb_build_object("
-        "'entry_id', gen_random_uuid(), 'reason_code', 'x', 'reason_zh', 'x', 'reason_en', 'x', 'remark', '')), '[]')).state"
+        " 'state', CAST(:to AS text))), :seen, jsonb_populate_record(NULL::alert_history,"
+        " jsonb_build_object('entry_id', gen_random_uuid(), 'reason_code', 'x', 'reason_zh', 'x', 'reason_en', 'x',"
+        " 'remark', '')), '[]')).state"
     )
     for seen, to in (("open", "open"), ("acknowledged", "open"), ("open", "nonsense"), ("closed", "acknowledged")):
         with office.as_("leader") as connection:
@@ -168,19 +169,19 @@ def test_a_message_that_did_not_leave_is_tried_again_by_who_decides(engine: Engi
 
 
 def test_leaders_keep_the_rosters_of_their_unit_and_officers_read_them(engine: Engine, office: Office) -> None:
-    person = DutyPerson(unit="320300", role=Role.DUTY_OFFICER, name="合成值班", phone="13800000122")
+    person = DutyPerson(unit="合成派出所", role=Role.DUTY_OFFICER, name="合成值班", phone="13800000122")
     span = {"from_at": NOW, "to_at": NOW + timedelta(hours=12)}
     with office.as_("police") as connection, pytest.raises(NotThereError):
         enter_person(connection, KEYRING, person)
     with office.as_("leader") as connection:
         number = enter_person(connection, KEYRING, person)
         assert enter_person(connection, KEYRING, person) == number
-        turn = enter_duty(connection, unit="320300", people=[number], **span)
+        turn = enter_duty(connection, unit="合成派出所", people=[number], **span)
         away = enter_absence(connection, number, **span)
     with office.as_("leader") as connection, pytest.raises(NotThereError):
         enter_duty(connection, unit="370600", people=[number], **span)
     with office.as_("leader") as connection, pytest.raises(NotThereError):
-        enter_duty(connection, unit="320300", people=[UUID(int=7)], **span)
+        enter_duty(connection, unit="合成派出所", people=[UUID(int=7)], **span)
     with office.as_("police") as connection:
         shown = rosters_of_account(connection, KEYRING, since=NOW)
     assert [(item["name"], item["phone"]) for item in shown["people"]] == [("合成值班", "138****0122")]

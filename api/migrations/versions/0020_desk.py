@@ -4,6 +4,8 @@ What two people met is told to the prosecutors of the case and to no other accou
 hangs on that. Figures of all cases are given as counts and quantiles, to leaders and to the system administrator.
 """
 
+import importlib
+
 from alembic import op
 
 revision = "0020"
@@ -99,18 +101,15 @@ $$;
 """
 
 ROSTERS = """
--- Codes of the divisions at or below the caller's: whose rosters an officer sees.
+-- Organs as the orders of the caller's cases name them: whose rosters an officer sees. A unit is told under that name.
 CREATE FUNCTION visible_units() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-    WITH RECURSIVE below AS (
-        SELECT division_no FROM account
-        WHERE account_no = current_account_no() AND kind = 'officer' AND division_no IS NOT NULL
-            AND EXISTS (SELECT FROM account_role r WHERE r.account_no = account.account_no)
-        UNION SELECT d.division_no FROM division d JOIN below b ON d.parent_no = b.division_no)
-    SELECT code FROM division JOIN below USING (division_no)
+    SELECT unit FROM supervision_order
+        CROSS JOIN LATERAL (VALUES (executing_organ), (deciding_organ)) AS organ (unit)
+    WHERE superseded_at IS NULL AND unit <> '' AND subject_no IN (SELECT visible_subjects())
 $$;
 
--- Who is told by duty: entered, or brought up to date, by a leader of the unit or above. The number stays: another
+-- Who is told by duty: entered, or brought up to date, by a leader who sees a case of the unit. The number stays: another
 -- number is another person.
 CREATE FUNCTION enter_duty_person(asked recipient) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -258,40 +257,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 $$;
 """
 
-TURN_BEFORE = """
-CREATE FUNCTION turn_alert(turned alert, seen text, entry alert_history) RETURNS alert
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-    found alert;
-BEGIN
-    IF turned.state = 'closed' AND NOT account_decides() THEN
-        RETURN NULL;
-    END IF;
-    UPDATE alert SET state = turned.state, settled_at = turned.settled_at,
-        acknowledged_at = CASE turned.state WHEN 'acknowledged' THEN now() WHEN 'open' THEN NULL
-            ELSE acknowledged_at END,
-        acknowledged_by = CASE turned.state WHEN 'acknowledged' THEN current_account_no() WHEN 'open' THEN NULL
-            ELSE acknowledged_by END,
-        closed_at = CASE turned.state WHEN 'closed' THEN now() END,
-        closed_by = CASE turned.state WHEN 'closed' THEN current_account_no() END,
-        closed_reason = CASE turned.state WHEN 'closed' THEN entry.reason_code END,
-        closed_remark = CASE turned.state WHEN 'closed' THEN entry.remark END
-    WHERE alert_id = turned.alert_id AND state = seen AND state <> turned.state
-        AND closed_reason IS DISTINCT FROM 'sealed' AND subject_no IN (SELECT visible_subjects())
-    RETURNING * INTO found;
-    IF found.alert_id IS NOT NULL THEN
-        INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, actor_id, reason_code,
-            reason_zh, reason_en, about, remark)
-        VALUES (entry.entry_id, found.alert_id, found.subject_no, entry.kind, now(), 'officer',
-            (SELECT account_id FROM account WHERE account_no = current_account_no()), entry.reason_code,
-            entry.reason_zh, entry.reason_en, entry.about, entry.remark);
-    END IF;
-    RETURN found;
-END $$;
-REVOKE ALL ON FUNCTION turn_alert(alert, text, alert_history) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION turn_alert(alert, text, alert_history) TO hulan_app;
-"""
-
 FOR_OFFICERS = {
     "turn_alert": "alert, text, alert_history, jsonb",
     "redrive_notification": "uuid",
@@ -315,7 +280,7 @@ _OF_ALERT_SHOWN = "EXISTS (SELECT FROM alert a WHERE a.alert_id = {table}.alert_
 _OF_MESSAGE_SHOWN = (
     "notification_id IS NULL OR EXISTS (SELECT FROM notification n WHERE n.notification_id = {table}.notification_id)"
 )
-HANGING_ON_ALERT = ("alert_history", "escalation_step", "guardian_link", "guardian_answer")
+HANGING_ON_ALERT = ("alert_history", "escalation_step", "guardian_answer")
 HANGING_ON_MESSAGE = ("delivery_report", "reply")
 
 ROSTER_POLICIES = {
@@ -332,7 +297,7 @@ def upgrade() -> None:
         op.execute(f"REVOKE ALL ON FUNCTION {name}({arguments}) FROM PUBLIC")
     for name, arguments in FOR_OFFICERS.items():
         op.execute(f"GRANT EXECUTE ON FUNCTION {name}({arguments}) TO hulan_app")
-    _restrict("alert", "contact_for_prosecutor", _TO_PROSECUTOR)
+    _restrict("alert", "contact_to_prosecutor", _TO_PROSECUTOR)
     for table in HANGING_ON_ALERT:
         _restrict(table, "of_alert_shown", _OF_ALERT_SHOWN.format(table=table))
     _restrict("task", "of_alert_shown", f"alert_id IS NULL OR {_OF_ALERT_SHOWN.format(table='task')}")
@@ -367,8 +332,19 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY of_message_shown ON {table}")
     for table in (*HANGING_ON_ALERT, "task"):
         op.execute(f"DROP POLICY of_alert_shown ON {table}")
-    op.execute("DROP POLICY contact_for_prosecutor ON alert")
+    op.execute("DROP POLICY contact_to_prosecutor ON alert")
     for name, arguments in (FOR_OFFICERS | INNER).items():
         op.execute(f"DROP FUNCTION {name}({arguments})")
     op.execute("ALTER TABLE alert_history DROP COLUMN written_in")
-    op.execute(TURN_BEFORE)
+    op.execute(_turn_before())
+
+
+def _turn_before() -> str:
+    """The function as migration 0019 made it, with its rights."""
+    functions: str = importlib.import_module("api.migrations.versions.0019_outbox").FUNCTIONS
+    begin = functions.index("CREATE FUNCTION turn_alert(")
+    arguments = "turn_alert(alert, text, alert_history)"
+    return (
+        functions[begin : functions.index("END $$;", begin)]
+        + f"END $$; REVOKE ALL ON FUNCTION {arguments} FROM PUBLIC; GRANT EXECUTE ON FUNCTION {arguments} TO hulan_app"
+    )
