@@ -78,15 +78,21 @@ def get_alerts(
 
 
 @router.get("/alerts/stream", dependencies=[Depends(CASE_OFFICERS)], response_class=StreamingResponse)
-def get_stream(request: Request, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+def get_stream(
+    request: Request,
+    last_event_id: Annotated[str | None, Header()] = None,
+    follow: Annotated[bool, Query()] = True,
+) -> StreamingResponse:
     """Server-sent events of what becomes of alerts of the caller's cases, from ``Last-Event-ID`` on, else from now on.
+
+    ``follow=false``: what there is by now, and then the answer ends.
 
     ``alert``: an entry of the history and its alert as the list shows it. ``reset``: the id is of another database or
     of before it was restored: read the list anew. ``end``: the session, the account or the role is gone.
     """
     after = None if last_event_id is None else StreamPlace.read(last_event_id)
     return _Stream(
-        request, after, is_reset=last_event_id is not None and after is None,
+        request, after, is_reset=last_event_id is not None and after is None, follows=follow,
         streams=request.app.state.services.streams,
     )  # fmt: skip
 
@@ -96,8 +102,11 @@ class _Stream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, request: Request, after: StreamPlace | None, *, is_reset: bool, streams: OpenStreams) -> None:
-        super().__init__(_events(request, after, is_reset=is_reset), headers={"X-Accel-Buffering": "no"})
+    def __init__(
+        self, request: Request, after: StreamPlace | None, *, is_reset: bool, follows: bool, streams: OpenStreams
+    ) -> None:
+        events = _events(request, after, is_reset=is_reset, follows=follows)
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
         self._account_id, self._streams = request.state.caller.account_id, streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +114,9 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(request: Request, after: StreamPlace | None, *, is_reset: bool) -> AsyncIterator[bytes]:
+async def _events(
+    request: Request, after: StreamPlace | None, *, is_reset: bool, follows: bool
+) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     place, beat_at = after, -1.0
     while True:
@@ -127,6 +138,8 @@ async def _events(request: Request, after: StreamPlace | None, *, is_reset: bool
         is_full = batch.told and batch.place == batch.told[-1].place
         place = batch.place
         if not is_full:
+            if not follows:
+                return
             await asyncio.sleep(ASKED_EVERY_S)
 
 

@@ -109,8 +109,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     WHERE superseded_at IS NULL AND unit <> '' AND subject_no IN (SELECT visible_subjects())
 $$;
 
--- Who is told by duty: entered, or brought up to date, by a leader who sees a case of the unit. The number stays: another
--- number is another person.
+-- Who is told by duty: entered, or brought up to date, by a leader who sees a case of the unit. The number stays:
+-- another number is another person.
 CREATE FUNCTION enter_duty_person(asked recipient) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
