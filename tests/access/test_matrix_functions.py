@@ -43,7 +43,6 @@ DEFINER_FUNCTIONS = {
     "reply_key_id": "the id of a key, held while a reply is sealed",
     "finish_task": "checks that the caller may see the case",
     "people_of_work": "names of accounts that did something in a case that the caller may see",
-    "turn_alert": "checks that the caller may see the case, decides where that is needed, and hears of contacts",
     "redrive_notification": "checks that the caller decides and may see the case; tells only that it was done",
     "people_of_alerts": "names of accounts that did something about an alert of a case that the caller may see",
     "visible_units": "names of organs in orders of cases that the caller may see",

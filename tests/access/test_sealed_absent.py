@@ -81,7 +81,8 @@ SHOWS_NOBODY = {
     "keys destroy", "audit checkpoint", "import venues", "import sites", "import zones", "import boundaries",
     "account create-admin", "account create", "account disable", "account unlock", "account reset-totp",
     "account link-oidc", "account unlink-oidc", "evidence verify", "token create", "token list", "token revoke",
-    "division add", "calendar show", "calendar import", "texts lint", "texts show", "alert metrics", "roster add", "roster list", "roster absence",
+    "division add", "calendar show", "calendar import", "texts lint", "texts show",
+    "alert metrics", "roster add", "roster list", "roster absence",
     "roster revoke",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
@@ -316,6 +317,8 @@ def on_the_command_line(place: Place) -> Iterator[tuple[str, str]]:
         ("subject", "view", REFERENCE, "--purpose", "本人查阅"),
         ("subject", "view", REFERENCE, "--purpose", "本人查阅", "--words", "--json"),
         ("audit", "notices"),
+        ("alert", "list", "--by", "x-member"),
+        ("alert", "show", str(place.alert_id), "--by", "x-member"),
         ("evidence", "make", str(place.alert_id), "--purpose", "移送", "--out", str(place.folder / "evidence.zip")),
         ("map", "venues", "--out", str(page), "--as-of", "2026-03-22"),
     ):

@@ -1,15 +1,21 @@
 """The desk against the database: turns by role, contacts for prosecutors only, rosters, figures."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, Engine, text
+from typer.testing import CliRunner
 
 from alerts.alert import AlertState, Role
 from alerts.life import Closing, IllegalTurnError, Reopening
-from api.access.roles import AccountRole
+from api.access.roles import AccountRole, Scope
+from api.access.tokens import create_token
+from api.cli.main import assemble
+from api.clock import FixedClock
 from api.desk.alerts import (
     AlertFilter,
     acknowledge_alert,
@@ -25,7 +31,10 @@ from api.errors import NotThereError
 from api.ids import new_id
 from tests.access.people import official_in
 from tests.api.casework_scene import NOW, Office, a_case
-from tests.make import KEYRING
+from tests.api.live_server import bearer, running_server
+from tests.make import KEYRING, KEYRING_PATH, SECRET
+
+command_line = assemble()
 
 GUARDIAN = {"role": "guardian", "name": "合成监护", "phone": "13800000121"}
 
@@ -218,3 +227,68 @@ def test_figures_count_and_name_nobody(engine: Engine, office: Office) -> None:
         with office.as_(who) as connection:
             none = figures_between(connection, now - timedelta(weeks=1), now)
         assert (none.times, none.alerts, none.person_weeks) == ((), {}, 0.0)
+
+
+def test_metrics_go_to_a_token_with_the_scope_and_to_nobody_else(engine: Engine, database_url: str) -> None:
+    office = Office(engine, a_case(recipients=[GUARDIAN]))
+    a_message(engine, an_alert(engine, office.no))
+    tokens = {}
+    for name, role, scope in (
+        ("sys", AccountRole.SYSTEM_ADMINISTRATOR, Scope.METRICS_READ),
+        ("sys2", AccountRole.SYSTEM_ADMINISTRATOR, Scope.ACCOUNTS_READ),
+        ("off", AccountRole.PROSECUTOR, Scope.CASES_READ),
+    ):
+        official = official_in(engine, name, role)
+        with engine.begin() as connection:
+            _, tokens[name] = create_token(
+                connection, official.account_no, label="x", scopes=[scope], roles=frozenset({role}),
+                life=timedelta(days=1), secret=SECRET, now=NOW,
+            )  # fmt: skip
+    with running_server(database_url, clock=FixedClock(datetime.now(UTC) + timedelta(seconds=1))) as client:
+        answers = {name: client.get("/metrics", headers=bearer(token)) for name, token in tokens.items()}
+        assert client.get("/metrics").status_code == 401
+    assert {name: answer.status_code for name, answer in answers.items()} == {"sys": 200, "sys2": 403, "off": 403}
+    told = answers["sys"].text
+    assert answers["sys"].headers["content-type"].startswith("text/plain")
+    assert 'hulan_notification_seconds{channel="sms",quantile="0.5",stage="fixed_to_delivered"} 60.0' in told
+    assert 'hulan_alerts{event="entry",is_late="false"} 1.0' in told
+    families = {family.name: family for family in text_string_to_metric_families(told)}
+    assert set(families) == {
+        "hulan_notification_seconds", "hulan_notification_messages", "hulan_decisions", "hulan_alerts",
+        "hulan_person_weeks", "hulan_alerts_per_person_week",
+    }  # fmt: skip
+
+
+def test_the_command_line_does_all_of_it_for_an_account(
+    engine: Engine, database_url: str, office: Office, tmp_path: Path
+) -> None:
+    alert_id = an_alert(engine, office.no)
+    a_message(engine, alert_id)
+
+    def run(*words: str, code: int = 0) -> str:
+        environment = {
+            "HULAN_DATA_DIR": str(tmp_path), "HULAN_KEYRING": str(KEYRING_PATH), "HULAN_DATABASE_URL": database_url,
+            "HULAN_SECRET_KEY": "a secret only of this test",
+        }  # fmt: skip
+        done = CliRunner().invoke(command_line, list(words), env=environment)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert str(alert_id) in run("alert", "list", "--by", "o1", "--state", "open")
+    assert "acknowledged" in run("alert", "ack", str(alert_id), "--by", "o1")
+    assert "remark" in run("alert", "close", str(alert_id), "handled", "--by", "o1", code=1)
+    assert "closed" in run("alert", "close", str(alert_id), "returned", "--by", "o1")
+    assert "open" in run("alert", "reopen", str(alert_id), "closed_in_error", "--by", "o0")
+    shown = run("alert", "show", str(alert_id), "--by", "o0")
+    assert "reopened" in shown
+    assert "sms delivered" in shown
+    assert "没有这一项" in run("alert", "show", str(alert_id), "--by", "stranger", code=1)
+    assert "fixed_to_delivered" in run("alert", "metrics", "--by", "o3")
+    unit = ("--unit", "合成派出所", "--by", "o3")
+    number = run("roster", "add", "--name", "合成值班", "--phone", "13800000122", *unit).split()[-1]
+    span = ("--since", "2126-03-02T18:00", "--until", "2126-03-03T08:00")
+    run("roster", "add", "--on-duty", number, *span, *unit)
+    run("roster", "absence", number, *span, "--by", "o3")
+    listed = run("roster", "list", "--by", "o1")
+    assert listed.count("合成值班") == 3
+    assert "13800000122" not in listed
