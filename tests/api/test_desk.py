@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, Engine, text
 from typer.testing import CliRunner
@@ -271,6 +272,7 @@ def test_the_command_line_does_all_of_it_for_an_account(
             "HULAN_SECRET_KEY": "a secret only of this test",
         }  # fmt: skip
         done = CliRunner().invoke(command_line, list(words), env=environment)
+        structlog.reset_defaults()  # the command's log went to a stream that is closed now
         assert done.exit_code == code, done.output
         return done.output
 
