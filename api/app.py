@@ -15,6 +15,7 @@ from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
 from api.clock import SystemClock
+from api.desk.open_streams import OpenStreams
 from api.devices import DeviceRegister
 from api.exporting.handing_out import Desk
 from api.exporting.packing import Packing
@@ -23,6 +24,7 @@ from api.personal.keyring import Keyring
 from api.routes import (
     account,
     accounts,
+    alerts,
     audit,
     check_ins,
     decisions,
@@ -31,9 +33,11 @@ from api.routes import (
     health,
     leaves,
     looks,
+    metrics,
     orders,
     person,
     positions,
+    rosters,
     sealing,
     session,
     subjects,
@@ -59,6 +63,7 @@ class Services:
     trusts_received_at: bool
     keyring: Keyring
     desk: Desk | None
+    streams: OpenStreams
 
 
 def create_app(
@@ -97,6 +102,7 @@ def create_app(
                 trusts_received_at=trusts_received_at,
                 desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
                 keyring=keyring,
+                streams=OpenStreams(),
             )
             yield
 
@@ -109,7 +115,8 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, leaves, decisions,
+        exports, evidence, sealing, orders, leaves, decisions, alerts,
+        rosters, metrics,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

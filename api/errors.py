@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from alerts.life import IllegalTurnError
+
 
 class UnknownDeviceError(Exception):
     """The device token is missing, unknown or revoked."""
@@ -75,6 +77,10 @@ class RefusedInputError(ValueError):
 
 class WrongReasonError(RefusedInputError):
     """An officer's reason does not go with the outcome of the decision."""
+
+
+class TooManyStreamsError(Exception):
+    """As many live streams are open as one account, or one process, may have."""
 
 
 class TooManyAttemptsError(Exception):
@@ -163,6 +169,17 @@ PROBLEMS: dict[type[Exception], Problem] = {
         code="wrong_reason",
         message="理由与结论不符。认定（confirmed）：subject_admitted、seen_on_site、other_evidence；其余理由用于排除（dismissed）"
         " / the reason does not go with the outcome: those three confirm, every other one dismisses",
+    ),
+    IllegalTurnError: Problem(
+        status=409,
+        code="alert_turn",
+        message="警报当前状态不允许此操作，或此结案理由须写明情况；请查看该警报"
+        " / the alert cannot do this in its state, or this reason needs a remark: look at the alert",
+    ),
+    TooManyStreamsError: Problem(
+        status=429,
+        code="too_many_streams",
+        message="打开的实时页面过多，请先关闭一些 / too many live pages are open: close some first",
     ),
     RefusedInputError: Problem(
         status=422,

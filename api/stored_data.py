@@ -55,11 +55,11 @@ CASES = (
         _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id language channels"),
     ),
     _table(
-        "duty_roster", "值班表 who is on duty", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
+        "duty_roster", "值班表 who is on duty", Basis.TOLD, Retention.ACCOUNT, Seen.CASE,
         _clear(ACCOUNT, "roster_id unit from_at to_at recipient_ids recorded_at revoked_at"),
     ),
     _table(
-        "duty_absence", "值班人员缺勤 who is away", Basis.TOLD, Retention.ACCOUNT, Seen.NOBODY,
+        "duty_absence", "值班人员缺勤 who is away", Basis.TOLD, Retention.ACCOUNT, Seen.CASE,
         _clear(ACCOUNT, "absence_id recipient_id from_at to_at recorded_at revoked_at"),
     ),
     _table(
@@ -229,7 +229,7 @@ FINDINGS = (
         "alert_history", "警报的经过，只增不改 what became of an alert, never changed", Basis.ORDER, Retention.CASE,
         Seen.CASE,
         _clear(FINDING, "entry_no at kind actor_kind reason_code reason_zh reason_en remark"),
-        _clear(PSEUDONYM, "entry_id alert_id subject_no actor_id about"),
+        _clear(PSEUDONYM, "entry_id alert_id subject_no actor_id about"), _clear(TECHNICAL, "written_in"),
     ),
     _table(
         "escalation_step", "无人处理时的逐级上报 who is told next if nobody acts", Basis.ORDER, Retention.CASE,

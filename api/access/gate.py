@@ -71,7 +71,18 @@ class Gate:
         policy.check(caller)
         return caller
 
-    def _caller(self, request: Request, now: datetime, *, is_safe: bool) -> Caller | None:
+    def admit_still(self, request: Request, policy: AccessPolicy) -> Caller:
+        """The caller of an answer that goes on, asked anew: raises once the session, the account or the role is gone.
+
+        It is no use of the session: a page that is left open does not keep somebody logged in.
+        """
+        caller = self._caller(request, self.clock.now(), is_safe=True, is_use=False)
+        if caller is None:
+            raise NotSignedInError
+        policy.check(caller)
+        return caller
+
+    def _caller(self, request: Request, now: datetime, *, is_safe: bool, is_use: bool = True) -> Caller | None:
         authorization = request.headers.get("authorization")
         if authorization is not None:  # never both: a token is not sent by a page of another site
             scheme, _, token = authorization.partition(" ")
@@ -80,7 +91,7 @@ class Gate:
             with self.engine.begin() as connection:
                 return find_token(connection, token.strip(), secret=self.secret, now=now)
         session_id = request.cookies.get(COOKIE)
-        caller = None if session_id is None else self.log_in.find(session_id, now)
+        caller = None if session_id is None else self.log_in.find(session_id, now, is_use=is_use)
         if caller is None or session_id is None:
             return None
         if not is_safe and not is_csrf_token(request.headers.get(CSRF_HEADER, ""), session_id, self.secret):

@@ -122,10 +122,11 @@ class LogIn:
             _note(connection, caller, LookKind.LOG_OUT)
             end_session(connection, caller.session_hash, now=now)
 
-    def find(self, session_id: str, now: datetime) -> Caller | None:
-        """Whose session it is."""
+    def find(self, session_id: str, now: datetime, *, is_use: bool = True) -> Caller | None:
+        """Whose session it is. ``is_use``: as in :func:`api.access.sessions.find_session`."""
         with self.engine.begin() as connection:
-            return find_session(connection, hash_session(session_id, self.secret), times=self.times, now=now)
+            session_hash = hash_session(session_id, self.secret)
+            return find_session(connection, session_hash, times=self.times, now=now, is_use=is_use)
 
     def _begin(self, login_name: str, address: str, now: datetime) -> _Counted:
         attempt = Attempt.of(login_name=login_name, address=address, secret=self.secret)

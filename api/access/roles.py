@@ -28,6 +28,7 @@ class Scope(StrEnum):
     CASES_READ = "cases:read"
     VENUES_READ = "venues:read"
     ACCOUNTS_READ = "accounts:read"
+    METRICS_READ = "metrics:read"
 
 
 ADMINISTRATORS = frozenset(
@@ -52,4 +53,6 @@ def scopes_open_to(roles: frozenset[AccountRole]) -> frozenset[Scope]:
         scopes.add(Scope.CASES_READ)
     if roles & {AccountRole.SYSTEM_ADMINISTRATOR, AccountRole.SECURITY_ADMINISTRATOR}:
         scopes.add(Scope.ACCOUNTS_READ)
+    if AccountRole.SYSTEM_ADMINISTRATOR in roles:
+        scopes.add(Scope.METRICS_READ)
     return frozenset(scopes)

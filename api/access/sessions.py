@@ -48,8 +48,13 @@ def open_session(
     return session_id
 
 
-def find_session(connection: Connection, session_hash: bytes, *, times: SessionTimes, now: datetime) -> Caller | None:
-    """Whose session it is, or ``None``: unknown, ended, idle too long, or of an account that may not log in."""
+def find_session(
+    connection: Connection, session_hash: bytes, *, times: SessionTimes, now: datetime, is_use: bool = True
+) -> Caller | None:
+    """Whose session it is, or ``None``: unknown, ended, idle too long, or of an account that may not log in.
+
+    ``is_use``: whether somebody uses it now; what only goes on by itself does not keep it alive.
+    """
     row = connection.execute(
         text(
             "SELECT a.account_no, a.account_id, a.login_name, a.password_expires_at, a.totp_confirmed_at, s.is_full,"
@@ -63,7 +68,7 @@ def find_session(connection: Connection, session_hash: bytes, *, times: SessionT
     ).one_or_none()
     if row is None:
         return None
-    if now - row.seen_at >= NOTED_EVERY:
+    if is_use and now - row.seen_at >= NOTED_EVERY:
         connection.execute(
             text("UPDATE account_session SET seen_at = :now WHERE session_hash = :session_hash"),
             {"now": now, "session_hash": session_hash},

@@ -1,7 +1,6 @@
 """Officers' work on cases, each command as one account: what it sees and may do is what the account may."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -9,10 +8,8 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from api.access.accounts import AccountError, account_no_of
-from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.calendars import calendar_reminder
 from api.casework.decisions import REASON_NAMES_ZH, DecisionReason, Outcome, decide, departures_of, suspected_of
@@ -30,27 +27,22 @@ from api.casework.leaves import (
 from api.casework.names import LEAVE_STATE_NAMES_ZH, OUTCOME_NAMES_ZH
 from api.casework.orders import end_order, orders_of, versions_of
 from api.casework.tasks import finish_task, tasks_of
+from api.cli.acting import AsJson, By, Instant, acting, local, show
 from api.cli.case_lines import (
-    Item,
     departures_lines,
     exemption_lines,
-    joined,
     leave_lines,
     order_lines,
     suspected_lines,
     task_lines,
     version_lines,
 )
-from api.cli.problems import FORESEEABLE
-from api.cli.screen import out, plain_errors, say
+from api.cli.screen import out, say
 from api.clock import SystemClock
-from api.errors import NotAllowedError, NotThereError, RefusedInputError
 from api.ids import subject_id_for
-from api.logs import configure_logs
 from api.looks import subject_no_of
 from api.personal.opening import open_keyring
-from api.session import open_database
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from tracking.calendar import local_day
 from tracking.leave import ExemptionKind
 from tracking.order import LOCAL_TIME
@@ -61,52 +53,14 @@ leave = typer.Typer(help="外出。Leaves.", no_args_is_help=True)
 suspected = typer.Typer(help="疑似违规的认定。Deciding what is suspected.", no_args_is_help=True)
 task = typer.Typer(help="待办。Tasks.", no_args_is_help=True)
 
-By = Annotated[str, typer.Option("--by", help="以谁的账号：登录名 / log-in name of whose account acts")]
 OrderId = Annotated[UUID, typer.Argument(help="决定书 id（见 hulan order list）/ id of the order")]
 Reference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
-AsJson = Annotated[bool, typer.Option("--json", help="每行一个 JSON，供程序使用 / one JSON object a line")]
-Instant = typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="北京时间 local time")
 
 
 @contextmanager
 def _acting(login_name: str) -> Iterator[tuple[Connection, frozenset[AccountRole], Settings]]:
-    """One transaction in which the database shows what the account may see; refusals in plain words."""
-    with plain_errors(*FORESEEABLE, AccountError, LookupError):
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        configure_logs(settings.log_level)
-        with open_database(settings, say=say) as engine:
-            with engine.connect() as connection:
-                row = connection.execute(
-                    text("SELECT account_id, array(SELECT role FROM account_role r WHERE r.account_no = a.account_no)"
-                         " AS roles FROM account a WHERE account_no = :no"),
-                    {"no": account_no_of(connection, login_name)},
-                ).one()  # fmt: skip
-            try:
-                with as_account(engine, row.account_id) as connection:
-                    yield connection, frozenset(AccountRole(role) for role in row.roles), settings
-            except (NotThereError, NotAllowedError):
-                raise LookupError(
-                    "没有这一项，或该账号无权办理 / there is no such thing, or not for this account to do"
-                ) from None
-            except RefusedInputError as error:
-                raise LookupError(f"内容不符合要求 / refused: {error}") from None
-
-
-def _local(instant: datetime) -> datetime:
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=LOCAL_TIME)
-
-
-def _show(items: Sequence[Item], lines: Callable[[Item], Iterable[str]], *, none: str, as_json: bool) -> None:
-    """For people, an item after the other; or one JSON object a line, for programs."""
-    if as_json:
-        for item in items:
-            out.print(json.dumps(item, ensure_ascii=False, default=str), markup=False, soft_wrap=True)
-        return
-    for line in joined(map(lines, items)):
-        out.print(line, markup=False, soft_wrap=True)
-    if not items:
-        out.print(none, markup=False, soft_wrap=True)
+    with acting(login_name) as who:
+        yield who.connection, who.roles, who.settings
 
 
 def _subject(connection: Connection, reference: str) -> int:
@@ -121,7 +75,7 @@ def list_orders(reference: Reference, by: By, as_json: AsJson = False) -> None:
     """
     with _acting(by) as (connection, _, _):
         found = orders_of(connection, _subject(connection, reference))
-    _show(
+    show(
         found, partial(order_lines, now=SystemClock().now()), as_json=as_json,
         none="没有决定书，请用 hulan import cases 登记 / no order: enter one with hulan import cases",
     )  # fmt: skip
@@ -135,7 +89,7 @@ def show_order(order_id: OrderId, by: By, as_json: AsJson = False) -> None:
     """
     with _acting(by) as (connection, _, _):
         found = versions_of(connection, order_id)
-    _show(found, version_lines, none="", as_json=as_json)
+    show(found, version_lines, none="", as_json=as_json)
 
 
 @order.command("lift")
@@ -154,7 +108,7 @@ def list_exemptions(reference: Reference, by: By, as_json: AsJson = False) -> No
     """一名对象的豁免，含已撤销、已到期的。The exemptions of a subject, revoked and past ones too."""
     with _acting(by) as (connection, _, _):
         found = exemptions_of(connection, _subject(connection, reference))
-    _show(found, exemption_lines, none="没有豁免 no exemptions", as_json=as_json)
+    show(found, exemption_lines, none="没有豁免 no exemptions", as_json=as_json)
 
 
 @exemption.command("grant")
@@ -179,7 +133,7 @@ def grant(
         if (zone is None) is any(value is None for value in (longitude, latitude, radius_m)):
             raise LookupError("请给出 --zone，或经纬度与半径 / a --zone, or a point with a radius")
         wish = ExemptionWish(
-            kind=kind, reason=reason, valid_from=_local(since), valid_to=_local(until), zone_id=zone,
+            kind=kind, reason=reason, valid_from=local(since), valid_to=local(until), zone_id=zone,
             longitude=longitude, latitude=latitude, radius_m=radius_m,
         )  # fmt: skip
         out.print(str(grant_exemption(connection, _subject(connection, reference), wish)), markup=False)
@@ -209,7 +163,7 @@ def list_leaves(
         is_all = reference is None
         found = open_leaves(connection) if reference is None else leaves_of(connection, _subject(connection, reference))
     none = "没有待答复的外出申请 no leave waits" if is_all else "没有外出申请 no leaves"
-    _show(found, leave_lines, none=none, as_json=as_json)
+    show(found, leave_lines, none=none, as_json=as_json)
 
 
 @leave.command("ask")
@@ -234,7 +188,7 @@ def ask(
     with _acting(by) as (connection, _, settings):
         wish = LeaveWish(
             order_id=order_id, reason=reason, destination=destination, route=route, transport=transport,
-            contact=contact, from_at=_local(since), to_at=_local(until), is_urgent=urgent,
+            contact=contact, from_at=local(since), to_at=local(until), is_urgent=urgent,
         )  # fmt: skip
         subject_no = _subject(connection, reference)
         out.print(str(ask_leave(connection, open_keyring(settings), subject_no, wish)), markup=False)
@@ -282,7 +236,7 @@ def list_suspected(reference: Reference, by: By, as_json: AsJson = False) -> Non
     """
     with _acting(by) as (connection, _, _):
         found = suspected_of(connection, _subject(connection, reference))
-    _show(found, suspected_lines, none="没有疑似违规，也没有其他发现 nothing is suspected", as_json=as_json)
+    show(found, suspected_lines, none="没有疑似违规，也没有其他发现 nothing is suspected", as_json=as_json)
 
 
 @suspected.command("decide")
@@ -317,7 +271,7 @@ def departures(reference: Reference, by: By, as_json: AsJson = False) -> None:
     """已认定的擅自离开次数及依据；未经认定的不计。How many departures were confirmed, and on what basis."""
     with _acting(by) as (connection, _, _):
         found = departures_of(connection, _subject(connection, reference))
-    _show(found, departures_lines, none="没有决定书 no order", as_json=as_json)
+    show(found, departures_lines, none="没有决定书 no order", as_json=as_json)
 
 
 @task.command("list")
@@ -336,7 +290,7 @@ def list_tasks(
         reminder = calendar_reminder(connection, today=local_day(now))
     if reminder is not None:
         say(reminder)
-    _show(found, partial(task_lines, now=now), none="没有待办 nothing to be done", as_json=as_json)
+    show(found, partial(task_lines, now=now), none="没有待办 nothing to be done", as_json=as_json)
 
 
 @task.command("done")

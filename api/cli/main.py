@@ -56,6 +56,8 @@ _GROUPS = {
         module="texts", help="短信措辞。What messages say.", commands={"lint": "lint", "show": "show"}
     ),
     "outbox": _Group(module="outbox"),
+    "alert": _Group(module="desk"),
+    "roster": _Group(module="desk"),
     "seal": _Group(module="seal"),
     "order": _Group(module="casework"),
     "exemption": _Group(module="casework"),

@@ -274,6 +274,10 @@ def _oidc_plan(settings: Settings) -> OidcPlan | None:
     )
 
 
+STREAMS_END_WITHIN_S = 5
+"""A live stream of alerts never ends by itself: when the server stops, it is cut off after so long."""
+
+
 def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
@@ -296,6 +300,7 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
             access_log=False,
             log_config=None,
             forwarded_allow_ips=settings.trusted_proxies,
+            timeout_graceful_shutdown=STREAMS_END_WITHIN_S,
         )
     )
 

@@ -140,6 +140,7 @@ def _tokens(connection: Connection, scene: Scene) -> Iterator[Caller]:
         ("police of elsewhere", frozenset({Scope.CASES_READ})),
         ("security_administrator", frozenset({Scope.ACCOUNTS_READ})),
         ("system_administrator", frozenset({Scope.ACCOUNTS_READ})),
+        ("system_administrator", frozenset({Scope.METRICS_READ})),
     )
     for name, scopes in good:
         yield _with_token(

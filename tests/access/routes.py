@@ -117,6 +117,9 @@ SESSION_OF_CASE = {"is_open": Open.TO_SESSIONS, "roles": OFFICERS}
 OF_SUBJECT = {**SESSION_OF_CASE, "about": About.CASE}
 OF_ORDERS = frozenset({Needle.ID, Needle.DOCUMENT})
 OF_WORK = frozenset({Needle.KEY, Needle.WORK})
+OF_ALERTS = frozenset({Needle.ID, Needle.KEY})
+A_SPAN = {"from_at": "2026-03-20T00:00:00Z", "to_at": "2026-03-21T00:00:00Z"}
+A_NUMBER = str(UUID(int=7))
 DECIDERS = frozenset({AccountRole.LEADER, AccountRole.PROSECUTOR, AccountRole.POLICE})
 A_DECISION = {"outcome": "dismissed", "reason": "position_error"}
 AN_EXEMPTION = {
@@ -218,6 +221,34 @@ ROUTES: dict[str, RouteEntry] = {
     ),
     "GET /tasks": RouteEntry(shows=OF_ORDERS | OF_WORK, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "POST /tasks/{task_id}/done": RouteEntry(about=About.TASK, body={}, is_of_others=True, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /alerts": RouteEntry(shows=OF_ALERTS, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    # From now on, and not for ever: tests/api/test_alert_stream.py has what comes.
+    "GET /alerts/stream": RouteEntry(query={"follow": "false"}, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /alerts/{alert_id}": RouteEntry(about=About.ALERT, shows=OF_ALERTS, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /alerts/{alert_id}/acknowledge": RouteEntry(about=About.ALERT, is_of_others=True, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /alerts/{alert_id}/close": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.ALERT, body={"closing": "returned"}, is_of_others=True
+    ),
+    "POST /alerts/{alert_id}/reopen": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.ALERT, body={"reason": "new_evidence"}, is_of_others=True
+    ),
+    "GET /outbox": RouteEntry(shows=OF_ALERTS, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    # Of nobody: test_a_message_that_did_not_leave_is_tried_again_by_who_decides has the rest.
+    "POST /outbox/{notification_id}/retry": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, granted=404),
+    # Of organs of the caller's cases; of the scene's no roster is kept. tests/api/test_desk.py has the rest.
+    "GET /rosters": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /rosters/people": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404,
+        body={"unit": "无此机关", "role": "leader", "name": "合成", "phone": "13800000123"},
+    ),
+    "POST /rosters/duties": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404, body=A_SPAN | {"unit": "无此机关", "people": [A_NUMBER]}
+    ),
+    "POST /rosters/absences": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404, body=A_SPAN | {"recipient_id": A_NUMBER}
+    ),
+    "POST /rosters/{entry_id}/revoke": RouteEntry(is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404),
+    "GET /metrics": RouteEntry(is_open=Open.TO_TOKENS, roles=frozenset({SYSTEM}), scope=Scope.METRICS_READ),
     "POST /subjects/{subject_id}/exports": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body={"format": "csv"}, granted=403
     ),

@@ -42,6 +42,17 @@ DEFINER_FUNCTIONS = {
     "turn_alert": "checks that the caller may see the case, and decides if it is to be closed",
     "finish_task": "checks that the caller may see the case",
     "people_of_work": "names of accounts that did something in a case that the caller may see",
+    "redrive_notification": "checks that the caller decides and may see the case; tells only that it was done",
+    "people_of_alerts": "names of accounts that did something about an alert of a case that the caller may see",
+    "visible_units": "names of organs in orders of cases that the caller may see",
+    "enter_duty_person": "checks that the caller leads a case of the unit; tells the id that was given",
+    "enter_duty": "checks that the caller leads a case of the unit; tells the id that was given",
+    "enter_absence": "checks that the caller leads a case of the unit; tells the id that was given",
+    "revoke_duty": "checks that the caller leads a case of the unit; tells the id that was given",
+    "alert_times": "quantiles of all cases, to leaders and the system administrator; nobody's",
+    "alert_precision": "counts of all cases, to leaders and the system administrator; a public place from five on",
+    "alert_counts": "counts of all cases, to leaders and the system administrator",
+    "person_weeks": "one sum of all cases, to leaders and the system administrator",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }
 """Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
@@ -118,6 +129,12 @@ AN_ANSWER = (
     "'approval_id', gen_random_uuid(), 'organ', 'police', 'is_approved', true, 'remark', 'x')) AS a"
 )
 
+A_TURN = (
+    "SELECT (turn_alert(a, 'open', h, '[]')).state FROM jsonb_populate_record(NULL::alert, jsonb_build_object("
+    "'alert_id', '{}', 'state', 'acknowledged')) AS a, jsonb_populate_record(NULL::alert_history, jsonb_build_object("
+    "'entry_id', gen_random_uuid(), 'reason_code', 'x', 'reason_zh', 'x', 'reason_en', 'x', 'remark', '')) AS h"
+)
+
 A_DECISION = (
     "SELECT (decide_found(d)).decision_id FROM jsonb_populate_record(NULL::decision, jsonb_build_object("
     "'decision_id', gen_random_uuid(), '{}', '{}', 'outcome', 'confirmed', 'reason_code', 'x', 'remark', 'x')) AS d"
@@ -154,6 +171,8 @@ def test_functions_with_their_owners_rights_hide_the_sealed_too(scene: Scene) ->
             (AN_ANSWER, sealed.things["leave"], missing),
             (A_DECISION.format("finding_id", "{}"), sealed.things["finding"], missing),
             (A_DECISION.format("violation_id", "{}"), sealed.things["violation"], missing),
+            ("SELECT redrive_notification('{}')", sealed.things["alert"], missing),
+            (A_TURN, sealed.things["alert"], missing),
             ("SELECT (finish_task('{}', 'x')).task_id", sealed.things["task"], missing),
         ):  # fmt: skip
             answers = [seen(scene, account, query.format(value)) for value in (about_sealed, about_missing)]

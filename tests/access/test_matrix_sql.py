@@ -71,7 +71,7 @@ OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 CLOSED = (
     "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "clock_edge",
     "contact_watch", "device", "device_report", "device_watch",
-    "duty_absence", "duty_roster", "guardian_link", "provider_state",
+    "guardian_link", "provider_state",
     "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
     "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
     "thinning_run", "unsealing_request", "worker",
@@ -80,6 +80,9 @@ CLOSED = (
 
 CURSORS = {"shard": "shard, seen, target, after_xid, after_seq"}
 """Table → the columns that are shown to all: how far the log was read. Nothing else of it is."""
+
+OF_ROSTERS = ("duty_absence", "duty_roster")
+"""Shown to officers of a case of the unit; the scene has none: tests/api/test_desk.py has them."""
 
 OF_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
 """Shown within the span of an open look, of which this scene has none: tests/access/test_looks.py has them."""
@@ -132,7 +135,7 @@ def test_every_table_is_in_the_matrix(scene: Scene) -> None:
     with scene.engine.connect() as connection:
         found = relations(connection)
     named = [
-        *OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *CURSORS, *OF_A_LOOK, *OF_THE_AUDIT
+        *OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *CURSORS, *OF_A_LOOK, *OF_ROSTERS, *OF_THE_AUDIT
     ]  # fmt: skip
     assert len(named) == len(set(named))
     assert {name for name, is_partition in found.items() if not is_partition} == set(named)
@@ -199,6 +202,8 @@ def test_places_are_shown_and_every_other_table_is_closed(scene: Scene) -> None:
 
 def test_fixes_are_shown_to_nobody_without_a_look_and_the_audit_to_its_administrator(scene: Scene) -> None:
     for account in scene.accounts.values():
+        for table in OF_ROSTERS:
+            assert seen(scene, account, f"SELECT from_at FROM {table}") == set(), (account.name, table)
         for table in OF_A_LOOK:
             assert seen(scene, account, f"SELECT fixed_at FROM {table}") == set(), (account.name, table)
         for table, column in OF_THE_AUDIT.items():
