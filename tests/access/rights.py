@@ -55,6 +55,9 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "audit_position": CLOSED,
     "calendar_year": {"app": "SELECT", "worker": "SELECT"},
+    "callback_nonce": {
+        "gate": "DELETE INSERT SELECT",
+    },
     "case_member": {
         "app": "SELECT",
         "gate": "SELECT(account_no joined_at left_at) UPDATE(left_at)",
@@ -172,14 +175,12 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "guardian_answer": {
         "app": "SELECT",
-        "gate": "INSERT SELECT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
     "guardian_link": {
         "app": "SELECT(alert_id answered_at expires_at link_id made_at notification_id open_count opened_at"
         " recipient_id revoked_at subject_no)",
-        "gate": "SELECT UPDATE(answered_at open_count opened_at)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT",
     },
@@ -194,6 +195,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
+    },
+    "link_guess": {
+        "gate": "DELETE INSERT SELECT UPDATE",
     },
     "login_failure": {
         "gate": "DELETE INSERT SELECT UPDATE(blocked_until failures last_at)",
@@ -333,6 +337,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "account_decides": set(),
     "accounts_led": {"app"},
     "answer_leave": {"app"},
+    "answer_link": {"gate"},
     "ask_leave": {"app"},
     "ask_look": {"app"},
     "audit_append": set(),
@@ -356,6 +361,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "finish_task": {"app"},
     "grant_exemption": {"app"},
     "hidden_subjects": set(),
+    "hold_link": {"gate"},
     "judge_again": set(),
     "look_needs_approval": set(),
     "make_fix_week": {"gate", "worker"},
