@@ -74,7 +74,8 @@ CLOSED = (
     "clock_edge", "contact_watch", "device", "device_report", "device_watch",
     "duty_absence", "duty_roster", "provider_state",
     "engine_layout", "engine_state", "export_limit", "fix_written", "link_guess", "login_failure", "look_rule",
-    "oidc_state", "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
+    "oidc_state", "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation",
+    "retention_run", "rule_version",
     "thinning_run", "unsealing_request", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
