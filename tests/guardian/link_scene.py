@@ -15,10 +15,11 @@ from alerts.gateway import FakeGateway, Message
 from alerts.link import NO_CODE, LinkPolicy, code_for, link_id_for, link_key, token_for
 from api.clock import FixedClock
 from api.guardian.link_maker import LinkMaker
+from api.ids import new_id
 from api.outbox import DatabaseOutbox
 from tests.alerts.outbox_scene import MOTHER, POLICY, Told, a_round, a_subject, an_alert, rows
 from tests.api.live_server import running_server
-from tests.make import EVENING, KEYRING, SECRET, Person
+from tests.make import EVENING, KEYRING, SECRET, Person, a_bar
 
 KEY = link_key(SECRET)
 NOW = EVENING + timedelta(minutes=30)
@@ -46,6 +47,23 @@ class Scene:
     def post(self, code: str, answer: str | None = None, *, address: str = "203.0.113.1") -> httpx.Response:
         form = {"code": code} | ({} if answer is None else {"answer": answer})
         return self.client.post("/g", data=form, headers={"X-Forwarded-For": address})
+
+    def add_violation(self) -> None:
+        """The alert is about a bar, as one that the engine raised would be."""
+        of_order = "FROM condition c JOIN supervision_order o USING (order_no), zone z WHERE o.subject_no = :no LIMIT 1"
+        values = {"no": self.person.subject_no, "id": new_id(), "at": EVENING}
+        with self.engine.begin() as connection:
+            a_bar(connection)
+            for statement in (
+                "INSERT INTO episode (episode_id, subject_no, condition_no, zone_no, tier, started_at, last_inside_at,"
+                " possible_at, peak_probability, fix_count, is_entry, is_undecidable, is_crossing) SELECT :id, :no,"
+                f" condition_no, zone_no, 'probable', :at, :at, :at, 1, 1, true, false, false {of_order}",
+                "INSERT INTO violation (violation_id, episode_id, subject_no, order_no, condition_no, zone_no, kind,"
+                " started_at, decided_at, known_at, probability, engine_version, policy_version) SELECT :id, :id, :no,"
+                f" order_no, condition_no, zone_no, 'excluded_categories', :at, :at, :at, 1, 'e', 'p' {of_order}",
+                "INSERT INTO alert_violation SELECT alert_id, :id FROM alert",
+            ):
+                connection.execute(text(statement), values)
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         return rows(self.engine, query, **values)

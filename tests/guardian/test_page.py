@@ -10,8 +10,10 @@ from sqlalchemy import Engine, text
 from alerts.answer import Answer
 from alerts.channel import Channel
 from alerts.link import NO_CODE, LinkPolicy, link_id_for, token_for
+from api.clock import FixedClock
+from tests.api.live_server import running_server
 from tests.guardian.link_scene import KEY, NOW, Scene, a_scene, told_with_code, wrong_codes
-from tests.make import EVENING
+from tests.make import BAR_LATITUDE, EVENING
 
 POLICY = LinkPolicy()
 TRIES = 10_000
@@ -259,3 +261,17 @@ def test_a_form_of_another_site_is_refused(scene: Scene) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     answer = scene.client.post("/g", data={"code": scene.code, "answer": "cannot"}, headers=headers)
     assert (answer.status_code, scene.history()) == (403, [])
+
+
+# ---- the circle
+
+
+def test_the_circle_is_off_unless_the_office_wants_it_and_is_no_places_own(engine: Engine, database_url: str) -> None:
+    with a_scene(engine, database_url) as scene:
+        scene.add_violation()
+        assert "<svg" not in scene.post(scene.code).text
+    with running_server(database_url, clock=FixedClock(NOW), links=LinkPolicy(shows_circle=True)) as client:
+        page = client.post("/g", data={"code": scene.code}).text
+        assert "<svg" in page and "周围约 1 公里" in page
+        assert f"{BAR_LATITUDE:.2f}°" in page and f"{BAR_LATITUDE:.4f}" not in page
+        assert "合成酒吧" not in page
