@@ -257,7 +257,7 @@ FINDINGS = (
     ),
     _table(
         "guardian_link", "监护人的一次性链接，不含口令 one-time links, without their tokens", Basis.TOLD,
-        Retention.CASE, Seen.CASE,
+        Retention.CASE, Seen.NOBODY,
         _hashed(SECRET, "token_hash"), _clear(PSEUDONYM, "link_id alert_id notification_id recipient_id subject_no"),
         _clear(TECHNICAL, "made_at expires_at opened_at open_count answered_at revoked_at"),
     ),

@@ -39,6 +39,13 @@ _ROWS = (
     " VALUES (gen_random_uuid(), 'order_end', :no, '2026-03-21T00:00Z', '2026-03-21T00:00Z')",
     "INSERT INTO contact_watch (condition_id, condition_no, subject_no, seen, met) SELECT condition_id, condition_no,"
     f" :no, '3:3:', '{{}}' {_OF_ORDER} ON CONFLICT DO NOTHING",
+    "INSERT INTO device_watch (subject_no, content) VALUES (:no, '') ON CONFLICT DO NOTHING",
+    "INSERT INTO device_report (subject_no, device_id, reported_at, received_at, status)"
+    " VALUES (:no, gen_random_uuid(), '2026-03-21T00:00Z', '2026-03-21T00:00Z', 2)",
+)
+
+
+_ROWS_OF_ALERT = (
     "INSERT INTO alert_finding SELECT min(alert_id::text)::uuid, :finding FROM alert WHERE subject_no = :no"
     " HAVING count(*) > 0",
     "INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, reason_code, reason_zh,"
@@ -55,9 +62,6 @@ _ROWS = (
     f" subject_no) SELECT 'fake', notification_id::text, true, now(), true, now(), notification_id, :no {_OF_ALERT}",
     "INSERT INTO reply (reply_id, provider, phone_index, text, key_id, at, is_proven, notification_id, subject_no)"
     f" SELECT :reply, 'fake', '', :answer, :key_id, now(), true, notification_id, :no {_OF_ALERT}",
-    "INSERT INTO device_watch (subject_no, content) VALUES (:no, '') ON CONFLICT DO NOTHING",
-    "INSERT INTO device_report (subject_no, device_id, reported_at, received_at, status)"
-    " VALUES (:no, gen_random_uuid(), '2026-03-21T00:00Z', '2026-03-21T00:00Z', 2)",
 )
 
 
@@ -65,18 +69,31 @@ def add_order_work(
     connection: Connection, subject_no: int, *, account_no: int, keyring: Keyring, contact: str = "合成电话"
 ) -> None:
     """A leave with an answer, an exemption, a finding with a decision, a check-in, a task and an edge of the clock."""
-    leave_id, reply_id, key = new_id(), new_id(), current_key(connection, keyring)
+    leave_id, key = new_id(), current_key(connection, keyring)
     sealed = seal_row(key, table="leave", row_id=leave_id, values={"contact": contact})
     values = {
         "no": subject_no,
         "account": account_no,
         "leave": leave_id,
         "finding": new_id(),
-        "link": new_id(),
-        "reply": reply_id,
-        "answer": seal_row(key, table="reply", row_id=reply_id, values={"text": "1"})["text"],
         "contact": sealed["contact"],
         "key_id": key.key_id,
     }
     for statement in _ROWS:
+        connection.execute(text(statement), values)
+    add_alert_work(connection, subject_no, finding_id=values["finding"], keyring=keyring)
+
+
+def add_alert_work(connection: Connection, subject_no: int, *, finding_id: object, keyring: Keyring) -> None:
+    """What became of an alert: history, a step, a link with its answer, a report and a reply."""
+    reply_id, key = new_id(), current_key(connection, keyring)
+    values = {
+        "no": subject_no,
+        "finding": finding_id,
+        "link": new_id(),
+        "reply": reply_id,
+        "answer": seal_row(key, table="reply", row_id=reply_id, values={"text": "1"})["text"],
+        "key_id": key.key_id,
+    }
+    for statement in _ROWS_OF_ALERT:
         connection.execute(text(statement), values)

@@ -26,9 +26,9 @@ class SealedTable:
 
 SEALED_TABLES = (
     SealedTable(table="recipient", row_id="recipient_id", columns=("name", "phone", "email")),
-    SealedTable(table="reply", row_id="reply_id", columns=("text",)),
     SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number", "address")),
     SealedTable(table="leave", row_id="leave_id", columns=("contact",)),
+    SealedTable(table="reply", row_id="reply_id", columns=("text",)),
 )
 """A new personal field is a new column here: rotation, ``hulan keys list`` and the tests follow this list."""
 

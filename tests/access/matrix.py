@@ -23,6 +23,7 @@ from api.inbox import Sender
 from geo.datum import Datum
 from tests.api.live_server import CHEAP, NOW
 from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, log_fixes
+from tests.order_rows import add_alert_work
 from tracking.fix import Fix, FixSource
 
 PARENT = {
@@ -364,6 +365,7 @@ def _leave_work(connection: Connection, case: Case, accounts: dict[str, Account]
         " decided_at) VALUES (:spare, :no, :finding, :by, 'dismissed', 'position_error', :words, :at)",
     ):
         connection.execute(text(statement), values)
+    add_alert_work(connection, case.person.subject_no, finding_id=case.things[Thing.FINDING], keyring=KEYRING)
 
 
 def _seal(connection: Connection, subject_no: int) -> None:

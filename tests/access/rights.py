@@ -179,8 +179,6 @@ EXPECTED: dict[str, dict[str, str]] = {
         "worker": "SELECT",
     },
     "guardian_link": {
-        "app": "SELECT(alert_id answered_at expires_at link_id made_at notification_id open_count opened_at"
-        " recipient_id revoked_at subject_no)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT",
     },

@@ -52,7 +52,6 @@ OF_A_CASE = {
     "delivery_report": BY_NUMBER,
     "escalation_step": BY_NUMBER,
     "guardian_answer": BY_NUMBER,
-    "guardian_link": BY_NUMBER,
     "reply": BY_NUMBER,
 }
 """Table → the case that a row belongs to, as the tables' owner finds it: shown to whoever may see the case."""
@@ -72,7 +71,7 @@ OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 CLOSED = (
     "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "callback_nonce",
     "clock_edge", "contact_watch", "device", "device_report", "device_watch",
-    "duty_absence", "duty_roster", "provider_state",
+    "duty_absence", "duty_roster", "guardian_link", "provider_state",
     "engine_layout", "engine_state", "export_limit", "fix_written", "link_guess", "login_failure", "look_rule",
     "oidc_state", "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation",
     "retention_run", "rule_version",

@@ -31,7 +31,7 @@ PERSONAL = (
     "subject", "recipient", "supervision_order", "condition", "episode", "violation", "alert", "alert_violation",
     "notification", "subject_jurisdiction", "case_member", "leave", "leave_approval", "exemption", "finding",
     "check_in", "task", "decision", "alert_finding", "alert_history", "delivery_report", "escalation_step",
-    "guardian_answer", "guardian_link", "reply",
+    "guardian_answer", "reply",
 )  # fmt: skip
 """Tables of which the application's role sees the rows of a case."""
 

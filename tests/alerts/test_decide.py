@@ -1,39 +1,25 @@
 """Hop 5: which violations are one event, and who is told of it."""
 
-import itertools
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from alerts.alert import (
-    Alert,
     AlertState,
-    Case,
-    EscalationStep,
-    Finding,
-    Notification,
-    Recipient,
     Role,
-    Task,
     TaskKind,
 )
-from alerts.decide import Decision, decide
-from alerts.event import HEARING_OF_EVENT, EventKind, Notice
-from alerts.history import Actor, ActorKind, HistoryEntry, HistoryKind
-from alerts.life import Closing, close
-from alerts.roster import Roster
+from alerts.decide import Decision
+from alerts.event import EventKind
+from alerts.history import HistoryKind
 from alerts.telling import short_reference
+from tests.alerts.ledger import Ledger
 from tests.alerts.make_alerts import (
     ADULT,
     GUARDIAN,
     POLICE,
-    POLICY,
     PROSECUTOR,
     a_case,
     a_finding,
@@ -41,68 +27,7 @@ from tests.alerts.make_alerts import (
     after,
 )
 from tests.make import EVENING
-from tracking.order import ConditionKind, Measure
-
-OFFICER = Actor(kind=ActorKind.OFFICER, actor_id=UUID(int=99))
-
-
-@dataclass(kw_only=True)
-class Ledger:
-    """What the database would hold after some calls: rows by their keys, a row that is there already stays."""
-
-    recipients: Sequence[Recipient] = (GUARDIAN, PROSECUTOR)
-    roster: Roster = field(default_factory=Roster)
-    alerts: dict[UUID, Alert] = field(default_factory=dict)
-    attached: dict[UUID, UUID] = field(default_factory=dict)
-    notifications: dict[UUID, Notification] = field(default_factory=dict)
-    steps: dict[UUID, EscalationStep] = field(default_factory=dict)
-    tasks: dict[UUID, Task] = field(default_factory=dict)
-    history: dict[UUID, HistoryEntry] = field(default_factory=dict)
-
-    def call(self, *cases: Case) -> Decision:
-        since = min((case.fact.decided_at for case in cases), default=EVENING) - POLICY.cool_down
-        ids = {case.fact_id for case in cases} | {ends for case in cases if (ends := ends_of(case)) is not None}
-        decision = decide(
-            cases=cases,
-            alerts=[item for item in self.alerts.values() if item.last_event_at >= since or item.fact_ids & ids],
-            recipients=dict.fromkeys(range(1, 5), self.recipients),
-            roster=self.roster,
-            policy=POLICY,
-        )
-        self.alerts |= {alert.alert_id: alert for alert in decision.alerts}
-        for item in decision.attachments:
-            assert self.attached.setdefault(item.fact_id, item.alert_id) == item.alert_id, "a fact moved"
-        for told in decision.notifications:
-            self.notifications.setdefault(told.notification_id, told)
-        for step in decision.steps:
-            self.steps.setdefault(step.step_id, step)
-        for task in decision.tasks:
-            self.tasks.setdefault(task.task_id, task)
-        for entry in decision.history:
-            self.history.setdefault(entry.entry_id, entry)
-        return decision
-
-    def told(self) -> list[Role]:
-        return sorted(item.role for item in self.notifications.values())
-
-    def only_alert(self) -> Alert:
-        (alert,) = self.alerts.values()
-        return alert
-
-    def close(self, minutes: float) -> None:
-        """An officer closes every alert, so many minutes into the evening."""
-        for alert in list(self.alerts.values()):
-            turned = close(alert, by=OFFICER, at=after(minutes), closing=Closing.FALSE_ALARM)
-            self.alerts[alert.alert_id] = turned.alert
-            self.history[turned.entry.entry_id] = turned.entry
-
-    def happened(self, kind: HistoryKind) -> list[str]:
-        """The reasons of the entries of a kind."""
-        return [entry.reason.code for entry in self.history.values() if entry.kind is kind]
-
-
-def ends_of(case: Case) -> UUID | None:
-    return case.fact.ends if isinstance(case.fact, Finding) else None
+from tracking.order import ConditionKind
 
 
 def test_a_violation_opens_an_alert_and_tells_guardian_and_prosecutor() -> None:
@@ -426,127 +351,3 @@ def test_nobody_to_tell_is_said_and_is_work() -> None:
     assert ledger.happened(HistoryKind.NOBODY_TO_TELL) == ["no_officer"]
     assert [task.kind for task in ledger.tasks.values()] == [TaskKind.NOBODY_TO_TELL]
     assert len(ledger.steps) == 4, "and the steps go on: by then somebody may be on record"
-
-
-# ---- the same for any batches
-
-
-def test_repeats_change_nothing() -> None:
-    ledger = Ledger()
-    cases = [
-        a_case(0), a_case(10, zone_no=2), a_case(200), a_case(90, live_after=None), a_case(90, live_after=50),
-        a_finding(EventKind.SILENCE, 20), a_finding(EventKind.MINOR_WITH_ADULT, 20),
-    ]  # fmt: skip
-    ledger.call(*cases)
-    before = replace(ledger)
-    for case in cases:
-        ledger.call(case)
-    ledger.call(*cases)
-    assert vars_of(ledger) == vars_of(before)
-
-
-def vars_of(ledger: Ledger) -> dict[str, object]:
-    return {name: dict(getattr(ledger, name)) for name in ("alerts", "attached", "notifications", "steps", "history")}
-
-
-def test_nothing_gives_nothing() -> None:
-    assert Ledger().call() == Decision()
-
-
-VIOLATIONS = st.builds(
-    a_case,
-    minutes=st.integers(0, 500),
-    live_after=st.sampled_from([None, 0.0, 0.0, 5.0, 40.0, 90.0]),
-    zone_no=st.integers(1, 3),
-    subject_no=st.integers(1, 2),
-    kind=st.sampled_from(ConditionKind),
-    birth_date=st.sampled_from([date(2010, 1, 1), ADULT]),
-    measure=st.sampled_from(Measure),
-    is_protected=st.booleans(),
-)
-FINDINGS = st.builds(
-    a_finding,
-    event=st.sampled_from(EventKind),
-    minutes=st.integers(0, 500),
-    known_after=st.sampled_from([0.0, 0.0, 90.0]),
-    subject_no=st.integers(1, 2),
-    measure=st.sampled_from(Measure),
-)
-CASES = st.lists(VIOLATIONS | FINDINGS, max_size=12, unique_by=lambda case: case.fact_id)
-
-
-@given(cases=CASES, seed=st.integers(0, 1000))
-def test_the_order_of_cases_in_a_call_does_not_matter(cases: list[Case], seed: int) -> None:
-    shuffled = list(cases)
-    random.Random(seed).shuffle(shuffled)
-    one, other = Ledger(), Ledger()
-    one.call(*cases)
-    other.call(*shuffled)
-    assert one == other
-
-
-@given(cases=CASES, cuts=st.sets(st.integers(0, 600), max_size=6))
-def test_calls_as_time_goes_by_decide_what_one_call_decides(cases: list[Case], cuts: set[int]) -> None:
-    whole, parts = Ledger(), Ledger()
-    whole.call(*cases)
-    edges = [datetime.min.replace(tzinfo=UTC), *(EVENING + timedelta(minutes=cut) for cut in sorted(cuts)), None]
-    for since, until in itertools.pairwise(edges):
-        parts.call(*[known for case in cases if (known := as_known(case, since, until)) is not None])
-    assert vars_of(parts) == vars_of(whole)
-
-
-def as_known(case: Case, since: datetime | None, until: datetime | None) -> Case | None:
-    """What evaluation says of the case in the batch that covers this span of event time: nothing, or what it found."""
-    assert since is not None
-    fact = case.fact
-    moments = [fact.decided_at] if fact.live_at is None else [fact.decided_at, fact.live_at]
-    if not any(since < moment and (until is None or moment <= until) for moment in moments):
-        return None
-    if fact.live_at is not None and until is not None and fact.live_at > until:
-        if isinstance(fact, Finding):
-            return replace(case, fact=replace(fact, live_at=None))
-        return replace(case, fact=replace(fact, live_at=None, live_known_at=None))
-    return case
-
-
-@given(cases=CASES, seed=st.integers(0, 1000))
-def test_whatever_comes_when_each_fact_has_one_alert_and_nobody_is_told_twice_of_one(
-    cases: list[Case], seed: int
-) -> None:
-    """One call each, in any order: the worst that a network can do."""
-    shuffled = list(cases)
-    random.Random(seed).shuffle(shuffled)
-    ledger = Ledger()
-    for case in shuffled:
-        ledger.call(case)
-    assert set(ledger.attached) == {case.fact_id for case in cases}
-    told = [(item.alert_id, item.recipient_id) for item in ledger.notifications.values()]
-    assert len(told) == len(set(told))
-
-
-@given(cases=CASES)
-def test_every_violation_has_an_alert_and_only_live_alerts_tell_once(cases: list[Case]) -> None:
-    ledger = Ledger()
-    ledger.call(*cases)
-    assert set(ledger.attached) == {case.fact_id for case in cases}
-    assert set(ledger.attached.values()) == set(ledger.alerts)
-    assert {item.alert_id for item in ledger.notifications.values()} <= {
-        alert.alert_id for alert in ledger.alerts.values() if not alert.is_late
-    }
-    for alert in ledger.alerts.values():
-        told = [item.role for item in ledger.notifications.values() if item.alert_id == alert.alert_id]
-        assert len(told) == len(set(told))
-        is_told_to_officers = not alert.is_late and HEARING_OF_EVENT[alert.event].officers is Notice.AT_ONCE
-        assert (Role.PROSECUTOR in told) == is_told_to_officers
-
-
-@given(cases=CASES, minutes=st.integers(0, 600))
-def test_an_alert_holds_one_group_of_one_person(cases: list[Case], minutes: int) -> None:
-    ledger = Ledger()
-    ledger.call(*[case for case in cases if case.fact.decided_at <= after(minutes)])
-    ledger.close(minutes)
-    ledger.call(*cases)
-    for case in cases:
-        alert = ledger.alerts[ledger.attached[case.fact_id]]
-        assert (alert.subject_no, alert.group) == (case.subject.subject_no, case.group)
-        assert case.fact_id in alert.fact_ids

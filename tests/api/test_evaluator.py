@@ -75,7 +75,7 @@ def test_late_fixes_give_the_episode_that_order_would_have_given(engine: Engine,
     shuffled = rows(engine, current)
     with engine.begin() as connection, unaudited(connection):
         connection.execute(
-            text("TRUNCATE episode, violation, decision, alert, alert_violation, notification, export_run")
+            text("TRUNCATE episode, violation, decision, alert, alert_violation, notification, export_run CASCADE")
         )
         connection.execute(text("TRUNCATE engine_state"))
         connection.execute(text("UPDATE shard SET seen = '1:1:', target = NULL"))

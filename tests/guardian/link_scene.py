@@ -90,7 +90,8 @@ def told_with_code(
     with engine.begin() as connection:
         connection.execute(
             text(
-                "UPDATE notification SET text = :text, variables = jsonb_build_array(jsonb_build_array('code', cast(:code AS text)))"
+                "UPDATE notification SET text = :text,"
+                " variables = jsonb_build_array(jsonb_build_array('code', cast(:code AS text)))"
             ),
             {"text": f"合成消息。反馈码{NO_CODE}。", "code": NO_CODE},
         )

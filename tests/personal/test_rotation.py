@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,8 @@ def test_rotation_under_load_loses_nothing(engine: Engine, keyring: Keyring) -> 
     settle(engine, keyring, 60)
     gateway = FakeGateway()
     worker = a_worker(engine, gateway, keyring=Keyring(keyring.path))
+    generous = AlertPolicy(budget_per_day=100_000, budget_per_24_hours=100_000)
+    worker.policies = replace(worker.policies, alerts=generous)
     importing, stop = Keyring(keyring.path), threading.Event()
     wanted: dict[object, str] = {}
     failures: list[BaseException] = []

@@ -300,8 +300,6 @@ APP = {
     "alert_finding": "SELECT",
     "alert_history": "SELECT",
     "escalation_step": "SELECT",
-    "guardian_link": "SELECT (link_id, alert_id, notification_id, recipient_id, subject_no, made_at, expires_at,"
-    " opened_at, open_count, answered_at, revoked_at)",
     "guardian_answer": "SELECT",
     "delivery_report": "SELECT",
     "reply": "SELECT",
@@ -422,7 +420,8 @@ def _bind(table: str) -> None:
     shredded = _OF_ALERT if is_of_alert else _SEALED
     named = "alert_id" if is_of_alert else "subject_no"
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY seen_by_account ON {table} FOR SELECT TO hulan_app USING ({seen})")
+    if table in APP:
+        op.execute(f"CREATE POLICY seen_by_account ON {table} FOR SELECT TO hulan_app USING ({seen})")
     if not is_of_alert:
         op.execute(
             f"CREATE POLICY not_sealed ON {table} AS RESTRICTIVE FOR ALL TO hulan_app"
