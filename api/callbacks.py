@@ -18,6 +18,7 @@ from alerts.report_store import SealedReply, save_replies, save_reports
 from api.personal.blind_index import phone_index
 from api.personal.fields import seal_row
 from api.personal.keyring import Keyring
+from api.personal.sealing import Key
 from tracking.episode import derived_id
 from tracking.rules import to_microseconds
 
@@ -73,34 +74,30 @@ class CallbackDesk:
         if told.reports:
             save_reports(connection, told.reports)
         if told.replies:
-            key = self.keyring.key(connection.execute(text("SELECT reply_key_id()")).scalar_one())
-            sealed = []
-            for reply in told.replies:
-                reply_id = derived_id(
-                    "reply", to_microseconds(reply.at), reply.provider, self._secret_of(reply), str(reply.is_proven)
-                )
-                values = seal_row(key, table="reply", row_id=reply_id, values={"text": reply.text})
-                sealed.append(
-                    SealedReply(
-                        reply_id=reply_id,
-                        provider=reply.provider,
-                        phone_index=self._phone_index(reply.phone),
-                        text=values["text"],
-                        key_id=key.key_id,
-                        at=reply.at,
-                        is_proven=reply.is_proven,
-                    )
-                )
-            save_replies(connection, sealed)
+            key_id = connection.execute(text("SELECT reply_key_id()")).scalar_one()
+            if key_id is None:  # no number was ever stored: nobody was told anything, and this answers nothing
+                return len(told.reports)
+            key = self.keyring.key(key_id)
+            save_replies(connection, [self._sealed(reply, key) for reply in told.replies])
         return len(told.reports) + len(told.replies)
+
+    def _sealed(self, reply: Reply, key: Key) -> SealedReply:
+        """Under an id that a repeat has too; who has no key of the keyring cannot try numbers against it."""
+        index = self._phone_index(reply.phone)
+        said = hmac.new(index or reply.phone.encode(), reply.text.encode(), hashlib.sha256).hexdigest()
+        reply_id = derived_id("reply", to_microseconds(reply.at), reply.provider, said, str(reply.is_proven))
+        return SealedReply(
+            reply_id=reply_id,
+            provider=reply.provider,
+            phone_index=index,
+            text=seal_row(key, table="reply", row_id=reply_id, values={"text": reply.text})["text"],
+            key_id=key.key_id,
+            at=reply.at,
+            is_proven=reply.is_proven,
+        )
 
     def _phone_index(self, phone: str) -> bytes | None:
         try:
             return phone_index(self.keyring.index_key, phone)
         except ValueError:
             return None
-
-    def _secret_of(self, reply: Reply) -> str:
-        """Number and words as part of a key: nobody can try numbers against the id without the keyring's index."""
-        index = self._phone_index(reply.phone) or reply.phone.encode()
-        return hmac.new(index, reply.text.encode(), hashlib.sha256).hexdigest()

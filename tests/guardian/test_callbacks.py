@@ -13,6 +13,7 @@ from alerts.gateway_webhook import signature_headers
 from api.access.gate import UNKNOWN_A_MINUTE
 from api.clock import FixedClock
 from api.outbox import DatabaseOutbox
+from api.personal.fields import current_key
 from tests.alerts.outbox_scene import MOTHER, POLICY, Taking, a_round, a_subject, an_alert, rows
 from tests.api.live_server import NOW, running_server
 from tests.make import EVENING, KEYRING
@@ -27,6 +28,8 @@ TENCENT_REPLY = {"mobile": MOTHER, "nationcode": "86", "text": "1", "time": int(
 
 @pytest.fixture
 def client(database_url: str, engine: Engine) -> Iterator[httpx.Client]:
+    with engine.begin() as connection:
+        current_key(connection, KEYRING)
     with running_server(database_url, callback_token=TOKEN, webhook_secret=WEBHOOK) as client:
         yield client
 
@@ -87,6 +90,12 @@ def test_without_secrets_nothing_is_let_in(database_url: str, engine: Engine) ->
     with running_server(database_url) as client:
         assert client.post("/callbacks/aliyun/reports/%20", json=ALIYUN).status_code == 403
         assert signed(client, {"reports": []}, secret=b"").status_code == 403
+
+
+def test_a_reply_to_an_office_that_told_nobody_is_not_kept(database_url: str, engine: Engine) -> None:
+    with running_server(database_url, callback_token=TOKEN) as client:
+        assert hint(client, "tencent/replies", TENCENT_REPLY).status_code == 200
+    assert rows(engine, "SELECT count(*) FROM reply") == [(0,)]
 
 
 def test_a_signed_report_is_proven_and_a_worker_applies_it(client: httpx.Client, engine: Engine) -> None:
