@@ -51,9 +51,10 @@ def link_key(secret: bytes) -> bytes:
     return hmac.digest(secret, b"guardian link", "sha256")
 
 
-def link_id_for(notification_id: UUID) -> UUID:
-    """A message has one link, however often it is tried."""
-    return derived_id("guardian_link", notification_id.int >> 80, str(notification_id))
+def link_id_for(notification_id: UUID, *, key: bytes) -> UUID:
+    """A message has one link, however often it is tried; under another key another one."""
+    named = hmac.new(key, b"id" + notification_id.bytes, hashlib.sha256).hexdigest()
+    return derived_id("guardian_link", (notification_id.int >> 80) * 1000, named)
 
 
 def code_for(link_id: UUID, *, key: bytes, round_no: int = 0) -> str:

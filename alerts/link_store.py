@@ -12,7 +12,7 @@ def make_link(
     connection: Connection, notification_id: UUID, *, key: bytes, at: datetime, policy: LinkPolicy
 ) -> tuple[UUID, str]:
     """The link of a message and its code: made at ``at`` (aware) by the first claim, the same ever after."""
-    link_id = link_id_for(notification_id)
+    link_id = link_id_for(notification_id, key=key)
     codes = [code_for(link_id, key=key, round_no=number) for number in range(MOST_ROUNDS)]
     values = {"link_id": link_id, "notification_id": notification_id, "at": at, "expires_at": at + policy.lasts}
     known = connection.execute(text("SELECT token_hash FROM guardian_link WHERE link_id = :link_id"), values).scalar()
@@ -24,8 +24,7 @@ def make_link(
                 return link_id, code
         elif bytes(known) == token_hash:
             return link_id, code
-    # Of another key: HULAN_SECRET_KEY was changed between two tries.
-    raise LookupError(f"反馈码无法重算 / the code of link {link_id} cannot be made again")
+    raise LookupError(f"反馈码全部重复 / every code of link {link_id} is another link's")
 
 
 _MAKE = """

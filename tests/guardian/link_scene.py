@@ -42,7 +42,7 @@ class Scene:
 
     @property
     def token(self) -> str:
-        return token_for(link_id_for(self.message.idempotency_key), key=KEY)
+        return token_for(link_id_for(self.message.idempotency_key, key=KEY), key=KEY)
 
     def post(self, code: str, answer: str | None = None, *, address: str = "203.0.113.1") -> httpx.Response:
         form = {"code": code} | ({} if answer is None else {"answer": answer})

@@ -43,7 +43,7 @@ def test_the_database_holds_no_code(engine: Engine) -> None:
 
 def test_an_email_has_the_link_too(engine: Engine) -> None:
     _, _, message = told_with_code(engine, channels=(Channel.EMAIL,), public_url="https://hulan.example")
-    token = token_for(link_id_for(message.idempotency_key), key=KEY)
+    token = token_for(link_id_for(message.idempotency_key, key=KEY), key=KEY)
     assert f"https://hulan.example/g/{token}\n" in message.text
 
 
