@@ -12,6 +12,7 @@ from alerts.channel import Channel
 from alerts.link import NO_CODE, LinkPolicy, link_id_for, token_for
 from api.clock import FixedClock
 from tests.api.live_server import running_server
+from tests.golden_files import assert_golden
 from tests.guardian.link_scene import KEY, NOW, Scene, a_scene, told_with_code, wrong_codes
 from tests.make import BAR_LATITUDE, EVENING
 
@@ -275,3 +276,19 @@ def test_the_circle_is_off_unless_the_office_wants_it_and_is_no_places_own(engin
         assert "<svg" in page and "周围约 1 公里" in page
         assert f"{BAR_LATITUDE:.2f}°" in page and f"{BAR_LATITUDE:.4f}" not in page
         assert "合成酒吧" not in page
+
+
+# ---- what people read
+
+
+@pytest.mark.golden
+def test_pages_are_as_recorded(scene: Scene) -> None:
+    pages = {
+        "entry": scene.client.get("/g").text,
+        "wrong": scene.post(wrong_codes(1)[0]).text,
+        "asked": scene.post(scene.code).text,
+        "on_my_way": scene.post(scene.code, "on_my_way").text,
+        "taken_away": scene.post(scene.code, "taken_away").text,
+    }
+    for name, page in pages.items():
+        assert_golden(f"guardian_page/{name}.html", page.replace(scene.code, "7KQ3M8TX"))
