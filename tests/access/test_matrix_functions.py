@@ -40,7 +40,6 @@ DEFINER_FUNCTIONS = {
     "close_leave": "checks that the caller may see the case",
     "decide_found": "checks that the caller decides and may see the case",
     "turn_alert": "checks that the caller may see the case, and decides if it is to be closed",
-    "reply_key_id": "the id of a key, held while a reply is sealed",
     "finish_task": "checks that the caller may see the case",
     "people_of_work": "names of accounts that did something in a case that the caller may see",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",

@@ -2,10 +2,13 @@
 
 import threading
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
 
 from alerts.alert import Role
 from alerts.channel import Channel
@@ -13,6 +16,7 @@ from alerts.gateway import DeliveryReport, GatewayError
 from alerts.history_store import history_of
 from alerts.policy import AlertPolicy
 from alerts.report_store import SealedReply, apply_replies, save_replies, save_reports
+from api.cli.whole import app as command_line
 from api.clock import FixedClock
 from api.ids import new_id
 from api.outbox import DatabaseOutbox
@@ -34,7 +38,7 @@ from tests.alerts.outbox_scene import (
     rows,
     tasks,
 )
-from tests.make import EVENING, KEYRING
+from tests.make import EVENING, KEYRING, KEYRING_PATH
 
 VOICE = ("voice_call", "budget")
 
@@ -423,3 +427,34 @@ def test_claims_that_run_out_are_not_begun(engine: Engine, clock: FixedClock, pr
     (claim,) = outbox.claim(1, clock)
     make_due(engine)
     assert outbox.begin(claim, "p1", clock.now()).name == "TAKEN_OVER"
+
+
+def test_a_dead_message_is_listed_and_can_be_tried_again_by_hand(
+    engine: Engine, database_url: str, clock: FixedClock, provider: Taking, tmp_path: Path, monkeypatch: Any
+) -> None:
+    person, (officer,) = a_subject(engine, [Told(phone=PROSECUTOR, role=Role.PROSECUTOR)])
+    key = an_alert(engine, person.subject_no, officer, role=Role.PROSECUTOR)
+    provider.failures = [GatewayError("signature missing", is_final=True)]
+    a_round(engine, clock, provider)
+    for name, value in (
+        ("DATABASE_URL", database_url),
+        ("DATA_DIR", str(tmp_path)),
+        ("KEYRING", str(KEYRING_PATH)),
+        ("SECRET_KEY", "0" * 64),
+    ):
+        monkeypatch.setenv(f"HULAN_{name}", value)
+    listed = CliRunner().invoke(command_line, ["outbox", "list"], env={"COLUMNS": "400"})
+    assert listed.exit_code == 0, listed.output
+    shown = CliRunner().invoke(command_line, ["outbox", "show", str(key)], env={"COLUMNS": "400"})
+    for output in (listed.output, shown.output):
+        assert "未发出" in output
+        assert PROSECUTOR not in output
+        assert "合成消息" not in output
+    assert "已交" in shown.output
+    again = CliRunner().invoke(command_line, ["outbox", "retry", str(key)])
+    assert again.exit_code == 0, again.output
+    a_round(engine, clock, provider)
+    assert list(provider.taken) == [key]
+    assert tasks(engine) == [("nobody_to_tell", "refused")], "whoever was told instead stays told"
+    twice = CliRunner().invoke(command_line, ["outbox", "retry", str(key)])
+    assert (twice.exit_code, "not dead" in twice.output) == (1, True)

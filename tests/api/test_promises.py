@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
+from alerts.alert import Role
 from alerts.gateway import FakeGateway
 from api.ids import new_id
 from geo.datum import Datum
@@ -40,7 +41,15 @@ def told(engine: Engine, found: Simulation) -> FakeGateway:
     ]
     with engine.begin() as connection:
         save_zones(connection, drafts, at=begins, new_from=begins)
-        people = [a_person(connection, valid_from=begins, valid_to=ends) for _ in range(found.people)]
+        people = [
+            a_person(
+                connection,
+                valid_from=begins,
+                valid_to=ends,
+                recipients=((Role.GUARDIAN, f"138000001{number:02}", 1, False),),  # each a number with its own budget
+            )
+            for number in range(found.people)
+        ]
     for number, person in enumerate(people):
         log_fixes(engine, person, fixes_of(found, number))
     gateway = FakeGateway()
