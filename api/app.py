@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
+from alerts.link import LinkPolicy, link_key
+from alerts.templates import BUILT_IN, Catalogue
 from api import errors
 from api.access.gate import Gate
 from api.access.log_in import LogIn
@@ -14,11 +16,13 @@ from api.access.oidc import OidcPlan, OidcProvider
 from api.access.passwords import PASSWORDS, Passwords
 from api.access.policy import policies_of
 from api.access.sessions import SessionTimes
+from api.callbacks import CallbackDesk
 from api.clock import SystemClock
 from api.desk.open_streams import OpenStreams
 from api.devices import DeviceRegister
 from api.exporting.handing_out import Desk
 from api.exporting.packing import Packing
+from api.guardian.desk import GuardianDesk
 from api.inbox import Inbox
 from api.personal.keyring import Keyring
 from api.routes import (
@@ -26,10 +30,12 @@ from api.routes import (
     accounts,
     alerts,
     audit,
+    callbacks,
     check_ins,
     decisions,
     evidence,
     exports,
+    guardian,
     health,
     leaves,
     looks,
@@ -64,6 +70,8 @@ class Services:
     keyring: Keyring
     desk: Desk | None
     streams: OpenStreams
+    guardian_desk: GuardianDesk
+    callback_desk: CallbackDesk
 
 
 def create_app(
@@ -77,10 +85,14 @@ def create_app(
     packing: Packing | None = None,
     passwords: Passwords = PASSWORDS,
     oidc: OidcPlan | None = None,
+    links: LinkPolicy | None = None,
+    catalogue: Catalogue = BUILT_IN,
+    callback_token: str = "",
+    webhook_secret: bytes = b"",
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
-    Without ``packing`` nothing leaves.
+    Without ``packing`` nothing leaves; without ``callback_token`` and ``webhook_secret`` no callback is let in.
 
     It does not start with a route whose access policy is not declared (``UndeclaredRouteError``).
     """
@@ -103,6 +115,16 @@ def create_app(
                 desk=None if packing is None else Desk(engine=engine, packing=packing, now=clock.now),
                 keyring=keyring,
                 streams=OpenStreams(),
+                guardian_desk=GuardianDesk(
+                    engine=engine,
+                    key=link_key(secret),
+                    clock=clock,
+                    links=links or LinkPolicy(),
+                    catalogue=catalogue,
+                ),
+                callback_desk=CallbackDesk(
+                    engine=engine, keyring=keyring, token=callback_token, webhook_secret=webhook_secret
+                ),
             )
             yield
 
@@ -115,8 +137,7 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, leaves, decisions, alerts,
-        rosters, metrics,
+        exports, evidence, sealing, orders, leaves, decisions, alerts, rosters, metrics, guardian, callbacks,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

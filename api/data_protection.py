@@ -55,6 +55,7 @@ class Retention(StrEnum):
     ACCOUNT = "随账号保存，停用后仍留作记录 / with the account, and after it as a record"
     STATES = "满 20 分钟后的下次单点登录时 / at the first single sign-on after 20 minutes"
     FAILURES = "48 小时 / 48 hours"
+    GUESSES = "满 10 分钟后的下次尝试时 / at the first try after 10 minutes"
     AUDIT = "不删除；法定至少 6 个月 / never deleted; the law asks for 6 months at least"
     REGISTER = "到下次导入为止 / until the next import replaces it"
 

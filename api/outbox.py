@@ -3,16 +3,18 @@
 The only place where a telephone number or an address is opened for use.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from alerts.delivery import Begun, Claim, DeliveryClock
 from alerts.failover import Obstacle
 from alerts.failover_store import end_dead
 from alerts.gateway import GatewayError, Receipt
+from alerts.link import wants_code
 from alerts.outbox_store import (
     begin_attempt,
     claim_pending,
@@ -23,6 +25,7 @@ from alerts.outbox_store import (
 )
 from alerts.policy import AlertPolicy
 from alerts.report_store import apply_replies, apply_reports
+from api.guardian.link_maker import LinkMaker
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
 from api.personal.sealing import SealError
@@ -35,17 +38,29 @@ APPLIED_AT_A_TIME = 100
 class DatabaseOutbox:
     """Implements :class:`alerts.delivery.Outbox` on PostgreSQL."""
 
-    def __init__(self, engine: Engine, policy: AlertPolicy, keyring: Keyring) -> None:
+    def __init__(self, engine: Engine, policy: AlertPolicy, keyring: Keyring, links: LinkMaker | None = None) -> None:
         self._engine = engine
         self._policy = policy
         self._keyring = keyring
+        self._links = links
 
     def claim(self, limit: int, clock: DeliveryClock) -> list[Claim]:
         """Take due notifications and commit that. Raises ``KeyringError``, and nothing is taken."""
         with self._engine.begin() as connection:
-            return claim_pending(
+            claims = claim_pending(
                 connection, limit=limit, policy=self._policy, now_for=clock.now_for, open_address=self.open_address
             )
+            return [self._with_code(connection, claim, clock) for claim in claims]
+
+    def _with_code(self, connection: Connection, claim: Claim, clock: DeliveryClock) -> Claim:
+        """The code of the answer page is put in as the message leaves: the database never holds it."""
+        if not wants_code(claim.message):
+            return claim
+        if self._links is None:
+            raise ValueError("a message with a code, and no LinkMaker to make it")
+        at = clock.now_for(claim.known_at)
+        message = self._links.put_code_in(connection, claim.message, at=at)
+        return replace(claim, message=message)
 
     def open_address(self, recipient_id: UUID, column: str, sealed: bytes, key_id: str) -> str | None:
         """A number or e-mail address in clear; ``None``, and told to operators, if it was tampered with."""

@@ -118,6 +118,14 @@ class Settings(GatewaySettings):
         None,
         description="本单位的短信措辞文件（TOML）；不填则用自带措辞 / own wordings of messages; none: those shipped",
     )
+    guardian_link_hours: float = Field(
+        24.0, gt=0, le=72, description="监护人反馈码的有效小时数 / hours for which a guardian's code is good"
+    )
+    guardian_circle: bool = Field(
+        False,
+        description="监护人反馈页是否显示约 1 公里的大致范围；默认否"
+        " / whether the guardian's page shows a circle of about 1 km; no by default",
+    )
     assets_dir: Path | None = Field(None, description="网页资源目录 / folder of browser assets (node_modules)")
 
     @property

@@ -300,6 +300,14 @@ ACCESS = (
         _hashed(ACCOUNT, "key_hash"), _clear(ACCOUNT, "kind failures last_at blocked_until"),
     ),
     _table(
+        "link_guess", "填错的反馈码 wrong codes of guardians", Basis.ACCESS, Retention.GUESSES, Seen.NOBODY,
+        _hashed(ACCOUNT, "key_hash"), _clear(TECHNICAL, "from_at guesses"),
+    ),
+    _table(
+        "callback_nonce", "用过的回调随机数 nonces of callbacks", Basis.ACCESS, Retention.GUESSES, Seen.NOBODY,
+        _hashed(SECRET, "nonce_hash"), _clear(TECHNICAL, "met_at"),
+    ),
+    _table(
         "division", "区划 the tree of jurisdictions", Basis.ACCESS, Retention.ACCOUNT, Seen.ALL,
         _clear(PLACE, "division_no code name parent_no"),
     ),

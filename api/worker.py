@@ -23,6 +23,7 @@ from api.clock_work import ClockMemory, look_at_clock
 from api.device_watch import load_watches
 from api.escalating import escalate_due
 from api.evaluator import Advanced, Memory, Policies, advance, load_memory
+from api.guardian.link_maker import LinkMaker
 from api.inbox import WAKE_CHANNEL
 from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, release_leases, renew_leases
 from api.outbox import DatabaseOutbox
@@ -67,6 +68,8 @@ class Worker:
     lease_seconds: float
     secret: bytes = field(repr=False)
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
+    links: LinkMaker | None = None
+    """Puts the codes of the answer page into messages that ask for one."""
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
@@ -291,8 +294,7 @@ class Worker:
 
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
-        policy = self.policies.alerting.policy
-        outbox = DatabaseOutbox(self.engine, policy, self.keyring)
+        outbox = DatabaseOutbox(self.engine, self.policies.alerting.policy, self.keyring, self.links)
         while not self._stop.is_set() and outbox.apply_news(self.clock):
             pass
         while not self._stop.is_set() and deliver(

@@ -46,6 +46,7 @@ class AccessPolicy:
     """Who may call a route. ``scope`` is what a token needs; ``roles`` hold for sessions and tokens alike.
 
     Unsafe requests by anyone are counted by address; ``is_counted``: safe ones too, because they cost work.
+    ``is_counted_by_route``: the route counts the wrong ones itself, as a provider tells much at once.
     """
 
     who: Who
@@ -53,6 +54,7 @@ class AccessPolicy:
     scope: Scope | None = None
     with_first_password: bool = False
     is_counted: bool = False
+    is_counted_by_route: bool = False
 
     async def __call__(self, request: Request) -> None:
         """Admit the request or raise an error of ``api.errors``."""
@@ -65,7 +67,7 @@ class AccessPolicy:
         if not is_safe and request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             raise ForgedRequestError
         if self.who is Who.ANYONE:
-            if not is_safe or self.is_counted:
+            if (not is_safe or self.is_counted) and not self.is_counted_by_route:
                 gate.take_turn(request)
             return
         request.state.caller = await run_in_threadpool(gate.admit, request, self, is_safe=is_safe)

@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from alerts.gateway import Message
+from alerts.link import LinkPolicy, link_key
 from api.access.oidc import OidcPlan
 from api.access.sessions import SessionTimes
 from api.alerting import Alerting
@@ -28,6 +30,7 @@ from api.evaluator import Policies
 from api.exporting.packing import open_packing
 from api.fix_log import rebase
 from api.gateways import open_gateways
+from api.guardian.link_maker import LinkMaker
 from api.logins import Login
 from api.logs import configure_logs
 from api.own_texts import load_texts
@@ -247,6 +250,9 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
+        links=LinkMaker(
+            key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url
+        ),
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
         thinning=_thinning(settings),
@@ -278,6 +284,14 @@ STREAMS_END_WITHIN_S = 5
 """A live stream of alerts never ends by itself: when the server stops, it is cut off after so long."""
 
 
+def _link_policy(settings: Settings) -> LinkPolicy:
+    return LinkPolicy(lasts=timedelta(hours=settings.guardian_link_hours), shows_circle=settings.guardian_circle)
+
+
+def _secret_text(value: SecretStr | None) -> str:
+    return "" if value is None else value.get_secret_value()
+
+
 def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
     app = create_app(
         engine=engine,
@@ -290,6 +304,10 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
             idle=timedelta(minutes=settings.session_idle_minutes), most=timedelta(hours=settings.session_hours)
         ),
         packing=open_packing(settings),
+        links=_link_policy(settings),
+        catalogue=load_texts(settings),
+        callback_token=_secret_text(settings.callback_token),
+        webhook_secret=_secret_text(settings.webhook_secret).encode(),
     )
     # No access log: addresses and query strings are personal data.
     return _AnnouncedServer(

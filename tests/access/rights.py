@@ -56,6 +56,9 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "audit_position": CLOSED,
     "calendar_year": {"app": "SELECT", "worker": "SELECT"},
+    "callback_nonce": {
+        "gate": "DELETE INSERT SELECT",
+    },
     "case_member": {
         "app": "SELECT",
         "gate": "SELECT(account_no joined_at left_at) UPDATE(left_at)",
@@ -173,12 +176,10 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "guardian_answer": {
         "app": "SELECT",
-        "gate": "INSERT SELECT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
     "guardian_link": {
-        "gate": "SELECT UPDATE(answered_at open_count opened_at)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT",
     },
@@ -193,6 +194,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
+    },
+    "link_guess": {
+        "gate": "DELETE INSERT SELECT UPDATE",
     },
     "login_failure": {
         "gate": "DELETE INSERT SELECT UPDATE(blocked_until failures last_at)",
@@ -336,6 +340,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "alert_precision": {"app"},
     "alert_times": {"app"},
     "answer_leave": {"app"},
+    "answer_link": {"gate"},
     "ask_leave": {"app"},
     "ask_look": {"app"},
     "audit_append": set(),
@@ -362,6 +367,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "finish_task": {"app"},
     "grant_exemption": {"app"},
     "hidden_subjects": set(),
+    "hold_link": {"gate"},
     "judge_again": set(),
     "look_needs_approval": set(),
     "make_fix_week": {"gate", "worker"},

@@ -276,6 +276,12 @@ ROUTES: dict[str, RouteEntry] = {
     "GET /session/oidc/callback": RouteEntry(
         is_open=Open.TO_ALL, query={"code": "x", "state": "x"}, granted=404
     ),
+    "GET /g": RouteEntry(is_open=Open.TO_ALL),
+    "GET /g/{token}": RouteEntry(is_open=Open.TO_ALL, granted=404),  # of nobody's link
+    "POST /g": RouteEntry(is_open=Open.TO_ALL, granted=404),
+    "GET /guardian.css": RouteEntry(is_open=Open.TO_ALL),
+    "POST /callbacks/webhook": RouteEntry(is_open=Open.TO_ALL, body={}, granted=403),
+    "POST /callbacks/{provider}/{kind}/{token}": RouteEntry(is_open=Open.TO_ALL, body={}, granted=404),
     "GET /audit/notices": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=AUDITORS, shows_accounts=True, query={"is_open": "false"}, shows_keys=True
     ),

@@ -69,11 +69,12 @@ OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 """About nobody: shown to all."""
 
 CLOSED = (
-    "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "clock_edge",
-    "contact_watch", "device", "device_report", "device_watch",
+    "account_identity", "account_session", "alembic_version", "api_token", "audit_checkpoint", "callback_nonce",
+    "clock_edge", "contact_watch", "device", "device_report", "device_watch",
     "guardian_link", "provider_state",
-    "engine_layout", "engine_state", "export_limit", "fix_written", "login_failure", "look_rule", "oidc_state",
-    "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation", "retention_run", "rule_version",
+    "engine_layout", "engine_state", "export_limit", "fix_written", "link_guess", "login_failure", "look_rule",
+    "oidc_state", "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation",
+    "retention_run", "rule_version",
     "thinning_run", "unsealing_request", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""

@@ -225,6 +225,8 @@ def test_a_closed_table_is_closed(engine: Engine, office: Office) -> None:
         "account_session",
         "api_token",
         "login_failure",
+        "link_guess",
+        "callback_nonce",
         "export_limit",
         "look_rule",
         "account_identity",

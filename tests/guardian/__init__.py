@@ -1,0 +1,1 @@
+"""The guardian's page, and callbacks of providers."""
