@@ -26,7 +26,7 @@ MOST_SHOWN = 200
 EVENT = "coalesce(a.event, CASE a.kind {} END)".format(
     " ".join(f"WHEN '{kind}' THEN '{event}'" for kind, event in EVENT_OF_CONDITION.items())
 )
-"""The event of an alert; of one made before migration 0019, the event of its condition."""
+"""The event of an alert; of one made before migration 0020, the event of its condition."""
 
 LISTED = (
     f"a.alert_id, s.subject_id, {EVENT} AS event, a.state, a.opened_at, a.last_event_at, a.is_late, a.settled_at,"

@@ -1,6 +1,6 @@
 """How quickly people were told, how often the machine was right, how many alerts there are: counts, nobody's.
 
-The connection is one of ``as_account``: the functions of migration 0020 tell leaders and the system administrator, and
+The connection is one of ``as_account``: the functions of migration 0021 tell leaders and the system administrator, and
 name no case. Contacts and sealed records are in no figure. Labels come from lists of this program: there are only so
 many series, whatever the database holds.
 """

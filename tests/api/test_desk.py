@@ -73,7 +73,7 @@ def a_message(engine: Engine, alert_id: UUID, *, state: str = "delivered") -> UU
                 "INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, decided_at,"
                 " known_at, made_at, sent_at, delivered_at, state, obstacle) SELECT :n, :id, recipient_id, role, 't',"
                 " 'x', now() - interval '60 s', now() - interval '50 s', now() - interval '40 s', now(), now(), :state,"
-                " CASE :state WHEN 'dead' THEN 'before_0019' END FROM recipient WHERE role = 'guardian'"
+                " CASE :state WHEN 'dead' THEN 'before_0020' END FROM recipient WHERE role = 'guardian'"
             ),
             {"n": number, "id": alert_id, "state": state},
         )

@@ -6,8 +6,8 @@ message for a sealed person excepted, and what had ended before this migration.
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 NOTIFICATION = """
 ALTER TABLE notification
@@ -37,10 +37,10 @@ COMMENT ON COLUMN notification.successor_id IS 'what came in its place';
 UPDATE notification SET counted_at = sent_at WHERE sent_at IS NOT NULL;
 UPDATE notification n SET phone_index = r.phone_index FROM recipient r
 WHERE r.recipient_id = n.recipient_id AND n.counted_at IS NOT NULL AND r.phone_index IS NOT NULL;
-UPDATE notification SET obstacle = 'before_0019' WHERE state IN ('dead', 'failed');
+UPDATE notification SET obstacle = 'before_0020' WHERE state IN ('dead', 'failed');
 ALTER TABLE notification ADD CONSTRAINT notification_never_silently_gone CHECK (
     state NOT IN ('dead', 'failed') OR successor_id IS NOT NULL OR coalesce(last_error, '') = 'sealed'
-    OR (obstacle IS NOT NULL AND obstacle = 'before_0019'));
+    OR (obstacle IS NOT NULL AND obstacle = 'before_0020'));
 ALTER TABLE notification ADD CONSTRAINT notification_delivered_when CHECK (
     state <> 'delivered' OR delivered_at IS NOT NULL) NOT VALID;
 CREATE INDEX notification_budget ON notification (phone_index, counted_at) WHERE counted_at IS NOT NULL;
@@ -299,12 +299,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
         orders AS (SELECT order_no, order_id FROM supervision_order JOIN sealed USING (subject_no))
     SELECT 'notification', notification_id::text FROM notification JOIN alerts USING (alert_id)
     UNION ALL SELECT 'alert_violation', ARRAY[alert_id, violation_id]::text FROM alert_violation
-        JOIN alerts USING (alert_id){of_0019}
+        JOIN alerts USING (alert_id){of_0020}
     UNION ALL SELECT 'condition', condition_no::text FROM condition JOIN orders USING (order_no)
     UNION ALL SELECT 'zone', zone_no::text FROM zone JOIN orders ON source = 'condition:' || order_id
 $$;
 """
-OF_0019 = """
+OF_0020 = """
     UNION ALL SELECT 'alert_finding', ARRAY[alert_id, finding_id]::text FROM alert_finding
         JOIN alerts USING (alert_id)
     UNION ALL SELECT 'delivery_report', report_no::text FROM delivery_report JOIN sealed USING (subject_no)
@@ -432,7 +432,7 @@ def upgrade() -> None:
     """Create them, closed to all but whom they serve."""
     for statements in (NOTIFICATION, PEOPLE, ALERTS, ANSWERS, FUNCTIONS):
         op.execute(statements)
-    op.execute(WITHHELD.format(of_0019=OF_0019))
+    op.execute(WITHHELD.format(of_0020=OF_0020))
     for table in (*OF_A_SUBJECT, "alert_finding"):
         _bind(table)
     for role, rights in (("app", APP), ("worker", WORKER), ("gate", GATE), ("keeper", KEEPER)):
@@ -479,12 +479,12 @@ def _bind(table: str) -> None:
 
 def downgrade() -> None:
     """Drop them with all that is in them. What ended as failed was not known before: it is dead."""
-    op.execute(WITHHELD.format(of_0019=""))
+    op.execute(WITHHELD.format(of_0020=""))
     for table, (personal, _) in PERSONAL_COLUMNS.items():
         op.execute(REPROTECT.format(table=table, personal=personal))
     op.execute(
         "UPDATE notification SET state = 'dead', last_error = coalesce(last_error, 'not a text message'),"
-        " successor_id = NULL, obstacle = 'before_0019' WHERE channel <> 'sms'"
+        " successor_id = NULL, obstacle = 'before_0020' WHERE channel <> 'sms'"
     )
     op.execute("DROP POLICY contact_for_prosecutor ON alert")
     for table in SHOWN_WITH_ALERT:

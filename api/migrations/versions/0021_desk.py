@@ -8,8 +8,8 @@ import importlib
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 STREAM = """
 ALTER TABLE alert_history ADD COLUMN written_in xid8 NOT NULL DEFAULT pg_current_xact_id();
@@ -340,8 +340,8 @@ def downgrade() -> None:
 
 
 def _turn_before() -> str:
-    """The function as migration 0019 made it, with its rights."""
-    functions: str = importlib.import_module("api.migrations.versions.0019_outbox").FUNCTIONS
+    """The function as migration 0020 made it, with its rights."""
+    functions: str = importlib.import_module("api.migrations.versions.0020_outbox").FUNCTIONS
     begin = functions.index("CREATE FUNCTION turn_alert(")
     arguments = "turn_alert(alert, text, alert_history)"
     return (
