@@ -58,7 +58,7 @@ SELECT p.leave_id, (extract(epoch FROM min(f.fixed_at)) * 1000000)::bigint AS ol
 FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS bigint[]), CAST(:seen AS text[]),
             CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
     AS p (leave_id, subject_no, seen, starts, ends)
-JOIN subject u USING (subject_no) JOIN fix f ON f.shard = u.shard AND f.subject_no = u.subject_no
+JOIN open_subject u USING (subject_no) JOIN fix f ON f.shard = u.shard AND f.subject_no = u.subject_no
 WHERE f.fixed_at >= greatest(p.starts, :since) AND f.fixed_at < p.ends
   AND f.written_by >= pg_snapshot_xmin(p.seen::pg_snapshot)
   AND NOT pg_visible_in_snapshot(f.written_by, p.seen::pg_snapshot)
