@@ -211,12 +211,15 @@ class Worker:
 
     def register_cases(self) -> bool:
         """Register what officers filed over the web, case by case; any number of workers may at once."""
-        while (
-            self.device_secret is not None
-            and not self._stop.is_set()
-            and register_waiting(self.engine, self.keyring, secret=self.device_secret, at=self.clock.now())
-        ):
-            pass
+        try:
+            while (
+                self.device_secret is not None
+                and not self._stop.is_set()
+                and register_waiting(self.engine, self.keyring, secret=self.device_secret, at=self.clock.now())
+            ):
+                pass
+        except KeyringError as error:  # a worker that has the key takes them; this one goes on watching
+            log.warning("cases_wait", reason=str(error))
         return False
 
     def tidy(self) -> bool:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,18 +21,21 @@ from api.access.accounts import join_case, set_jurisdiction
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.audit import AUDITED_TABLES
-from api.case_intake import KEPT, NOT_THERE, forget_case_files
+from api.case_file import check_cases
+from api.case_intake import KEPT, NOT_THERE, forget_case_files, register_waiting
+from api.casework.case_files import case_file_of, file_cases, take_tokens
 from api.database import open_engine
 from api.files.case_columns import CASE_COLUMNS
 from api.ids import subject_id_for
 from api.logins import Login
+from api.personal.keyring import make_keyring
 from api.personal.rotation import rotate
 from api.personal.sealing import CipherName
 from tests.access.people import Browser, Official, a_browser, another, official_in
 from tests.api.casework_scene import DAY, HOME, a_case, register
 from tests.api.faults import wait_until
 from tests.api.live_server import bearer, post_fixes, url_as
-from tests.make import EVENING, KEYRING, a_fix, a_worker
+from tests.make import EVENING, KEYRING_PATH, SECRET, a_fix, a_worker
 
 NAME, PHONE, ID_NUMBER, ADDRESS = "合成姓名甲", "13800000177", "110101199001011237", "合成路七号"
 FROM, TO = (EVENING - 10 * DAY).isoformat(), (EVENING + 300 * DAY).isoformat()
@@ -298,8 +302,6 @@ def test_what_was_filed_is_readable_nowhere_and_gone_when_it_is_done(
     for needle in needles:
         assert needle not in held
         assert needle.encode().hex() not in held
-    rotated = rotate(engine, KEYRING, cipher=CipherName.AES_256_GCM, at=EVENING)
-    assert rotated.row_count >= 1
     a_worker(service).drain()
     assert scalar(engine, "SELECT count(*) FROM case_intake WHERE content IS NOT NULL") == 0
     assert outcome(browser, place)[0]["state"] == "added"
@@ -310,6 +312,23 @@ def test_what_was_filed_is_readable_nowhere_and_gone_when_it_is_done(
         connection.execute(text("UPDATE case_intake SET done_at = done_at - :kept"), {"kept": KEPT + DAY})
     a_worker(service).tidy()
     assert browser.ask("GET", place).status_code == 404
+
+
+def test_what_waits_and_what_is_done_is_sealed_anew_by_rotation(
+    engine: Engine, service: Engine, police: Official, tmp_path: Path
+) -> None:
+    """In an office that never sealed anything: the first case of all comes over the web."""
+    keyring = make_keyring(tmp_path / "keyring.json", CipherName.AES_256_GCM, at=EVENING)
+    with as_account(engine, police.account_id) as connection:
+        filed = file_cases(connection, keyring, check_cases([(1, a_filed_case())]), at=EVENING)
+    assert rotate(engine, keyring, cipher=CipherName.SM4_GCM, at=EVENING).row_count == 1
+    assert register_waiting(service, keyring, secret=SECRET, at=EVENING)
+    assert not register_waiting(service, keyring, secret=SECRET, at=EVENING)
+    assert rotate(engine, keyring, cipher=CipherName.AES_256_GCM, at=EVENING).row_count == 3
+    with as_account(engine, police.account_id) as connection:
+        (done,) = case_file_of(connection, keyring, filed.intake_id)["cases"]
+        assert (done["reference"], done["state"], done["has_token"]) == ("W-1", "added", True)
+        assert take_tokens(connection, keyring, filed.intake_id)[0]["reference"] == "W-1"
 
 
 def test_only_what_is_old_is_forgotten(engine: Engine, service: Engine, browser: Browser) -> None:
@@ -344,11 +363,13 @@ def test_the_role_of_an_account_files_by_the_function_only(engine: Engine, polic
 
 _WORKER = """
 import sys
+from pathlib import Path
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
 from tests.make import a_worker
 configure_logs("warning")
-a_worker(open_engine(sys.argv[1])).run()
+a_worker(open_engine(sys.argv[1]), keyring=Keyring(Path(sys.argv[2]))).run()
 """
 
 
@@ -365,7 +386,7 @@ def test_each_case_is_registered_once_with_two_workers_one_of_them_killed(
     url = url_as(database_url, Login.WORKER)
 
     def started() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", _WORKER, url])
+        return subprocess.Popen([sys.executable, "-c", _WORKER, url, str(KEYRING_PATH)])
 
     def done() -> int:
         return int(scalar(engine, "SELECT count(*) FROM case_intake WHERE done_at IS NOT NULL"))
