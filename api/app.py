@@ -24,6 +24,7 @@ from api.routes import (
     account,
     accounts,
     audit,
+    case_files,
     check_ins,
     decisions,
     evidence,
@@ -109,7 +110,7 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, leaves, decisions,
+        exports, evidence, sealing, orders, case_files, leaves, decisions,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

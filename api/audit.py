@@ -23,6 +23,7 @@ AUDITED_TABLES = (
     "account_role", "api_token", "subject_jurisdiction", "case_member", "look_rule", "look", "notice",
     "export_limit", "export_run", "account_identity", "record_sealing", "unsealing_request",
     "leave", "leave_approval", "exemption", "finding", "task", "decision", "calendar_year",
+    "case_intake",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""

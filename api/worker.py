@@ -18,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from alerts.delivery import deliver
 from alerts.gateway import Gateway
 from api.books import Books
+from api.case_intake import forget_case_files, register_waiting
 from api.clock import SystemClock
 from api.clock_work import ClockMemory, look_at_clock
 from api.device_watch import load_watches
@@ -47,6 +48,9 @@ stay below the minute in which a curfew that begins must be noticed."""
 BEHIND_S = 30.0
 """A worker with unread fixes reads them first, before it asks where anybody is; but no longer than this."""
 
+CASES_EVERY_S = 1.0
+"""How often a worker looks whether cases were filed."""
+
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
 
@@ -63,6 +67,8 @@ class Worker:
     lease_seconds: float
     secret: bytes = field(repr=False)
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
+    device_secret: bytes | None = field(default=None, repr=False)
+    """Of the tokens of devices; ``None``: this worker registers no cases."""
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
@@ -91,6 +97,10 @@ class Worker:
         scheduler.add_job(self._delivery_due.set, "interval", seconds=1, max_instances=1, coalesce=True)
         scheduler.add_job(
             self._safely, "interval", [self.tidy], hours=1, next_run_time=datetime.now(UTC), coalesce=True
+        )
+        # An officer who filed a case waits for it; evaluation must not.
+        scheduler.add_job(
+            self._safely, "interval", [self.register_cases], seconds=CASES_EVERY_S, max_instances=1, coalesce=True
         )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
@@ -193,10 +203,24 @@ class Worker:
         """Work until the log is evaluated, what fell due is done and the outbox has nothing due; for replays, demos
         and tests.
         """
+        self.register_cases()
         while self.step():
             pass
         self.look_at_clock()
         self.deliver_due()
+
+    def register_cases(self) -> bool:
+        """Register what officers filed over the web, case by case; any number of workers may at once."""
+        try:
+            while (
+                self.device_secret is not None
+                and not self._stop.is_set()
+                and register_waiting(self.engine, self.keyring, secret=self.device_secret, at=self.clock.now())
+            ):
+                pass
+        except KeyringError as error:  # a worker that has the key takes them; this one goes on watching
+            log.warning("cases_wait", reason=str(error))
+        return False
 
     def tidy(self) -> bool:
         """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up.
@@ -215,6 +239,7 @@ class Worker:
                 log.info("fixes_thinned", partition=thinned.partition.name, count=thinned.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
+        forget_case_files(self.engine, at=at)
         shred_due(self.engine, self.keyring, now=at)
         return False
 

@@ -244,6 +244,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
+        device_secret=secret_of(settings),
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,

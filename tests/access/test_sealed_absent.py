@@ -105,7 +105,7 @@ READS_SEALED_PEOPLE_TOO = {
     "api/explaining.py", "api/routes/subjects.py", "tracking/store.py", "api/evidence/case.py",
     "api/exporting/handing_out.py", "api/exporting/runs.py", "api/looks.py", "api/notices.py", "api/routes/looks.py",
     "api/routes/person.py", "api/subject_view.py",
-    "api/calendars.py", "api/casework/leaves.py", "api/casework/tasks.py",
+    "api/calendars.py", "api/casework/case_files.py", "api/casework/leaves.py", "api/casework/tasks.py",
 }  # fmt: skip
 """They evaluate, seal, mask, begin from somebody who is not sealed, or read as the application's role."""
 

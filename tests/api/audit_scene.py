@@ -69,6 +69,13 @@ FROM subject;
 """
 
 
+FILED = """
+INSERT INTO case_intake (item_id, intake_id, line, account_no, division_no, asked_at, result, key_id, subject_no,
+    done_at) SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, now(), sha256(subject_id::text::bytea), key_id,
+    subject_no, now() FROM subject, (SELECT min(key_id) AS key_id FROM personal_key) k
+"""
+
+
 def fill(engine: Engine) -> list[Person]:
     """Two people, each with one suspected violation, alert and message."""
     with engine.begin() as connection:
@@ -84,6 +91,7 @@ def fill(engine: Engine) -> list[Person]:
         for person in people:
             add_order_work(connection, person.subject_no, account_no=1, keyring=KEYRING)
         save_calendar(connection, load_calendar(), at=EVENING)
+        connection.execute(text(FILED))
     return people
 
 
@@ -113,7 +121,7 @@ KEYS = {
     "account_identity": "account_no",
     "record_sealing": "sealing_id", "unsealing_request": "request_id", "leave": "leave_id",
     "leave_approval": "approval_id", "exemption": "exemption_id", "finding": "finding_id", "task": "task_id",
-    "decision": "decision_id", "calendar_year": "ARRAY[region::text, year::text]",
+    "decision": "decision_id", "calendar_year": "ARRAY[region::text, year::text]", "case_intake": "item_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -150,6 +158,7 @@ ONE_BYTE = {
     "task": ("due_at", "due_at + interval '1 microsecond'"),
     "decision": ("outcome", "'confirmed'"),
     "calendar_year": ("source", "source || '.'"),
+    "case_intake": ("result", "set_byte(result, 0, (get_byte(result, 0) + 1) % 256)"),
 }
 """One column altered as little as can be. ``alert_violation`` is all key: a changed row is another row."""
 
@@ -193,6 +202,7 @@ ANOTHER = {
     "task": {"task_id": "gen_random_uuid()"},
     "decision": {"decision_id": "gen_random_uuid()", "finding_id": "gen_random_uuid()"},
     "calendar_year": {"year": "year + 100"},
+    "case_intake": {"item_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 
