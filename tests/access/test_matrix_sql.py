@@ -177,7 +177,10 @@ def test_filed_cases_are_shown_to_who_filed_them(scene: Scene) -> None:
     every: dict[str, dict[str | None, UUID]] = {}
     with scene.engine.begin() as connection:
         for account in scene.accounts.values():
-            numbers = {None: None, **{name: case.person.subject_no for name, case in scene.cases.items()}}
+            numbers: dict[str | None, int | None] = {
+                None: None,
+                **{name: case.person.subject_no for name, case in scene.cases.items()},
+            }
             every[account.name] = {
                 name: connection.execute(filed, {"account": account.account_no, "number": number}).scalar_one()
                 for name, number in numbers.items()

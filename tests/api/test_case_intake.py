@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -391,11 +392,13 @@ def test_each_case_is_registered_once_with_two_workers_one_of_them_killed(
     def done() -> int:
         return int(scalar(engine, "SELECT count(*) FROM case_intake WHERE done_at IS NOT NULL"))
 
+    def has_gone_on(before: int) -> bool:
+        return done() > before or done() == count
+
     living = [started(), started()]
     try:
         for _ in range(3):
-            before = done()
-            wait_until(lambda before=before: done() > before or done() == count, seconds=60)
+            wait_until(partial(has_gone_on, done()), seconds=60)
             victim = living.pop(0)
             os.kill(victim.pid, signal.SIGKILL)
             victim.wait()
