@@ -71,7 +71,7 @@ FROM subject;
 
 FILED = """
 INSERT INTO case_intake (item_id, intake_id, line, account_no, division_no, asked_at, result, key_id, subject_no,
-    done_at) SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, now(), sha256(subject_id::text::bytea), key_id,
+    done_at) SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, now(), sha256(subject_id::text::bytea), k.key_id,
     subject_no, now() FROM subject, (SELECT min(key_id) AS key_id FROM personal_key) k
 """
 
