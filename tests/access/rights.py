@@ -48,6 +48,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "calendar_year": {"app": "SELECT", "worker": "SELECT", "registrar": "SELECT"},
     "case_intake": {
         "app": "SELECT(account_no asked_at done_at intake_id item_id key_id line result subject_no token)",
+        "keeper": "SELECT(content item_id key_id result subject_no token) UPDATE(content key_id result token)",
         "registrar": "DELETE SELECT UPDATE(content done_at key_id result subject_no token)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT(key_id)",

@@ -186,6 +186,11 @@ CREATE POLICY not_sealed ON case_intake AS RESTRICTIVE FOR ALL TO hulan_app
 GRANT SELECT (key_id) ON case_intake TO hulan_worker;
 CREATE POLICY every_row_for_hulan_worker ON case_intake FOR SELECT TO hulan_worker USING (true);
 
+GRANT SELECT (item_id, subject_no, key_id, content, result, token), UPDATE (key_id, content, result, token)
+    ON case_intake TO hulan_keeper;
+CREATE POLICY reach_of_hulan_keeper ON case_intake TO hulan_keeper
+    USING (subject_no IN (SELECT subjects_of_account())) WITH CHECK (subject_no IN (SELECT subjects_of_account()));
+
 GRANT SELECT (subject_no), DELETE ON case_intake TO hulan_shredder;
 CREATE POLICY reach_of_hulan_shredder ON case_intake TO hulan_shredder
     USING (subject_no IN (SELECT sealed_subjects())) WITH CHECK (subject_no IN (SELECT sealed_subjects()));
