@@ -31,6 +31,7 @@ from api.routes import (
     alerts,
     audit,
     callbacks,
+    case_files,
     check_ins,
     decisions,
     evidence,
@@ -137,7 +138,8 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, leaves, decisions, alerts, rosters, metrics, guardian, callbacks,
+        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, rosters, metrics, guardian,
+        callbacks,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

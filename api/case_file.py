@@ -219,18 +219,25 @@ def read_cases(path: Path) -> CasesRead:
 
 def case_items(path: Path) -> list[Any]:
     """The cases of a JSON file as they are written. Raises ValueError for what is no case file."""
+    return cases_in_json(path.read_bytes(), name=path.name)
+
+
+def cases_in_json(written: bytes, *, name: str) -> list[Any]:
+    """The same of the content of a file, which messages call by its name; a plain list of cases is one too."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(written.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"{path.name}：第 {error.lineno} 行第 {error.colno} 列不是 JSON / no JSON at line {error.lineno}, "
+            f"{name}：第 {error.lineno} 行第 {error.colno} 列不是 JSON / no JSON at line {error.lineno}, "
             f"column {error.colno}: {error.msg}"
         ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name}：不是 UTF-8，请另存为 UTF-8 / is not UTF-8: save it again as UTF-8") from error
-    items = content.get("cases") if isinstance(content, dict) else None
+        raise ValueError(f"{name}：不是 UTF-8，请另存为 UTF-8 / is not UTF-8: save it again as UTF-8") from error
+    except RecursionError as error:
+        raise ValueError(f"{name}：嵌套太深 / is nested too deep") from error
+    items = content.get("cases") if isinstance(content, dict) else content
     if not isinstance(items, list):
-        raise ValueError(f'{path.name}：文件应为 {{"cases": [...]}} / the file must hold {{"cases": [...]}}')
+        raise ValueError(f'{name}：文件应为 {{"cases": [...]}} / the file must hold {{"cases": [...]}}')
     return items
 
 

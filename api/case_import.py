@@ -18,6 +18,10 @@ class GuardianMissingError(ValueError):
     """A minor's case that names no guardian, so that nobody of the family could be told."""
 
 
+REFUSALS = (RecordSealedError, TermError, GuardianMissingError, LookupError)
+"""Why a case of the right form is not registered; the message says what to do."""
+
+
 def register_cases(
     connection: Connection,
     read: CasesRead,
@@ -33,16 +37,19 @@ def register_cases(
     for line, case in zip(read.lines, read.cases, strict=True):
         try:
             with connection.begin_nested():
-                _refuse_minor_without_guardian(case, at)
+                refuse_minor_without_guardian(case, at)
                 done.append(register_case(connection, case, keyring=keyring, secret=secret, at=at))
-        except (RecordSealedError, TermError, GuardianMissingError, LookupError) as error:
-            field, value = _refused_field(error, case)
-            rejected.append(
-                Rejected(line=line, reference=case.reference, field=field, value=value, reason=str(error.args[0]))
-            )
+        except REFUSALS as error:
+            rejected.append(rejection_of(error, case, line=line))
         if progress is not None:
             progress(1)
     return done, rejected
+
+
+def rejection_of(error: Exception, case: CaseIn, *, line: int) -> Rejected:
+    """One of ``REFUSALS`` as a rejection, with the field that it is about."""
+    field, value = _refused_field(error, case)
+    return Rejected(line=line, reference=case.reference, field=field, value=value, reason=str(error.args[0]))
 
 
 def _refused_field(error: Exception, case: CaseIn) -> tuple[str, str]:
@@ -56,7 +63,7 @@ def _refused_field(error: Exception, case: CaseIn) -> tuple[str, str]:
     return "conditions.zone", ""
 
 
-def _refuse_minor_without_guardian(case: CaseIn, at: datetime) -> None:
+def refuse_minor_without_guardian(case: CaseIn, at: datetime) -> None:
     """As long as somebody is a minor there is a guardian, if need be the civil affairs office (民法典 27, 32)."""
     has_guardian = any(recipient.role is Role.GUARDIAN for recipient in case.recipients)
     if not has_guardian and max(at, case.valid_from) < min(majority_at(case.birth_date), case.valid_to):

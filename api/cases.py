@@ -35,6 +35,7 @@ from tracking.home_place import HomePlacePolicy, too_small
 from tracking.order import Condition, ConditionKind, Consent, SupervisionOrder
 from tracking.order_store import add_order
 from tracking.store import ZoneDraft, add_subject, save_zones, zone_ids
+from tracking.terms import TermFinding
 from tracking.timetable_json import timetable_from_json
 from tracking.zone import ZoneKind, ZoneOrigin
 
@@ -84,7 +85,7 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
     not allow, ``RecordSealedError``, ``KeyringError`` without the current key; the caller must then roll back.
     """
     subject_id = subject_id_for(case.reference)
-    order_id = derived_id("order", 0, str(subject_id), case.document_number)
+    order_id = order_id_for(case)
     before = _state_of(connection, subject_id, order_id)
     subject_no = add_subject(
         connection, subject_id=subject_id, shard=shard_of(subject_id), alias=case.alias, birth_date=case.birth_date
@@ -109,11 +110,24 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
     )
 
 
-def _save_order(connection: Connection, case: CaseIn, *, subject_no: int, order_id: UUID, at: datetime) -> list[str]:
-    """Store the order with its zones; returns what is to be looked at. Raises ``TermError``, ``LookupError``."""
+def order_id_for(case: CaseIn) -> UUID:
+    """The order's id: one document number of one person is one order."""
+    return derived_id("order", 0, str(subject_id_for(case.reference)), case.document_number)
+
+
+def refuse_broken_terms(
+    connection: Connection, case: CaseIn, *, subject_no: int, order_id: UUID
+) -> tuple[TermFinding, ...]:
+    """What is doubtful about the term. Raises ``TermError`` for what the law does not allow."""
     terms = check_case_terms(connection, case, subject_no=subject_no, order_id=order_id)
     if breaches := [finding for finding in terms if finding.is_breach]:
         raise TermError("；".join(f"{item.text_zh}（{item.articles}）/ {item.text_en}" for item in breaches))
+    return terms
+
+
+def _save_order(connection: Connection, case: CaseIn, *, subject_no: int, order_id: UUID, at: datetime) -> list[str]:
+    """Store the order with its zones; returns what is to be looked at. Raises ``TermError``, ``LookupError``."""
+    terms = refuse_broken_terms(connection, case, subject_no=subject_no, order_id=order_id)
     order = _order(case, order_id, subject_no)
     zones = {
         derived_id("condition", 0, str(order_id), position): _zone_id(connection, case, order_id, position, at)

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from tracking.presence_rows import to_instant
 from tracking.states import PresenceStates
 
 MOST_SUBJECTS = 500
@@ -28,10 +30,15 @@ _SPREAD = text("""
 INSERT INTO reevaluation (shard, subject_no, since, reason, created_at)
 SELECT r.shard, s.subject_no, r.since, r.reason, r.created_at
 FROM reevaluation r JOIN subject s USING (shard)
-WHERE r.item_no = ANY(:item_nos) AND s.subject_no = ANY(:subject_nos)
-  AND EXISTS (SELECT FROM fix f WHERE f.subject_no = s.subject_no AND f.fixed_at >= r.since
+JOIN unnest(CAST(:subject_nos AS bigint[]), CAST(:from_at AS timestamptz[])) AS p (number, from_at)
+    ON p.number = s.subject_no
+WHERE r.item_no = ANY(:item_nos)
+  AND EXISTS (SELECT FROM fix f WHERE f.subject_no = s.subject_no AND f.fixed_at >= p.from_at
               AND f.longitude BETWEEN r.west AND r.east AND f.latitude BETWEEN r.south AND r.north)
 """)
+
+STAYED = timedelta(days=1)
+"""So long before the last fix of a stay that is open a fix is looked for that lies near an edited zone."""
 
 _TAKE = text("""
 WITH chosen AS MATERIALIZED (
@@ -64,18 +71,22 @@ def take_due_work(
 
     ``states``: before the batch in hand, which is judged by the rules as they are now; ``in_batch``: who has a fix in
     it. An edited zone is work for the subjects that had a fix near it since; all of them are looked for first. Subjects
-    with no fix evaluated since need nothing.
+    with no fix evaluated since need nothing, except those whose stay no fix has ended: an edit may have ended it
+    meanwhile, at an instant that no fix tells of, and this one may undo that.
     """
     is_waiting = "SELECT EXISTS (SELECT FROM reevaluation WHERE shard = ANY(:shards))"
     parameters = {"shards": sorted(shards)}
     if not connection.execute(text(is_waiting), parameters).scalar_one():
         return DueWork(since={}, was_waiting=False, has_more=False)
-    last_fixed_at = states.subject_rows["last_fixed_at"]
+    staying = np.unique(states.open_rows["subject_no"])
     boxes = connection.execute(_BOXES, parameters).all()
     for box in boxes:
-        judged = states.subject_rows["subject_no"][last_fixed_at >= box.since]
-        if len(judged):
-            connection.execute(_SPREAD, {"item_nos": box.item_nos, "subject_nos": judged.tolist()})
+        near = _looked_for(states, staying, box.since)
+        if near:
+            connection.execute(
+                _SPREAD,
+                {"item_nos": box.item_nos, "subject_nos": list(near), "from_at": list(near.values())},
+            )
     connection.execute(
         text("DELETE FROM reevaluation WHERE item_no = ANY(:item_nos)"),
         {"item_nos": [item_no for box in boxes for item_no in box.item_nos]},
@@ -83,8 +94,13 @@ def take_due_work(
     asked = parameters | {"most": MOST_SUBJECTS, "in_batch": np.unique(in_batch).tolist()}
     taken = connection.execute(_TAKE, asked).all()
     since = {row[0]: row[1] for row in taken}
-    last = states.last_for(np.array(list(since), dtype=np.int64))
-    judged_since = {number: at for (number, at), seen in zip(since.items(), last.tolist(), strict=True) if seen >= at}
+    last = states.last_for(np.array(list(since), dtype=np.int64)).tolist()
+    stays = set(staying.tolist())
+    judged_since = {
+        number: min(at, seen)
+        for (number, at), seen in zip(since.items(), last, strict=True)
+        if seen >= at or number in stays
+    }
     left = int(
         connection.execute(
             text("SELECT count(*) FROM reevaluation WHERE shard = ANY(:shards)"), parameters
@@ -93,3 +109,15 @@ def take_due_work(
     if judged_since or left:
         log.info("rules_edited", subjects_judged_again=len(judged_since), items_left=left)
     return DueWork(since=judged_since, was_waiting=True, has_more=left > 0)
+
+
+def _looked_for(states: PresenceStates, staying: NDArray[np.int64], since: int) -> dict[int, datetime]:
+    """Whom an edit that reaches back to ``since`` (microseconds) may concern, and since when a fix of theirs counts."""
+    number, seen = states.subject_rows["subject_no"], states.subject_rows["last_fixed_at"]
+    concerned = (seen >= since) | np.isin(number, staying)
+    stayed = STAYED // timedelta(microseconds=1)
+    from_at = np.where(seen >= since, since, seen - stayed)
+    return {
+        subject: to_instant(at)
+        for subject, at in zip(number[concerned].tolist(), from_at[concerned].tolist(), strict=True)
+    }

@@ -101,6 +101,12 @@ CASES = (
 
 WORK = (
     _table(
+        "case_intake", "经网页接口提交的案件，待登记 cases filed over HTTP, to be registered", Basis.ORDER,
+        Retention.FILES, Seen.ASKER,
+        _sealed(PERSONAL, "content result token"), _clear(PSEUDONYM, "subject_no"),
+        _clear(ACCOUNT, "account_no division_no"), _clear(TECHNICAL, "item_id intake_id line key_id asked_at done_at"),
+    ),
+    _table(
         "leave", "外出申请 leaves asked for", Basis.ORDER, Retention.CASE, Seen.CASE,
         _sealed(PERSONAL, "contact"), _clear(LOCATION, "destination route geometry radius_m"),
         _clear(LEGAL, "reason transport from_at to_at state is_urgent requested_at papers_at approved_at cancelled_at"

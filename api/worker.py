@@ -18,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from alerts.delivery import Providers, deliver
 from api.books import Books
+from api.case_intake import forget_case_files, register_waiting
 from api.clock import SystemClock
 from api.clock_work import ClockMemory, look_at_clock
 from api.device_watch import load_watches
@@ -52,6 +53,9 @@ BEHIND_S = 30.0
 ESCALATE_EVERY_S = 5.0
 """How often a worker looks whether an alert goes on to its next step."""
 
+CASES_EVERY_S = 1.0
+"""How often a worker looks whether cases were filed."""
+
 IDLE_WAIT_S = 1.0
 """How long an idle worker sleeps if nothing wakes it."""
 
@@ -70,6 +74,8 @@ class Worker:
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
     links: LinkMaker | None = None
     """Puts the codes of the answer page into messages that ask for one."""
+    device_secret: bytes | None = field(default=None, repr=False)
+    """Of the tokens of devices; ``None``: this worker registers no cases."""
     batch_size: int = 20_000
     keep_days: int | None = None
     """Weeks of fixes older than so many days are dropped; ``None`` keeps all."""
@@ -109,6 +115,10 @@ class Worker:
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
+        )
+        # An officer who filed a case waits for it; evaluation must not.
+        scheduler.add_job(
+            self._safely, "interval", [self.register_cases], seconds=CASES_EVERY_S, max_instances=1, coalesce=True
         )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
@@ -214,6 +224,7 @@ class Worker:
         """Work until the log is evaluated, what fell due is done and the outbox has nothing due; for replays, demos
         and tests.
         """
+        self.register_cases()
         while self.step():
             pass
         self.look_at_clock()
@@ -240,6 +251,19 @@ class Worker:
             self._failure = error
             self.stop()
 
+    def register_cases(self) -> bool:
+        """Register what officers filed over the web, case by case; any number of workers may at once."""
+        try:
+            while (
+                self.device_secret is not None
+                and not self._stop.is_set()
+                and register_waiting(self.engine, self.keyring, secret=self.device_secret, at=self.clock.now())
+            ):
+                pass
+        except KeyringError as error:  # a worker that has the key takes them; this one goes on watching
+            log.warning("cases_wait", reason=str(error))
+        return False
+
     def tidy(self) -> bool:
         """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up.
 
@@ -257,6 +281,7 @@ class Worker:
                 log.info("fixes_thinned", partition=thinned.partition.name, count=thinned.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
+        forget_case_files(self.engine, at=at)
         shred_due(self.engine, self.keyring, now=at)
         return False
 

@@ -2,16 +2,15 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, make_url, text
 
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
+from tests.databases import drop_database
 from tests.make import KEYRING
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -44,20 +43,8 @@ def database_url(cluster_url: str, request: pytest.FixtureRequest) -> Iterator[s
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE hulan"))
     yield make_url(cluster_url).set(database=name).render_as_string(False)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _drop(connection, name)
+        drop_database(connection, name)
     admin.dispose()
-
-
-def _drop(connection: Connection, name: str) -> None:
-    """A server process that tidies the database at this moment cannot be ended by us; it is gone a moment later."""
-    for attempt in range(50):
-        try:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-            return
-        except DBAPIError:
-            if attempt == 49:
-                raise
-            time.sleep(0.1)
 
 
 @pytest.fixture

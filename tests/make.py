@@ -237,6 +237,7 @@ def a_worker(
         keyring=keyring,
         lease_seconds=5.0,
         secret=SECRET,
+        device_secret=SECRET,
         batch_size=batch_size,
     )
 

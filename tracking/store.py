@@ -206,14 +206,27 @@ def zone_ids(connection: Connection, source: str, source_ids: Collection[str]) -
 
 
 def add_subject(connection: Connection, *, subject_id: UUID, shard: int, alias: str, birth_date: date) -> int:
-    """Add a subject, or update alias and birth date of a known one; returns its ``subject_no``."""
+    """Add a subject, or update alias and birth date of a known one; returns its ``subject_no``.
+
+    Who may only change the subjects that a policy shows needs no right to add any, and no row that it may not see.
+    """
+    values = {"subject_id": subject_id, "shard": shard, "alias": alias, "birth_date": birth_date}
+    known = connection.execute(
+        text(
+            "UPDATE subject SET alias = :alias, birth_date = :birth_date WHERE subject_id = :subject_id"
+            " RETURNING subject_no"
+        ),
+        values,
+    ).scalar()
+    if known is not None:
+        return int(known)
     row = connection.execute(
         text(
             "INSERT INTO subject (subject_id, shard, alias, birth_date)"
             " VALUES (:subject_id, :shard, :alias, :birth_date) ON CONFLICT (subject_id)"
             " DO UPDATE SET alias = excluded.alias, birth_date = excluded.birth_date RETURNING subject_no"
         ),
-        {"subject_id": subject_id, "shard": shard, "alias": alias, "birth_date": birth_date},
+        values,
     ).one()
     return int(row.subject_no)
 

@@ -249,6 +249,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         policies=Policies(presence=PresencePolicy(), alerting=Alerting(catalogue=catalogue)),
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
+        device_secret=secret_of(settings),
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
         links=LinkMaker(
             key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url

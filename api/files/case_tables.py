@@ -222,42 +222,47 @@ def fill_as_text(sheet: Worksheet, lines: Sequence[Sequence[str]], *, rows: int)
 
 def open_case_table(path: Path) -> CaseTable:
     """The table in a CSV file or workbook, told apart by content. Raises UnreadableFile, MissingColumn."""
-    with path.open("rb") as stream:
-        head = stream.read(4)
+    return case_table_in(path.read_bytes(), name=path.name)
+
+
+def case_table_in(content: bytes, *, name: str) -> CaseTable:
+    """The same of the content of a file, which messages call by its name."""
+    head = content[:4]
     if head == _OLD_EXCEL:
         raise UnreadableFile(
-            f"{path.name}：旧版 Excel（.xls）或带密码的工作簿，请另存为不加密的 .xlsx"
+            f"{name}：旧版 Excel（.xls）或带密码的工作簿，请另存为不加密的 .xlsx"
             " / an old or encrypted workbook: save it as .xlsx without a password"
         )
-    return _open_book(path) if head == _EXCEL or path.suffix.lower() == ".xlsx" else _open_csv(path)
+    is_book = head == _EXCEL or name.lower().endswith(".xlsx")
+    return _open_book(io.BytesIO(content), name) if is_book else _open_csv(io.BytesIO(content), name)
 
 
-def _open_csv(path: Path) -> CaseTable:
-    with path.open("rb") as stream, open_text(stream) as text:
-        table = read_table(text, file=path.name)
+def _open_csv(stream: io.BytesIO, name: str) -> CaseTable:
+    with open_text(stream) as text:
+        table = read_table(text, file=name)
         rows = list(table.rows)
     return CaseTable(
         headers=table.columns,
-        keys=_keys(table.columns, path.name),
+        keys=_keys(table.columns, name),
         raw={row.line: tuple(row.cells.values()) for row in rows if not isinstance(row, Rejected)},
         broken=tuple(row for row in rows if isinstance(row, Rejected)),
     )
 
 
-def _open_book(path: Path) -> CaseTable:
+def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
     try:
-        book = load_workbook(path, data_only=True)
+        book = load_workbook(stream, data_only=True)
     except (BadZipFile, KeyError, ValueError, OSError) as error:
-        raise UnreadableFile(f"{path.name}：不是 Excel 工作簿（.xlsx）/ is no Excel workbook (.xlsx)") from error
+        raise UnreadableFile(f"{name}：不是 Excel 工作簿（.xlsx）/ is no Excel workbook (.xlsx)") from error
     sheet = book["cases"] if "cases" in book.sheetnames else book.worksheets[0]
     values = [list(row) for row in sheet.iter_rows(values_only=True)]
     numbered = [(line, [_cell(value) for value in row]) for line, row in enumerate(values, start=1)]
     filled = [item for item in numbered if any(item[1])]
     if not filled:
-        raise UnreadableFile(f"{path.name}：文件为空 / the file is empty")
+        raise UnreadableFile(f"{name}：文件为空 / the file is empty")
     is_header = (set(_NEEDED) <= set(map(column_key, cells)) for _, cells in filled[:_HEADER_WITHIN])
     header = next((item for item, found in zip(filled, is_header, strict=False) if found), filled[0])
-    keys = _keys(header[1], path.name)
+    keys = _keys(header[1], name)
     for area in sheet.merged_cells.ranges:
         if keys[area.min_col - 1] in _MERGED_DOWN:
             for line in range(area.min_row, area.max_row + 1):

@@ -29,6 +29,7 @@ SEALED_TABLES = (
     SealedTable(table="subject", row_id="subject_id", columns=("name", "id_number", "address")),
     SealedTable(table="leave", row_id="leave_id", columns=("contact",)),
     SealedTable(table="reply", row_id="reply_id", columns=("text",)),
+    SealedTable(table="case_intake", row_id="item_id", columns=("content", "result", "token")),
 )
 """A new personal field is a new column here: rotation, ``hulan keys list`` and the tests follow this list."""
 

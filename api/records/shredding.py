@@ -75,6 +75,7 @@ _DELETED = (
     _OWN_ZONES,
     f"DELETE FROM condition WHERE {_OF_ORDERS}",
     "DELETE FROM supervision_order WHERE subject_no = :no",
+    "DELETE FROM case_intake WHERE subject_no = :no",
     "DELETE FROM device WHERE subject_no = :no",
     "DELETE FROM recipient WHERE subject_no = :no",
     "UPDATE subject SET alias = '', birth_date = '0001-01-01', name = NULL, id_number = NULL, address = NULL,"

@@ -22,6 +22,7 @@ from api.ids import new_id, shard_of
 from api.inbox import Sender
 from geo.datum import Datum
 from tests.api.live_server import CHEAP, NOW
+from tests.databases import drop_database
 from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, log_fixes
 from tests.order_rows import add_alert_work
 from tracking.fix import Fix, FixSource
@@ -155,7 +156,7 @@ def a_database(cluster_url: str, name: str) -> Iterator[str]:
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE hulan"))
             yield make_url(cluster_url).set(database=name).render_as_string(False)
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            drop_database(connection, name)
     finally:
         admin.dispose()
 

@@ -10,6 +10,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         " password_expires_at password_hash totp_confirmed_at totp_last_step totp_secret)"
         " UPDATE(disabled_at password_expires_at password_hash totp_confirmed_at totp_last_step"
         " totp_secret)",
+        "registrar": "SELECT(account_id account_no)",
     },
     "account_identity": {
         "gate": "SELECT",
@@ -55,7 +56,14 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT(actor at detail kind position purpose request_id row_key subject_no table_name)",
     },
     "audit_position": CLOSED,
-    "calendar_year": {"app": "SELECT", "worker": "SELECT"},
+    "calendar_year": {"app": "SELECT", "worker": "SELECT", "registrar": "SELECT"},
+    "case_intake": {
+        "app": "SELECT(account_no asked_at done_at intake_id item_id key_id line result subject_no token)",
+        "keeper": "SELECT(content item_id key_id result subject_no token) UPDATE(content key_id result token)",
+        "registrar": "DELETE SELECT UPDATE(content done_at key_id result subject_no token)",
+        "shredder": "DELETE SELECT(subject_no)",
+        "worker": "SELECT(key_id)",
+    },
     "callback_nonce": {
         "gate": "DELETE INSERT SELECT",
     },
@@ -78,6 +86,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "condition": {
         "app": "SELECT",
+        "registrar": "INSERT SELECT",
         "shredder": "DELETE SELECT(order_no zone_id)",
         "worker": "SELECT",
     },
@@ -100,6 +109,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "device": {
         "gate": "SELECT(device_id revoked_at subject_no token_hash)",
         "keeper": "SELECT(revoked_at subject_no) UPDATE(revoked_at)",
+        "registrar": "INSERT(device_id subject_no token_hash) SELECT(revoked_at subject_no)",
         "shredder": "DELETE SELECT(subject_no)",
     },
     "device_report": {
@@ -228,6 +238,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "order_times": {"gate": "SELECT"},
     "personal_key": {
         "keeper": "INSERT SELECT UPDATE(is_current)",
+        "registrar": "SELECT UPDATE(used_from)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT",
     },
@@ -236,6 +247,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(email key_id name phone recipient_id subject_no)"
         " UPDATE(email is_blocked key_id name phone phone_index)",
+        "registrar": "INSERT SELECT UPDATE(is_blocked key_id name phone phone_index rank role)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT(blocked_for channels email is_blocked key_id language phone phone_index rank recipient_id"
         " role subject_no unit)",
@@ -246,6 +258,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "reevaluation": {
         "keeper": "INSERT",
+        "registrar": "INSERT",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "DELETE INSERT SELECT",
     },
@@ -263,6 +276,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "rule_version": {
         "keeper": "SELECT UPDATE",
+        "registrar": "SELECT UPDATE(version)",
         "shredder": "SELECT UPDATE",
         "worker": "SELECT",
     },
@@ -270,6 +284,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT(after_seq after_xid seen shard target)",
         "gate": "SELECT(lease_until)",
         "keeper": "SELECT(fence shard) UPDATE(fence)",
+        "registrar": "SELECT(shard)",
         "shredder": "SELECT UPDATE(fence lease_owner lease_until)",
         "worker": "SELECT UPDATE(after_seq after_xid clock_at fence lease_owner lease_until seen target)",
     },
@@ -281,6 +296,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "gate": "SELECT(sealed_at shard subject_no)",
         "keeper": "SELECT(address id_number key_id name sealed_at shard subject_id subject_no)"
         " UPDATE(address id_number id_number_index key_id name sealed_at sealing_ground)",
+        "registrar": "SELECT UPDATE(address alias birth_date id_number id_number_index key_id name)",
         "shredder": "SELECT(shard subject_no) UPDATE(address alias birth_date id_number key_id name)",
         "worker": "SELECT(alias birth_date key_id shard subject_id subject_no)",
     },
@@ -291,6 +307,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(lifted_at lifting_document order_id subject_no superseded_at valid_to)"
         " UPDATE(lifted_at lifting_document superseded_at)",
+        "registrar": "INSERT SELECT UPDATE(superseded_at)",
         "shredder": "DELETE SELECT(order_id order_no subject_no)",
         "worker": "SELECT",
     },
@@ -323,6 +340,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "zone": {
         "app": "SELECT",
+        "registrar": "INSERT SELECT UPDATE(name superseded_at)",
         "shredder": "DELETE SELECT(source zone_id)",
         "worker": "SELECT",
     },
@@ -339,6 +357,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "alert_counts": {"app"},
     "alert_precision": {"app"},
     "alert_times": {"app"},
+    "admit_case": {"registrar"},
     "answer_leave": {"app"},
     "answer_link": {"gate"},
     "ask_leave": {"app"},
@@ -364,6 +383,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "enter_duty_person": {"app"},
     "evidence_span": {"app"},
     "export_rows_left": {"app"},
+    "file_cases": {"app"},
     "finish_task": {"app"},
     "grant_exemption": {"app"},
     "hidden_subjects": set(),
@@ -388,15 +408,17 @@ EXECUTABLE: dict[str, set[str]] = {
     "row_keys_withheld_from_audit": {"app"},
     "sealed_subjects": {"shredder"},
     "sealing_key_id": {"app"},
+    "start_sealing": {"app"},
     "stop_notification_of_sealed": set(),
     "subject_within_jurisdiction": {"app"},
     "subjects_of_account": {"keeper"},
     "subjects_of_divisions": set(),
     "subjects_of_jurisdiction": set(),
+    "take_case_tokens": {"app"},
     "thin_fix_week": {"worker"},
     "turn_alert": {"app"},
-    "visible_subjects": {"app"},
     "visible_units": {"app"},
+    "visible_subjects": {"app", "registrar"},
     "visible_zones": {"app"},
     "withheld_from_audit": {"app"},
 }

@@ -198,6 +198,10 @@ ROUTES: dict[str, RouteEntry] = {
     "POST /exemptions/{exemption_id}/revoke": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.EXEMPTION, is_of_others=True
     ),
+    # An empty file of nobody: tests/api/test_case_intake.py files cases and reads what became of them.
+    "POST /case-files": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, body={"cases": []}, granted=422),
+    "GET /case-files/{case_file_id}": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, granted=404),
+    "POST /case-files/{case_file_id}/tokens": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, granted=404),
     "GET /leaves": RouteEntry(shows=OF_ORDERS | OF_WORK, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "GET /subjects/{subject_id}/leaves": RouteEntry(shows=OF_ORDERS | OF_WORK, **OF_SUBJECT),  # type: ignore[arg-type]
     # Without an order that runs now there is nothing to be away from.

@@ -111,17 +111,18 @@ def test_no_login_owns_bypasses_or_becomes_more(engine: Engine) -> None:
                array(SELECT o.rolname::text FROM pg_roles o WHERE o.oid <> r.oid
                      AND pg_has_role(r.oid, o.oid, 'MEMBER') ORDER BY 1) AS becomes
         FROM pg_roles r WHERE r.rolname IN ('hulan_app', 'hulan_gate', 'hulan_worker', 'hulan_web', 'hulan_service',
-            'hulan_keeper', 'hulan_shredder')
+            'hulan_keeper', 'hulan_shredder', 'hulan_registrar')
     """
     with engine.connect() as connection:
         found = {row.rolname: row for row in connection.execute(text(query))}
     assert {name: row.becomes for name, row in found.items()} == {
         "hulan_app": [],
         "hulan_gate": ["hulan_app", "hulan_keeper"],
-        "hulan_worker": ["hulan_shredder"],
+        "hulan_worker": ["hulan_registrar", "hulan_shredder"],
         "hulan_web": ["hulan_app", "hulan_gate", "hulan_keeper"],
-        "hulan_service": ["hulan_shredder", "hulan_worker"],
+        "hulan_service": ["hulan_registrar", "hulan_shredder", "hulan_worker"],
         "hulan_keeper": [],
+        "hulan_registrar": [],
         "hulan_shredder": [],
     }
     assert not any(row.mighty or row.owned for row in found.values())

@@ -17,6 +17,7 @@ from api.personal.fields import save_identity
 from api.request_ids import REQUEST_ID_HEADER
 from tests.access.look_scene import REASON, SPAN, Office, an_office
 from tests.access.people import Browser, a_browser, another
+from tests.databases import drop_database
 from tests.make import EVENING, KEYRING, a_fix, log_fixes
 
 NAME, ID_NUMBER, PHONE = "王小丽", "320303201001010026", "13800000101"
@@ -82,7 +83,7 @@ def scene(cluster_url: str) -> Iterator[Scene]:
         yield Scene(engine=engine, office=office, browsers=browsers)
     engine.dispose()
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("DROP DATABASE look_routes WITH (FORCE)")
+        drop_database(connection, "look_routes")
     admin.dispose()
 
 

@@ -27,6 +27,7 @@ from tests.access.look_scene import (
     fix_counts,
     put_back,
 )
+from tests.databases import drop_database
 from tests.make import EVENING, a_fix, a_person, log_fixes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,7 +47,7 @@ def engine(cluster_url: str) -> Iterator[Engine]:
     yield own
     own.dispose()
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("DROP DATABASE looks WITH (FORCE)")
+        drop_database(connection, "looks")
     admin.dispose()
 
 

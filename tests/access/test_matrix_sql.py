@@ -65,6 +65,9 @@ OF_AN_ASKER = {"look": "look_id", "export_run": "export_id"}
 OF_AN_ACCOUNT = ("account", "account_role")
 """One's own row; all to the administrators who keep accounts."""
 
+OF_WHO_FILED = "case_intake"
+"""Shown to the account that filed it: test_filed_cases_are_shown_to_who_filed_them."""
+
 OF_PLACES = ("division", "venue", "site", "venue_incident", "calendar_year")
 """About nobody: shown to all."""
 
@@ -136,7 +139,8 @@ def test_every_table_is_in_the_matrix(scene: Scene) -> None:
     with scene.engine.connect() as connection:
         found = relations(connection)
     named = [
-        *OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *CURSORS, *OF_A_LOOK, *OF_ROSTERS, *OF_THE_AUDIT
+        *OF_A_CASE, *OF_AN_ASKER, *OF_AN_ACCOUNT, *OF_PLACES, *CLOSED, *CURSORS, *OF_A_LOOK, *OF_ROSTERS, *OF_THE_AUDIT,
+        OF_WHO_FILED,
     ]  # fmt: skip
     assert len(named) == len(set(named))
     assert {name for name, is_partition in found.items() if not is_partition} == set(named)
@@ -171,6 +175,37 @@ def test_looks_and_exports_are_shown_to_who_asked_and_who_answers_for_the_case(s
         exports = {export_of(scene.cases[name].look_id) for name in theirs} if leads else set()
         assert seen(scene, account, "SELECT export_id FROM export_run") == exports, account.name
     assert len(scene.cases) > len(scene.seen_by(asker)) > 0
+
+
+def test_filed_cases_are_shown_to_who_filed_them(scene: Scene) -> None:
+    """One's own that nobody is named by yet, and those of people whom the account still reaches."""
+    filed = text(
+        "INSERT INTO case_intake (item_id, intake_id, line, account_no, division_no, asked_at, result, key_id,"
+        " subject_no, done_at) SELECT gen_random_uuid(), gen_random_uuid(), 1, :account, division_no, now(), 'x',"
+        " key_id, :number, now() FROM (SELECT min(division_no) AS division_no FROM division) d,"
+        " (SELECT min(key_id) AS key_id FROM personal_key) k RETURNING item_id"
+    )
+    every: dict[str, dict[str | None, UUID]] = {}
+    with scene.engine.begin() as connection:
+        for account in scene.accounts.values():
+            numbers: dict[str | None, int | None] = {None: None}
+            numbers |= {name: case.person.subject_no for name, case in scene.cases.items()}
+            every[account.name] = {
+                name: connection.execute(filed, {"account": account.account_no, "number": number}).scalar_one()
+                for name, number in numbers.items()
+            }
+    try:
+        for account in scene.accounts.values():
+            reached = {name for name, case in scene.cases.items() if not case.is_sealed}
+            if account.name != ASKER:
+                reached = set(scene.seen_by(account))
+            own = every[account.name]
+            expected = set() if account.is_out else {own[None], *(own[name] for name in reached)}
+            assert seen(scene, account, "SELECT item_id FROM case_intake") == expected, account.name
+            assert refused(scene, account, "SELECT content FROM case_intake")
+    finally:
+        with scene.engine.begin() as connection:
+            connection.execute(text("DELETE FROM case_intake"))
 
 
 @pytest.mark.parametrize("table", OF_AN_ACCOUNT)

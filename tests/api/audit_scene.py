@@ -74,6 +74,13 @@ FROM subject;
 """
 
 
+FILED = """
+INSERT INTO case_intake (item_id, intake_id, line, account_no, division_no, asked_at, result, key_id, subject_no,
+    done_at) SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, now(), sha256(subject_id::text::bytea), k.key_id,
+    subject_no, now() FROM subject, (SELECT min(key_id) AS key_id FROM personal_key) k
+"""
+
+
 def fill(engine: Engine) -> list[Person]:
     """Two people, each with one suspected violation, alert and message."""
     with engine.begin() as connection:
@@ -89,6 +96,7 @@ def fill(engine: Engine) -> list[Person]:
         for person in people:
             add_order_work(connection, person.subject_no, account_no=1, keyring=KEYRING)
         save_calendar(connection, load_calendar(), at=EVENING)
+        connection.execute(text(FILED))
     return people
 
 
@@ -122,6 +130,7 @@ KEYS = {
     "alert_finding": "ARRAY[alert_id::text, finding_id::text]", "alert_history": "entry_id",
     "duty_roster": "roster_id", "duty_absence": "absence_id", "guardian_link": "link_id",
     "guardian_answer": "answer_id", "delivery_report": "report_no", "reply": "reply_id",
+    "case_intake": "item_id",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -165,6 +174,7 @@ ONE_BYTE = {
     "guardian_answer": ("answer", "'cannot'"),
     "delivery_report": ("is_delivered", "NOT is_delivered"),
     "reply": ("text", "set_byte(text, 20, (get_byte(text, 20) + 1) % 256)"),
+    "case_intake": ("result", "set_byte(result, 0, (get_byte(result, 0) + 1) % 256)"),
 }
 """One column altered as little as can be. What an alert holds is all key: a changed row is another row."""
 
@@ -216,6 +226,7 @@ ANOTHER = {
     "guardian_answer": {"answer_id": "gen_random_uuid()"},
     "delivery_report": {"report_no": "report_no + 1000", "reference": "reference || 'x'"},
     "reply": {"reply_id": "gen_random_uuid()"},
+    "case_intake": {"item_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

@@ -297,6 +297,25 @@ class Edit:
     is_order: bool
 
 
+def test_a_stay_that_an_edit_ended_with_no_fix_goes_on_when_the_next_edit_undoes_that(
+    engine: Engine, person: Person
+) -> None:
+    """The rule was to end an hour after the last fix; then it is said that it did not."""
+    worker = a_worker(engine)
+    log_fixes(engine, person, inside(0, 20, late_minutes=300))
+    worker.drain()
+    stay = rows(engine, WITH_VERSIONS)
+    for number, from_minute in enumerate((107.5, 107.5, 57.5), start=1):
+        apply(engine, Edit(east_m=0.0, from_minute=from_minute, is_order=True), number)
+        worker.drain()
+        (ended,) = rows(engine, "SELECT ended_by FROM episode WHERE superseded_at IS NULL")
+        assert ended == (("silence",) if number != 2 else (None,))
+    apply(engine, Edit(east_m=0.0, from_minute=57.5, is_order=True), 4)
+    worker.drain()
+    assert rows(engine, WITH_VERSIONS) == stay
+    assert_clean(engine)
+
+
 edits = st.builds(
     Edit,
     east_m=st.sampled_from([0.0, 15.0, 60.0, 400.0]),

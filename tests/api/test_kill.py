@@ -33,6 +33,7 @@ from geo.postgis import driver_connection
 from tests.api.faults import cut_others, wait_until
 from tests.api.live_server import url_as
 from tests.api.throwaway_cluster import open_folder, postmaster_of, silent
+from tests.databases import drop_database
 from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET, a_bar, a_fix, a_worker
 from tracking.fix import Fix
 from tracking.policy import PresencePolicy
@@ -227,7 +228,7 @@ def undisturbed(cluster_url: str) -> Iterator[dict[str, Any]]:
     engine.dispose()
     shutil.rmtree(folder)
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("DROP DATABASE calm WITH (FORCE)"))
+        drop_database(connection, "calm")
     admin.dispose()
 
 

@@ -28,6 +28,7 @@ from geo.projection import near_distance_m
 from geo.shapes import Circle
 from tests.access.people import Browser
 from tests.api.live_server import NOW, served
+from tests.databases import drop_database
 from tests.make import (
     BAR_LATITUDE,
     BAR_LONGITUDE,
@@ -202,6 +203,6 @@ def a_database(cluster_url: str, name: str, *, template: str) -> Iterator[str]:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         yield make_url(cluster_url).set(database=name).render_as_string(False)
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            drop_database(connection, name)
     finally:
         admin.dispose()

@@ -24,6 +24,7 @@ from api.personal.sealing import CipherName
 from api.postgres_binaries import installed_postgres
 from api.records.shredding import due_count, shred_due
 from api.worker import Worker
+from tests.databases import drop_database
 from tests.make import EVENING, a_fix, a_worker, log_fixes
 from tests.personal.records_scene import NOW, PHONE, Office, all_of, an_office, number_of, seal
 from tests.personal.test_clear_text import dump
@@ -189,7 +190,7 @@ def restored(database_url: str, content: bytes) -> Iterator[Engine]:
         engine.dispose()
     finally:
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"DROP DATABASE {copy.database} WITH (FORCE)"))
+            drop_database(connection, str(copy.database))
         admin.dispose()
 
 
