@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from tracking.order import LOCAL_TIME, ConditionKind
+from tracking.local_time import LOCAL_TIME
+from tracking.order import ConditionKind
 
 TEXT_LIMIT = 70
 """Characters of one SMS segment, signature included (reference/domain.md 3.5)."""
