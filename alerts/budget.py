@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alerts.policy import AlertPolicy
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 ROLLING = timedelta(hours=24)
 

@@ -45,7 +45,7 @@ from alerts.gateway import (
     Reply,
 )
 from alerts.provider import beijing_time, e164, key_of, plain_reference, read_json, read_list, template_code
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 PROVIDER = "aliyun"
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from alerts.fault import BAD_NUMBER, TEMPLATE_NOT_REGISTERED, error_of
 from alerts.gateway import BadCallbackError, BadSignatureError, Message
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 
 def e164(address: str) -> str:

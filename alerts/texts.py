@@ -13,7 +13,7 @@ from alerts.templates import BUILT_IN, VARIABLE, WITH_CODE, Catalogue, Template
 from alerts.text_lint import Problem, lint_rendered, lint_text, lint_values, problem_of
 from alerts.text_names import NEUTRAL_NAME
 from alerts.text_rules import Rule
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 CODE_ALPHABET = "23456789BCDFGHJKMNPQRTVWXYZ"
 """Of codes that a guardian types: no vowels, so that no word comes out, and nothing that is mistaken for another."""

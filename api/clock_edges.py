@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from api.clock_book import ClockBook
-from api.leases import LeaseLostError
+from api.leases import check_leases, hold_shards
 from geo.postgis import insert_columns
 from tracking.clock_edges import ClockEdge, EdgeKind, binding_edges, lifting_due_at, span_to_plan
 from tracking.episode import derived_id
@@ -146,28 +146,12 @@ NEW_FINDINGS = "CREATE TEMP TABLE IF NOT EXISTS new_finding (finding_id uuid PRI
 """What this transaction found and hop 5 did not hear of yet."""
 
 
-def hold_shards(connection: Connection, fences: Mapping[int, int]) -> None:
-    """Keep the shards from being taken over until COMMIT. Raises ``LeaseLostError`` if one was."""
-    held = connection.execute(
-        text(
-            "SELECT s.shard FROM shard s JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[]))"
-            " AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence ORDER BY s.shard FOR UPDATE OF s"
-        ),
-        {"shards": list(fences), "fences": list(fences.values())},
-    ).all()
-    _check_held(len(held), fences)
-
-
 def _read_marks(connection: Connection, fences: Mapping[int, int]) -> dict[int, int | None]:
     """How far the clock of each shard was done, microseconds."""
+    check_leases(connection, fences)
     rows = connection.execute(
-        text(
-            "SELECT s.shard, s.clock_at FROM shard s JOIN unnest(CAST(:shards AS smallint[]),"
-            " CAST(:fences AS bigint[])) AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence"
-        ),
-        {"shards": list(fences), "fences": list(fences.values())},
-    ).all()
-    _check_held(len(rows), fences)
+        text("SELECT shard, clock_at FROM shard WHERE shard = ANY(:shards)"), {"shards": list(fences)}
+    )
     return {row.shard: None if row.clock_at is None else to_microseconds(row.clock_at) for row in rows}
 
 
@@ -176,11 +160,6 @@ def _move_marks(connection: Connection, fences: Mapping[int, int], now: datetime
     connection.execute(
         text("UPDATE shard SET clock_at = :now WHERE shard = ANY(:shards)"), {"now": now, "shards": list(fences)}
     )
-
-
-def _check_held(count: int, fences: Mapping[int, int]) -> None:
-    if count != len(fences):
-        raise LeaseLostError(f"the lease of one of {len(fences)} shards was taken over by another worker")
 
 
 def _is_far(mark: int | None, instant: int) -> bool:

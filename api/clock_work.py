@@ -12,10 +12,11 @@ from api.calendars import current_calendar
 from api.check_in_places import judge_answers
 from api.check_ins import plan_ahead, step_check_ins
 from api.clock_book import ClockBook, load_clock_book
-from api.clock_edges import hold_shards, pass_edges
+from api.clock_edges import pass_edges
 from api.contact_watch import watch_contacts
 from api.device_watch import watch_clock
 from api.evaluator import Memory
+from api.leases import hold_shards
 from api.leave_watch import LeaveMemory, watch_leaves
 from tracking.contact import ContactPolicy
 from tracking.leave_way import LeaveWayPolicy

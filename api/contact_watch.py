@@ -18,9 +18,10 @@ from psycopg.types.range import Range
 from sqlalchemy import Connection, text
 
 from api.clock_book import ClockBook, ContactRule, ContactVersion
-from api.clock_edges import FindingRow, hold_shards, save_findings
+from api.clock_edges import FindingRow, save_findings
 from api.fix_log import FIX_COLUMNS
 from api.histories import NOT_SET_ASIDE
+from api.leases import hold_shards
 from geo.postgis import read_columns
 from geo.probability import SIGMA_PER_ACCURACY
 from tracking.contact import ContactPolicy, Meeting, Pair, Places, find_meetings

@@ -19,7 +19,7 @@ from api.findings import save_episodes
 from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.histories import concatenated
-from api.leases import LeaseLostError, holds_leases
+from api.leases import LeaseLostError, check_leases
 from api.reevaluation import Findings, evaluate_surely, reevaluate, save_set_aside, set_aside
 from api.retention import remains_of_log
 from api.rule_edits import DueWork, take_due_work
@@ -281,8 +281,7 @@ def _without_too_late(findings: Findings, fixes: FixBatch, whole_from: int) -> t
 
 def _nothing_new(connection: Connection, memory: Memory) -> Advanced:
     """An idle look writes nothing; a lease that was lost meanwhile is noticed all the same."""
-    if not holds_leases(connection, memory.fences):
-        raise LeaseLostError(f"the lease of one of {len(memory.fences)} shards was taken over by another worker")
+    check_leases(connection, memory.fences)
     return Advanced(
         memory=memory,
         fix_count=0,

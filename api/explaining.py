@@ -19,8 +19,9 @@ from api.personal.sealing import SealError
 from api.rulings import claims_of
 from tracking.evaluate import filtered_fixes
 from tracking.fix import FixBatch
+from tracking.local_time import LOCAL_TIME
 from tracking.observation import Observations, observe
-from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, MEASURE_NAMES_ZH, Condition, SupervisionOrder
+from tracking.order import CONDITION_NAMES_ZH, MEASURE_NAMES_ZH, Condition, SupervisionOrder
 from tracking.order_store import load_orders
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant

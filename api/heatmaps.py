@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from maps.gateway_assets import find_assets
 from maps.heat import render_heatmap
 from maps.heat_layers import BackdropFeature
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from venues.area_risk import assess_areas
 from venues.place import SourceKey, Venue, VenueIncident
 from venues.risk import RiskPolicy, VenueExposure, VenueRisk, assess_venues

@@ -1,5 +1,7 @@
 """Shards are leased: one worker at a time, for a while, with a fencing token that every commit checks."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, text
 
 from api.ids import SHARD_COUNT
@@ -74,16 +76,26 @@ def renew_leases(connection: Connection, fences: dict[int, int], *, lease_second
     return updated == len(fences)
 
 
-def holds_leases(connection: Connection, fences: dict[int, int]) -> bool:
-    """Whether none of them was taken over, as the caller's transaction sees it."""
+def check_leases(connection: Connection, fences: Mapping[int, int]) -> None:
+    """Raise ``LeaseLostError`` unless all of them are still held, as the caller's transaction sees it."""
+    _check_held(connection, fences, "")
+
+
+def hold_shards(connection: Connection, fences: Mapping[int, int]) -> None:
+    """Keep the shards from being taken over until COMMIT. Raises ``LeaseLostError`` if one was."""
+    _check_held(connection, fences, " ORDER BY s.shard FOR UPDATE OF s")
+
+
+def _check_held(connection: Connection, fences: Mapping[int, int], lock: str) -> None:
     held = connection.execute(
         text(
-            "SELECT count(*) FROM shard s JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[]))"
-            " AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence"
+            "SELECT s.shard FROM shard s JOIN unnest(CAST(:shards AS smallint[]), CAST(:fences AS bigint[]))"
+            " AS c (shard, fence) ON s.shard = c.shard AND s.fence = c.fence" + lock
         ),
         {"shards": list(fences), "fences": list(fences.values())},
-    ).scalar_one()
-    return int(held) == len(fences)
+    ).all()
+    if len(held) != len(fences):
+        raise LeaseLostError(f"the lease of one of {len(fences)} shards was taken over by another worker")
 
 
 def release_leases(connection: Connection, fences: dict[int, int]) -> None:

@@ -19,8 +19,9 @@ from sqlalchemy import Connection, text
 
 from api.books import Books
 from api.clock_book import ClockBook
-from api.clock_edges import FindingRow, hold_shards, save_findings
+from api.clock_edges import FindingRow, save_findings
 from api.contact_watch import LATE_AFTER_US, LATE_FOR, WARM_UP_US, read_filtered
+from api.leases import hold_shards
 from geo.geojson import shape_from_geojson
 from geo.shape_change import widened
 from geo.shapes import ShapeError

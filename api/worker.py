@@ -326,7 +326,7 @@ class Worker:
             outbox=outbox,
             providers=self.gateways,
             clock=self.clock,
-            policy=policy,
+            policy=self.policies.alerting.policy,
             rng=self.rng,
         ):
             pass

@@ -25,7 +25,6 @@ from sqlalchemy import Engine, text
 
 from alerts.channel import Channel
 from alerts.gateway import FakeGateway
-from alerts.policy import AlertPolicy
 from api.clock import SystemClock
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
@@ -192,7 +191,7 @@ def work(url: str, batch: int | None) -> None:
         engine=engine,
         gateways={Channel.SMS: (FakeGateway(),)},
         clock=SystemClock(),
-        policies=Policies(presence=PresencePolicy(), alerts=AlertPolicy()),
+        policies=Policies(presence=PresencePolicy()),
         keyring=Keyring(Path(os.environ["HULAN_KEYRING"])),
         lease_seconds=120.0,
         secret=bytes(32),

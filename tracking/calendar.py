@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5

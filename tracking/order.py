@@ -4,18 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from tracking.local_time import LOCAL_TIME
+from tracking.timetable import Timetable
 from tracking.windows import Windows
 from venues.category import SiteCategory, VenueCategory
-
-if TYPE_CHECKING:  # a timetable is made of days, which are days of LOCAL_TIME
-    from tracking.timetable import Timetable
-
-LOCAL_TIME = ZoneInfo("Asia/Shanghai")
-"""The time zone of every date and clock time that people read, and of birthdays."""
 
 ADULT_AGE = 18
 """Civil majority, reached on the birthday itself (reference/domain.md 2.1, "Two ages")."""
@@ -139,7 +133,7 @@ class Condition:
     zone_no: int | None = None
     categories: frozenset[VenueCategory | SiteCategory] = frozenset()
     tolerance_m: float = 0.0
-    timetable: "Timetable | None" = None
+    timetable: Timetable | None = None
     """When it binds, as the order says it; ``None``: always."""
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
     """What only this kind has; ``api.condition_parameters`` says what."""

@@ -9,7 +9,7 @@ from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 
 from tracking.calendar import WorkCalendar
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 _DAY = timedelta(days=1)
 MONTHS_PER_YEAR = 12

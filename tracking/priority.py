@@ -14,7 +14,8 @@ from enum import IntEnum, StrEnum
 
 from tracking.allowances import YIELDING_TO_LEAVE
 from tracking.leave import EXEMPTION_NAMES_ZH, Exemption, LeaveInForce
-from tracking.order import CONDITION_NAMES_ZH, LOCAL_TIME, Condition, ConditionKind, SupervisionOrder
+from tracking.local_time import LOCAL_TIME
+from tracking.order import CONDITION_NAMES_ZH, Condition, ConditionKind, SupervisionOrder
 from tracking.zone import Zone, ZoneKind, ZoneOrigin
 
 

@@ -21,7 +21,7 @@ from api.errors import NotAllowedError, NotThereError, RefusedInputError
 from api.logs import configure_logs
 from api.session import open_database
 from api.settings import Settings, read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 By = Annotated[str, typer.Option("--by", help="以谁的账号：登录名 / log-in name of whose account acts")]
 AsJson = Annotated[bool, typer.Option("--json", help="每行一个 JSON，供程序使用 / one JSON object a line")]

@@ -20,7 +20,7 @@ from api.ids import subject_id_for
 from api.notices import read_notices
 from api.session import open_database
 from api.settings import read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 FOUND_FAULTS = 3
 """Exit code: the audit was read, and it is not whole. 1 is an error, 2 a wrong option."""

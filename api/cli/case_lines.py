@@ -6,7 +6,8 @@ from typing import Any
 
 from api.casework.decisions import REASON_NAMES_ZH, DecisionReason
 from api.casework.names import FOUND_NAMES_ZH, LEAVE_STATE_NAMES_ZH, OUTCOME_NAMES_ZH, TASK_NAMES_ZH
-from tracking.order import LOCAL_TIME, MEASURE_NAMES_ZH, ORGAN_NAMES_ZH, Organ
+from tracking.local_time import LOCAL_TIME
+from tracking.order import MEASURE_NAMES_ZH, ORGAN_NAMES_ZH, Organ
 
 Item = Mapping[str, Any]
 

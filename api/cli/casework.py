@@ -45,7 +45,7 @@ from api.personal.opening import open_keyring
 from api.settings import Settings
 from tracking.calendar import local_day
 from tracking.leave import ExemptionKind
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 order = typer.Typer(help="决定书。Orders.", no_args_is_help=True)
 exemption = typer.Typer(help="豁免。Exemptions.", no_args_is_help=True)

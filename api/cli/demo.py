@@ -32,7 +32,7 @@ from api.heatmaps import write_heatmap
 from api.personal.masking import masked_phone
 from api.settings import Settings, read_settings
 from geo.datum import Datum, parse_datum
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from venues.place import Rejected
 
 

@@ -27,7 +27,7 @@ from api.settings import read_settings
 from geo.datum import parse_datum
 from maps.heat_layers import BackdropFeature, BackdropKind
 from tracking.episode import Tier
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from tracking.policy import PresencePolicy
 from tracking.quality import describe_flags
 from venues.risk import RiskLevel

@@ -14,7 +14,7 @@ from api.personal.rotation import BusyError, retire, rotate
 from api.personal.sealing import SealError
 from api.session import open_database
 from api.settings import Settings, read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 PROBLEMS = (*FORESEEABLE, BusyError, SealError)
 

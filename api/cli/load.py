@@ -21,7 +21,7 @@ from api.session import open_database
 from api.settings import Settings, read_settings
 from api.track_import import import_tracks
 from geo.datum import Datum, parse_datum
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from tracking.zone import ZoneOrigin
 from venues.place import PlacesRead, Rejected
 from venues.store import save_incidents

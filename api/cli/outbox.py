@@ -13,7 +13,7 @@ from api.cli.screen import out, plain_errors, say, show_table
 from api.dead_letters import Letter, chain_of, dead_letters, pending_count
 from api.session import open_database
 from api.settings import read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 outbox = typer.Typer(help="发不出或未送达的消息。Messages that could not be sent.", no_args_is_help=True)
 

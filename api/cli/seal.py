@@ -20,7 +20,7 @@ from api.records.sealing import Basis, seal_record
 from api.records.shredding import due_count, shred_due
 from api.session import open_database
 from api.settings import Settings, read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 PROBLEMS = (*FORESEEABLE, AccountError, SealError, LookupError)
 

@@ -18,7 +18,7 @@ from api.personal.sealing import SealError
 from api.session import open_database
 from api.settings import read_settings
 from api.subject_view import IdentityCheckError, SubjectView, find_subject, view_subject
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 subject = typer.Typer(help="监管对象。People under supervision.", no_args_is_help=True)
 

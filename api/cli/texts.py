@@ -13,7 +13,7 @@ from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, show_table
 from api.own_texts import read_texts_file
 from api.settings import read_settings
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 _PROVIDERS = ("aliyun", "tencent", "huawei", "baidu")
 

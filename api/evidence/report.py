@@ -12,7 +12,7 @@ from api.evidence.map_drawing import TrackMap, views_of
 from api.evidence.pages import CELL, ENGLISH, TITLE, WIDTH, both, build_pdf, grid, heading, label, paragraph
 from api.exporting.manifest import AuditPlace
 from api.exporting.stamp import Stamp, local_time
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from tracking.quality import describe_flags
 
 MOST_FIXES = 150

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from api.case_faults import Fault
 from api.files.case_columns import CASE_COLUMNS, WORDS
 from api.files.cells import CellError, check_position, parse_datum_cell, parse_number
 from geo.datum import to_wgs84
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 Cells = Mapping[str, str]
 

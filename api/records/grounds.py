@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 
 
 class SealingGround(StrEnum):

@@ -16,7 +16,8 @@ from api.logins import Login
 from tests.api.clock_scene import a_clocked_worker, a_duty, findings, look, rows, states_of
 from tests.api.live_server import as_json, bearer, running_server, url_as
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, log_fixes
-from tracking.order import LOCAL_TIME, ConditionKind
+from tracking.local_time import LOCAL_TIME
+from tracking.order import ConditionKind
 from tracking.rules import to_microseconds
 from tracking.timetable import Timetable, Window
 

@@ -19,7 +19,8 @@ from tests.api.faults import wait_until
 from tests.api.live_server import CHEAP, post_fixes, running_server, url_as
 from tests.api.test_worker import running
 from tests.make import EVENING, Person, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
-from tracking.order import LOCAL_TIME, ConditionKind
+from tracking.local_time import LOCAL_TIME
+from tracking.order import ConditionKind
 from tracking.order_store import lift_order
 from tracking.timetable import Timetable, Window
 

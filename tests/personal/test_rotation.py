@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from alerts.gateway import FakeGateway
 from alerts.policy import AlertPolicy
+from api.alerting import Alerting
 from api.clock import SystemClock
 from api.outbox import DatabaseOutbox
 from api.personal.fields import check_keys, current_key, identity_of
@@ -84,7 +85,7 @@ def test_rotation_under_load_loses_nothing(engine: Engine, keyring: Keyring) -> 
     gateway = FakeGateway()
     worker = a_worker(engine, gateway, keyring=Keyring(keyring.path))
     generous = AlertPolicy(budget_per_day=100_000, budget_per_24_hours=100_000)
-    worker.policies = replace(worker.policies, alerts=generous)
+    worker.policies = replace(worker.policies, alerting=Alerting(policy=generous))
     importing, stop = Keyring(keyring.path), threading.Event()
     wanted: dict[object, str] = {}
     failures: list[BaseException] = []

@@ -39,7 +39,8 @@ from tracking.clock_edges import (
 from tracking.contact import ContactPolicy, Pair, Places, find_meetings
 from tracking.evaluate import filtered_fixes
 from tracking.leave_way import AllowedPlace, AllowedPlaces, LeaveWayPolicy, find_detours
-from tracking.order import LOCAL_TIME, Subject
+from tracking.local_time import LOCAL_TIME
+from tracking.order import Subject
 from tracking.policy import PresencePolicy
 from tracking.presence_rows import to_instant
 from tracking.rules import RuleBook, ZoneBook, to_microseconds

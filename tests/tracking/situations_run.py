@@ -17,6 +17,7 @@ import numpy as np
 from geo.shapes import Circle
 from tests.make import BAR_LATITUDE
 from tests.tracking.scene import Scene, a_scene, a_track, absence_of, exempt_zone_of, joined, longitude_at
+from tests.tracking.school_terms import SCHOOL
 from tracking.activation import Activation, activate
 from tracking.allowances import Allowances
 from tracking.calendar import WorkCalendar, read_calendar
@@ -25,7 +26,8 @@ from tracking.episode import Violation
 from tracking.fix import FixBatch
 from tracking.gateway_calendar import load_calendar
 from tracking.leave import Approval, Exemption, ExemptionKind, Leave, LeaveInForce, in_force
-from tracking.order import LOCAL_TIME, Condition, ConditionKind, Measure, Organ, SupervisionOrder
+from tracking.local_time import LOCAL_TIME
+from tracking.order import Condition, ConditionKind, Measure, Organ, SupervisionOrder
 from tracking.priority import Ruling, claims_on, resolve
 from tracking.quality import FixFlag
 from tracking.timetable_json import timetable_from_json
@@ -41,18 +43,6 @@ FILES = {
 PLACES: Mapping[str, float] = FILES["00_places"]["places"]
 """Metres east of home."""
 TABLES = ("track", "way", "device", "contact", "check_in", "spot", "clock", "term", "leave", "end", "age")
-SCHOOL = """
-[[school]]
-region = "320300"
-name = "合成市中小学"
-document = "合成市教育局通知〔2026〕1号"
-from = 2026-01-01
-to = 2026-08-31
-vacation = [
-  { name = "寒假", from = 2026-02-02, to = 2026-02-28 },
-  { name = "暑假", from = 2026-07-04, to = 2026-08-31 },
-]
-"""
 SHIPPED = load_calendar()
 CALENDARS = {"shipped": SHIPPED, "none": WorkCalendar(), "school": SHIPPED.replaced_by(read_calendar(SCHOOL))}
 _STAY = re.compile(r"(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d)–(\d\d:\d\d) (\S+)(?: ±(\d+))?( 模拟)?")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tracking.school_terms import SCHOOL
 from tracking.calendar import (
     DAY_KIND_NAMES_ZH,
     CalendarDataError,
@@ -20,20 +21,8 @@ from tracking.calendar import (
 from tracking.gateway_calendar import SHIPPED, load_calendar
 
 CALENDAR = load_calendar()
-TERM = """
-[[school]]
-region = "320300"
-name = "合成市中小学"
-document = "合成市教育局通知〔2026〕1号"
-from = 2026-01-01
-to = 2026-08-31
-vacation = [
-  { name = "寒假", from = 2026-02-02, to = 2026-02-28 },
-  { name = "暑假", from = 2026-07-04, to = 2026-08-31 },
-]
-"""
 MAY_DAY = "[[year]]\nyear = 2027\ndocument = 'x'\nperiod = [{ from = 2027-05-01, to = 2027-05-01"
-WITH_SCHOOL = CALENDAR.replaced_by(read_calendar(TERM))
+WITH_SCHOOL = CALENDAR.replaced_by(read_calendar(SCHOOL))
 known_days = st.dates(date(2024, 1, 1), date(2026, 12, 31))
 
 
@@ -150,7 +139,7 @@ def a_2027_with_december() -> CalendarYear:
 
 def test_an_offices_file_replaces_years_and_regions_whole(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text(TERM, encoding="utf-8")
+    own.write_text(SCHOOL, encoding="utf-8")
     assert load_calendar(own) == WITH_SCHOOL
 
 

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracking.scene import an_order
-from tracking.order import (
-    ADULT_AGE,
-    CONDITION_NAMES_ZH,
-    LOCAL_TIME,
-    MEASURE_NAMES_ZH,
-    ConditionKind,
-    Measure,
-    Subject,
-)
+from tracking.local_time import LOCAL_TIME
+from tracking.order import ADULT_AGE, CONDITION_NAMES_ZH, MEASURE_NAMES_ZH, ConditionKind, Measure, Subject
 
 
 def born(day: date) -> Subject:

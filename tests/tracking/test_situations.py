@@ -42,7 +42,8 @@ from tests.tracking.situations_run import (
 )
 from tracking.episode import Violation
 from tracking.leave import check_leave
-from tracking.order import LOCAL_TIME, ConditionKind, Measure, Organ, Subject
+from tracking.local_time import LOCAL_TIME
+from tracking.order import ConditionKind, Measure, Organ, Subject
 from tracking.term_end import find_overdue_lifting, reminders
 from tracking.terms import MeasureTerm, check_terms
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.tracking.test_calendar import CALENDAR, WITH_SCHOOL
 from tests.tracking.test_order import in_shanghai
 from tracking.calendar import CalendarMissingError, DayKind, WorkCalendar, local_day
-from tracking.order import LOCAL_TIME
+from tracking.local_time import LOCAL_TIME
 from tracking.rules import to_microseconds
 from tracking.timetable import DayException, Timetable, Window, day_start_us
 
