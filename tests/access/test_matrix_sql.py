@@ -100,10 +100,14 @@ ROWS_OF_SEALED = """
 SELECT position FROM audit_entry WHERE subject_no IS NULL AND (
     table_name = 'notification' AND row_key IN (SELECT notification_id::text FROM notification n JOIN alert a
         USING (alert_id) WHERE a.subject_no IN (SELECT sealed_subjects()))
-    OR table_name = 'alert_violation' AND row_key LIKE ANY (SELECT '{' || alert_id || ',%' FROM alert
-        WHERE subject_no IN (SELECT sealed_subjects()))
+    OR table_name IN ('alert_violation', 'alert_finding') AND row_key LIKE ANY
+        (SELECT '{' || alert_id || ',%' FROM alert WHERE subject_no IN (SELECT sealed_subjects()))
     OR table_name = 'condition' AND row_key IN (SELECT condition_no::text FROM condition JOIN supervision_order
         USING (order_no) WHERE subject_no IN (SELECT sealed_subjects()))
+    OR table_name = 'delivery_report' AND row_key IN (SELECT report_no::text FROM delivery_report
+        WHERE subject_no IN (SELECT sealed_subjects()))
+    OR table_name = 'reply' AND row_key IN (SELECT reply_id::text FROM reply
+        WHERE subject_no IN (SELECT sealed_subjects()))
     OR table_name = 'zone' AND row_key IN (SELECT zone_no::text FROM violation
         WHERE subject_no IN (SELECT sealed_subjects())))
 """

@@ -106,6 +106,7 @@ def test_by_keyboard_alone_an_answer_is_given_and_corrected(scene: Scene) -> Non
         page.keyboard.press("Tab")
         page.keyboard.type(scene.code)
         page.keyboard.press("Enter")
+        page.get_by_role("button", name="已带离").wait_for()
         shoot(page, "link-320-dark")
         assert fits(page, 320)
         page.keyboard.press("Tab")
