@@ -438,6 +438,7 @@ def upgrade() -> None:
     for role, rights in (("app", APP), ("worker", WORKER), ("gate", GATE), ("keeper", KEEPER)):
         for table, privileges in rights.items():
             op.execute(f"GRANT {privileges} ON {table} TO hulan_{role}")
+    op.execute("GRANT UPDATE (email, language, channels) ON recipient TO hulan_registrar")
     for table in GATE:
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
     of_account = "subject_no IN (SELECT subjects_of_account())"
