@@ -13,6 +13,13 @@ FOUND_NAMES_ZH: dict[str, str] = {
     "leave_overstay": "外出逾期未归",
     "check_in_missed": "未打卡",
     "spot_check_missed": "抽检未应答",
+    "check_in_not_made_up": "未按时补卡",
+    "check_in_elsewhere": "疑似不在规定地点打卡",
+    "check_in_undecidable": "打卡地点无法判断",
+    "contact": "疑似与禁止接触的人员接近",
+    "off_route": "疑似偏离批准的路线",
+    "inside_when_bound": "禁入时段开始时疑似仍在区域内",
+    "minor_with_adult": "不满十四周岁者疑似与身份不明的成年人同住",
 }
 """Kind of a suspected violation or of another finding → what an officer calls it."""
 
