@@ -73,7 +73,7 @@ class Worker:
     secret: bytes = field(repr=False)
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
     links: LinkMaker | None = None
-    """Puts the codes of the answer page into messages that ask for one."""
+    """Puts the codes of the answer page into messages that ask for one; ``None``: they leave without."""
     device_secret: bytes | None = field(default=None, repr=False)
     """Of the tokens of devices; ``None``: this worker registers no cases."""
     batch_size: int = 20_000
@@ -319,14 +319,15 @@ class Worker:
 
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
-        outbox = DatabaseOutbox(self.engine, self.policies.alerting.policy, self.keyring, self.links)
+        alerting = self.policies.alerting
+        outbox = DatabaseOutbox(self.engine, alerting.policy, self.keyring, self.links, alerting.catalogue)
         while not self._stop.is_set() and outbox.apply_news(self.clock):
             pass
         while not self._stop.is_set() and deliver(
             outbox=outbox,
             providers=self.gateways,
             clock=self.clock,
-            policy=self.policies.alerting.policy,
+            policy=alerting.policy,
             rng=self.rng,
         ):
             pass
