@@ -30,6 +30,7 @@ from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, 
 from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
 from api.personal.keyring import Keyring, KeyringError
+from api.proposing import propose_due
 from api.records.shredding import shred_due
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
@@ -52,6 +53,9 @@ BEHIND_S = 30.0
 
 ESCALATE_EVERY_S = 5.0
 """How often a worker looks whether an alert goes on to its next step."""
+
+PROPOSE_EVERY_S = 60.0
+"""How often a worker looks whether officers confirmed enough to propose a look at a guardian's order."""
 
 CASES_EVERY_S = 1.0
 """How often a worker looks whether cases were filed."""
@@ -119,6 +123,9 @@ class Worker:
         # An officer who filed a case waits for it; evaluation must not.
         scheduler.add_job(
             self._safely, "interval", [self.register_cases], seconds=CASES_EVERY_S, max_instances=1, coalesce=True
+        )
+        scheduler.add_job(
+            self._safely, "interval", [self.propose_orders], seconds=PROPOSE_EVERY_S, max_instances=1, coalesce=True
         )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
@@ -232,6 +239,7 @@ class Worker:
         self.deliver_due()
         while self.escalate():  # who could not be reached is not waited for
             self.deliver_due()
+        self.propose_orders()
 
     def escalate(self) -> bool:
         """Take the steps that are due of alerts that nobody acknowledged; whether there were any."""
@@ -250,6 +258,13 @@ class Worker:
         except Exception as error:  # a worker that cannot escalate must not go on as if it could
             self._failure = error
             self.stop()
+
+    def propose_orders(self) -> bool:
+        """Ask prosecutors to look at guardians of whom officers confirmed repeated events; whether any is new."""
+        count = propose_due(self.engine, self.policies.alerting.policy)
+        if count:
+            log.info("guardianship_orders_proposed", count=count)
+        return count > 0
 
     def register_cases(self) -> bool:
         """Register what officers filed over the web, case by case; any number of workers may at once."""
