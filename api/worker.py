@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -30,6 +30,7 @@ from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, 
 from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
 from api.personal.keyring import Keyring, KeyringError
+from api.polling import poll_providers
 from api.proposing import propose_due
 from api.records.shredding import shred_due
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
@@ -78,6 +79,8 @@ class Worker:
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
     links: LinkMaker | None = None
     """Puts the codes of the answer page into messages that ask for one; ``None``: they leave without."""
+    poll_every: timedelta = timedelta(seconds=60)
+    """How often providers are asked what became of messages, by all workers together."""
     device_secret: bytes | None = field(default=None, repr=False)
     """Of the tokens of devices; ``None``: this worker registers no cases."""
     batch_size: int = 20_000
@@ -126,6 +129,10 @@ class Worker:
         )
         scheduler.add_job(
             self._safely, "interval", [self.propose_orders], seconds=PROPOSE_EVERY_S, max_instances=1, coalesce=True
+        )
+        seconds = self.poll_every.total_seconds()
+        scheduler.add_job(
+            self._safely, "interval", [self.poll_receipts], seconds=seconds, max_instances=1, coalesce=True
         )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
@@ -258,6 +265,21 @@ class Worker:
         except Exception as error:  # a worker that cannot escalate must not go on as if it could
             self._failure = error
             self.stop()
+
+    def poll_receipts(self) -> bool:
+        """Ask providers what became of messages; whether anything was told."""
+        outbox = DatabaseOutbox(self.engine, self.policies.alerting.policy, self.keyring)
+        told = poll_providers(
+            self.engine,
+            self.gateways,
+            keyring=self.keyring,
+            open_address=outbox.open_address,
+            now=self.clock.now(),
+            every=self.poll_every,
+        )
+        if told:
+            self._delivery_due.set()
+        return told > 0
 
     def propose_orders(self) -> bool:
         """Ask prosecutors to look at guardians of whom officers confirmed repeated events; whether any is new."""

@@ -253,6 +253,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         device_secret=secret_of(settings),
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
         links=_link_maker(settings),
+        poll_every=timedelta(seconds=settings.receipt_poll_seconds),
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
         thinning=_thinning(settings),

@@ -9,6 +9,9 @@ TABLES = """
 ALTER TABLE notification ADD COLUMN event_at timestamptz;
 COMMENT ON COLUMN notification.event_at IS 'what the text says as the time of the event; NULL: it stays as it is';
 
+ALTER TABLE provider_state ADD COLUMN polled_at timestamptz;
+COMMENT ON COLUMN provider_state.polled_at IS 'when a worker last took the turn of asking it what became of messages';
+
 CREATE TABLE link_guess (
     key_hash bytea PRIMARY KEY,
     from_at timestamptz NOT NULL,
@@ -170,3 +173,4 @@ def downgrade() -> None:
     op.execute("DROP TABLE callback_nonce, link_guess")
     op.execute(f"REVOKE {WORDING} FROM hulan_worker")
     op.execute("ALTER TABLE notification DROP COLUMN event_at")
+    op.execute("ALTER TABLE provider_state DROP COLUMN polled_at")
