@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 
 from alerts.alert import Role
 from alerts.channel import Channel
-from alerts.gateway import FakeGateway, Message
+from alerts.gateway import FakeGateway, Message, Polled, Reply
 from alerts.link import LinkPolicy, link_key
 from alerts.texts import CODE_ALPHABET
 from api.access.accounts import join_case, set_jurisdiction
 from api.access.roles import AccountRole
+from api.callbacks import keep_told
 from api.clock import FixedClock
 from api.database import open_engine
 from api.guardian.link_maker import LinkMaker
@@ -24,7 +25,7 @@ from api.worker import Worker
 from tests.access.people import a_browser, official_in
 from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, Told, a_subject, rows
 from tests.api.live_server import url_as
-from tests.make import EVENING, SECRET, Person, a_bar, a_fix, a_worker, log_fixes
+from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, a_fix, a_worker, log_fixes
 
 SHOWN_CODE = re.compile(rf"反馈码([{CODE_ALPHABET}]{{8}})。$")
 ADDRESS = "https://hulan.example"
@@ -94,6 +95,28 @@ def test_a_mothers_answer_by_the_code_of_her_message_is_at_the_officers_desk(
     ]  # fmt: skip
     worker.drain()
     assert rows(engine, "SELECT count(*) FROM escalation_step WHERE outcome = 'taken'") == [(0,)]
+
+
+def test_a_reply_by_text_message_is_shown_to_officers_and_means_nothing_by_itself(
+    engine: Engine, database_url: str, worker: Worker
+) -> None:
+    person = a_child_at_a_bar(engine, worker, Told(phone=MOTHER))
+    official = official_in(engine, "wang", AccountRole.PROSECUTOR)
+    with engine.begin() as connection:
+        set_jurisdiction(connection, person.subject_no, "320300")
+        join_case(connection, person.subject_no, official.account_no, now=EVENING)
+    at = EVENING + timedelta(minutes=25)
+    with engine.begin() as connection:
+        for is_proven in (False, True):  # the hint of a callback, and the same when the provider was asked
+            reply = Reply(provider="tencent", phone=f"+86{MOTHER}", text="1", at=at, is_proven=is_proven)
+            keep_told(connection, Polled(replies=(reply,)), KEYRING)
+    worker.deliver_due()
+    with a_browser(database_url, clock=FixedClock(at + timedelta(minutes=1))) as officer:
+        officer.log_in(official)
+        (listed,) = officer.ask("GET", "/alerts").json()["alerts"]
+        shown = officer.ask("GET", f"/alerts/{UUID(listed['alert_id'])}").json()
+    assert [(item["text"], item["role"], item["is_proven"]) for item in shown["replies"]] == [("1", "guardian", True)]
+    assert (shown["state"], shown["answers"]) == ("open", [])
 
 
 def test_an_email_has_the_code_and_the_link(engine: Engine, worker: Worker, database_url: str) -> None:
