@@ -18,11 +18,14 @@ from api.database import open_engine
 from api.logins import Login
 from api.worker import Worker
 from tests.alerts.outbox_scene import FATHER, MOTHER, Told, a_subject, an_alert, make_due, rows
+from tests.api.faults import wait_until
 from tests.api.live_server import url_as
 from tests.gateways import aliyun_server, tencent_server
 from tests.gateways.aliyun_server import Aliyun
 from tests.gateways.http_provider import served
+from tests.gateways.smpp_centre import a_centre, receipt_of
 from tests.gateways.tencent_server import Tencent
+from tests.gateways.test_smpp import account_at
 from tests.make import a_worker
 
 # The SDK dates its signatures with `datetime.utcfromtimestamp`, deprecated since Python 3.12.
@@ -171,6 +174,21 @@ def test_a_reply_is_sealed_and_put_to_the_message_that_it_answers(
     assert (notification_id, is_proven) == (key, True) and bytes(sealed) != b"1"
     assert rows(engine, "SELECT state FROM alert") == [("open",)], "what a bare 1 means is for an officer to ask"
     assert rows(engine, "SELECT count(*) FROM alert_history WHERE kind = 'answered'") == [(0,)]
+
+
+def test_each_worker_hears_what_the_centre_tells_on_its_own_line(engine: Engine, own: Engine) -> None:
+    with a_centre() as centre:
+        gateway = SmppGateway(account_at(centre), timeout_s=1.0)
+        worker, _ = a_worker_by(own, gateway, datetime.now(UTC))
+        try:
+            told_now(engine, worker, Told())
+            ((reference,),) = rows(engine, "SELECT provider_reference FROM notification")
+            centre.push(receipt_of(reference, "DELIVRD"))
+            wait_until(worker.poll_receipts)
+        finally:
+            gateway.close()
+    worker.deliver_due()
+    assert rows(engine, STATES) == [(1, "delivered")]
 
 
 def test_what_is_older_than_two_days_is_asked_about_no_more(
