@@ -27,9 +27,11 @@ WHERE n.notification_id = :id FOR UPDATE OF n
 
 _SUCCESSOR = """
 INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, variables, language,
-    decided_at, known_at, tell_until, channel, step, failover_from, state, sent_at, provider, provider_reference)
+    event_at, decided_at, known_at, tell_until, channel, step, failover_from, state, sent_at, provider,
+    provider_reference)
 SELECT :successor, alert_id, :recipient_id, role, template, text, variables, language,
-    decided_at, known_at, tell_until, :channel, step + 1, notification_id, :state, :sent_at, :provider, :reference
+    event_at, decided_at, known_at, tell_until, :channel, step + 1, notification_id, :state, :sent_at, :provider,
+    :reference
 FROM notification WHERE notification_id = :id
 ON CONFLICT (notification_id) DO NOTHING
 """

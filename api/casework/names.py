@@ -28,6 +28,13 @@ TASK_NAMES_ZH: dict[str, str] = {
     "review": "复查是否继续监管",
     "lifting": "期限届满，办理解除",
     "guardian_stop": "已满十八周岁，停止通知监护人，请确定此后通知谁",
+    "voice_call": "电话通知",
+    "nobody_to_tell": "无人可通知，请确定通知谁",
+    "roster_gap": "值班表空缺，请补齐",
+    "wrong_recipient": "通知对象答复有误，请核对联系人",
+    "late_evidence": "已结警报有迟到的证据，请复查",
+    "text_withheld": "消息用词未通过检查，请更正",
+    "guardianship_order": "请审查是否制发督促监护令",
 }
 
 LEAVE_STATE_NAMES_ZH: dict[str, str] = {

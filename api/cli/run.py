@@ -240,20 +240,20 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         return make_checkpoint(engine, keys, at=at, algorithm=algorithm, unless_since=between / 2)
 
     catalogue = load_texts(settings)
+    alerting = Alerting(catalogue=catalogue, with_code=settings.guardian_codes)
     return Worker(
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
         gateways=open_gateways(settings, _show_message, catalogue),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
-        policies=Policies(presence=PresencePolicy(), alerting=Alerting(catalogue=catalogue)),
+        policies=Policies(presence=PresencePolicy(), alerting=alerting),
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
         device_secret=secret_of(settings),
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
-        links=LinkMaker(
-            key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url
-        ),
+        links=_link_maker(settings),
+        poll_every=timedelta(seconds=settings.receipt_poll_seconds),
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
         thinning=_thinning(settings),
@@ -283,6 +283,12 @@ def _oidc_plan(settings: Settings) -> OidcPlan | None:
 
 STREAMS_END_WITHIN_S = 5
 """A live stream of alerts never ends by itself: when the server stops, it is cut off after so long."""
+
+
+def _link_maker(settings: Settings) -> LinkMaker | None:
+    if not settings.guardian_codes:
+        return None
+    return LinkMaker(key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url)
 
 
 def _link_policy(settings: Settings) -> LinkPolicy:

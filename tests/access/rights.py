@@ -224,8 +224,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(alert_id phone_index state) UPDATE(last_error phone_index state)",
         "shredder": "DELETE SELECT(alert_id)",
-        "worker": "INSERT SELECT UPDATE(attempt counted_at delivered_at due_at last_error obstacle phone_index provider"
-        " provider_reference sent_at state successor_id unsure_of)",
+        "worker": "INSERT SELECT UPDATE(attempt counted_at delivered_at due_at language last_error obstacle phone_index"
+        " provider provider_reference sent_at state successor_id template text unsure_of variables)",
     },
     "oidc_state": {
         "gate": "DELETE INSERT SELECT",

@@ -173,6 +173,28 @@ def test_acknowledged_or_closed_nothing_more_is_done(minutes: int) -> None:
         assert night.done() == before
 
 
+def test_each_is_told_in_their_own_language_and_in_the_words_of_their_role() -> None:
+    chief = replace(CHIEF, language="en")
+    night = Night(
+        recipients=(GUARDIAN, replace(MOTHER, language="en"), PROSECUTOR, replace(POLICE, language="en")),
+        roster=replace(ROSTER, leaders={str(COUNTY.procuratorate): chief}),
+    )
+    for minute in (10, 20, 30, 60):
+        night.look(minute)
+    said = {item.recipient_id: item for item in night.notifications.values()}
+    assert {person: (said[person].language, said[person].template) for person in said} == {
+        PROSECUTOR.recipient_id: ("zh", "officer_entry_suspected"),
+        GUARDIAN.recipient_id: ("zh", "guardian_entry_suspected"),
+        MOTHER.recipient_id: ("en", "guardian_entry_suspected"),
+        POLICE.recipient_id: ("en", "officer_unacknowledged"),
+        DUTY.recipient_id: ("zh", "duty_unacknowledged"),
+        CHIEF.recipient_id: ("en", "leader_unacknowledged"),
+    }
+    assert said[MOTHER.recipient_id].text.startswith("Your child ")
+    assert "请值班人员接手" in said[DUTY.recipient_id].text and "30分钟" in said[DUTY.recipient_id].text
+    assert "not taken up for 60 min" in said[CHIEF.recipient_id].text
+
+
 def test_opened_again_it_is_planned_again_and_the_old_plan_stays_off() -> None:
     night = Night()
     closed = close(night.alert, by=OFFICER, at=after(5), closing=Closing.FALSE_ALARM)
