@@ -34,6 +34,7 @@ from tests.access.people import official_in
 from tests.api.casework_scene import NOW, Office, a_case
 from tests.api.live_server import bearer, running_server
 from tests.make import KEYRING, KEYRING_PATH, SECRET
+from tests.order_rows import add_alert_work
 
 command_line = assemble()
 
@@ -134,19 +135,36 @@ def test_who_may_not_close_or_see_turns_nothing(engine: Engine, office: Office) 
         assert connection.execute(text("SELECT count(*) FROM alert_history")).scalar_one() == 1
 
 
+OF_AN_ALERT = (
+    "alert", "alert_finding", "alert_history", "delivery_report", "escalation_step", "guardian_answer", "notification",
+    "reply", "task",
+)  # fmt: skip
+
+
 def test_an_alert_of_a_contact_is_the_prosecutors_only(engine: Engine, office: Office) -> None:
     alert_id = an_alert(engine, office.no, event="contact")
     a_message(engine, alert_id, state="dead")
+    with engine.begin() as connection:
+        met = "INSERT INTO finding (finding_id, subject_no, order_no, kind, started_at, decided_at, known_at,"
+        met += " engine_version, policy_version) SELECT :id, subject_no, order_no, 'contact', now(), now(), now(),"
+        connection.execute(text(f"{met} 'e', 'p' FROM supervision_order"), {"id": alert_id})
+        add_alert_work(connection, office.no, finding_id=alert_id, keyring=KEYRING)
+        task = "INSERT INTO task (task_id, kind, subject_no, alert_id, due_at, opened_at)"
+        connection.execute(
+            text(f"{task} VALUES (:id, 'review', :no, :id, now(), now())"), {"id": alert_id, "no": office.no}
+        )
     for who in ("police", "supervisor", "leader"):
         with office.as_(who) as connection:
             assert alerts_of_account(connection) == []
             assert letters_of_account(connection) == []
-            for table in ("alert_history", "notification", "alert"):
+            for table in OF_AN_ALERT:
                 assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, (who, table)
             with pytest.raises(NotThereError):
                 acknowledge_alert(connection, alert_id, by=office.accounts[who])
     with office.as_("prosecutor") as connection:
         assert [item["alert_id"] for item in alerts_of_account(connection)] == [alert_id]
+        for table in OF_AN_ALERT:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() >= 1, table
         assert acknowledge_alert(connection, alert_id, by=office.accounts["prosecutor"]) == "acknowledged"
 
 
