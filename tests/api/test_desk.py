@@ -222,6 +222,16 @@ def test_leaders_keep_the_rosters_of_their_unit_and_officers_read_them(engine: E
         with pytest.raises(NotThereError):
             revoke(connection, turn)
     with office.as_("leader") as connection:
+        revoke(connection, number)
+        shown = rosters_of_account(connection, KEYRING, since=NOW)
+        assert (shown["people"], shown["absences"]) == ([], [])
+        assert [item["recipient_ids"] for item in shown["duties"]] == [[]], (
+            "a turn of nobody is a gap, and shown as one"
+        )
+        assert enter_person(connection, KEYRING, person) == number
+        assert [item["recipient_ids"] for item in rosters_of_account(connection, KEYRING, since=NOW)["duties"]] == [
+            [number]
+        ]
         for entry in (turn, away, number):
             revoke(connection, entry)
         assert not any(rosters_of_account(connection, KEYRING, since=NOW).values())
