@@ -28,9 +28,15 @@ EVENT = "coalesce(a.event, CASE a.kind {} END)".format(
 )
 """The event of an alert; of one made before migration 0020, the event of its condition."""
 
+_TIME_TO_RESCUE_S = (
+    "(SELECT greatest(extract(epoch FROM a.settled_at - a.opened_at), 0)::double precision WHERE EXISTS (SELECT FROM"
+    " guardian_answer g WHERE g.alert_id = a.alert_id AND g.answer = 'taken_away' AND g.answered_at = a.settled_at))"
+)
+"""From the event to 已带离, if that answer stands: an officer's closing, or opening again, is no rescue."""
+
 LISTED = (
     f"a.alert_id, s.subject_id, {EVENT} AS event, a.state, a.opened_at, a.last_event_at, a.is_late, a.settled_at,"
-    " a.acknowledged_at, a.closed_at, a.closed_reason"
+    f" a.acknowledged_at, a.closed_at, a.closed_reason, {_TIME_TO_RESCUE_S} AS time_to_rescue_s"
 )
 """What the list tells of an alert, and the stream no more."""
 

@@ -57,6 +57,7 @@ DEFINER_FUNCTIONS = {
     "alert_times": "quantiles of all cases, to leaders and the system administrator; nobody's",
     "alert_precision": "counts of all cases, to leaders and the system administrator; a public place from five on",
     "alert_counts": "counts of all cases, to leaders and the system administrator",
+    "alert_rescues": "a count and quantiles of all cases, to leaders and the system administrator; nobody's",
     "person_weeks": "one sum of all cases, to leaders and the system administrator",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }

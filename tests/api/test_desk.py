@@ -258,6 +258,45 @@ def test_figures_count_and_name_nobody(engine: Engine, office: Office) -> None:
         assert (none.times, none.alerts, none.person_weeks) == ((), {}, 0.0)
 
 
+def taken_away(engine: Engine, alert_id: UUID, *, after_s: float) -> None:
+    """The guardian says so, so long after the event, which was an hour ago."""
+    values = {"id": alert_id, "new": new_id(), "after": timedelta(seconds=after_s)}
+    with engine.begin() as connection:
+        for statement in (
+            "UPDATE alert SET state = 'acknowledged', opened_at = now() - interval '1 hour', acknowledged_at = now(),"
+            " settled_at = now() - interval '1 hour' + :after WHERE alert_id = :id",
+            "INSERT INTO guardian_link (link_id, alert_id, recipient_id, subject_no, token_hash, made_at, expires_at)"
+            " SELECT :new, alert_id, recipient_id, a.subject_no, sha256(alert_id::text::bytea), now(),"
+            " now() + interval '1 day' FROM alert a, recipient r WHERE alert_id = :id AND r.role = 'guardian'",
+            "INSERT INTO guardian_answer (answer_id, link_id, alert_id, subject_no, answer, answered_at)"
+            " SELECT :new, :new, alert_id, subject_no, 'taken_away', settled_at FROM alert WHERE alert_id = :id",
+        ):
+            connection.execute(text(statement), values)
+
+
+def test_time_to_rescue_is_from_the_event_to_an_answer_that_stands(engine: Engine, office: Office) -> None:
+    quick, slow, closed, mistaken = (an_alert(engine, office.no) for _ in range(4))
+    taken_away(engine, quick, after_s=600)
+    taken_away(engine, slow, after_s=1800)
+    taken_away(engine, mistaken, after_s=60)
+    by = office.accounts["police"]
+    with office.as_("police") as connection:
+        for alert_id in (quick, closed, mistaken):
+            close_alert(connection, alert_id, by=by, closing=Closing.RETURNED)
+        reopen_alert(connection, mistaken, by=by, reason=Reopening.NEW_EVIDENCE)
+        listed = {item["alert_id"]: item["time_to_rescue_s"] for item in alerts_of_account(connection)}
+        assert alert_shown(connection, slow)["time_to_rescue_s"] == 1800.0
+    assert listed == {quick: 600.0, slow: 1800.0, closed: None, mistaken: None}
+    now = datetime.now(UTC)
+    with office.as_("leader") as connection:
+        figures = figures_between(connection, now - timedelta(weeks=1), now + timedelta(seconds=1))
+    assert figures.rescues.count == 2
+    assert figures.rescues.quantiles == pytest.approx((1200.0, 1740.0))
+    told = exposition(figures).decode()
+    assert "hulan_rescues 2.0" in told
+    assert 'hulan_rescue_seconds{quantile="0.95"} 1740.0' in told
+
+
 def test_metrics_go_to_a_token_with_the_scope_and_to_nobody_else(engine: Engine, database_url: str) -> None:
     office = Office(engine, a_case(recipients=[GUARDIAN]))
     a_message(engine, an_alert(engine, office.no))
@@ -284,7 +323,7 @@ def test_metrics_go_to_a_token_with_the_scope_and_to_nobody_else(engine: Engine,
     families = {family.name: family for family in text_string_to_metric_families(told)}
     assert set(families) == {
         "hulan_notification_seconds", "hulan_notification_messages", "hulan_decisions", "hulan_alerts",
-        "hulan_person_weeks", "hulan_alerts_per_person_week",
+        "hulan_person_weeks", "hulan_alerts_per_person_week", "hulan_rescues",
     }  # fmt: skip
 
 

@@ -236,6 +236,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     GROUP BY 1 ORDER BY 1
 $$;
 
+-- Seconds from the event to when the family said that the child was taken away, of events within the span; an answer
+-- that was taken back, or that an officer opened again after, is none.
+CREATE FUNCTION alert_rescues(since timestamptz, until timestamptz)
+RETURNS TABLE (rescues bigint, p50 double precision, p95 double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT count(*), (percentile_cont(0.5) WITHIN GROUP (ORDER BY r.span))::double precision,
+        (percentile_cont(0.95) WITHIN GROUP (ORDER BY r.span))::double precision
+    FROM (
+        SELECT greatest(extract(epoch FROM a.settled_at - a.opened_at), 0)::double precision AS span
+        FROM alert a JOIN open_subject USING (subject_no)
+        WHERE a.opened_at >= since AND a.opened_at < until AND may_see_figures()
+            AND coalesce(a.event, a.kind) NOT IN ('contact', 'no_contact')
+            AND EXISTS (SELECT FROM guardian_answer g WHERE g.alert_id = a.alert_id AND g.answer = 'taken_away'
+                AND g.answered_at = a.settled_at)
+    ) AS r
+$$;
+
 CREATE FUNCTION person_weeks(since timestamptz, until timestamptz) RETURNS double precision
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce(sum(extract(epoch FROM upper(span) - lower(span))), 0)::double precision / 604800
@@ -258,6 +275,7 @@ FOR_OFFICERS = {
     "alert_times": "timestamptz, timestamptz",
     "alert_precision": "timestamptz, timestamptz",
     "alert_counts": "timestamptz, timestamptz",
+    "alert_rescues": "timestamptz, timestamptz",
     "person_weeks": "timestamptz, timestamptz",
     "visible_units": "",
 }
