@@ -49,8 +49,9 @@ ORDER BY a.opened_at DESC, a.alert_id LIMIT :most
 """
 
 _HISTORY = """
-SELECT entry_no, kind, at, actor_kind, actor_id, reason_code, reason_zh, reason_en, about, remark
-FROM alert_history WHERE alert_id = :id ORDER BY entry_no
+SELECT h.entry_no, h.kind, h.at, h.actor_kind, h.actor_id, h.reason_code, h.reason_zh, h.reason_en, h.about,
+    r.role AS about_role, h.remark
+FROM alert_history h LEFT JOIN recipient r ON r.recipient_id = h.about WHERE h.alert_id = :id ORDER BY h.entry_no
 """
 
 # Four stamps: when it happened, was received, was decided to be told, and arrived.

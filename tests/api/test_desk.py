@@ -11,10 +11,25 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, Engine, text
 from typer.testing import CliRunner
 
-from alerts.alert import AlertState, Role
+from alerts.alert import AlertState, NotificationState, Role, StepKind, TaskKind
+from alerts.answer import Answer
+from alerts.channel import Channel
+from alerts.event import EVENT_OF_CONDITION, EVENT_OF_FINDING, EventKind
+from alerts.history import HistoryKind
 from alerts.life import Closing, IllegalTurnError, Reopening
 from api.access.roles import AccountRole, Scope
 from api.access.tokens import create_token
+from api.casework.names import (
+    ANSWER_NAMES_ZH,
+    CHANNEL_NAMES_ZH,
+    EVENT_NAMES_ZH,
+    FOUND_NAMES_ZH,
+    HISTORY_NAMES_ZH,
+    MESSAGE_NAMES_ZH,
+    ROLE_NAMES_ZH,
+    STEP_NAMES_ZH,
+    TASK_NAMES_ZH,
+)
 from api.cli.main import assemble
 from api.clock import FixedClock
 from api.desk.alerts import (
@@ -350,7 +365,8 @@ def test_the_command_line_does_all_of_it_for_an_account(
     assert "open" in run("alert", "reopen", str(alert_id), "closed_in_error", "--by", "o0")
     shown = run("alert", "show", str(alert_id), "--by", "o0")
     assert "reopened" in shown
-    assert "sms delivered" in shown
+    assert "短信 sms  已送达 delivered" in shown
+    assert "只给领导" in run("alert", "metrics", "--by", "o1", code=1)
     assert "没有这一项" in run("alert", "show", str(alert_id), "--by", "stranger", code=1)
     assert "fixed_to_delivered" in run("alert", "metrics", "--by", "o3")
     unit = ("--unit", "合成派出所", "--by", "o3")
@@ -361,3 +377,17 @@ def test_the_command_line_does_all_of_it_for_an_account(
     listed = run("roster", "list", "--by", "o1")
     assert listed.count("合成值班") == 3
     assert "13800000122" not in listed
+    run("roster", "revoke", number, "--by", "o3")
+    assert "无人在班" in run("roster", "list", "--by", "o1")
+
+
+def test_whatever_an_officer_reads_about_alerts_has_a_name() -> None:
+    """A new kind of anything is named before officers see its code."""
+    for names, kinds in (
+        (EVENT_NAMES_ZH, EventKind), (HISTORY_NAMES_ZH, HistoryKind), (ROLE_NAMES_ZH, Role),
+        (CHANNEL_NAMES_ZH, Channel), (MESSAGE_NAMES_ZH, NotificationState), (STEP_NAMES_ZH, StepKind),
+        (ANSWER_NAMES_ZH, Answer),
+    ):  # fmt: skip
+        assert set(names) == set(kinds)
+    assert set(TaskKind) <= set(TASK_NAMES_ZH)
+    assert set(EVENT_OF_FINDING) | set(map(str, EVENT_OF_CONDITION)) <= set(FOUND_NAMES_ZH)
