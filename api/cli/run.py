@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -46,6 +45,7 @@ from api.settings import (
     read_settings,
     secret_of,
 )
+from api.web_server import WebServer
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
@@ -281,10 +281,6 @@ def _oidc_plan(settings: Settings) -> OidcPlan | None:
     )
 
 
-STREAMS_END_WITHIN_S = 5
-"""A live stream of alerts never ends by itself: when the server stops, it is cut off after so long."""
-
-
 def _link_maker(settings: Settings) -> LinkMaker | None:
     if not settings.guardian_codes:
         return None
@@ -299,7 +295,7 @@ def _secret_text(value: SecretStr | None) -> str:
     return "" if value is None else value.get_secret_value()
 
 
-def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def make_server(settings: Settings, engine: Engine) -> WebServer:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
@@ -316,21 +312,10 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
         callback_token=_secret_text(settings.callback_token),
         webhook_secret=_secret_text(settings.webhook_secret).encode(),
     )
-    # No access log: addresses and query strings are personal data.
-    return _AnnouncedServer(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            access_log=False,
-            log_config=None,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=STREAMS_END_WITHIN_S,
-        )
-    )
+    return _AnnouncedServer(app, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 
 
-class _AnnouncedServer(uvicorn.Server):
+class _AnnouncedServer(WebServer):
     """Says where it listens once it does."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

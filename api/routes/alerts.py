@@ -119,8 +119,9 @@ async def _events(
     request: Request, after: StreamPlace | None, *, is_reset: bool, follows: bool
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
+    streams: OpenStreams = request.app.state.services.streams
     place, beat_at = after, -1.0
-    while True:
+    while not streams.is_ending:
         try:
             batch = await run_in_threadpool(_next, request, place)
         except (NotSignedInError, NotAllowedError, CodeMissingError, FirstPasswordError):

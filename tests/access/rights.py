@@ -355,6 +355,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "account_decides": set(),
     "accounts_led": {"app"},
     "alert_counts": {"app"},
+    "alert_rescues": {"app"},
     "alert_precision": {"app"},
     "alert_times": {"app"},
     "admit_case": {"registrar"},

@@ -208,6 +208,22 @@ def test_opened_again_it_is_planned_again_and_the_old_plan_stays_off() -> None:
     assert [minute for _, minute, _ in night.done()] == [61]
 
 
+def test_what_hurried_the_old_plan_does_not_hurry_the_new_one() -> None:
+    night = Night()
+    night.answer(Answer.CANNOT, GUARDIAN, 2)
+    night.answer(Answer.NOT_MY_CHILD, MOTHER, 3)
+    closed = close(night.alert, by=OFFICER, at=after(5), closing=Closing.FALSE_ALARM)
+    opened = reopen(closed.alert, by=OFFICER, at=after(50), reason=REOPENINGS[Reopening.CLOSED_IN_ERROR])
+    night.alert = opened.alert
+    night.keep([closed.entry, opened.entry])
+    again = plan_steps(night.alert.alert_id, told_at=after(50), policy=POLICY)
+    night.steps |= {step.step_id: step for step in again}
+    due = due_steps(
+        night.alert, steps=[*night.steps.values()], history=[*night.history.values()], now=after(50), policy=POLICY
+    )
+    assert (due.steps, due.next_at) == ((), after(60))
+
+
 def test_on_my_way_is_waited_for_once() -> None:
     night = Night()
     night.answer(Answer.ON_MY_WAY, GUARDIAN, 5)
