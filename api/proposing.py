@@ -21,10 +21,9 @@ FROM decision d
     JOIN (SELECT alert_id, violation_id, NULL AS finding_id FROM alert_violation
         UNION ALL SELECT alert_id, NULL, finding_id FROM alert_finding) AS f
         ON f.violation_id = d.violation_id OR f.finding_id = d.finding_id
-    JOIN alert a USING (alert_id) JOIN subject s ON s.subject_no = a.subject_no
-    JOIN open_subject o ON o.subject_no = a.subject_no
+    JOIN alert a USING (alert_id) JOIN open_subject s ON s.subject_no = a.subject_no
 WHERE d.outcome = 'confirmed' AND NOT EXISTS (SELECT FROM decision l WHERE l.supersedes = d.decision_id)
-GROUP BY a.alert_id, s.subject_no
+GROUP BY a.alert_id, s.subject_no, s.birth_date
 """
 
 

@@ -56,6 +56,7 @@ OUTCOME_NAMES_ZH: dict[str, str] = {"confirmed": "已认定", "dismissed": "已�
 
 EVENT_NAMES_ZH: dict[EventKind, str] = {
     EventKind.ENTRY: "进入禁入区域",
+    EventKind.INSIDE_WHEN_BOUND: "禁入开始时仍在区域内",
     EventKind.DEPARTURE: "离开规定区域",
     EventKind.CURFEW: "规定时段外出",
     EventKind.CONTACT: "与禁止接触的人员接近",
