@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from alerts.link import LinkPolicy, link_key
+from alerts.policy import AlertPolicy
 from alerts.templates import BUILT_IN, Catalogue
 from api import errors
 from api.access.gate import Gate
@@ -73,6 +74,7 @@ class Services:
     streams: OpenStreams
     guardian_desk: GuardianDesk
     callback_desk: CallbackDesk
+    alert_policy: AlertPolicy
 
 
 def create_app(
@@ -90,6 +92,7 @@ def create_app(
     catalogue: Catalogue = BUILT_IN,
     callback_token: str = "",
     webhook_secret: bytes = b"",
+    alert_policy: AlertPolicy | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
@@ -122,10 +125,12 @@ def create_app(
                     clock=clock,
                     links=links or LinkPolicy(),
                     catalogue=catalogue,
+                    alerts=alert_policy or AlertPolicy(),
                 ),
                 callback_desk=CallbackDesk(
                     engine=engine, keyring=keyring, token=callback_token, webhook_secret=webhook_secret
                 ),
+                alert_policy=alert_policy or AlertPolicy(),
             )
             yield
 

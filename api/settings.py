@@ -118,6 +118,11 @@ class Settings(GatewaySettings):
         None,
         description="本单位的短信措辞文件（TOML）；不填则用自带措辞 / own wordings of messages; none: those shipped",
     )
+    alert_policy_file: Path | None = Field(
+        None,
+        description="本单位的告警数值文件（TOML）：每日短信条数、升级时限等；不填则用默认值，见 hulan alert policy"
+        " / own numbers of alerting: messages a day, times of escalation …; none: the defaults, see hulan alert policy",
+    )
     guardian_codes: bool = Field(
         False,
         description="监护人短信末尾是否带反馈码；默认否。先让 /g 可从外网打开，并报备带反馈码的措辞"

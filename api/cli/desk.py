@@ -1,6 +1,8 @@
 """The desk on the command line, each command as one account: alerts and their turns, figures, rosters."""
 
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,11 +12,13 @@ from alerts.alert import AlertState, Role
 from alerts.channel import Channel
 from alerts.event import EventKind
 from alerts.life import CLOSINGS, Closing, IllegalTurnError, Reopening
+from alerts.own_policy import NUMBERS, OwnPolicyError, as_written
+from alerts.policy import AlertPolicy
 from api.access.roles import AccountRole
 from api.casework.names import CHANNEL_NAMES_ZH
 from api.cli.acting import AsJson, By, Instant, acting, local, show
 from api.cli.alert_lines import alert_lines, roster_lines, spoken, state_name, whole_alert_lines
-from api.cli.screen import out, say, show_table
+from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
 from api.desk.alerts import (
     AlertFilter,
@@ -28,7 +32,9 @@ from api.desk.figures import Figures, figures_between
 from api.desk.rosters import DutyPerson, enter_absence, enter_duty, enter_person, revoke, rosters_of_account
 from api.errors import RefusedInputError
 from api.ids import subject_id_for
+from api.own_policy import load_policy
 from api.personal.opening import open_keyring
+from api.settings import read_settings
 
 alert = typer.Typer(help="警报。Alerts.", no_args_is_help=True)
 roster = typer.Typer(help="值班表。Rosters.", no_args_is_help=True)
@@ -99,8 +105,35 @@ def reopen(alert_id: AlertId, reason: Reopening, by: By, remark: Remark = "") ->
     例 / example:  hulan alert reopen 0190f3a2-… closed_in_error --by wang
     """
     with acting(by) as who:
-        state = _turned(lambda: reopen_alert(who.connection, alert_id, by=who.account_id, reason=reason, remark=remark))
+        policy = load_policy(read_settings())
+        turn = partial(reopen_alert, by=who.account_id, reason=reason, remark=remark, policy=policy)
+        state = _turned(lambda: turn(who.connection, alert_id))
     _tell(state)
+
+
+@alert.command("policy")
+def policy(
+    file: Annotated[Path | None, typer.Argument(help="要检查的文件；不填则为正在使用的 / a file to check")] = None,
+) -> None:
+    """告警所用的数值：短信条数、时限、升级时间。The numbers in force, or those of a file.
+
+    自定的写在 TOML 文件中，由 HULAN_ALERT_POLICY_FILE 指定；未写的用默认值。
+
+    例 / example:  hulan alert policy own-policy.toml
+
+        version = "yunlong-1"
+        budget_per_day = 4
+        acknowledge_within = "5 min"
+    """
+    with plain_errors(OwnPolicyError):
+        settings = read_settings()
+        found = load_policy(settings if file is None else settings.model_copy(update={"alert_policy_file": file}))
+    shipped = AlertPolicy()
+    rows = [("名称 name", "数值 value", "默认 default", "说明 what it is")]
+    for name, number in NUMBERS.items():
+        value, default = (as_written(getattr(item, name)) for item in (found, shipped))
+        rows.append((name, value, "" if value == default else default, f"{number.zh} {number.en}"))
+    show_table(rows, title=f"版本 version {found.version}")
 
 
 @alert.command("metrics")

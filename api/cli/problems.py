@@ -3,6 +3,8 @@
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from alerts.own_policy import OwnPolicyError
+from alerts.own_texts import OwnTextsError
 from api.cluster_place import ClusterError
 from api.files.errors import FileError
 from api.leases import RestoredDatabaseError
@@ -12,7 +14,7 @@ from venues.mapping import MappingError
 
 FORESEEABLE = (
     ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError,
+    DBAPIError, OwnPolicyError, OwnTextsError,
 )  # fmt: skip
 """Of settings, the database and the keys."""
 

@@ -32,6 +32,7 @@ from api.gateways import open_gateways
 from api.guardian.link_maker import LinkMaker
 from api.logins import Login
 from api.logs import configure_logs
+from api.own_policy import load_policy
 from api.own_texts import load_texts
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
@@ -240,7 +241,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         return make_checkpoint(engine, keys, at=at, algorithm=algorithm, unless_since=between / 2)
 
     catalogue = load_texts(settings)
-    alerting = Alerting(catalogue=catalogue, with_code=settings.guardian_codes)
+    alerting = Alerting(policy=load_policy(settings), catalogue=catalogue, with_code=settings.guardian_codes)
     return Worker(
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
@@ -311,6 +312,7 @@ def make_server(settings: Settings, engine: Engine) -> WebServer:
         catalogue=load_texts(settings),
         callback_token=_secret_text(settings.callback_token),
         webhook_secret=_secret_text(settings.webhook_secret).encode(),
+        alert_policy=load_policy(settings),
     )
     return _AnnouncedServer(app, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 

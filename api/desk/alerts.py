@@ -144,13 +144,14 @@ def reopen_alert(
     by: UUID,
     reason: Reopening,
     remark: str = "",
+    policy: AlertPolicy,
 ) -> str:
     """Open it again, with its escalation from now. Returns the state. ``IllegalTurnError``, ``NotThereError``."""
     return _turn(
         connection,
         alert_id,
         lambda alert, at: reopen(alert, by=_officer(by), at=at, reason=REOPENINGS[reason], remark=remark),
-        policy=AlertPolicy(),
+        policy=policy,
     )
 
 

@@ -190,7 +190,8 @@ def post_reopen(request: Request, alert_id: UUID, body: ReopeningIn) -> dict[str
     """Open a closed one again; it is escalated from now."""
     account_id = request.state.caller.account_id
     with as_account(request.app.state.services.engine, account_id) as connection:
-        return {"state": reopen_alert(connection, alert_id, by=account_id, **body.model_dump())}
+        policy = request.app.state.services.alert_policy
+        return {"state": reopen_alert(connection, alert_id, by=account_id, policy=policy, **body.model_dump())}
 
 
 # ---- messages

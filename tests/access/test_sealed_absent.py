@@ -81,7 +81,7 @@ SHOWS_NOBODY = {
     "keys destroy", "audit checkpoint", "import venues", "import sites", "import zones", "import boundaries",
     "account create-admin", "account create", "account disable", "account unlock", "account reset-totp",
     "account link-oidc", "account unlink-oidc", "evidence verify", "token create", "token list", "token revoke",
-    "division add", "calendar show", "calendar import", "texts lint", "texts show",
+    "division add", "calendar show", "calendar import", "texts lint", "texts show", "alert policy",
     "alert metrics", "roster add", "roster list", "roster absence",
     "roster revoke",
 }  # fmt: skip

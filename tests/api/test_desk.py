@@ -17,6 +17,7 @@ from alerts.channel import Channel
 from alerts.event import EVENT_OF_CONDITION, EVENT_OF_FINDING, EventKind
 from alerts.history import HistoryKind
 from alerts.life import Closing, IllegalTurnError, Reopening
+from alerts.policy import AlertPolicy
 from api.access.roles import AccountRole, Scope
 from api.access.tokens import create_token
 from api.casework.names import (
@@ -119,7 +120,9 @@ def test_an_alert_is_taken_up_closed_and_opened_again_and_says_by_whom(engine: E
         assert stamps == sorted(stamps)
         assert stamps[3] - stamps[0] == timedelta(seconds=60)
         by = office.accounts["prosecutor"]
-        assert reopen_alert(connection, alert_id, by=by, reason=Reopening.CLOSED_IN_ERROR) == "open"
+        assert (
+            reopen_alert(connection, alert_id, by=by, reason=Reopening.CLOSED_IN_ERROR, policy=AlertPolicy()) == "open"
+        )
         shown = alert_shown(connection, alert_id)
         assert (shown["closed_at"], shown["acknowledged_at"], shown["settled_at"]) == (None, None, None)
         assert [step["kind"] for step in shown["steps"]] == ["next_recipient", "voice_task", "duty_officer", "leader"]
@@ -298,7 +301,7 @@ def test_time_to_rescue_is_from_the_event_to_an_answer_that_stands(engine: Engin
     with office.as_("police") as connection:
         for alert_id in (quick, closed, mistaken):
             close_alert(connection, alert_id, by=by, closing=Closing.RETURNED)
-        reopen_alert(connection, mistaken, by=by, reason=Reopening.NEW_EVIDENCE)
+        reopen_alert(connection, mistaken, by=by, reason=Reopening.NEW_EVIDENCE, policy=AlertPolicy())
         listed = {item["alert_id"]: item["time_to_rescue_s"] for item in alerts_of_account(connection)}
         assert alert_shown(connection, slow)["time_to_rescue_s"] == 1800.0
     assert listed == {quick: 600.0, slow: 1800.0, closed: None, mistaken: None}

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, text
 
 from alerts.alert import Role
 from alerts.life import Closing, Reopening
+from alerts.policy import AlertPolicy
 from api.access.accounts import join_case, set_jurisdiction
 from api.access.caller import as_account
 from api.access.roles import AccountRole
@@ -67,7 +68,8 @@ def test_an_officers_reopening_starts_a_plan_of_which_the_worker_takes_each_step
     with as_account(engine, officer.account_id) as connection:
         close_alert(connection, alert_id, by=officer.account_id, closing=Closing.RETURNED)
     with as_account(engine, officer.account_id) as connection:
-        reopen_alert(connection, alert_id, by=officer.account_id, reason=Reopening.CLOSED_IN_ERROR)
+        reason, policy = Reopening.CLOSED_IN_ERROR, AlertPolicy()
+        reopen_alert(connection, alert_id, by=officer.account_id, reason=reason, policy=policy)
         shown = alert_shown(connection, alert_id)
     (opened_at,) = (entry["at"] for entry in shown["history"] if entry["kind"] == "reopened")
     clock = worker.clock

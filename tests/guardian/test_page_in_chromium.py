@@ -80,8 +80,8 @@ def test_each_button_is_pressed_and_seen_in_the_database(scene: Scene, answer: A
             box = button.bounding_box()
             assert box is not None and box["height"] >= 48
         page.get_by_role("button", name=ANSWERS[answer].zh).tap()
-        shoot(page, f"answered-{answer}")
         assert ANSWERS[answer].zh in page.get_by_role("status").inner_text()
+        shoot(page, f"answered-{answer}")
         assert page.url == f"{scene.client.base_url}/g".replace("//g", "/g"), "the code stands in no address"
         assert fits(page, 375)
     assert scene.rows("SELECT answer, answered_at FROM guardian_answer") == [(str(answer), NOW)]
