@@ -15,7 +15,7 @@ from api.fix_flags import flags_of
 from api.histories import read_histories, stretch_starts
 from api.personal.fields import identity_of, open_field
 from api.personal.keyring import Keyring
-from api.personal.masking import masked_address, masked_id_number, masked_name, masked_phone
+from api.personal.masking import UNREADABLE, masked_address, masked_id_number, masked_name, masked_phone
 from api.personal.sealing import SealError
 from api.rulings import claims_of
 from tracking.evaluate import filtered_fixes
@@ -34,9 +34,6 @@ from venues.category import CATEGORY_NAMES_ZH
 
 MARGIN = timedelta(minutes=5)
 """Fixes this long before and after an episode are shown too: what came before it is part of the explanation."""
-
-UNREADABLE = "密文被改动 altered"
-"""Shown for a personal field that cannot be opened: the rest of the explanation stands."""
 
 ORIGIN_NAMES = {
     ZoneOrigin.CONDITION: "决定书为本人划定的区域 / zone drawn by this order",

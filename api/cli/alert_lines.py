@@ -53,9 +53,17 @@ def whole_alert_lines(item: Item) -> Iterator[str]:
     yield from _under("依据 facts", [line for fact in item["facts"] for line in _fact(fact)])
     yield from _under("通知 told", [line for message in item["messages"] for line in _message(message)])
     yield from _under("答复 answers", [f"{minute(a['answered_at'])}  {_answer(a['answer'])}" for a in item["answers"]])
+    yield from _under(
+        "短信回复（不代表确认）replies, which confirm nothing", [_reply(reply) for reply in item["replies"]]
+    )
     yield from _under("待办 tasks", [_task(task) for task in item["tasks"]])
     yield from _under("无人确认时 if nobody acknowledges", [_step(step) for step in item["steps"]])
     yield from _under("经过 history", [line for entry in item["history"] for line in _entry(entry)])
+
+
+def _reply(reply: Item) -> str:
+    doubt = "" if reply["is_proven"] else "  来源未核实 origin not proven"
+    return f"{minute(reply['at'])}  {_role(reply['role'])}  “{reply['text']}”{doubt}"
 
 
 def roster_lines(found: Mapping[str, Sequence[Item]]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from api.desk.alerts import (
     reopen_alert,
 )
 from api.desk.figures import Figures, figures_between
+from api.desk.replies import replies_shown
 from api.desk.rosters import DutyPerson, enter_absence, enter_duty, enter_person, revoke, rosters_of_account
 from api.errors import RefusedInputError
 from api.ids import subject_id_for
@@ -69,7 +70,8 @@ def show_alert(alert_id: AlertId, by: By, as_json: AsJson = False) -> None:
     例 / example:  hulan alert show 0190f3a2-… --by wang
     """
     with acting(by) as who:
-        found = alert_shown(who.connection, alert_id)
+        replies = replies_shown(who.connection, alert_id, open_keyring(who.settings))
+        found = {**alert_shown(who.connection, alert_id), "replies": replies}
     show([found], whole_alert_lines, none="", as_json=as_json)
 
 

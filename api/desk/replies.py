@@ -7,10 +7,12 @@ anything (ADR 0028); who wants that to happen types the code, or is telephoned.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
+from api.personal.masking import UNREADABLE
+from api.personal.sealing import SealError
 
 _OF_ALERT = """
 SELECT r.reply_id, n.recipient_id, n.role, r.provider, r.text, r.key_id, r.at, r.received_at, r.is_proven
@@ -26,7 +28,7 @@ def replies_shown(connection: Connection, alert_id: UUID, keyring: Keyring) -> l
     return [
         {
             "role": row.role,
-            "text": open_field(keyring, row.text, key_id=row.key_id, table="reply", column="text", row_id=row.reply_id),
+            "text": _opened(keyring, row),
             "at": row.at,
             "received_at": row.received_at,
             "provider": row.provider,
@@ -34,3 +36,11 @@ def replies_shown(connection: Connection, alert_id: UUID, keyring: Keyring) -> l
         }
         for row in connection.execute(text(_OF_ALERT), {"id": alert_id})
     ]
+
+
+def _opened(keyring: Keyring, row: Row[Any]) -> str:
+    """What was written; that it cannot be read, if somebody changed what is stored."""
+    try:
+        return open_field(keyring, row.text, key_id=row.key_id, table="reply", column="text", row_id=row.reply_id)
+    except SealError:
+        return UNREADABLE

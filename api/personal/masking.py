@@ -2,6 +2,9 @@
 
 HIDDEN = "****"
 
+UNREADABLE = "密文被改动 altered"
+"""Shown for a personal field that cannot be opened: the rest of what is shown stands."""
+
 
 def masked_name(name: str) -> str:
     """The first character: 王**. Always two stars, so that the length tells nothing."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from alerts.alert import Role
 from alerts.channel import Channel
@@ -15,12 +15,17 @@ from alerts.gateway import FakeGateway, Message, Polled, Reply
 from alerts.link import LinkPolicy, link_key
 from alerts.texts import CODE_ALPHABET
 from api.access.accounts import join_case, set_jurisdiction
+from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.callbacks import keep_told
+from api.cli.alert_lines import whole_alert_lines
 from api.clock import FixedClock
 from api.database import open_engine
+from api.desk.alerts import alert_shown
+from api.desk.replies import replies_shown
 from api.guardian.link_maker import LinkMaker
 from api.logins import Login
+from api.personal.masking import UNREADABLE
 from api.worker import Worker
 from tests.access.people import a_browser, official_in
 from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, Told, a_subject, rows
@@ -116,6 +121,16 @@ def test_a_reply_by_text_message_is_shown_to_officers_and_means_nothing_by_itsel
         (listed,) = officer.ask("GET", "/alerts").json()["alerts"]
         shown = officer.ask("GET", f"/alerts/{UUID(listed['alert_id'])}").json()
     assert [(item["text"], item["role"], item["is_proven"]) for item in shown["replies"]] == [("1", "guardian", True)]
+    alert_id = UUID(listed["alert_id"])
+    with as_account(engine, official.account_id) as connection:
+        replies = replies_shown(connection, alert_id, KEYRING)
+        lines = list(whole_alert_lines({**alert_shown(connection, alert_id), "replies": replies}))
+    (line,) = (line for line in lines if "“1”" in line)
+    assert line.strip() == "2026-03-20 22:25  监护人 guardian  “1”"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE reply SET text = overlay(text PLACING '\\x00' FROM 20)"))
+    with as_account(engine, official.account_id) as connection:
+        assert {item["text"] for item in replies_shown(connection, alert_id, KEYRING)} == {UNREADABLE}
     assert (shown["state"], shown["answers"]) == ("open", [])
 
 
