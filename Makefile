@@ -3,14 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := geo venues tracking alerts maps api tests bench
 
-.PHONY: help prepare prepare-tests demo test serve check bench record audit-dependencies clean
+.PHONY: help prepare prepare-tests demo test serve style check bench record audit-dependencies clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    运行演示：合成人员与场所，从定位到短信 / the demo: synthetic people and venues, from fix to SMS"
 	@echo "make test    运行全部测试 / all tests"
 	@echo "make serve   启动网页与接口服务 / the web pages and the API"
-	@echo "make check   CI 的检查：格式、类型、分层、快速测试 / what CI checks: style, types, layers, fast tests"
+	@echo "make check   提交前的检查：格式、类型、分层、快速测试 / before a commit: style, types, layers, fast tests"
+	@echo "make style   其中不含测试的部分 / the same without tests"
 	@echo "make bench   性能基准 / benchmarks"
 	@echo "make record  重录标准文本 / record the golden texts anew"
 	@echo "make audit-dependencies  依赖的漏洞与许可证 / known vulnerabilities and licences of dependencies"
@@ -31,11 +32,13 @@ serve: prepare
 test: prepare-tests
 	$(BIN)/python -m pytest
 
-check: prepare-tests
+style: prepare-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict $(PACKAGES) prepare.py audit_dependencies.py
 	$(BIN)/lint-imports
+
+check: style
 	$(BIN)/python -m pytest -m "not slow and not browser and not real"
 
 bench: prepare-tests
