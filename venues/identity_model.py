@@ -1,6 +1,7 @@
 """How much each field of two records tells whether they are one venue: Fellegi and Sunter's model, as data. Pure.
 
-Of two records of one venue a share ``m`` is alike in this way, of two neighbours that are two venues a share ``u``; the field adds log2(m / u) bits to the odds. A field that one of the two lacks adds nothing. Of names and categories
+Of two records of one venue a share ``m`` is alike in this way, of two neighbours that are two venues a share ``u``, and
+the field adds log2(m / u) bits to the odds. A field that one of the two lacks adds nothing. Of names and categories
 ``u`` is how often that very one occurs. The levels of a field are tried in order, and the first that holds counts.
 
 The numbers are assumptions, checked on real and on synthetic registers (docs/decisions/0030-venue-identity.md), and
