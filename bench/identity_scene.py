@@ -2,8 +2,8 @@
 
 Nothing here is real: names are put together from syllables, numbers are computed. What makes matching hard in practice
 is in it: trade names that are nothing like the registered ones, chains, malls with several venues behind one number,
-businesses that followed one another at one door, licence numbers that a source lacks or has wrong, traditional
-characters, slips of the pen, and coordinates that are 10 to 60 m off, some of them 600 m.
+businesses that followed one another at one door, trades registered as others, licence numbers that a source lacks or has
+wrong, traditional characters, slips of the pen, and coordinates that are 10 to 60 m off, some of them 600 m.
 """
 
 from dataclasses import dataclass, replace
@@ -203,7 +203,9 @@ def _as_sent(venue: TrueVenue, source: str, random: np.random.Generator) -> tupl
     name = venue.registered_name if is_formal or random.random() < 0.15 else venue.trade_name
     if not is_formal and venue.branch and random.random() < 0.8:
         name = f"{venue.trade_name}({venue.branch})"
-    sent = {"name": _slip(name, random), "category": str(venue.category)}
+    is_other = is_formal and random.random() < 0.08
+    category = list(_TRADES)[random.integers(len(_TRADES))] if is_other else venue.category
+    sent = {"name": _slip(name, random), "category": str(category)}
     if random.random() < (0.97 if is_formal else 0.7):
         with_unit = venue.unit and random.random() < 0.6
         sent["address"] = f"江苏省徐州市{_DISTRICTS[venue.number % 5]}{venue.address}{venue.unit if with_unit else ''}"

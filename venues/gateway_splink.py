@@ -1,7 +1,8 @@
 """Scores pairs of records with Splink in a DuckDB in memory: no file, no network.
 
-Only pairs that share a licence, a phone, a house number or a neighbourhood of H3 cells are compared. Neighbourhoods are
-joined on exploded lists of cells: to ask in SQL whether one list holds a cell took seven times longer.
+Only pairs that share a licence, a phone or a house number are compared, near neighbours, and pairs of one core name
+within a kilometre. Neighbours are joined on exploded lists of H3 cells: to ask in SQL whether a list holds a cell took
+seven times longer.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -26,6 +27,9 @@ from venues.traits import Traits
 Progress = Callable[[int, int], None]
 """Told how many of how many parts are done."""
 
+BLOCK_RESOLUTION = 10
+"""Cells of 76 m edges: all records up to some 150 m apart are near neighbours, and none more than 400 m apart."""
+
 PARTS = 8
 """Pairs are scored in so many parts, so that progress can be shown and memory stays bounded."""
 
@@ -34,6 +38,7 @@ _TEXT_COLUMNS = (
     "culture_licence",
 )  # fmt: skip
 _NO_TWINS_OF_ONE_REGISTER = "(l.source <> r.source or l.may_repeat) and (l.is_new or r.is_new)"
+_WITHIN_A_KILOMETRE = "abs(l.latitude - r.latitude) < 0.009 and abs(l.longitude - r.longitude) < 0.012"
 _LARGEST_PRIOR = 0.1
 
 
@@ -56,11 +61,11 @@ def score_pairs(
         raise ValueError("a record id comes twice: give the newest version of each record once")
     if len(records) < 2:
         return _pairs(ids, [], prior=_LARGEST_PRIOR)
-    cells = _cells(records)
+    cells = _cells(records, RESOLUTION)
     prior = prior_probability(cells)
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2")
-        linker = _linker(connection, _table(records, cells, duplicate_free, new), cells, prior)
+        linker = _linker(connection, _table(records, duplicate_free, new), cells, prior)
         found: list[pa.Table] = []
         for part in range(1, PARTS + 1):
             scored = linker.inference.predict_chunk(
@@ -88,22 +93,22 @@ def prior_probability(cells: CellArray) -> float:
     return min(_LARGEST_PRIOR, TWINS_PER_RECORD / max(neighbours, 1.0))
 
 
-def _cells(records: Sequence[Traits]) -> CellArray:
+def _cells(records: Sequence[Traits], resolution: int) -> CellArray:
+    """The cell of each record; 0 where the position is not known."""
     cells = np.zeros(len(records), dtype=np.uint64)
     placed = [row for row, record in enumerate(records) if record.longitude is not None]
     cells[placed] = cell_of(
         longitude=np.array([records[row].longitude for row in placed], dtype=np.float64),
         latitude=np.array([records[row].latitude for row in placed], dtype=np.float64),
-        resolution=RESOLUTION,
+        resolution=resolution,
     )
     return cells
 
 
-def _table(
-    records: Sequence[Traits], cells: CellArray, duplicate_free: Collection[str], new: Collection[int] | None
-) -> pa.Table:
+def _table(records: Sequence[Traits], duplicate_free: Collection[str], new: Collection[int] | None) -> pa.Table:
     """The records as Arrow; what is not known is null, as Splink wants it."""
     around = cache(lambda cell: disk(cell, 1).tolist())
+    near = _cells(records, BLOCK_RESOLUTION)
     is_new = np.full(len(records), new is None)
     is_new[list(new or ())] = True
     columns: dict[str, Any] = {
@@ -115,7 +120,7 @@ def _table(
         "longitude": pa.array([record.longitude for record in records], pa.float64()),
         "latitude": pa.array([record.latitude for record in records], pa.float64()),
         "phones": pa.array([list(record.phones) or None for record in records], pa.list_(pa.string())),
-        "disk": pa.array([around(cell) if cell else None for cell in cells.tolist()], pa.list_(pa.uint64())),
+        "disk": pa.array([around(cell) if cell else None for cell in near.tolist()], pa.list_(pa.uint64())),
     }
     for name in _TEXT_COLUMNS:
         columns[name] = pa.array([getattr(record, name) or None for record in records], pa.string())
@@ -128,6 +133,7 @@ def _linker(connection: duckdb.DuckDBPyConnection, table: pa.Table, cells: CellA
     rules += [
         _rule("l.phones = r.phones", explode="phones"),
         _rule("l.road = r.road and l.number = r.number"),
+        _rule(f"l.core_name = r.core_name and {_WITHIN_A_KILOMETRE}"),
         _rule("l.disk = r.disk", explode="disk"),
     ]
     settings = SettingsCreator(
@@ -175,7 +181,8 @@ def _rarity(table: pa.Table, column: str, cells: CellArray) -> pa.Table:
     names = sorted(spots)
     count = [_apart(spots[name]) for name in names]
     twice = max(sum(times > 1 for times in count) / max(len(names), 1), LEAST_SHARE_BORNE_TWICE)
-    shares = [max(times - 1, twice) / sum(count) for times in count]
+    total = sum(count)
+    shares = [max(times - 1, twice) / total for times in count]
     return pa.table({column: pa.array(names, pa.string()), f"tf_{column}": pa.array(shares, pa.float64())})
 
 
