@@ -2,8 +2,8 @@
 
 Nothing here is real: names are put together from syllables, numbers are computed. What makes matching hard in practice
 is in it: trade names that are nothing like the registered ones, chains, malls with several venues behind one number,
-businesses that followed one another at one door, trades registered as others, licence numbers that a source lacks or has
-wrong, traditional characters, slips of the pen, and coordinates that are 10 to 60 m off, some of them 600 m.
+businesses that followed one another at one door, trades registered as others, licence numbers that a source lacks or
+has wrong, traditional characters, slips of the pen, and coordinates that are 10 to 60 m off, some of them 600 m.
 """
 
 from dataclasses import dataclass, replace

@@ -44,8 +44,9 @@ class VenueName:
 
 def normal_text(text: str) -> str:
     """One spelling: NFKC, simplified (OpenCC t2s), upper case, Latin without accents. Blanks inside are kept."""
-    simplified = _simplifier().convert(unicodedata.normalize("NFKC", text))
-    return _without_accents(simplified).upper().strip()
+    spelled = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    simplified = _simplifier().convert(_simplifier().convert(spelled))  # twice: 薴 becomes 苧, which is 苎
+    return _without_accents(simplified).strip()
 
 
 def parse_name(text: str) -> VenueName:
