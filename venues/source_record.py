@@ -7,6 +7,7 @@ column says are set aside and told, and take no part in matching; the register's
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -50,6 +51,8 @@ OWN_NUMBER: dict[SourceKind, str] = {
 }
 """Without this number a row of the register is no record."""
 
+_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
+_FOR_GOOD = {"长期", "永久", "长期有效", "至今"}
 _PHONE_SEPARATORS = str.maketrans("；、/|,，", ";;;;;;")
 
 
@@ -105,7 +108,7 @@ def read_source_record(
     """The record of one row, and what had to be set aside.
 
     ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
-    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to`` (ISO days), and any others,
+    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to`` (days), and any others,
     which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in ``sent``.
 
     Raises LicenceError if the register's own number, the name or a day is wrong, or one coordinate is there alone.
@@ -175,8 +178,11 @@ def _day(cells: Mapping[str, str], field: str) -> date | None:
     text = cells.get(field, "")
     if not text:
         return None
+    if field == "valid_to" and (text in _FOR_GOOD or text.startswith("9999")):
+        return None
     try:
-        return date.fromisoformat(text)
+        found = _DAY.fullmatch(text)
+        return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
     except ValueError:
         raise _refused(
             field, text, f"“{text}”不是日期，请写成 2026-11-22", f"{text!r} is no day: write it as 2026-11-22"
