@@ -126,7 +126,7 @@ FIELDS: tuple[Field, ...] = (
             Level(condition=f"{DISTANCE_M} <= 50", m=0.3, u=0.025, label_zh="50 米内", label="within 50 m"),
             Level(condition=f"{DISTANCE_M} <= 150", m=0.15, u=0.1, label_zh="150 米内", label="within 150 m"),
             Level(condition=f"{DISTANCE_M} <= 300", m=0.05, u=0.2, label_zh="300 米内", label="within 300 m"),
-            Level(condition=_ANYTHING, m=0.03, u=0.65, label_zh="更远", label="farther"),
+            Level(condition=_ANYTHING, m=0.03, u=0.65, label_zh="更远或地址不同", label="farther, or another address"),
         ),
     ),
     Field(
