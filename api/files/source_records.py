@@ -83,7 +83,6 @@ def read_source_records(
     ``source`` names the register. ``mapping`` says which codes or tags are which category; without one the file's words
     are kept as they are, and no row is ignored. A row's id is its ``id`` column, else the register's own number. The
     first row of an id is kept. Positions may be missing; ``datum`` is as in ``api.files.places.read_places``.
-
     Raises UnknownDatum, MissingColumn, UnreadableFile, and OSError.
     """
     rows: dict[str, _Row] = {}
