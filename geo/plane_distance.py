@@ -15,10 +15,13 @@ def plane_distance_m(one: Geometries, other: Geometries) -> FloatArray:
     """Metres between ``one[i]`` and ``other[i]`` (shapely, degrees, WGS-84, shape [n]); 0 where they touch or overlap.
 
     Any kinds of geometry. Against the geodesic the error is below 1 cm up to 1 km and a few kilometres of extent;
-    geometries must not lie on either side of the antimeridian. NaN for an empty geometry.
+    a pair must not lie on either side of the antimeridian. Raises ValueError for an empty or missing geometry.
     """
-    centres = shapely.get_coordinates(shapely.centroid(np.concatenate([one, other]))).reshape(2, -1, 2)
-    origin = centres.mean(axis=0)
+    both = np.stack([one, other])
+    for row in np.flatnonzero((shapely.is_empty(both) | shapely.is_missing(both)).any(axis=0))[:1]:
+        raise ValueError(f"geometry {row} of one side is empty or missing: leave the pair out")
+    boxes = np.concatenate([shapely.bounds(one).reshape(-1, 2, 2), shapely.bounds(other).reshape(-1, 2, 2)], axis=1)
+    origin = boxes.mean(axis=1)
     scale = _metres_per_degree(origin[:, 1])
     return np.asarray(shapely.distance(_placed(one, origin, scale), _placed(other, origin, scale)), dtype=np.float64)
 

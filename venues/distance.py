@@ -160,9 +160,7 @@ def evaluate_distances(
     widest_m = max((rule.threshold_m for rule in rules), default=1.0)
     pairs = near_pairs(venues, sites, network=network, reach_m=widest_m, policy=policy)
     if policy.walk_limit_m < widest_m:
-        raise ValueError(
-            f"walk_limit_m is {policy.walk_limit_m}: give at least {longest_m:g}, the widest rule and errors"
-        )
+        raise ValueError(f"walk_limit_m is {policy.walk_limit_m}: the widest rule has {widest_m:g}")
     return DistanceRun(
         on=on,
         venues=tuple(venues),

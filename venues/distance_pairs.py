@@ -230,7 +230,7 @@ def near_pairs(
     if not reach_m > 0:
         raise ValueError(f"reach_m is {reach_m}: give metres above 0")
     doors, campuses = venue_columns(venues, policy), campus_columns(sites, policy)
-    venue_row, campus_row = _near(doors, campuses, reach_m)
+    venue_row, campus_row = _near(doors, campuses, reach_m, policy)
     pair, door = _expanded(doors.first, venue_row)
     points = np.asarray(shapely.points(doors.longitude[door], doors.latitude[door]))
     spoke_m = plane_distance_m(points, campuses.geometry[campus_row[pair]])
@@ -251,7 +251,9 @@ def near_pairs(
     )
 
 
-def _near(doors: VenueColumns, campuses: CampusColumns, reach_m: float) -> tuple[IntArray, IntArray]:
+def _near(
+    doors: VenueColumns, campuses: CampusColumns, reach_m: float, policy: DistancePolicy
+) -> tuple[IntArray, IntArray]:
     """Venue and campus rows, sorted. A gate may be mapped off the wall, so gates are looked for too."""
     gates = campuses.gates
     circles = [Circle(longitude=lon, latitude=lat, radius_m=_GATE_M)
@@ -261,7 +263,7 @@ def _near(doors: VenueColumns, campuses: CampusColumns, reach_m: float) -> tuple
     if campus_count == 0 or doors.venue_row.size == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     index = ZoneIndex.build([*campuses.shapes, *circles])
-    error_m = np.maximum(doors.error_m, doors.footprint_error_m[doors.venue_row])
+    error_m = np.maximum(doors.error_m, doors.footprint_error_m[doors.venue_row]) + policy.point_extent_m
     site_error_m = max(campuses.error_m.max(initial=0.0), gates.error_m.max(initial=0.0))
     found = index.match(
         longitude=doors.longitude,
