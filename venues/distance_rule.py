@@ -5,13 +5,12 @@ are in ``venues/distance_law.toml``, read by ``venues.distance_law.read_distance
 of law ends one row and begins another, so that what was lawful before stays documented.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from venues.canonical_json import content_hash
 from venues.category import SiteCategory, VenueCategory
 
 NATION = "000000"
@@ -129,9 +128,7 @@ class DistanceRule:
     @property
     def rule_version(self) -> str:
         """SHA-256 (hex, 16 digits) of every column: two rules of one version say the same."""
-        canonical = json.dumps({field.name: _plain(getattr(self, field.name)) for field in fields(self)},
-                               ensure_ascii=False, sort_keys=True, separators=(",", ":"))  # fmt: skip
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return content_hash(self)[:16]
 
     @property
     def locality(self) -> int:
@@ -169,11 +166,3 @@ def covers(jurisdiction: str, division: str) -> bool:
 def by_precedence(rules: Iterable[DistanceRule]) -> tuple[DistanceRule, ...]:
     """From the first to yield to the one that wins: the more local, then the later, then by id so that it is fixed."""
     return tuple(sorted(rules, key=lambda rule: (rule.locality, rule.effective_from or date.min, rule.rule_id)))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(str(one) for one in value)
-    if isinstance(value, float):
-        return repr(float(value))
-    return None if value is None else str(value)

@@ -148,7 +148,7 @@ def test_a_university_is_no_site() -> None:
 def test_schools_of_a_real_map_are_sites_with_the_gates_in_their_walls(
     real_data: Callable[[str], Path], file: str, sites: int, gates_in_walls: int
 ) -> None:
-    """A Beijing university with attached schools, on whose walls nobody mapped a gate; and three schools of Helsinki."""
+    """A Beijing university with attached schools, in whose walls nobody mapped a gate; three schools of Helsinki."""
     path = real_data(file)
     joined = join_sites(read_places(path, mapping=load_mapping("osm")).sites)
     gates = [
