@@ -144,7 +144,7 @@ def _way(finding: DistanceFinding, network: WalkNetwork | None) -> tuple[tuple[f
     )
     if path.status is not WalkStatus.REACHED or path.line is None:
         return ()
-    return tuple((float(x), float(y)) for x, y in path.line.coords)
+    return tuple(dict.fromkeys((round(x, 9), round(y, 9)) for x, y in path.line.coords))
 
 
 def _result(made: Measurement) -> dict[str, Any]:
