@@ -34,7 +34,7 @@ class DistanceRows:
     """Between this and ``high_m`` lies the distance that the rule means, all readings together."""
     high_m: FloatArray
     straight_m: FloatArray
-    """Between the ends as mapped; NaN if one of them is not."""
+    """Between the ends as mapped; to the wall where no gate is mapped."""
     straight_error_m: FloatArray
     walking_m: FloatArray
     """NaN unless there is a way within the limit; ``walk_status`` says why not."""

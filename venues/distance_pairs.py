@@ -50,7 +50,7 @@ class Measured:
     high_m: FloatArray
     """Infinite where nothing bounds the distance."""
     nominal_m: FloatArray
-    """The distance between the ends as mapped; NaN where there is none."""
+    """The distance between the ends as mapped; to the wall if no gate is, and NaN where there is no way on foot."""
     error_m: FloatArray
     """By how much both ends of ``nominal_m`` may be off together; NaN without it."""
     known: Codes
@@ -132,7 +132,8 @@ class DistancePairs:
         certain, possible = self._gates_of(reading.site_end)
         answer = _empty(count)
         sure, perhaps = np.flatnonzero(rows & certain), np.flatnonzero(rows & possible)
-        _set_nominal(answer, links, sure, metres)
+        for rows_of in (perhaps, sure):
+            _set_nominal(answer, links, rows_of, metres)
         np.minimum.at(answer.low_m, links.pair[perhaps], (metres - links.error_m - slack_m)[perhaps])
         np.minimum.at(answer.high_m, links.pair[sure], (metres + links.error_m)[sure])
         self._open_where_gates_unknown(answer, links.pair[perhaps], links.pair[sure], reading)
@@ -156,7 +157,8 @@ class DistancePairs:
         has_any = lowest >= 0
         at = perhaps[lowest[has_any]] if perhaps.size else perhaps
         answer.low_m[has_any], answer.known[has_any] = low_m[at], links.walk_status[at]
-        _set_nominal(answer, links, sure[reached[sure]], links.walk_m)
+        for rows_of in (perhaps, sure):
+            _set_nominal(answer, links, rows_of[reached[rows_of]], links.walk_m)
         high_m = np.where(reached, links.walk_m + links.error_m, np.inf)
         np.minimum.at(answer.high_m, links.pair[sure], high_m[sure])
         self._open_where_gates_unknown(answer, links.pair[perhaps], links.pair[sure], reading)
@@ -184,6 +186,9 @@ class DistancePairs:
                 Reading(site_end=SiteEnd.BOUNDARY, venue_end=reading.venue_end, metric=Metric.STRAIGHT)
             )
             answer.low_m[unmapped] = wall.low_m[unmapped]
+            if reading.metric is Metric.STRAIGHT:
+                answer.nominal_m[unmapped], answer.error_m[unmapped] = wall.nominal_m[unmapped], wall.error_m[unmapped]
+                answer.door_row[unmapped] = wall.door_row[unmapped]
         unknown = unmapped | (has_perhaps & ~has_sure)
         answer.high_m[unknown], answer.known[unknown] = np.inf, Known.GATES_UNKNOWN
 

@@ -105,7 +105,7 @@ def test_without_a_network_a_rule_on_foot_sends_somebody_to_look() -> None:
 def test_with_gates_unknown_only_the_wall_bounds_the_distance() -> None:
     found = only(shop(0.0, 43.0), school(wall=YARD), BY_GATES)
     assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.GATES_UNKNOWN)
-    assert found.low_m == close_to(41.0)
+    assert (found.low_m, found.straight_m, found.gate) == (close_to(41.0), close_to(43.0), None)
     assert findings(shop(0.0, 103.0), school(wall=YARD), BY_GATES)[0].verdict is Verdict.CLEAR
 
 
