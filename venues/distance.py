@@ -15,7 +15,8 @@ from geo.walk_network import WalkNetwork
 from venues.distance_columns import Flags
 from venues.distance_ends import Campus, DistancePolicy, Door, Gate, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
-from venues.distance_pairs import Codes, DistancePairs, Measured, near_pairs
+from venues.distance_pairs import Codes, DistancePairs, near_pairs
+from venues.distance_reading import Measured, measured_by, walk_status_by
 from venues.distance_rule import DistanceRule, Metric, Reading, SiteEnd, VenueEnd, covers
 from venues.distance_verdict import UNKNOWN_DAY, Papers, Reason, Verdict, agreed, judge_interval, with_papers
 
@@ -209,7 +210,7 @@ def _rule_rows(
 ) -> DistanceRows:
     def measured(reading: Reading) -> Measured:
         if reading not in known:
-            known[reading] = pairs.measured(reading)
+            known[reading] = measured_by(pairs, reading)
         return known[reading]
 
     strict, lenient = measured(rule.readings[0]), measured(rule.readings[-1])
@@ -233,7 +234,7 @@ def _rule_rows(
         straight_error_m=straight.error_m[pair],
         walking_m=walking.nominal_m[pair],
         walking_error_m=walking.error_m[pair],
-        walk_status=pairs.walk_status(on_foot)[pair],
+        walk_status=walk_status_by(pairs, on_foot)[pair],
         door=np.where(is_legal, legal.door_row[pair], straight.door_row[pair]),
         gate=np.where(is_legal, legal.gate_row[pair], straight.gate_row[pair]),
     )

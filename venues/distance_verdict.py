@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.projection import FloatArray, IntArray
-from venues.distance_pairs import Codes, Known
+from venues.distance_pairs import Codes
+from venues.distance_reading import Known
 from venues.distance_rule import AppliesTo, DistanceRule, Grandfather
 
 Flags = NDArray[np.bool_]

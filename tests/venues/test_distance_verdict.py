@@ -11,7 +11,7 @@ from geo.projection import geodesic_m
 from tests.geo.walk_reference import Place, at
 from tests.venues.distance_scene import BY_GATES, ON, ON_FOOT, RULE, YARD, divided_street, findings, gate, school, shop
 from venues.distance_ends import Gate, GateKind
-from venues.distance_pairs import Known
+from venues.distance_reading import Known
 from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict, agreed, judge_interval
 
