@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
+from api.files.gates import read_gates
 from api.files.mappings import load_mapping
-from api.files.osm import read_osm_objects
 from api.files.places import read_places
 from geo.datum import Datum
 from tests.geo.walk_reference import at
@@ -151,11 +151,7 @@ def test_schools_of_a_real_map_are_sites_with_the_gates_in_their_walls(
     """A Beijing university with attached schools, in whose walls nobody mapped a gate; three schools of Helsinki."""
     path = real_data(file)
     joined = join_sites(read_places(path, mapping=load_mapping("osm")).sites)
-    gates = [
-        Gate(gate_id=one.reference, longitude=one.geometry.x, latitude=one.geometry.y)
-        for one in read_osm_objects(path, tag_keys=("barrier",))
-        if isinstance(one.geometry, Point) and one.tags["barrier"] in ("gate", "lift_gate", "entrance", "swing_gate")
-    ]
+    gates = [found.gate for found in read_gates(path).gates]
     held = gates_by_ground([ground for site in joined for ground in site.grounds], gates)
     assert (len(joined), sum(len(one) for one in held)) == (sites, gates_in_walls)
     assert not [site.name for site in joined if site.name.endswith(("大学", "学院"))]
