@@ -62,8 +62,8 @@ def read_gates(path: Path | str, *, datum: Datum | None = None, progress: Progre
 
     CSV: ``id``, ``longitude``, ``latitude``; optional ``site_source`` with ``site_source_id`` (the school's own key),
     ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详; blank: unknown), ``is_closed``, ``error_m``,
-    and ``datum``, which wins over the argument. OSM: nodes tagged as gates (``barrier``), WGS-84; one with ``access=no``
-    is closed. The first of an id is kept. Raises UnknownDatum if a CSV file has no datum, MissingColumn, UnreadableFile.
+    and ``datum``, which wins over the argument. OSM: nodes tagged as gates (``barrier``), closed with ``access=no``.
+    The first of an id is kept. Raises UnknownDatum if a CSV file has no datum, MissingColumn, UnreadableFile.
     """
     file = Path(path)
     if file.name.casefold().endswith(OSM_SUFFIXES):
