@@ -90,8 +90,7 @@ def _to_gates(pairs: DistancePairs, reading: Reading) -> Measured:
     certain, possible = _gates_of(pairs, reading.site_end)
     answer = _empty(count)
     sure, perhaps = np.flatnonzero(rows & certain), np.flatnonzero(rows & possible)
-    for rows_of in (perhaps, sure):
-        _set_nominal(answer, links, rows_of, metres)
+    _set_nominal(answer, links, _counting(pairs, reading.site_end, perhaps), metres)
     np.minimum.at(answer.low_m, links.pair[perhaps], (metres - links.error_m - slack_m)[perhaps])
     np.minimum.at(answer.high_m, links.pair[sure], (metres + links.error_m)[sure])
     _open_where_gates_unknown(pairs, answer, links.pair[perhaps], links.pair[sure], reading)
@@ -114,13 +113,11 @@ def _on_foot(pairs: DistancePairs, reading: Reading) -> Measured:
     has_any = lowest >= 0
     at = perhaps[lowest[has_any]] if perhaps.size else perhaps
     answer.low_m[has_any], answer.known[has_any] = low_m[at], links.walk_status[at]
-    for rows_of in (perhaps, sure):
-        _set_nominal(answer, links, rows_of[reached[rows_of]], links.walk_m)
+    _set_nominal(answer, links, _counting(pairs, reading.site_end, perhaps[reached[perhaps]]), links.walk_m)
     high_m = np.where(reached, links.walk_m + links.error_m, np.inf)
     np.minimum.at(answer.high_m, links.pair[sure], high_m[sure])
     _open_where_gates_unknown(pairs, answer, links.pair[perhaps], links.pair[sure], reading)
     answer.known[~has_any & _has_gate(pairs, reading.site_end)] = Known.NO_OPEN_GATE
-    np.maximum(answer.low_m, straight.low_m, out=answer.low_m)
     answer.low_m[~has_any] = straight.low_m[~has_any]
     return _clipped(answer)
 
@@ -138,7 +135,7 @@ def walk_status_by(pairs: DistancePairs, reading: Reading) -> Codes:
 def _open_where_gates_unknown(
     pairs: DistancePairs, answer: Measured, perhaps: IntArray, sure: IntArray, reading: Reading
 ) -> None:
-    """Without a gate that may count only the wall bounds the distance; without one that does, nothing above it."""
+    """Without a gate that may count only the wall bounds the distance; without one that does, nothing above does."""
     has_perhaps, has_sure = np.zeros((2, answer.low_m.size), dtype=np.bool_)
     has_perhaps[perhaps], has_sure[sure] = True, True
     unmapped = ~_has_gate(pairs, reading.site_end)
@@ -149,7 +146,7 @@ def _open_where_gates_unknown(
             answer.nominal_m[unmapped], answer.error_m[unmapped] = wall.nominal_m[unmapped], wall.error_m[unmapped]
             answer.door_row[unmapped] = wall.door_row[unmapped]
     unknown = unmapped | (has_perhaps & ~has_sure)
-    answer.high_m[unknown], answer.known[unknown] = np.inf, Known.GATES_UNKNOWN
+    answer.known[unknown] = Known.GATES_UNKNOWN
 
 
 def _has_gate(pairs: DistancePairs, site_end: SiteEnd) -> Flags:
@@ -157,6 +154,14 @@ def _has_gate(pairs: DistancePairs, site_end: SiteEnd) -> Flags:
     has = np.zeros(pairs.venue_row.size, dtype=np.bool_)
     has[pairs.links.pair[_gates_of(pairs, site_end)[1]]] = True
     return has
+
+
+def _counting(pairs: DistancePairs, site_end: SiteEnd, perhaps: IntArray) -> IntArray:
+    """Of links with gates that may count those that do, and of a campus without such a gate, open or closed, all."""
+    certain = _gates_of(pairs, site_end)[0]
+    has_certain = np.zeros(pairs.venue_row.size, dtype=np.bool_)
+    has_certain[pairs.links.pair[certain]] = True
+    return perhaps[certain[perhaps] | ~has_certain[pairs.links.pair[perhaps]]]
 
 
 def _gates_of(pairs: DistancePairs, site_end: SiteEnd) -> tuple[Flags, Flags]:

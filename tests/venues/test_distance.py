@@ -145,6 +145,14 @@ def test_a_rule_from_wall_to_wall_measures_between_the_walls() -> None:
     assert only(venue, school(NORTH_GATE, wall=YARD), replace(rule, venue_end=VenueEnd.DOOR)).verdict is Verdict.CLEAR
 
 
+def test_a_long_building_is_near_by_its_wall_though_its_door_is_far() -> None:
+    rule = replace(RULE, venue_end=VenueEnd.FOOTPRINT, threshold_m=30.0)
+    long = Polygon([at(*corner) for corner in [(60.0, -40.0), (400.0, -40.0), (400.0, -30.0), (60.0, -30.0)]])
+    venue = shop(390.0, -35.0, footprint=long, error_m=1.0)
+    found = only(venue, school(NORTH_GATE, wall=YARD), rule)
+    assert (found.verdict, found.straight_m) == (Verdict.BREACH, close_to(10.0))
+
+
 def test_the_nearest_of_several_doors_counts_unless_the_rule_names_the_main_one() -> None:
     two = shop(0.0, 43.0, doors=((0.0, 43.0), (0.0, 130.0)))
     back = replace(two, doors=(replace(two.doors[0], is_main=False), two.doors[1]))
