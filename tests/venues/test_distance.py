@@ -162,6 +162,14 @@ def test_the_nearest_of_several_doors_counts_unless_the_rule_names_the_main_one(
     assert (by_main.verdict, by_main.door) == (Verdict.CLEAR, back.doors[1])
 
 
+def test_a_side_door_at_the_gate_of_an_undrawn_school_says_nothing_of_the_main_door() -> None:
+    venue = shop(0.0, 230.0, doors=((0.0, 230.0), (0.0, 101.0)))
+    venue = replace(venue, doors=(venue.doors[0], replace(venue.doors[1], is_main=False)))
+    site = school(gate(0.0, 100.0), centre=(0.0, 0.0))
+    by_main, by_any = (only(venue, site, replace(RULE, venue_end=end)) for end in (VenueEnd.DOOR, VenueEnd.ANY_DOOR))
+    assert (by_main.verdict, by_any.verdict) == (Verdict.SURVEY, Verdict.BREACH)
+
+
 def test_a_rule_that_names_no_method_is_clear_only_where_both_readings_agree() -> None:
     rule = replace(RULE, site_end=None, venue_end=None, metric=None)
     site = school(NORTH_GATE, wall=YARD)
