@@ -37,8 +37,8 @@ def law_page(law: DistanceLaw) -> str:
     lines = [
         "# 距离规则 The law of distance",
         "",
-        "由 `venues/distance_law.toml` 生成（`make record`），请勿手改。有几条规则的，越具体的地方越优先，其次是后施行的。",
-        "请法律人员逐条核对，尤其是“待核对”的。",
+        "由 `venues/distance_law.toml` 生成（`make record`），请勿手改。有几条规则的，越具体的地方越优先，",
+        "其次是后施行的。请法律人员逐条核对，尤其是“待核对”的。",
         "Made from the shipped rules. The most local rule wins, then the later. Lawyers are asked to check each.",
         "",
     ]
