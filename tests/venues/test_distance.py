@@ -198,6 +198,17 @@ def test_the_most_local_rule_wins_and_what_it_beats_is_told() -> None:
     assert found.is_disputed
 
 
+@pytest.mark.parametrize(("threshold_m", "winner"), [(100.0, "national"), (80.0, "national"), (120.0, "local")])
+def test_a_local_rule_without_a_method_leaves_it_to_one_that_has_it(threshold_m: float, winner: str) -> None:
+    """Beijing's 200 m for internet cafés name no method; the national reply does: straight, from the wall."""
+    silent = replace(RULE, rule_id="local", jurisdiction="320300", metric=None, threshold_m=threshold_m)
+    named = replace(RULE, rule_id="national")
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, named, network=STREET)
+    assert (found.rule.rule_id, len(found.beaten)) == (winner, 1)
+    alone = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, network=STREET)
+    assert alone.rule == silent
+
+
 def test_of_equally_local_rules_the_later_wins() -> None:
     later = replace(RULE, rule_id="a-later-one", effective_from=date(2024, 1, 1), threshold_m=20.0)
     found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), RULE, later)
