@@ -93,7 +93,7 @@ class DistanceRun:
     venues: tuple[PlacedVenue, ...]
     sites: tuple[ProtectedSite, ...]
     rules: tuple[DistanceRule, ...]
-    """In force on the day, from the first to yield to the one that wins."""
+    """In force on the day, by precedence."""
     policy: DistancePolicy
     network_version: str | None
     pairs: DistancePairs

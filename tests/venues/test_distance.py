@@ -37,6 +37,10 @@ STREET = divided_street()
 NORTH_GATE = gate(0.0, 0.0, kind=STUDENTS)
 
 
+SITE = school(NORTH_GATE, wall=YARD)
+SHOP = shop(0.0, 43.0)
+
+
 def close_to(metres: float) -> object:
     return pytest.approx(metres, abs=0.2)
 
@@ -291,6 +295,17 @@ def test_no_venue_no_site_and_no_rule_are_no_finding() -> None:
     for venues, sites, rules in (([], [school()], [RULE]), ([shop(0, 0)], [], [RULE]), ([shop(0, 0)], [school()], [])):
         run = evaluate_distances(venues, sites, law(*rules), on=ON, network=STREET, policy=POLICY)
         assert not list(run.findings())
+
+
+@pytest.mark.parametrize("longitude", [np.nan, 200.0])
+def test_a_place_that_is_not_on_earth_is_refused(longitude: float) -> None:
+    for venue, site, named in (
+        (shop(0.0, 43.0, doors=(), longitude=longitude), SITE, "venue shop"),
+        (SHOP, school(replace(NORTH_GATE, longitude=longitude)), "gate of site school"),
+        (SHOP, replace(SITE, campuses=(replace(SITE.campuses[0], longitude=longitude),)), "campus of site school"),
+    ):
+        with pytest.raises(ValueError, match=f"{named} is not on Earth: longitude {longitude}"):
+            findings(venue, site, RULE, network=STREET)
 
 
 def test_a_limit_on_foot_below_the_law_is_refused() -> None:
