@@ -8,21 +8,11 @@ from venues.distance_rule import (
     AppliesTo,
     DistanceRule,
     Grandfather,
-    Metric,
     RuleStatus,
-    SiteEnd,
-    VenueEnd,
     Verification,
 )
+from venues.distance_words import threshold_zh
 
-_SITE_ENDS = {
-    SiteEnd.BOUNDARY: "围墙或校园边界", SiteEnd.ALL_GATES: "所有出入口", SiteEnd.STUDENT_GATES: "学生出入的校门",
-    None: "（未写明）",
-}  # fmt: skip
-_VENUE_ENDS = {
-    VenueEnd.DOOR: "主要出入口", VenueEnd.ANY_DOOR: "任一出入口", VenueEnd.FOOTPRINT: "场所边沿", None: "（未写明）",
-}  # fmt: skip
-_METRICS = {Metric.STRAIGHT: "直线", Metric.WALKING: "步行", None: "量法未写明"}
 _KEPT = {Grandfather.FOR_GOOD: "此前设立的不适用", Grandfather.UNTIL_EXPIRY: "此前许可的，到期为止"}
 _WORDS = {
     Verification.LAW_TEXT: "已读条文",
@@ -58,14 +48,12 @@ def _chapter(rule: DistanceRule) -> list[str]:
     kept = f"；{_KEPT[rule.grandfather]}" if rule.grandfather else ""
     later = "；学校后建的不算" if rule.is_later_site_exempt else ""
     scope = f"；{rule.scope_zh}" if rule.scope_zh else ""
-    counts = "含本数" if rule.is_inclusive else "不含本数"
     return [
         f"## {rule.rule_id}{draft}",
         "",
         f"- 地区：{rule.jurisdiction}；{since}{until}",
         f"- 场所：{_names(rule.venue_categories)}；学校：{_sites(rule.site_categories)}",
-        f"- 距离：{rule.threshold_m:g} 米（{counts}），{_METRICS[rule.metric]}，从{_SITE_ENDS[rule.site_end]}"
-        f"到{_VENUE_ENDS[rule.venue_end]}",
+        f"- 距离：{threshold_zh(rule)}",
         f"- 适用：{whom}{kept}{later}{scope}",
         f"- 依据：{rule.document}",
         f"- 要点：{rule.text_zh}",
