@@ -5,14 +5,13 @@ at 24:00: "自本月某日至下月同日为一个月". Begun on the last day of
 number does not exist, on the last day too (最高法关于适用刑诉法的解释 202). All dates are days of Asia/Shanghai.
 """
 
-from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 
 from tracking.calendar import WorkCalendar
 from tracking.local_time import LOCAL_TIME
+from venues.months import last_of, same_day_after
 
 _DAY = timedelta(days=1)
-MONTHS_PER_YEAR = 12
 
 
 def months_end(begins_on: date, months: int) -> date:
@@ -22,18 +21,9 @@ def months_end(begins_on: date, months: int) -> date:
     a person's liberty gains no day by it either. For deadlines of an office see :func:`moved_past_rest_days`.
     """
     same_day = same_day_after(begins_on, months)
-    if begins_on.day == _last_of(begins_on.year, begins_on.month):
-        return same_day.replace(day=_last_of(same_day.year, same_day.month))
+    if begins_on.day == last_of(begins_on.year, begins_on.month):
+        return same_day.replace(day=last_of(same_day.year, same_day.month))
     return same_day
-
-
-def same_day_after(begins_on: date, months: int) -> date:
-    """The day of the same number so many months later, or the last day of that month where there is none."""
-    if months < 0:
-        raise ValueError(f"months = {months}：不得小于 0 must not be negative")
-    month_count = begins_on.year * MONTHS_PER_YEAR + begins_on.month - 1 + months
-    year, month = divmod(month_count, MONTHS_PER_YEAR)
-    return date(year, month + 1, min(begins_on.day, _last_of(year, month + 1)))
 
 
 def days_end(begins_on: date, days: int) -> date:
@@ -68,7 +58,3 @@ def day_begins_at(day: date) -> datetime:
 def day_ends_at(day: date) -> datetime:
     """24:00 of a day in Asia/Shanghai, aware: the first instant that no longer belongs to it."""
     return day_begins_at(day + _DAY)
-
-
-def _last_of(year: int, month: int) -> int:
-    return monthrange(year, month)[1]

@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from tracking.calendar import local_day
 from tracking.order import MEASURE_NAMES_ZH, ORGAN_NAMES_ZH, Measure, Organ, SupervisionOrder
-from tracking.period import months_end, same_day_after
+from tracking.period import months_end
+from venues.months import same_day_after
 
 _DAY = timedelta(days=1)
 

@@ -33,6 +33,17 @@ INCIDENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "occurred_at": ("occurred_at", "发生时间"),
     "involves_minor": ("involves_minor", "涉未成年人"),
 }
+GATE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "gate_id", "编号"),
+    "site_source": ("site_source", "学校来源"),
+    "site_source_id": ("site_source_id", "学校编号"),
+    "kind": ("kind", "类型"),
+    "is_closed": ("is_closed", "是否关闭"),
+    "error_m": ("error_m", "误差米"),
+    "longitude": PLACE_COLUMNS["longitude"],
+    "latitude": PLACE_COLUMNS["latitude"],
+    "datum": PLACE_COLUMNS["datum"],
+}
 
 
 def category_columns(*, is_by_code: bool) -> tuple[str, ...]:

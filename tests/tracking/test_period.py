@@ -26,8 +26,8 @@ from tracking.period import (
     months_end,
     moved_before_rest_days,
     moved_past_rest_days,
-    same_day_after,
 )
+from venues.months import same_day_after
 
 CALENDAR = load_calendar()
 TICK = timedelta(microseconds=1)

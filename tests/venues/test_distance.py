@@ -1,0 +1,314 @@
+"""All venues against all sites: what the law of distance says of each pair, with which distances, and why."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from shapely.geometry import Polygon
+
+from geo.walk import WalkStatus
+from tests.geo.walk_reference import at, network_of
+from tests.venues.distance_scene import (
+    BY_GATES,
+    ON,
+    ON_FOOT,
+    POLICY,
+    RULE,
+    STUDENTS,
+    YARD,
+    divided_street,
+    findings,
+    gate,
+    law,
+    only,
+    school,
+    shop,
+)
+from venues.category import SiteCategory, VenueCategory
+from venues.distance import evaluate_distances
+from venues.distance_ends import Campus, GateKind
+from venues.distance_pairs import NO_NETWORK
+from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, RuleStatus, SiteEnd, VenueEnd
+from venues.distance_verdict import Reason, Verdict
+
+STREET = divided_street()
+NORTH_GATE = gate(0.0, 0.0, kind=STUDENTS)
+
+
+SITE = school(NORTH_GATE, wall=YARD)
+SHOP = shop(0.0, 43.0)
+
+
+def close_to(metres: float) -> object:
+    return pytest.approx(metres, abs=0.2)
+
+
+def test_one_shop_passes_on_foot_and_fails_straight() -> None:
+    """43 m straight, 110 m on foot: the shop of Changping (reference/domain.md 2.3)."""
+    site, venue = school(NORTH_GATE, wall=YARD), shop(0.0, 43.0)
+    straight, on_foot = (only(venue, site, rule, network=STREET) for rule in (BY_GATES, ON_FOOT))
+    assert (straight.verdict, on_foot.verdict) == (Verdict.BREACH, Verdict.CLEAR)
+    for found in (straight, on_foot):
+        assert (found.straight_m, found.walking_m) == (close_to(43.0), close_to(110.0))
+        assert (found.straight_error_m, found.walking_error_m) == (close_to(2.0), close_to(2.0))
+
+
+def test_closing_a_gate_changes_the_way_on_foot_and_nothing_else() -> None:
+    south = gate(0.0, -80.0, kind=STUDENTS)
+    lane = network_of([[1, 2], [2, 3]], {1: (-300.0, 43.0), 2: (0.0, 43.0), 3: (0.0, -80.0)})
+    venue = shop(0.0, 43.0)
+    before = school(NORTH_GATE, south, wall=YARD)
+    after = school(replace(NORTH_GATE, is_closed=True), south, wall=YARD)
+    for rule in (RULE, BY_GATES):
+        one, other = only(venue, before, rule, network=lane), only(venue, after, rule, network=lane)
+        assert (one.verdict, one.straight_m, one.low_m) == (other.verdict, other.straight_m, other.low_m)
+        assert one.walking_m < 50.0 < other.walking_m
+    open_gate, closed_gate = (only(venue, site, ON_FOOT, network=lane) for site in (before, after))
+    assert (open_gate.verdict, open_gate.walking_m) == (Verdict.BREACH, close_to(43.0))
+    assert (closed_gate.verdict, closed_gate.walking_m) == (Verdict.CLEAR, close_to(123.0))
+    assert closed_gate.gate == south
+
+
+def test_an_unreachable_pair_says_unreachable_and_is_looked_at() -> None:
+    apart = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 43.0), 4: (300.0, 43.0)})
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), ON_FOOT, network=apart)
+    assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.UNREACHABLE)
+    assert found.walk_status == WalkStatus.UNREACHABLE
+    assert np.isnan(found.walking_m)
+    assert found.high_m == np.inf
+
+
+def test_what_is_too_far_straight_is_clear_on_foot_even_if_unreachable() -> None:
+    apart = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 106.0), 4: (300.0, 106.0)})
+    far = only(shop(0.0, 106.0), school(NORTH_GATE, wall=YARD), ON_FOOT, replace(RULE, threshold_m=150), network=apart)
+    assert (far.rule.rule_id, far.beaten[0].rule.rule_id) == ("straight-from-the-wall", "on-foot")
+    assert (far.beaten[0].verdict, far.verdict, far.is_disputed) == (Verdict.CLEAR, Verdict.BREACH, True)
+
+
+@pytest.mark.parametrize(
+    ("y", "verdict", "reason"),
+    [
+        (97.9, Verdict.BREACH, Reason.DISTANCE),
+        (98.1, Verdict.SURVEY, Reason.WITHIN_ERROR),
+        (101.9, Verdict.SURVEY, Reason.WITHIN_ERROR),
+        (102.2, Verdict.CLEAR, Reason.DISTANCE),
+    ],
+)
+def test_a_clear_breach_is_one_with_the_errors_of_both_ends(y: float, verdict: Verdict, reason: Reason) -> None:
+    found = only(shop(0.0, y), school(NORTH_GATE, wall=YARD), BY_GATES)
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_without_a_network_a_rule_on_foot_sends_somebody_to_look() -> None:
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), ON_FOOT)
+    assert (found.verdict, found.reason, found.walk_status) == (Verdict.SURVEY, Reason.NO_NETWORK, NO_NETWORK)
+
+
+def test_with_gates_unknown_only_the_wall_bounds_the_distance() -> None:
+    found = only(shop(0.0, 43.0), school(wall=YARD), BY_GATES)
+    assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.GATES_UNKNOWN)
+    assert (found.low_m, found.straight_m, found.gate) == (close_to(41.0), close_to(43.0), None)
+    assert findings(shop(0.0, 103.0), school(wall=YARD), BY_GATES)[0].verdict is Verdict.CLEAR
+
+
+def test_with_every_gate_closed_nobody_can_walk_and_somebody_looks() -> None:
+    found = only(shop(0.0, 43.0), school(replace(NORTH_GATE, is_closed=True), wall=YARD), ON_FOOT, network=STREET)
+    assert (found.verdict, found.reason, found.walk_status) == (Verdict.SURVEY, Reason.NO_OPEN_GATE, -1)
+
+
+def test_a_gate_for_lorries_is_no_gate_for_students() -> None:
+    rule = replace(BY_GATES, site_end=SiteEnd.STUDENT_GATES)
+    service, far = gate(0.0, 0.0, kind=GateKind.SERVICE), gate(0.0, -80.0, kind=STUDENTS)
+    assert only(shop(0.0, 43.0), school(service, far, wall=YARD), rule).verdict is Verdict.CLEAR
+    perhaps = replace(service, kind=GateKind.UNKNOWN)
+    found = only(shop(0.0, 43.0), school(perhaps, far, wall=YARD), rule)
+    assert (found.verdict, found.straight_m) == (Verdict.SURVEY, close_to(123.0))
+
+
+def test_a_school_known_as_a_point_may_be_nearer_than_its_point() -> None:
+    near, middle, far = (only(shop(0.0, y), school(centre=(0.0, 0.0)), RULE) for y in (80.0, 200.0, 251.0))
+    assert [found.verdict for found in (near, middle)] == [Verdict.BREACH, Verdict.SURVEY]
+    assert far.verdict is Verdict.SURVEY
+    assert not findings(shop(0.0, 300.0), school(centre=(0.0, 0.0)), RULE)
+
+
+def test_a_venue_without_doors_is_as_unsure_as_its_point_and_its_walls() -> None:
+    found = only(shop(0.0, 43.0, doors=(), error_m=10.0), school(NORTH_GATE, wall=YARD), BY_GATES)
+    assert (found.straight_error_m, found.door) == (close_to(31.0), None)
+    assert only(shop(0.0, 80.0, doors=()), school(NORTH_GATE, wall=YARD), BY_GATES).verdict is Verdict.SURVEY
+
+
+def test_a_rule_from_wall_to_wall_measures_between_the_walls() -> None:
+    rule = replace(RULE, venue_end=VenueEnd.FOOTPRINT, threshold_m=30.0)
+    block = Polygon([at(*corner) for corner in [(60.0, -40.0), (90.0, -40.0), (90.0, -30.0), (60.0, -30.0)]])
+    venue = shop(89.0, -35.0, footprint=block, error_m=1.0)
+    found = only(venue, school(NORTH_GATE, wall=YARD), rule)
+    assert (found.verdict, found.straight_m) == (Verdict.BREACH, close_to(10.0))
+    assert only(venue, school(NORTH_GATE, wall=YARD), replace(rule, venue_end=VenueEnd.DOOR)).verdict is Verdict.CLEAR
+
+
+def test_a_long_building_is_near_by_its_wall_though_its_door_is_far() -> None:
+    rule = replace(RULE, venue_end=VenueEnd.FOOTPRINT, threshold_m=30.0)
+    long = Polygon([at(*corner) for corner in [(60.0, -40.0), (400.0, -40.0), (400.0, -30.0), (60.0, -30.0)]])
+    venue = shop(390.0, -35.0, footprint=long, error_m=1.0)
+    found = only(venue, school(NORTH_GATE, wall=YARD), rule)
+    assert (found.verdict, found.straight_m) == (Verdict.BREACH, close_to(10.0))
+
+
+def test_the_nearest_of_several_doors_counts_unless_the_rule_names_the_main_one() -> None:
+    two = shop(0.0, 43.0, doors=((0.0, 43.0), (0.0, 130.0)))
+    back = replace(two, doors=(replace(two.doors[0], is_main=False), two.doors[1]))
+    site = school(NORTH_GATE, wall=YARD)
+    assert only(back, site, BY_GATES).door == back.doors[0]
+    by_main = only(back, site, replace(BY_GATES, venue_end=VenueEnd.DOOR))
+    assert (by_main.verdict, by_main.door) == (Verdict.CLEAR, back.doors[1])
+
+
+def test_a_side_door_at_the_gate_of_an_undrawn_school_says_nothing_of_the_main_door() -> None:
+    venue = shop(0.0, 230.0, doors=((0.0, 230.0), (0.0, 101.0)))
+    venue = replace(venue, doors=(venue.doors[0], replace(venue.doors[1], is_main=False)))
+    site = school(gate(0.0, 100.0), centre=(0.0, 0.0))
+    by_main, by_any = (only(venue, site, replace(RULE, venue_end=end)) for end in (VenueEnd.DOOR, VenueEnd.ANY_DOOR))
+    assert (by_main.verdict, by_any.verdict) == (Verdict.SURVEY, Verdict.BREACH)
+
+
+def test_a_rule_that_names_no_method_is_clear_only_where_both_readings_agree() -> None:
+    rule = replace(RULE, site_end=None, venue_end=None, metric=None)
+    site = school(NORTH_GATE, wall=YARD)
+    assert only(shop(0.0, 43.0), site, rule, network=STREET).reason is Reason.READINGS_DIFFER
+    assert only(shop(20.0, 3.0), site, rule, network=STREET).verdict is Verdict.BREACH
+    assert only(shop(0.0, 121.0), site, rule, network=STREET).reason is Reason.WITHIN_ERROR
+    assert only(shop(0.0, 123.0), site, rule, network=STREET).verdict is Verdict.CLEAR
+
+
+def test_each_campus_is_a_place_of_its_own() -> None:
+    site = school(NORTH_GATE, wall=YARD)
+    lon, lat = at(0.0, 120.0)
+    second = Campus(campus_id="north", longitude=lon, latitude=lat, gates=(gate(0.0, 80.0, kind=STUDENTS),))
+    both = replace(site, campuses=(*site.campuses, second))
+    found = findings(shop(0.0, 43.0), both, BY_GATES)
+    assert [one.campus.campus_id for one in found] == ["main", "north"]
+    assert [round(one.straight_m) for one in found] == [43, 37]
+
+
+def test_the_most_local_rule_wins_and_what_it_beats_is_told() -> None:
+    local = replace(ON_FOOT, rule_id="suqian", jurisdiction="320300")
+    elsewhere = replace(ON_FOOT, rule_id="elsewhere", jurisdiction="330000")
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), RULE, local, elsewhere, network=STREET)
+    assert (found.rule, found.verdict) == (local, Verdict.CLEAR)
+    assert [(one.rule, one.verdict) for one in found.beaten] == [(RULE, Verdict.BREACH)]
+    assert found.is_disputed
+
+
+@pytest.mark.parametrize(("threshold_m", "winner"), [(100.0, "national"), (80.0, "national"), (120.0, "local")])
+def test_a_local_rule_without_a_method_leaves_it_to_one_that_has_it(threshold_m: float, winner: str) -> None:
+    """Beijing's 200 m for internet cafés name no method; the national reply does: straight, from the wall."""
+    silent = replace(RULE, rule_id="local", jurisdiction="320300", metric=None, threshold_m=threshold_m)
+    named = replace(RULE, rule_id="national")
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, named, network=STREET)
+    assert (found.rule.rule_id, len(found.beaten)) == (winner, 1)
+    alone = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, network=STREET)
+    assert alone.rule == silent
+
+
+def test_of_equally_local_rules_the_later_wins() -> None:
+    later = replace(RULE, rule_id="a-later-one", effective_from=date(2024, 1, 1), threshold_m=20.0)
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), RULE, later)
+    assert (found.rule, found.verdict) == (later, Verdict.CLEAR)
+
+
+def test_drafts_past_and_future_rules_and_other_categories_bind_nobody() -> None:
+    others = [
+        replace(RULE, status=RuleStatus.DRAFT),
+        replace(RULE, effective_from=date(2026, 11, 23)),
+        replace(RULE, effective_to=date(2026, 11, 21)),
+        replace(RULE, venue_categories=frozenset({VenueCategory.BAR})),
+        replace(RULE, site_categories=frozenset({SiteCategory.KINDERGARTEN})),
+    ]
+    for other in others:
+        assert not findings(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), other)
+
+
+def test_a_restaurant_seen_to_be_a_bar_is_bound_as_a_bar() -> None:
+    rule = replace(RULE, venue_categories=frozenset({VenueCategory.BAR}))
+    assert not findings(shop(0.0, 43.0, categories=frozenset()), school(NORTH_GATE, wall=YARD), rule)
+    assert only(shop(0.0, 43.0, categories=frozenset({VenueCategory.BAR})), school(NORTH_GATE, wall=YARD), rule)
+
+
+RUNS_OUT = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
+FOR_GOOD = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.FOR_GOOD)
+UNDATED = replace(FOR_GOOD, effective_from=None)
+LATER_SCHOOL = replace(RULE, is_later_site_exempt=True)
+OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "dates", "opened_on", "verdict", "reason"),
+    [
+        (RUNS_OUT, {"licence_from": OLD, "licence_to": ON}, None, Verdict.GRANDFATHERED, Reason.LICENCE_RUNS),
+        (RUNS_OUT, {"licence_from": OLD, "licence_to": date(2026, 11, 21)}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {"licence_from": OLD}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
+        (RUNS_OUT, {"licence_from": NEW}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
+        (FOR_GOOD, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
+        (FOR_GOOD, {"established_on": date(2020, 1, 1)}, None, Verdict.BREACH, Reason.DISTANCE),
+        (UNDATED, {"established_on": OLD}, None, Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN),
+        (LATER_SCHOOL, {"established_on": OLD}, NEW, Verdict.GRANDFATHERED, Reason.SITE_CAME_LATER),
+        (LATER_SCHOOL, {"established_on": NEW}, OLD, Verdict.BREACH, Reason.DISTANCE),
+        (LATER_SCHOOL, {"established_on": NEW}, None, Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN),
+        (LATER_SCHOOL, {}, OLD, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
+        (replace(RULE, scope_zh="仅电子烟"), {}, None, Verdict.SURVEY, Reason.SCOPE_UNKNOWN),
+    ],
+)  # fmt: skip
+def test_papers_decide_who_may_stay_and_what_they_do_not_tell_is_looked_up(
+    rule: DistanceRule, dates: dict[str, Any], opened_on: date | None, verdict: Verdict, reason: Reason
+) -> None:
+    site = school(NORTH_GATE, wall=YARD, opened_on=opened_on)
+    found = only(shop(0.0, 43.0, **dates), site, rule)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    far = findings(shop(0.0, 105.0, **dates), site, rule)
+    assert [one.verdict for one in far] == [Verdict.CLEAR]
+
+
+def test_a_pair_is_judged_the_same_alone_and_among_others() -> None:
+    random = np.random.default_rng(8)
+    places = random.uniform(-280.0, 280.0, (40, 2)).tolist()
+    venues = [shop(x, 43.0 + y / 8.0, venue_id=f"v{number}") for number, (x, y) in enumerate(places)]
+    sites = [
+        school(gate(x, y / 8.0, kind=STUDENTS), centre=(x, y / 8.0), site_id=f"s{number}")
+        for number, (x, y) in enumerate(places[:15])
+    ]
+    rules = law(RULE, replace(ON_FOOT, jurisdiction="320000"))
+    whole = evaluate_distances(venues, sites, rules, on=ON, network=STREET, policy=POLICY)
+    found = {(one.venue.venue_id, one.site.site_id): one for one in whole.findings()}
+    assert len(found) > 100
+    for venue in venues:
+        for site in sites:
+            alone = evaluate_distances([venue], [site], rules, on=ON, network=STREET, policy=POLICY)
+            among = found.get((venue.venue_id, site.site_id))
+            assert repr(list(alone.findings())) == repr([] if among is None else [among])
+
+
+def test_no_venue_no_site_and_no_rule_are_no_finding() -> None:
+    for venues, sites, rules in (([], [school()], [RULE]), ([shop(0, 0)], [], [RULE]), ([shop(0, 0)], [school()], [])):
+        run = evaluate_distances(venues, sites, law(*rules), on=ON, network=STREET, policy=POLICY)
+        assert not list(run.findings())
+
+
+@pytest.mark.parametrize("longitude", [np.nan, 200.0])
+def test_a_place_that_is_not_on_earth_is_refused(longitude: float) -> None:
+    for venue, site, named in (
+        (shop(0.0, 43.0, doors=(), longitude=longitude), SITE, "venue shop"),
+        (SHOP, school(replace(NORTH_GATE, longitude=longitude)), "gate of site school"),
+        (SHOP, replace(SITE, campuses=(replace(SITE.campuses[0], longitude=longitude),)), "campus of site school"),
+    ):
+        with pytest.raises(ValueError, match=f"{named} is not on Earth: longitude {longitude}"):
+            findings(venue, site, RULE, network=STREET)
+
+
+def test_a_limit_on_foot_below_the_law_is_refused() -> None:
+    with pytest.raises(ValueError, match="walk_limit_m is 90"):
+        evaluate_distances([shop(0, 0)], [school()], law(RULE), on=ON, network=None,
+                           policy=replace(POLICY, walk_limit_m=90.0))  # fmt: skip

@@ -1,0 +1,202 @@
+"""A lead's life: nobody goes on before somebody was there, clocks run by the calendar, nothing is taken back."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from venues.lead import (
+    LeadColour,
+    LeadError,
+    LeadEvent,
+    LeadState,
+    LeadStep,
+    recheck_on,
+    reply_clock,
+    reply_due_on,
+    state_of,
+    with_step,
+)
+from venues.lead_figures import LeadLife, lead_figures
+from venues.lead_pattern import LeadGround
+
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+DELIVERED = date(2026, 3, 10)
+
+GIVEN: dict[LeadStep, dict[str, Any]] = {
+    LeadStep.CHECK: {"on": date(2026, 3, 3), "is_found": True},
+    LeadStep.DISMISS: {"note": "已搬离"},
+    LeadStep.CONSULT: {"regulator": "市场监督管理部门"},
+    LeadStep.RECOMMEND: {"regulator": "文化和旅游主管部门", "document_number": "检建〔2026〕3号"},
+    LeadStep.DELIVER: {"on": DELIVERED},
+    LeadStep.REPLY: {"on": date(2026, 4, 20)},
+    LeadStep.RECHECK: {"on": date(2026, 5, 21), "is_found": True},
+    LeadStep.OPEN_CASE: {"document_number": "立案〔2026〕1号"},
+    LeadStep.REOPEN: {"note": "再次接到举报"},
+}
+
+
+def lead(*steps: LeadStep | tuple[LeadStep, dict[str, Any]]) -> tuple[LeadEvent, ...]:
+    events: tuple[LeadEvent, ...] = (LeadEvent(step=LeadStep.OPEN, at=BEGAN, by="hulan"),)
+    for number, named in enumerate(steps, start=1):
+        step, changed = named if isinstance(named, tuple) else (named, {})
+        values = GIVEN.get(step, {}) | changed
+        events = with_step(events, LeadEvent(step=step, at=BEGAN + timedelta(days=number), by="officer", **values))
+    return events
+
+
+TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ((), LeadState.NEW),
+        ((LeadStep.CHECK,), LeadState.CHECKED),
+        ((LeadStep.CHECK, LeadStep.DISMISS), LeadState.NO_CASE),
+        ((LeadStep.CHECK, LeadStep.CONSULT), LeadState.CONSULTATION),
+        ((LeadStep.CHECK, LeadStep.CONSULT, LeadStep.RECHECK, LeadStep.CLOSE), LeadState.CLOSED),
+        ((LeadStep.CHECK, LeadStep.OPEN_CASE), LeadState.CASE),
+        (TO_DELIVERY, LeadState.RECOMMENDATION),
+        ((*TO_DELIVERY, LeadStep.REPLY), LeadState.REPLIED),
+        ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK), LeadState.REMEDIED),
+        ((*TO_DELIVERY, (LeadStep.RECHECK, {"is_found": False}), LeadStep.OPEN_CASE), LeadState.CASE),
+        ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN), LeadState.NEW),
+    ],
+)
+def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) -> None:
+    assert state_of(lead(*steps)) is state
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (LeadStep.RECOMMEND,),
+        (LeadStep.OPEN_CASE,),
+        (LeadStep.DISMISS,),
+        (LeadStep.CHECK, LeadStep.CLOSE),
+        (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.CLOSE),
+        (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.REPLY),
+        (*TO_DELIVERY, LeadStep.REPLY, LeadStep.CLOSE),
+        (LeadStep.CHECK, LeadStep.DISMISS, LeadStep.RECOMMEND),
+        ((LeadStep.CHECK, {"is_found": False}), LeadStep.RECOMMEND),
+        (LeadStep.OPEN,),
+        ((LeadStep.CHECK, {"is_found": None}),),
+        (LeadStep.CHECK, (LeadStep.RECOMMEND, {"document_number": ""})),
+        (LeadStep.CHECK, (LeadStep.CONSULT, {"regulator": ""})),
+        (LeadStep.CHECK, LeadStep.RECOMMEND, (LeadStep.DELIVER, {"on": None})),
+    ],
+)  # fmt: skip
+def test_no_step_is_skipped_and_none_lacks_what_it_needs(steps: Sequence[Any]) -> None:
+    with pytest.raises(LeadError):
+        lead(*steps)
+
+
+def test_a_step_before_the_last_one_and_a_lead_without_beginning_are_refused() -> None:
+    events = lead(LeadStep.CHECK)
+    with pytest.raises(LeadError, match="before the last step"):
+        with_step(events, LeadEvent(step=LeadStep.DISMISS, at=BEGAN, by="officer", note="x"))
+    with pytest.raises(LeadError, match="begins with"):
+        with_step((), events[1])
+
+
+@pytest.mark.parametrize(
+    ("delivered_on", "is_urgent", "due_on"),
+    [
+        (date(2026, 3, 10), False, date(2026, 5, 10)),
+        (date(2026, 12, 31), False, date(2027, 2, 28)),
+        (date(2026, 6, 30), False, date(2026, 8, 30)),
+        (date(2026, 3, 10), True, date(2026, 3, 25)),
+    ],
+)
+def test_two_months_by_the_calendar_and_fifteen_days(delivered_on: date, is_urgent: bool, due_on: date) -> None:
+    assert reply_due_on(delivered_on, is_urgent=is_urgent) == due_on
+
+
+def test_a_last_day_of_rest_moves_to_the_next_day_of_work() -> None:
+    weekend = {date(2026, 5, 10)}
+    assert reply_due_on(DELIVERED, is_urgent=False, is_rest_day=weekend.__contains__) == date(2026, 5, 11)
+
+
+@pytest.mark.parametrize(
+    ("today", "colour", "days_left"),
+    [
+        (date(2026, 3, 10), LeadColour.GREEN, 61),
+        (date(2026, 5, 2), LeadColour.GREEN, 8),
+        (date(2026, 5, 3), LeadColour.YELLOW, 7),
+        (date(2026, 5, 10), LeadColour.YELLOW, 0),
+        (date(2026, 5, 11), LeadColour.RED, -1),
+    ],
+)
+def test_a_clock_without_answer_turns_red_the_day_after(today: date, colour: LeadColour, days_left: int) -> None:
+    clock = reply_clock(lead(*TO_DELIVERY), today=today)
+    assert clock is not None
+    assert (clock.colour, clock.days_left, clock.due_on) == (colour, days_left, date(2026, 5, 10))
+    assert recheck_on(lead(*TO_DELIVERY)) == date(2026, 5, 11)
+
+
+def test_an_answer_stops_the_clock_and_makes_a_day_to_look_again() -> None:
+    events = lead(*TO_DELIVERY, LeadStep.REPLY)
+    clock = reply_clock(events, today=date(2027, 1, 1))
+    assert clock is not None
+    assert (clock.colour, clock.is_overdue, recheck_on(events)) == (LeadColour.GREEN, False, date(2026, 5, 20))
+    late = reply_clock(lead(*TO_DELIVERY, (LeadStep.REPLY, {"on": date(2026, 5, 12)})), today=date(2026, 5, 12))
+    assert late is not None
+    assert late.colour is LeadColour.RED
+
+
+def test_a_lead_opened_again_has_no_clock_of_its_former_life() -> None:
+    events = lead(*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN)
+    assert reply_clock(events, today=date(2026, 9, 1)) is None
+    assert recheck_on(events) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(LeadStep), max_size=12), st.booleans())
+def test_whatever_is_tried_nothing_follows_before_somebody_was_there(steps: list[LeadStep], is_found: bool) -> None:
+    events = lead()
+    for number, step in enumerate(steps, start=1):
+        values = GIVEN.get(step, {}) | ({"is_found": is_found} if step is LeadStep.CHECK else {})
+        event = LeadEvent(step=step, at=BEGAN + timedelta(days=number), by="officer", **values)
+        before = events
+        try:
+            events = with_step(events, event)
+        except LeadError:
+            assert state_of(events) is state_of(before)
+        else:
+            assert events[:-1] == before
+    taken = [event.step for event in events]
+    acts = {LeadStep.CONSULT, LeadStep.RECOMMEND, LeadStep.OPEN_CASE}
+    if not is_found or LeadStep.CHECK not in taken:
+        assert not acts & set(taken)
+    for number, step in enumerate(taken):
+        assert step not in acts or LeadStep.CHECK in taken[:number]
+
+
+LATE_REPLY = (LeadStep.REPLY, {"on": date(2026, 5, 20)})
+
+
+def test_figures_count_and_share() -> None:
+    leads = [
+        LeadLife(ground=LeadGround.DISTANCE, events=lead()),
+        LeadLife(ground=LeadGround.DISTANCE, events=lead((LeadStep.CHECK, {"is_found": False}), LeadStep.DISMISS)),
+        LeadLife(ground=LeadGround.MIS_REGISTERED, events=lead(*TO_DELIVERY)),
+        LeadLife(ground=LeadGround.DISTANCE, events=lead(*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK)),
+        LeadLife(
+            ground=LeadGround.DISTANCE,
+            events=lead(*TO_DELIVERY, LATE_REPLY, (LeadStep.RECHECK, {"is_found": False})),
+        ),
+    ]  # fmt: skip
+    figures = lead_figures(leads, today=date(2026, 6, 1))
+    assert (figures.lead_count, figures.checked_count, figures.found_share) == (5, 4, 0.75)
+    assert figures.by_ground == {LeadGround.DISTANCE: 4, LeadGround.MIS_REGISTERED: 1}
+    assert figures.by_state[LeadState.NO_CASE] == figures.by_state[LeadState.REMEDIED] == 1
+    assert figures.by_regulator == {"文化和旅游主管部门": 3}
+    assert (figures.delivered_count, figures.overdue_count) == (3, 1)
+    assert figures.replied_in_time_share == pytest.approx(1 / 3)
+    assert (figures.median_reply_days, figures.remedied_share) == (56.0, 0.5)
+    nothing = lead_figures([], today=date(2026, 6, 1))
+    assert (nothing.found_share, nothing.replied_in_time_share, nothing.median_reply_days) == (None, None, None)

@@ -1,0 +1,117 @@
+"""What a distance is measured between: campuses with their boundary and gates, venues with their doors. Pure values.
+
+All coordinates are WGS-84 degrees. Each end says how wrong its place may be (``error_m``), and where that is not known
+the policy's assumption for its kind counts; a finding is only as sure as both ends together.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shapely.geometry import MultiPolygon, Polygon
+
+from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M, SiteCategory, VenueCategory
+
+
+class GateKind(StrEnum):
+    """Whom a gate is for."""
+
+    STUDENT = "student"  # 学生出入
+    SERVICE = "service"  # 后勤、车辆
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One gate of a campus. Closing it changes ways on foot only: the opening in the wall is where it was."""
+
+    gate_id: str
+    longitude: float
+    latitude: float
+    kind: GateKind = GateKind.UNKNOWN
+    is_closed: bool = False
+    """Locked for good or for now: nobody walks through it."""
+    error_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campus:
+    """One piece of a school's ground."""
+
+    campus_id: str
+    longitude: float
+    latitude: float
+    """A point of the campus; all that is known of one that nobody drew."""
+    boundary: Polygon | MultiPolygon | None = None
+    gates: tuple[Gate, ...] = ()
+    error_m: float | None = None
+    """Of the boundary or, without one, of the point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectedSite:
+    """A school or kindergarten with its campuses, at least one."""
+
+    site_id: str
+    name: str
+    category: SiteCategory
+    campuses: tuple[Campus, ...]
+    opened_on: date | None = None
+    data_on: date | None = None
+    """The day as of which the source describes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One entrance of a venue that guests use."""
+
+    door_id: str
+    longitude: float
+    latitude: float
+    is_main: bool = True
+    error_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedVenue:
+    """A venue as the law of distance sees it."""
+
+    venue_id: str
+    name: str
+    categories: frozenset[VenueCategory]
+    """Registered and observed: a restaurant seen to be a bar is bound by the rules on bars."""
+    division: str
+    """Code (GB/T 2260) of six digits of the place: whose rules bind it."""
+    longitude: float
+    latitude: float
+    doors: tuple[Door, ...] = ()
+    footprint: Polygon | MultiPolygon | None = None
+    error_m: float | None = None
+    """Of the footprint or, without one, of the point (geocoding)."""
+    established_on: date | None = None
+    """Since when this operator is at this place."""
+    licence_from: date | None = None
+    """When the present licence was granted; a renewal counts as a grant."""
+    licence_to: date | None = None
+    """Its last day."""
+    data_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistancePolicy:
+    """Assumptions where a record says nothing, and how far to look. Part of every measurement."""
+
+    version: str = "2026-11"
+    door_error_m: float = 5.0
+    """Of a door marked on a map."""
+    venue_error_m: float = FOOTPRINT_MARGIN_M
+    """Of a venue's footprint or point."""
+    gate_error_m: float = 5.0
+    boundary_error_m: float = 5.0
+    site_point_error_m: float = 15.0
+    point_extent_m: float = POINT_FOOTPRINT_M
+    """How far the wall or door of a venue may be from its only point."""
+    campus_extent_m: float = 150.0
+    """How far the wall of a school may be from its only point."""
+    walk_limit_m: float = 600.0
+    """Ways longer than this are not measured, and said to be longer."""

@@ -1,0 +1,169 @@
+"""What the law of distance said of each pair and when: a list that only grows, and what a run changes in it. Pure.
+
+An entry holds from a day of the law and is known since an instant. A new rule, a new measurement or a licence that ran
+out adds an entry; it takes nothing away, so that what was lawful on a day can be told as it was known then.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from venues.distance import DistanceFinding
+from venues.distance_ends import PlacedVenue
+from venues.distance_law import DistanceLaw
+from venues.distance_verdict import Reason, Verdict
+
+_DAY = timedelta(days=1)
+_SAME_M = 0.01
+"""Distances nearer than this to each other are the same measurement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PairKey:
+    """A venue and a campus of a site."""
+
+    venue_id: str
+    site_id: str
+    campus_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedVerdict:
+    """What the winning rule said of a pair, with what it rested on."""
+
+    key: PairKey
+    verdict: Verdict
+    reason: Reason
+    rule_id: str
+    rule_version: str
+    straight_m: float | None
+    walking_m: float | None
+    walk_status: int
+    is_disputed: bool
+
+
+class Cause(StrEnum):
+    """Why a verdict is another one than before."""
+
+    FIRST = "first"  # 首次
+    RULE = "rule"  # 规则变了
+    DISTANCE = "distance"  # 位置、校门或路网变了
+    PAPERS = "papers"  # 许可、设立日期或到期
+    GONE = "gone"  # 不再受任何规则约束，或已不在附近
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictChange:
+    """What a run changes about one pair."""
+
+    key: PairKey
+    cause: Cause
+    before: RecordedVerdict | None
+    after: RecordedVerdict | None
+
+    @property
+    def is_new_breach(self) -> bool:
+        """Whether it is a clear breach now and was none before."""
+        was = self.before is not None and self.before.verdict is Verdict.BREACH
+        return self.after is not None and self.after.verdict is Verdict.BREACH and not was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """A verdict from a day on, as known since an instant; ``recorded`` is ``None`` where no rule binds the pair."""
+
+    key: PairKey
+    holds_from: date
+    recorded_at: datetime
+    """Aware."""
+    cause: Cause
+    recorded: RecordedVerdict | None
+
+
+def record_of(finding: DistanceFinding) -> RecordedVerdict:
+    """What is kept of a finding."""
+    return RecordedVerdict(
+        key=PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id),
+        verdict=finding.verdict,
+        reason=finding.reason,
+        rule_id=finding.rule.rule_id,
+        rule_version=finding.rule.rule_version,
+        straight_m=_known(finding.straight_m),
+        walking_m=_known(finding.walking_m),
+        walk_status=finding.walk_status,
+        is_disputed=finding.is_disputed,
+    )
+
+
+def changes_between(before: Iterable[RecordedVerdict], after: Iterable[RecordedVerdict]) -> tuple[VerdictChange, ...]:
+    """What differs between two runs, by pair; pairs of which nothing changed are left out."""
+    old, new = {one.key: one for one in before}, {one.key: one for one in after}
+    changes = (_change(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()))
+    return tuple(change for change in changes if change is not None)
+
+
+def entries_for(
+    history: Sequence[HistoryEntry], after: Iterable[RecordedVerdict], *, on: date, recorded_at: datetime
+) -> tuple[HistoryEntry, ...]:
+    """The entries that a run for the law of the day ``on`` adds to ``history``; an unchanged pair adds none.
+
+    Raises ValueError for an instant that is not aware.
+    """
+    if recorded_at.tzinfo is None:
+        raise ValueError(f"recorded_at is {recorded_at}: give an aware instant")
+    changes = changes_between(verdicts_on(history, on).values(), after)
+    return tuple(
+        HistoryEntry(key=change.key, holds_from=on, recorded_at=recorded_at, cause=change.cause, recorded=change.after)
+        for change in changes
+    )
+
+
+def verdicts_on(
+    history: Iterable[HistoryEntry], day: date, *, known_at: datetime | None = None
+) -> Mapping[PairKey, RecordedVerdict]:
+    """What held on ``day`` of every pair that a rule bound, as known at an instant, or as known now."""
+    standing: dict[PairKey, HistoryEntry] = {}
+    for entry in history:
+        if entry.holds_from > day or (known_at is not None and entry.recorded_at > known_at):
+            continue
+        last = standing.get(entry.key)
+        if last is None or (entry.holds_from, entry.recorded_at) >= (last.holds_from, last.recorded_at):
+            standing[entry.key] = entry
+    return {key: entry.recorded for key, entry in standing.items() if entry.recorded is not None}
+
+
+def days_to_evaluate(law: DistanceLaw, venues: Iterable[PlacedVenue], *, since: date, until: date) -> tuple[date, ...]:
+    """The days after ``since`` on which law or licences may change a verdict, and ``until``: one run for each."""
+    days = set(law.days_of_change(since=since, until=until))
+    days |= {venue.licence_to + _DAY for venue in venues if venue.licence_to is not None}
+    return tuple(sorted({day for day in days if since < day <= until} | {until}))
+
+
+def _change(key: PairKey, old: RecordedVerdict | None, new: RecordedVerdict | None) -> VerdictChange | None:
+    cause = _cause(old, new)
+    return None if cause is None else VerdictChange(key=key, cause=cause, before=old, after=new)
+
+
+def _cause(old: RecordedVerdict | None, new: RecordedVerdict | None) -> Cause | None:
+    if new is None:
+        return Cause.GONE
+    if old is None:
+        return Cause.FIRST
+    if (old.rule_id, old.rule_version, old.is_disputed) != (new.rule_id, new.rule_version, new.is_disputed):
+        return Cause.RULE
+    near = _is_same(old.straight_m, new.straight_m) and _is_same(old.walking_m, new.walking_m)
+    if not near or old.walk_status != new.walk_status:
+        return Cause.DISTANCE
+    return None if (old.verdict, old.reason) == (new.verdict, new.reason) else Cause.PAPERS
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _SAME_M
+
+
+def _known(metres: float) -> float | None:
+    return None if math.isnan(metres) else metres

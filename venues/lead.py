@@ -1,0 +1,235 @@
+"""The life of a lead: new, checked on site, then no case, a consultation, a recommendation (检察建议) or a case. Pure.
+
+A lead is a reason to look, never a verdict: nothing may follow before somebody was there. Its life is a list of events
+that only grows, each by a named officer; the state is what the list comes to. A recommendation's clock runs from its
+delivery: the agency acts and answers within two months, in urgent cases within 15 days (两高关于检察公益诉讼案件适用
+法律若干问题的解释 21). Months go by the calendar, the day of delivery does not count.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from venues.months import same_day_after
+
+REPLY_MONTHS = 2
+URGENT_REPLY_DAYS = 15
+RECHECK_DAYS = 30
+"""After an answer somebody looks again: an assumption, to be set by the office."""
+WARNING_DAYS = 7
+"""So many days before it runs out a clock turns yellow."""
+
+_DAY = timedelta(days=1)
+IsRestDay = Callable[[date], bool]
+
+
+class LeadState(StrEnum):
+    """Where a lead stands."""
+
+    NEW = "new"  # 待核查
+    CHECKED = "checked"  # 已现场核查
+    NO_CASE = "no_case"  # 不立案
+    CONSULTATION = "consultation"  # 磋商
+    RECOMMENDATION = "recommendation"  # 检察建议
+    REPLIED = "replied"  # 已回复，待回访
+    REMEDIED = "remedied"  # 回访：已整改
+    NOT_REMEDIED = "not_remedied"  # 回访：未整改
+    CASE = "case"  # 立案
+    CLOSED = "closed"  # 办结
+
+
+class LeadStep(StrEnum):
+    """What an officer does with a lead."""
+
+    OPEN = "open"
+    CHECK = "check"  # 现场核查
+    DISMISS = "dismiss"
+    CONSULT = "consult"
+    RECOMMEND = "recommend"
+    DELIVER = "deliver"  # 送达
+    REPLY = "reply"  # 行政机关回复
+    RECHECK = "recheck"  # 回访
+    OPEN_CASE = "open_case"
+    CLOSE = "close"
+    REOPEN = "reopen"
+
+
+class LeadColour(StrEnum):
+    """How a clock stands."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+class LeadError(ValueError):
+    """A step that the lead does not allow, or that lacks something. The message says what to do first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadEvent:
+    """One step of a lead."""
+
+    step: LeadStep
+    at: datetime
+    """When it was entered, aware."""
+    by: str
+    """Account of the officer; of the program for ``OPEN`` only."""
+    on: date | None = None
+    """The day it happened (Asia/Shanghai): of delivery, answer, check."""
+    is_found: bool | None = None
+    """``CHECK``: whether what the lead says was found. ``RECHECK``: whether it was remedied."""
+    is_urgent: bool = False
+    """``DELIVER``: 15 days instead of two months, since harm goes on and grows."""
+    regulator: str = ""
+    document_number: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyClock:
+    """How long an agency still has, or how it kept the time."""
+
+    delivered_on: date
+    due_on: date
+    """The last day."""
+    replied_on: date | None
+    days_left: int
+    """To the last day, from today or from the answer; negative once it is over."""
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the time ran out before an answer."""
+        return self.days_left < 0
+
+    @property
+    def colour(self) -> LeadColour:
+        """Red once it is over, also if the answer came late; yellow before that while nobody answered."""
+        if self.is_overdue:
+            return LeadColour.RED
+        if self.replied_on is None and self.days_left <= WARNING_DAYS:
+            return LeadColour.YELLOW
+        return LeadColour.GREEN
+
+
+_AFTER_LOOKING = {LeadStep.CONSULT: LeadState.CONSULTATION, LeadStep.RECOMMEND: LeadState.RECOMMENDATION,
+                  LeadStep.OPEN_CASE: LeadState.CASE}  # fmt: skip
+
+_NEXT: dict[LeadState, dict[LeadStep, LeadState]] = {
+    LeadState.NEW: {LeadStep.CHECK: LeadState.CHECKED},
+    LeadState.CHECKED: {LeadStep.CHECK: LeadState.CHECKED, LeadStep.DISMISS: LeadState.NO_CASE} | _AFTER_LOOKING,
+    LeadState.CONSULTATION: {LeadStep.RECHECK: LeadState.CONSULTATION} | _AFTER_LOOKING,
+    LeadState.RECOMMENDATION: {
+        LeadStep.DELIVER: LeadState.RECOMMENDATION,
+        LeadStep.REPLY: LeadState.REPLIED,
+        LeadStep.RECHECK: LeadState.RECOMMENDATION,
+        LeadStep.OPEN_CASE: LeadState.CASE,
+    },
+    LeadState.REPLIED: {LeadStep.RECHECK: LeadState.REPLIED, LeadStep.OPEN_CASE: LeadState.CASE},
+    LeadState.REMEDIED: {LeadStep.CLOSE: LeadState.CLOSED, LeadStep.RECHECK: LeadState.REMEDIED},
+    LeadState.NOT_REMEDIED: {LeadStep.RECHECK: LeadState.NOT_REMEDIED} | _AFTER_LOOKING,
+    LeadState.CASE: {LeadStep.CLOSE: LeadState.CLOSED},
+    LeadState.NO_CASE: {LeadStep.REOPEN: LeadState.NEW},
+    LeadState.CLOSED: {LeadStep.REOPEN: LeadState.NEW},
+}
+
+_NEEDS: dict[LeadStep, tuple[str, ...]] = {
+    LeadStep.CHECK: ("on", "is_found"),
+    LeadStep.DISMISS: ("note",),
+    LeadStep.CONSULT: ("regulator",),
+    LeadStep.RECOMMEND: ("regulator", "document_number"),
+    LeadStep.DELIVER: ("on",),
+    LeadStep.REPLY: ("on",),
+    LeadStep.RECHECK: ("on", "is_found"),
+    LeadStep.OPEN_CASE: ("document_number",),
+    LeadStep.REOPEN: ("note",),
+}
+
+
+def state_of(events: Sequence[LeadEvent]) -> LeadState:
+    """What the events come to. Raises LeadError for a list that no :func:`with_step` made."""
+    if not events or events[0].step is not LeadStep.OPEN:
+        raise LeadError("线索须以 open 开始 / a lead begins with the step open")
+    state = LeadState.NEW
+    for number, event in enumerate(events[1:], start=1):
+        state = _after(state, event, events[:number])
+    return state
+
+
+def with_step(events: Sequence[LeadEvent], event: LeadEvent) -> tuple[LeadEvent, ...]:
+    """The events and one more. Raises LeadError if the lead does not allow it now, or the step lacks something."""
+    if not events:
+        whole: tuple[LeadEvent, ...] = (event,)
+    else:
+        if event.at < events[-1].at:
+            raise LeadError(f"{event.step}：早于上一步 {event.at} lies before the last step, {events[-1].at}")
+        whole = (*events, event)
+    state_of(whole)
+    return whole
+
+
+def reply_due_on(delivered_on: date, *, is_urgent: bool, is_rest_day: IsRestDay | None = None) -> date:
+    """The last day to act and answer; with a calendar, the first day of work if it is a rest day (民法典 203).
+
+    ``is_rest_day`` may raise for a year without data; ``None`` moves nothing.
+    """
+    due_on = delivered_on + _DAY * URGENT_REPLY_DAYS if is_urgent else same_day_after(delivered_on, REPLY_MONTHS)
+    while is_rest_day is not None and is_rest_day(due_on):
+        due_on += _DAY
+    return due_on
+
+
+def reply_clock(events: Sequence[LeadEvent], *, today: date, is_rest_day: IsRestDay | None = None) -> ReplyClock | None:
+    """The clock of the last recommendation since the lead was opened, or opened again; ``None`` before its delivery.
+
+    ``today`` is a day of Asia/Shanghai.
+    """
+    turns = [number for number, event in enumerate(events) if event.step in (LeadStep.RECOMMEND, LeadStep.REOPEN)]
+    if not turns or events[since := turns[-1]].step is LeadStep.REOPEN:
+        return None
+    delivered = next((event for event in events[since:] if event.step is LeadStep.DELIVER), None)
+    if delivered is None or delivered.on is None:
+        return None
+    replied_on = next((event.on for event in events[since:] if event.step is LeadStep.REPLY), None)
+    due_on = reply_due_on(delivered.on, is_urgent=delivered.is_urgent, is_rest_day=is_rest_day)
+    return ReplyClock(
+        delivered_on=delivered.on, due_on=due_on, replied_on=replied_on, days_left=(due_on - (replied_on or today)).days
+    )
+
+
+def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = None) -> date | None:
+    """When to look again: after an answer, or once time ran out without one; ``None`` if nothing is waited for."""
+    state = state_of(events)
+    if state is LeadState.REPLIED:
+        replied_on = next(event.on for event in reversed(events) if event.step is LeadStep.REPLY)
+        return None if replied_on is None else replied_on + _DAY * RECHECK_DAYS
+    if state is LeadState.RECOMMENDATION:
+        clock = reply_clock(events, today=date.min, is_rest_day=is_rest_day)
+        return None if clock is None else clock.due_on + _DAY
+    return None
+
+
+def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
+    allowed = _NEXT[state]
+    if event.step not in allowed:
+        steps = ", ".join(allowed)
+        raise LeadError(
+            f"线索处于 {state}，不能 {event.step}：可以 / the lead is {state}, not open to {event.step}: {steps}"
+        )
+    for name in _NEEDS.get(event.step, ()):
+        if getattr(event, name) in (None, ""):
+            raise LeadError(f"{event.step}：缺少 {name} / {event.step} needs {name}")
+    if event.step is LeadStep.RECHECK:
+        return LeadState.REMEDIED if event.is_found else LeadState.NOT_REMEDIED
+    if state is LeadState.CHECKED and event.step in _AFTER_LOOKING and not _was_found(before):
+        raise LeadError("现场核查未发现问题，只能不立案或再查 / nothing was found on site: dismiss, or check again")
+    if event.step is LeadStep.REPLY and reply_clock(before, today=date.min) is None:
+        raise LeadError(
+            "尚未登记送达，请先登记送达日期 / no delivery is on record: enter it first, the clock runs from it"
+        )
+    return allowed[event.step]
+
+
+def _was_found(events: Sequence[LeadEvent]) -> bool:
+    return next(bool(event.is_found) for event in reversed(events) if event.step is LeadStep.CHECK)
