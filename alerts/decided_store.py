@@ -27,15 +27,17 @@ def save_decided(
     steps: Sequence[EscalationStep] = (),
     tasks: Sequence[Task] = (),
     history: Sequence[HistoryEntry] = (),
+    asked_since: datetime | None = None,
 ) -> int:
     """Write what follows from alerts that are stored already; returns how many messages are new.
 
     ``subject_of``: by alert. Everything has a key of its own: written again, nothing changes. Who is telephoned before
-    anything else gets a task, and the message stands as the office's.
+    anything else gets a task, and the message stands as the office's. ``asked_since``: a call that was asked for before
+    this aware instant, when a later plan was made, does not stand for one that is asked for now.
     """
     sent = save_notifications(connection, notifications)
     save_steps(connection, steps, subject_of)
-    _save_tasks(connection, [*tasks, *_calls(notifications, subject_of)])
+    _save_tasks(connection, [*tasks, *_calls(notifications, subject_of)], asked_since=asked_since)
     by_subject: dict[int, list[HistoryEntry]] = {}
     for entry in history:
         by_subject.setdefault(subject_of[entry.alert_id], []).append(entry)
@@ -76,7 +78,7 @@ def save_steps(connection: Connection, steps: Sequence[EscalationStep], subject_
     )
 
 
-def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
+def _not_asked_yet(connection: Connection, tasks: Sequence[Task], since: datetime | None) -> list[Task]:
     """Without calls that somebody is asked to make already: the outbox asks too, when no message can be sent."""
     calls = {(item.alert_id, item.recipient_id) for item in tasks if item.kind is TaskKind.VOICE_CALL}
     if not calls:
@@ -84,9 +86,9 @@ def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
     rows = connection.execute(
         text(
             "SELECT alert_id, recipient_id, task_id FROM task WHERE alert_id = ANY(:alerts) AND kind = 'voice_call'"
-            " AND done_at IS NULL"
+            " AND done_at IS NULL AND opened_at >= coalesce(cast(:since AS timestamptz), '-infinity')"
         ),
-        {"alerts": [alert_id for alert_id, _ in calls]},
+        {"alerts": [alert_id for alert_id, _ in calls], "since": since},
     )
     asked = {(row.alert_id, row.recipient_id) for row in rows}
     return [
@@ -96,8 +98,8 @@ def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
     ]
 
 
-def _save_tasks(connection: Connection, wanted: Sequence[Task]) -> None:
-    tasks = _not_asked_yet(connection, wanted)
+def _save_tasks(connection: Connection, wanted: Sequence[Task], *, asked_since: datetime | None) -> None:
+    tasks = _not_asked_yet(connection, wanted, asked_since)
     insert_columns(
         connection,
         "task",
@@ -196,9 +198,13 @@ def mark_done(connection: Connection, step_ids: Collection[UUID], *, outcome: st
     )
 
 
-def told_of(connection: Connection, alert_id: UUID) -> frozenset[UUID]:
-    """Everybody to whom a message about the alert was made, or a call."""
+def told_of(connection: Connection, alert_id: UUID, *, since: datetime) -> frozenset[UUID]:
+    """Everybody to whom a message about the alert was made, or a call, for what became known at ``since`` or after.
+
+    ``since``: when the plan was made (aware), which is what its messages carry: those of an earlier plan do not count.
+    """
     rows = connection.execute(
-        text("SELECT DISTINCT recipient_id FROM notification WHERE alert_id = :alert_id"), {"alert_id": alert_id}
+        text("SELECT DISTINCT recipient_id FROM notification WHERE alert_id = :alert_id AND known_at >= :since"),
+        {"alert_id": alert_id, "since": since},
     )
     return frozenset(rows.scalars())

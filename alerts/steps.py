@@ -41,9 +41,11 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that a step needs to know. ``case``: the fact that the alert was told by. ``told``: who was told of it.
+    """All that a step needs to know. ``case``: the fact that the alert was told by.
 
-    ``event_at``: event time at which it was told; ``now``: aware wall clock.
+    ``told``: who heard of it in this plan, told or answering. ``unable``: who of the family said that they cannot help.
+    ``event_at``: event time at which it was told; ``now``: aware wall clock. ``is_planned_again``: the plan was made
+    when the alert was opened again.
     """
 
     alert: Alert
@@ -51,6 +53,8 @@ class Scene:
     recipients: Sequence[Recipient]
     roster: Roster
     told: Collection[UUID]
+    unable: Collection[UUID] = ()
+    is_planned_again: bool = False
     event_at: datetime
     now: datetime
     policy: AlertPolicy
@@ -86,6 +90,7 @@ class _Doing:
             step=self.number,
             notice=notice,
             minutes=self.minutes,
+            planned_again_at=self.step.planned_at if scene.is_planned_again else None,
             catalogue=scene.catalogue,
             with_code=scene.with_code,
         )
@@ -177,10 +182,11 @@ def _tell_next(work: _Doing) -> Reason | None:
 
 
 def _ask_to_telephone(work: _Doing) -> Reason | None:
-    """A task for a person to telephone the first of the family who may be told, else the first officer."""
+    """A task to telephone the first of the family who may be told and did not say "cannot", else the first officer."""
     scene = work.scene
     found = route(scene.case, at=scene.now, recipients=scene.recipients, roster=scene.roster)
-    choice = next(iter(found.family + found.office), None)
+    able = [item for item in found.family if item.recipient.recipient_id not in scene.unable]
+    choice = next(iter([*able, *found.office]), None)
     if choice is None:
         return because(Because.NOBODY_LEFT)
     work.make_task(TaskKind.VOICE_CALL, because(Because.CALL_BY_TELEPHONE), choice.recipient.recipient_id)

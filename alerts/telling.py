@@ -21,20 +21,23 @@ class Telling:
     """How an alert is told: at which step (0: at once) and when (aware), and by which notice.
 
     ``notice``: of ``alerts.texts.notice_for``; ``None``: what happened. ``minutes``: without an acknowledgement.
+    ``planned_again_at``: when the plan of the step was made, if that was after the alert was opened again (aware).
     """
 
     at: datetime
     step: int = 0
     notice: str | None = None
     minutes: int | None = None
+    planned_again_at: datetime | None = None
     catalogue: Catalogue = BUILT_IN
     with_code: bool = False
     """Whether a guardian's text ends with the code of the answer page: the office has opened it to guardians."""
 
     @property
     def key(self) -> str:
-        """Part of the key of the message."""
-        return f"{self.step} {self.notice or ''}"
+        """Part of the key of the message: what an earlier plan told somebody, a later one tells them once more."""
+        plan = "" if self.planned_again_at is None else f" {to_microseconds(self.planned_again_at)}"
+        return f"{self.step} {self.notice or ''}{plan}"
 
 
 def notification_for(

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from alerts.alert import Alert, Case, EscalationStep
+from alerts.answer import heard_since, unable_to_help
 from alerts.decided_store import (
     alerts_to_escalate,
     load_roster,
@@ -18,7 +19,7 @@ from alerts.decided_store import (
     steps_of,
     told_of,
 )
-from alerts.escalation import due_steps, plan_steps
+from alerts.escalation import due_steps, is_planned_again, plan_steps
 from alerts.history import ActorKind, HistoryEntry, HistoryKind
 from alerts.history_store import history_of
 from alerts.steps import Scene, leave_out, take_step
@@ -90,7 +91,9 @@ def _take(
         case=case,
         recipients=recipients_of(connection, [alert.subject_no]).get(alert.subject_no, []),
         roster=load_roster(connection, since=now, until=now),
-        told=told_of(connection, alert.alert_id),
+        told=told_of(connection, alert.alert_id, since=step.planned_at) | heard_since(history, step.planned_at),
+        unable=unable_to_help(history),
+        is_planned_again=is_planned_again(step, history),
         event_at=alert.last_event_at if case.fact.live_at is None else case.fact.live_at,
         now=now,
         policy=alerting.policy,
@@ -104,6 +107,7 @@ def _take(
         notifications=taken.notifications,
         tasks=taken.tasks,
         history=taken.history,
+        asked_since=step.planned_at,
     )
     is_left_out = any(entry.kind is HistoryKind.SKIPPED for entry in taken.history)
     mark_done(connection, [step.step_id], outcome="skipped" if is_left_out else "taken", at=now)

@@ -83,8 +83,8 @@ def test_an_officers_reopening_starts_a_plan_of_which_the_worker_takes_each_step
     look(10)
     look(10.1)
     assert steps(engine) == [("next_recipient", "taken")]
-    # The evening of the event is long over: the next officer is told, the family is not.
-    assert told(engine)[2:] == ["police"]
+    # The evening of the event is long over: officers are told from the first one on, once more; the family is not.
+    assert told(engine)[2:] == ["prosecutor"]
     assert rows(engine, "SELECT r.role, h.reason_code FROM alert_history h JOIN recipient r ON r.recipient_id = h.about"
                 " WHERE h.reason_code = 'too_old'") == [("guardian", "too_old")]  # fmt: skip
     for minutes in (20, 30, 60, 61):
