@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from alerts.alert import Alert, Case, Notification, Task, TaskKind
+from alerts.alert import FAMILY_ROLES, Alert, Case, Notification, Task, TaskKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
 from alerts.link import NO_CODE
@@ -140,6 +140,7 @@ def _notification(
     telling: Telling,
 ) -> Notification:
     recipient = choice.recipient
+    again_at = None if recipient.role in FAMILY_ROLES else telling.planned_again_at
     return Notification(
         notification_id=derived_id(
             "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key
@@ -150,7 +151,8 @@ def _notification(
         template=said.template,
         text=said.text,
         event_at=event_at,
-        decided_at=decided_at,
+        # An officer's message is as old as the plan; what the family could do is over when the event is.
+        decided_at=decided_at if again_at is None else max(decided_at, again_at),
         known_at=known_at,
         channel=recipient.channels[0],
         language=said.language,
