@@ -218,7 +218,7 @@ class Notification:
     text: str
     decided_at: datetime
     """Event time of the fix that makes it worth sending, aware; for an officer told of an alert that was opened again,
-    when that was. Age runs from it."""
+    or of an answer, when that was. Age runs from it."""
     known_at: datetime
     """When that fix was received, or the plan of the step was made; aware."""
     event_at: datetime | None = None

@@ -37,6 +37,10 @@ ANSWERS: dict[Answer, Reason] = {
 """Words of each, as on the button."""
 
 
+OF_FAMILY = frozenset({ActorKind.GUARDIAN, ActorKind.GUARANTOR})
+"""Who answers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """What an answer did. ``block``: the recipient is told nothing from now on, and why."""
@@ -91,14 +95,11 @@ def unable_to_help(history: Sequence[HistoryEntry]) -> frozenset[UUID]:
     """
     last: dict[UUID, str] = {}
     for entry in history:
-        if entry.kind is HistoryKind.REOPENED and entry.actor.kind not in _OF_FAMILY:
+        if entry.kind is HistoryKind.REOPENED and entry.actor.kind not in OF_FAMILY:
             last = {}
         elif entry.kind is HistoryKind.ANSWERED and entry.about is not None:
             last[entry.about] = entry.reason.code
     return frozenset(recipient_id for recipient_id, code in last.items() if code == Answer.CANNOT)
-
-
-_OF_FAMILY = frozenset({ActorKind.GUARDIAN, ActorKind.GUARANTOR})
 
 
 def _taken_away(alert: Alert, entry: HistoryEntry, actor: Actor, at: datetime) -> Answered:

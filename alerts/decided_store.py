@@ -11,6 +11,7 @@ from alerts.channel import Channel
 from alerts.escalation import HURRIES
 from alerts.history import HistoryEntry
 from alerts.history_store import append_history
+from alerts.passing_on import ANSWER_NOTICES
 from alerts.reason import Because, because
 from alerts.roster import Away, Duty, Roster
 from alerts.store import recipients_by_duty, save_notifications
@@ -166,6 +167,22 @@ def alerts_to_escalate(connection: Connection, *, now: datetime) -> list[UUID]:
                 " (SELECT FROM escalation_step s WHERE s.alert_id = h.alert_id AND s.planned_at >= h.at)"
             ),
             {"now": now, "hurries": [str(code) for code in HURRIES]},
+        ).scalars()
+    )
+
+
+def alerts_with_answers(connection: Connection, *, now: datetime) -> list[UUID]:
+    """Alerts in any state of which the office has not heard by ``now`` (aware) what the family answered."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT DISTINCT h.alert_id FROM alert_history h JOIN open_subject USING (subject_no)"
+                " JOIN alert a USING (alert_id) WHERE h.kind = 'answered' AND h.reason_code = ANY(:told)"
+                " AND h.at <= :now AND a.closed_reason IS DISTINCT FROM 'sealed'"
+                " AND NOT EXISTS (SELECT FROM alert_history done WHERE done.alert_id = h.alert_id"
+                " AND done.about = h.entry_id)"
+            ),
+            {"now": now, "told": [str(code) for code in ANSWER_NOTICES]},
         ).scalars()
     )
 

@@ -17,7 +17,6 @@ from alerts.alert import (
     Task,
     TaskKind,
 )
-from alerts.answer import Answer
 from alerts.escalation import Skipped
 from alerts.event import EventKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
@@ -26,7 +25,7 @@ from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster, leader_of
 from alerts.routing import Choice, on_duty_for, route, units_in_order
-from alerts.telling import Telling, notification_for, task_for, told_entry, untold_entry, worded_for
+from alerts.telling import Telling, task_for, told_entry, untold_entry, worded_for
 from alerts.templates import BUILT_IN, Catalogue, Reader
 
 
@@ -90,7 +89,7 @@ class _Doing:
             step=self.number,
             notice=notice,
             minutes=self.minutes,
-            planned_again_at=self.step.planned_at if scene.is_planned_again else None,
+            anew_at=self.step.planned_at if scene.is_planned_again else None,
             catalogue=scene.catalogue,
             with_code=scene.with_code,
         )
@@ -134,27 +133,6 @@ def take_step(step: EscalationStep, scene: Scene) -> StepTaken:
     else:
         work.note(HistoryKind.SKIPPED, left_out, step.step_id)
     return work.taken()
-
-
-def tell_office_of_answer(scene: Scene, answer: Answer) -> StepTaken:
-    """The first officer is told that the family cannot help, or that the message went to a wrong person.
-
-    Beside the next step, which an answer of this kind brings about at once (``alerts.escalation.HURRIES``).
-    """
-    notice = ANSWER_NOTICES.get(answer)
-    found = route(scene.case, at=scene.now, recipients=scene.recipients, roster=scene.roster)
-    if notice is None or not found.office:
-        return StepTaken()
-    choice = found.office[0]
-    telling = Telling(at=scene.now, notice=notice, catalogue=scene.catalogue)
-    message = notification_for(
-        scene.alert, scene.case, choice, decided_at=scene.event_at, known_at=scene.now, telling=telling
-    )
-    return StepTaken(notifications=(message,), history=(told_entry(scene.alert, choice, at=scene.now),))
-
-
-ANSWER_NOTICES = {Answer.CANNOT: "guardian_cannot", Answer.NOT_MY_CHILD: "guardian_denies"}
-"""Answers that the office hears of at once, and by which notice."""
 
 
 def leave_out(skipped: Skipped, alert: Alert, *, now: datetime) -> HistoryEntry:

@@ -21,14 +21,15 @@ class Telling:
     """How an alert is told: at which step (0: at once) and when (aware), and by which notice.
 
     ``notice``: of ``alerts.texts.notice_for``; ``None``: what happened. ``minutes``: without an acknowledgement.
-    ``planned_again_at``: when the plan of the step was made, if that was after the alert was opened again (aware).
+    ``anew_at``: when this became worth telling if not by the event (aware): the plan was made when the alert was opened
+    again, or the family answered.
     """
 
     at: datetime
     step: int = 0
     notice: str | None = None
     minutes: int | None = None
-    planned_again_at: datetime | None = None
+    anew_at: datetime | None = None
     catalogue: Catalogue = BUILT_IN
     with_code: bool = False
     """Whether a guardian's text ends with the code of the answer page: the office has opened it to guardians."""
@@ -36,8 +37,8 @@ class Telling:
     @property
     def key(self) -> str:
         """Part of the key of the message: what an earlier plan told somebody, a later one tells them once more."""
-        plan = "" if self.planned_again_at is None else f" {to_microseconds(self.planned_again_at)}"
-        return f"{self.step} {self.notice or ''}{plan}"
+        anew = "" if self.anew_at is None else f" {to_microseconds(self.anew_at)}"
+        return f"{self.step} {self.notice or ''}{anew}"
 
 
 def notification_for(
@@ -140,7 +141,7 @@ def _notification(
     telling: Telling,
 ) -> Notification:
     recipient = choice.recipient
-    again_at = None if recipient.role in FAMILY_ROLES else telling.planned_again_at
+    anew_at = None if recipient.role in FAMILY_ROLES else telling.anew_at
     return Notification(
         notification_id=derived_id(
             "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key
@@ -151,8 +152,8 @@ def _notification(
         template=said.template,
         text=said.text,
         event_at=event_at,
-        # An officer's message is as old as the plan; what the family could do is over when the event is.
-        decided_at=decided_at if again_at is None else max(decided_at, again_at),
+        # An officer's message is as old as what it tells; what the family could do is over when the event is.
+        decided_at=decided_at if anew_at is None else max(decided_at, anew_at),
         known_at=known_at,
         channel=recipient.channels[0],
         language=said.language,

@@ -27,10 +27,11 @@ from alerts.decide import decide
 from alerts.escalation import delays, due_steps, is_planned_again, plan_steps
 from alerts.history import MACHINE, Actor, ActorKind, HistoryEntry, HistoryKind
 from alerts.life import REOPENINGS, Closing, Reopening, acknowledge, close, history_entry, reopen
+from alerts.passing_on import answers_to_pass_on, pass_on
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, because
 from alerts.roster import Duty, Roster
-from alerts.steps import Scene, leave_out, take_step, tell_office_of_answer
+from alerts.steps import Scene, leave_out, take_step
 from tests.alerts.make_alerts import (
     COUNTY,
     GUARDIAN,
@@ -99,6 +100,9 @@ class Night:
 
     def look(self, minutes: float) -> None:
         """What the worker does at so many minutes past ten."""
+        for answered in answers_to_pass_on([*self.history.values()]):
+            told = pass_on(answered, [*self.history.values()], self.scene(minutes))
+            self.keep(told.history, told.notifications, told.tasks)
         while True:
             due = due_steps(
                 self.alert, steps=[*self.steps.values()], history=[*self.history.values()], now=after(minutes),
@@ -114,8 +118,6 @@ class Night:
         answered = take_answer(self.alert, answer=answer, by=by, at=after(minutes))
         self.alert = answered.alert
         self.keep(answered.history, (), answered.tasks)
-        told = tell_office_of_answer(self.scene(minutes), answer)
-        self.keep(told.history, told.notifications)
         if answered.block is not None:
             self.recipients = [
                 replace(item, is_blocked=True, blocked_for=answered.block) if item == by else item
@@ -257,7 +259,7 @@ def test_who_took_a_taken_away_back_is_not_told_or_telephoned_again_but_the_othe
     before = len(night.notifications)
     for minute in range(5, 90):
         night.look(minute)
-    assert night.told()[before:] == [PROSECUTOR, MOTHER, DUTY, CHIEF]
+    assert night.told()[before:] == [PROSECUTOR, POLICE, MOTHER, DUTY, CHIEF]
     assert [minute for _, minute, _ in night.done()] == [5, 15, 25, 55]
     (call,) = (task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL)
     assert call.recipient_id == MOTHER.recipient_id
@@ -329,6 +331,36 @@ def test_not_my_child_stops_that_one_and_goes_on_with_the_next() -> None:
     assert "收件人称不是其监护人" in [*night.notifications.values()][2].text
     call = next(task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL)
     assert call.recipient_id == MOTHER.recipient_id, "nobody telephones the wrong person"
+
+
+def test_the_same_answer_is_passed_on_once_and_again_only_after_a_reopening() -> None:
+    night = Night(recipients=(GUARDIAN, PROSECUTOR))
+
+    def passed_on() -> int:
+        return sum(item.template == "officer_guardian_cannot" for item in night.notifications.values())
+
+    for minute in (2, 3, 4):
+        night.answer(Answer.CANNOT, GUARDIAN, minute)
+        night.look(minute)
+        night.look(minute + 0.5)
+    assert passed_on() == 1
+    assert answers_to_pass_on([*night.history.values()]) == [], "each is on record as passed on or said before"
+    night.open_again(20)
+    night.look(21)
+    assert passed_on() == 1
+    night.answer(Answer.CANNOT, GUARDIAN, 22)
+    night.look(22)
+    assert passed_on() == 2
+
+
+def test_an_answer_that_nobody_of_the_office_can_be_told_is_work() -> None:
+    night = Night(recipients=(GUARDIAN,), roster=Roster())
+    tasks = set(night.tasks)
+    night.answer(Answer.CANNOT, GUARDIAN, 2)
+    found = pass_on([*night.history.values()][-1], [*night.history.values()], night.scene(2))
+    assert [task.kind for task in found.tasks] == [TaskKind.NOBODY_TO_TELL]
+    assert not {task.task_id for task in found.tasks} & tasks
+    assert [entry.kind for entry in found.history] == [HistoryKind.NOBODY_TO_TELL]
 
 
 def test_a_message_that_was_not_delivered_takes_the_next_step_at_once() -> None:

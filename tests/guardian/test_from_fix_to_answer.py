@@ -21,7 +21,7 @@ from api.callbacks import keep_told
 from api.cli.alert_lines import whole_alert_lines
 from api.clock import FixedClock
 from api.database import open_engine
-from api.desk.alerts import alert_shown
+from api.desk.alerts import acknowledge_alert, alert_shown
 from api.desk.replies import replies_shown
 from api.guardian.link_maker import LinkMaker
 from api.logins import Login
@@ -100,6 +100,40 @@ def test_a_mothers_answer_by_the_code_of_her_message_is_at_the_officers_desk(
     ]  # fmt: skip
     worker.drain()
     assert rows(engine, "SELECT count(*) FROM escalation_step WHERE outcome = 'taken'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("cannot", "监护人表示无法处理"), ("not_my_child", "收件人称不是其监护人")]
+)
+@pytest.mark.parametrize("is_taken_on", [False, True])
+def test_the_first_officer_hears_at_once_that_the_family_cannot_help(
+    engine: Engine, database_url: str, worker: Worker, answer: str, said: str, is_taken_on: bool
+) -> None:
+    """Whether somebody has taken the alert on or not; once, however often anybody looks."""
+    person = a_child_at_a_bar(engine, worker, Told(phone=MOTHER))
+    code = SHOWN_CODE.search(sent(worker)[MOTHER].text)
+    assert code is not None
+    if is_taken_on:
+        official = official_in(engine, "wang", AccountRole.PROSECUTOR)
+        with engine.begin() as connection:
+            set_jurisdiction(connection, person.subject_no, "320300")
+            join_case(connection, person.subject_no, official.account_no, now=EVENING)
+            ((alert_id,),) = connection.execute(text("SELECT alert_id FROM alert"))
+        with as_account(engine, official.account_id) as connection:
+            assert acknowledge_alert(connection, alert_id, by=official.account_id) == "acknowledged"
+    answered_at = EVENING + timedelta(minutes=14)
+    with a_browser(database_url, clock=FixedClock(answered_at), links=LinkPolicy()) as mother:
+        assert mother.client.post("/g", data={"code": code[1], "answer": answer}).status_code == 200
+    worker.clock = FixedClock(answered_at + timedelta(seconds=5))
+    for _ in range(3):
+        worker.escalate()
+        worker.deliver_due()
+    assert said in sent(worker)[PROSECUTOR].text
+    (gateway,) = worker.gateways[Channel.SMS]
+    assert isinstance(gateway, FakeGateway)
+    assert sum(said in message.text for message in gateway.sent) == 1
+    of_answer = "SELECT known_at, decided_at, state FROM notification WHERE template LIKE 'officer\\_guardian%'"
+    assert rows(engine, of_answer) == [(answered_at, answered_at, "sent")]
 
 
 def test_a_reply_by_text_message_is_shown_to_officers_and_means_nothing_by_itself(
