@@ -217,9 +217,10 @@ class Notification:
     template: str
     text: str
     decided_at: datetime
-    """Event time of the fix that makes it worth sending, aware."""
+    """Event time of the fix that makes it worth sending, aware; for an officer told of an alert that was opened again,
+    or of an answer, when that was. Age runs from it."""
     known_at: datetime
-    """When that fix was received, aware."""
+    """When that fix was received, or the plan of the step was made; aware."""
     event_at: datetime | None = None
     """What the text says as the time of the event, aware; ``None``: it is not known, and the text stays as it is."""
     channel: Channel = Channel.SMS

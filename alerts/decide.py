@@ -264,7 +264,8 @@ def _tell(work: _Deciding, alert: Alert, moment: _Moment) -> None:
         told = worded.notification
         if told is not None:
             work.notifications.setdefault(told.notification_id, told)
-        entry = (untold_entry if told is None else told_entry)(alert, choice, at=moment.at)
+        # What hurries a plan must not lie before it: it is known when the plan is made, however late that is.
+        entry = untold_entry(alert, choice, at=known_at) if told is None else told_entry(alert, choice, at=moment.at)
         work.history.setdefault(entry.entry_id, entry)
     for person in found.passed_over:
         work.note(alert, HistoryKind.NOT_TOLD, moment, person.reason, about=person.recipient.recipient_id)

@@ -112,7 +112,8 @@ def reason_of(obstacle: Obstacle, detail: str) -> Reason:
 def _step_after(connection: Connection, row: Row[Any], obstacle: Obstacle, at: datetime) -> Step:
     subject = Subject(subject_no=row.subject_no, subject_id=row.subject_id, alias=row.alias, birth_date=row.birth_date)
     tried = connection.execute(
-        text("SELECT recipient_id, channel FROM notification WHERE alert_id = :alert_id"), {"alert_id": row.alert_id}
+        text("SELECT recipient_id, channel FROM notification WHERE alert_id = :alert_id AND known_at >= :since"),
+        {"alert_id": row.alert_id, "since": row.known_at},
     )
     stopped = Stopped(
         recipient_id=row.recipient_id, role=Role(row.role), obstacle=obstacle, is_minor=subject.is_minor_at(at)
@@ -134,9 +135,14 @@ def _by_duty(connection: Connection, recipient_id: UUID, at: datetime) -> tuple[
 def _put_in_its_place(
     connection: Connection, row: Row[Any], step: Step, reason: Reason, *, at: datetime, policy: AlertPolicy
 ) -> UUID:
-    """The key says for whom and how, so that two chains of one alert that come to the same step share it."""
+    """The key says for whom and how, so that two chains of one plan that come to the same step share it."""
     successor = derived_id(
-        "failover", to_microseconds(row.decided_at), str(row.alert_id), str(step.recipient_id), str(step.channel)
+        "failover",
+        to_microseconds(row.decided_at),
+        str(row.alert_id),
+        str(step.recipient_id),
+        str(step.channel),
+        to_microseconds(row.known_at),
     )
     is_task = step.task is not None
     connection.execute(

@@ -53,6 +53,9 @@ NUMBERS: dict[str, Number] = {
 IN_ORDER = ("acknowledge_within", "voice_task_after", "duty_officer_after", "leader_after")
 """Steps of escalation come one after the other."""
 
+SENDING = timedelta(minutes=30)
+"""What is left to a message to an officer for its tries, before it is too old to leave."""
+
 
 class OwnPolicyError(ValueError):
     """The file is not used. The message names every fault, Chinese first."""
@@ -81,9 +84,20 @@ def read_own_policy(text: str, *, base: AlertPolicy | None = None) -> AlertPolic
     steps = [getattr(policy, name) for name in IN_ORDER]
     if steps != sorted(steps):
         faults.append(f"{' ≤ '.join(IN_ORDER)}：须依次不减 / must not decrease")
+    if policy.officer_maximum_age < (needed := last_message_after(policy) + SENDING):
+        faults.append(
+            f"officer_maximum_age = {as_written(policy.officer_maximum_age)}：领导最晚在 quiet_after + leader_after +"
+            f" on_the_way_for 之后才收到通知，另须留出发送时间，至少应为 {as_written(needed)}"
+            f" / too short for the last message, to the leader: at least {as_written(needed)}"
+        )
     if faults:
         raise OwnPolicyError("；".join(faults))
     return policy
+
+
+def last_message_after(policy: AlertPolicy) -> timedelta:
+    """How long after the event the leader is told at the latest: known late, and the family said 正在赶去."""
+    return policy.quiet_after + policy.leader_after + policy.on_the_way_for
 
 
 def _read(value: Any, number: Number) -> Any:

@@ -112,10 +112,9 @@ def alerts_of(
 
 
 def take_alert(connection: Connection, alert_id: UUID) -> Alert | None:
-    """An alert that is open and that no other worker holds, held until COMMIT; else ``None``."""
-    found = _alerts(
-        connection, "a.alert_id = :alert_id AND a.state = 'open' FOR UPDATE OF a SKIP LOCKED", alert_id=alert_id
-    )
+    """An alert of a record that is not sealed, and that no other worker holds, held until COMMIT; else ``None``."""
+    unsealed = "a.closed_reason IS DISTINCT FROM 'sealed'"
+    found = _alerts(connection, f"a.alert_id = :alert_id AND {unsealed} FOR UPDATE OF a SKIP LOCKED", alert_id=alert_id)
     return found[0] if found else None
 
 

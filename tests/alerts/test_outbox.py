@@ -334,6 +334,30 @@ def test_two_chains_of_one_alert_that_meet_share_what_comes_next(
     assert tasks(engine) == [("voice_call", "refused")]
 
 
+def test_what_a_later_plan_tells_goes_on_as_if_nothing_had_been_tried(
+    engine: Engine, clock: FixedClock, provider: Taking
+) -> None:
+    """Opened again and refused again: another call is asked for, and the first one stands for none of it."""
+    person, ids = a_subject(engine, [Told()])
+    first = an_alert(engine, person.subject_no, ids[0])
+    provider.failures = [GatewayError("refused", is_final=True)] * 2
+    a_round(engine, clock, provider)
+    assert tasks(engine) == [("voice_call", "refused")]
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, decided_at,"
+                " known_at) SELECT gen_random_uuid(), alert_id, recipient_id, role, template, text, decided_at,"
+                " known_at + interval '9 minutes' FROM notification WHERE notification_id = :first"
+            ),
+            {"first": first},
+        )
+    clock.current += minutes(10)
+    a_round(engine, clock, provider)
+    assert tasks(engine) == [("voice_call", "refused")] * 2
+    assert rows(engine, "SELECT count(DISTINCT successor_id) FROM notification WHERE state = 'dead'") == [(2,)]
+
+
 # ---- reports and replies
 
 
