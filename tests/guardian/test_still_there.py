@@ -20,14 +20,17 @@ from api.clock import FixedClock
 from api.database import open_engine
 from api.desk.alerts import close_alert
 from api.guardian.link_maker import LinkMaker
+from api.ids import new_id
 from api.logins import Login
 from api.worker import Worker
 from tests.access.people import a_browser, official_in
 from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, rows
+from tests.api.clock_scene import a_duty
 from tests.api.live_server import url_as
 from tests.guardian.test_from_fix_to_answer import OFFICER, Told, a_subject
 from tests.make import EVENING, SECRET, Person, a_bar, a_fix, a_person, a_worker, log_fixes
 from tracking.fix import Fix
+from tracking.order import ConditionKind
 
 SHOWN_CODE = re.compile(rf"反馈码([{CODE_ALPHABET}]{{8}})。$")
 TAKEN_AWAY = 20.0
@@ -139,6 +142,51 @@ def test_each_word_that_it_is_over_is_held_against_the_fixes_once(
     assert rows(engine, told)[1:] == [
         (after(TAKEN_AWAY + 10), "sms"), (third, "sms"), (third, "voice_task"),
     ], "the third of a day is telephoned"  # fmt: skip
+
+
+def test_a_closing_after_the_mothers_word_counts_from_the_closing_and_a_dismissal_ends_it(
+    engine: Engine, database_url: str, a_new_worker: Callable[[], Worker]
+) -> None:
+    worker = a_new_worker()
+    person = a_child_in_a_bar(engine, worker)
+    say_taken_away(worker, database_url, TAKEN_AWAY)
+    close = "UPDATE alert SET state = 'closed', settled_at = coalesce(settled_at, :at), closed_at = :at,"
+    with engine.begin() as connection:
+        connection.execute(text(f"{close} closed_reason = 'returned'"), {"at": after(28)})
+    log_fixes(engine, person, inside(20, 45))
+    worker.drain()
+    assert reopened(engine) == [after(38)]
+    official = official_in(engine, "wang", AccountRole.PROSECUTOR)
+    with engine.begin() as connection:
+        connection.execute(text(f"{close} closed_reason = 'returned'"), {"at": after(45)})
+        connection.execute(
+            text(
+                "INSERT INTO decision (decision_id, subject_no, violation_id, account_no, outcome, reason_code, remark,"
+                " decided_at) SELECT :id, subject_no, violation_id, :account, 'dismissed', 'other', '', :at"
+                " FROM violation"
+            ),
+            {"id": new_id(), "account": official.account_no, "at": after(45)},
+        )
+    log_fixes(engine, person, inside(45, 70))
+    worker.drain()
+    assert reopened(engine) == [after(38)]
+
+
+def test_who_stays_away_from_where_they_have_to_be_is_told_of_again_too(
+    engine: Engine, database_url: str, a_new_worker: Callable[[], Worker]
+) -> None:
+    worker = a_new_worker()
+    person, _ = a_subject(engine, [Told(phone=MOTHER), OFFICER])
+    with engine.begin() as connection:
+        a_duty(connection, person, ConditionKind.STAY_AT_PLACE, at=EVENING, radius_m=50)
+    log_fixes(engine, person, [a_fix(minutes=m, east_m=3 if m < 5 else 400) for m in range(20)])
+    worker.drain()
+    assert rows(engine, "SELECT event FROM alert") == [("departure",)]
+    say_taken_away(worker, database_url, TAKEN_AWAY)
+    log_fixes(engine, person, [a_fix(minutes=m, east_m=400) for m in range(20, 41)])
+    worker.drain()
+    assert reopened(engine) == [after(THRESHOLD)]
+    assert len(sent(worker, PROSECUTOR)) == 2
 
 
 @pytest.mark.parametrize(
