@@ -43,6 +43,13 @@ NUMBERS: dict[str, Number] = {
         ("duty_officer_after", "多久通知值班人员", "the duty officer is told after", _MINUTE, _DAY),
         ("leader_after", "多久通知领导", "the leader is told after", _MINUTE, _DAY),
         ("on_the_way_for", "答复“正在赶去”后等待多久", "正在赶去 is waited for", _MINUTE, 2 * _HOUR),
+        (
+            "still_there_after",
+            "“已带离”或结案后多久仍在，再次告知",
+            "still there: told again",
+            _MINUTE,
+            2 * _HOUR,
+        ),
         ("task_within", "电话待办的时限", "a task to telephone is due in", _MINUTE, _DAY),
         ("repeat_count", "多少次确认的事件提请研究督促监护令", "confirmed events for a proposal", 2, 20),
         ("repeat_within", "上述次数的期间", "within", _DAY, 365 * _DAY),
