@@ -96,6 +96,8 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
     sealed = getattr(row, column)
     address = None if sealed is None else open_address(row.recipient_id, column, sealed, row.key_id)
     found = Obstacle.NO_ADDRESS if sealed is None else Obstacle.UNREADABLE
+    variables = _variables(row.variables)
+    obstacle = Obstacle.BROKEN if variables is None else found if address is None else None
     return Claim(
         notification_id=row.notification_id,
         message=Message(
@@ -104,7 +106,7 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
             address=address or "",
             text=row.text,
             template=row.template,
-            variables=tuple((name, value) for name, value in row.variables),
+            variables=variables or (),
             language=row.language,
             is_repeat=row.unsure_of is not None,
         ),
@@ -118,10 +120,17 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
         is_blocked=row.is_blocked,
         tell_until=row.tell_until,
         unsure_of=row.unsure_of,
-        obstacle=found if address is None else None,
+        obstacle=obstacle,
         event_at=row.event_at,
         reads=row.reads,
     )
+
+
+def _variables(stored: object) -> tuple[tuple[str, str], ...] | None:
+    """``None`` if what is stored is not names with values."""
+    if not isinstance(stored, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in stored):
+        return None
+    return tuple((str(name), str(value)) for name, value in stored)
 
 
 def save_wording(connection: Connection, message: Message) -> None:

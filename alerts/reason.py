@@ -68,6 +68,7 @@ class Because(StrEnum):
     TEXT_WITHHELD = "text_withheld"
     WRONG_PERSON = "wrong_person"
     REPEATED = "repeated"
+    OUR_FAULT = "our_fault"
 
 
 WORDS: Mapping[Because, tuple[str, str]] = {
@@ -169,6 +170,10 @@ WORDS: Mapping[Because, tuple[str, str]] = {
     Because.WRONG_PERSON: (
         "该人答复“不是我的孩子”：停止通知，请核对联系人",
         "answered “not my child”: told no more; put the record right",
+    ),
+    Because.OUR_FAULT: (
+        "程序出错，后续步骤未能执行：请人工跟进本警报，并告知运维",
+        "a fault of the program, a step was not taken: look after this alert by hand, and tell the operators",
     ),
     Because.REPEATED: (
         "{days} 日内经办案人员确认 {count} 次：请审查是否制发督促监护令、责令接受家庭教育指导"

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from alerts.channel import Channel
-from alerts.failover_store import end_failed
+from alerts.failover_store import end_broken, end_failed
 from alerts.gateway import Awaited, DeliveryReport
 from alerts.outbox_store import ADDRESS_COLUMNS, OpenAddress
 from alerts.policy import AlertPolicy
@@ -78,19 +78,27 @@ WHERE notification_id = :id AND (state IN ('pending', 'sent') OR state = 'dead' 
 
 
 def apply_reports(
-    connection: Connection, *, most: int, policy: AlertPolicy, now_for: Callable[[datetime], datetime]
+    connection: Connection,
+    *,
+    most: int,
+    policy: AlertPolicy,
+    now_for: Callable[[datetime], datetime],
+    on_broken: Callable[[int, Exception], None],
 ) -> int:
     """Apply what waits and is about a message of ours: delivered, or failed and the next one in its place at once.
 
-    The first report of a message stands; returns how many were applied.
+    The first report of a message stands; returns how many were applied. One that cannot be is told of, with its number,
+    to ``on_broken``, which raises what concerns all of them; then a human looks after its message.
     """
     rows = connection.execute(text(_WAITING), {"most": most}).all()
     for row in rows:
-        if row.is_delivered:
-            values = {"id": row.notification_id, "at": row.at, "provider": row.provider, "reference": row.reference}
-            connection.execute(text(_DELIVERED), values)
-        else:
-            _apply_failure(connection, row, policy, now_for(row.known_at))
+        for attempt in (_apply, _leave_to_people):
+            try:
+                with connection.begin_nested():
+                    attempt(connection, row, policy, now_for(row.known_at))
+                break
+            except Exception as error:  # the others must be applied
+                on_broken(row.report_no, error)
         connection.execute(
             text(
                 "UPDATE delivery_report SET applied_at = now(), notification_id = :id, subject_no = :subject_no"
@@ -99,6 +107,18 @@ def apply_reports(
             {"id": row.notification_id, "subject_no": row.subject_no, "no": row.report_no},
         )
     return len(rows)
+
+
+def _apply(connection: Connection, row: Row[Any], policy: AlertPolicy, now: datetime) -> None:
+    if row.is_delivered:
+        values = {"id": row.notification_id, "at": row.at, "provider": row.provider, "reference": row.reference}
+        connection.execute(text(_DELIVERED), values)
+    else:
+        _apply_failure(connection, row, policy, now)
+
+
+def _leave_to_people(connection: Connection, row: Row[Any], policy: AlertPolicy, now: datetime) -> None:
+    end_broken(connection, row.notification_id, attempt=None, at=now, policy=policy)
 
 
 def _apply_failure(connection: Connection, row: Row[Any], policy: AlertPolicy, now: datetime) -> None:
