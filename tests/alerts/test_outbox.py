@@ -1,9 +1,11 @@
 """Hop 6 on the real outbox: budgets, breakers, the next channel or person, and never silence."""
 
 import threading
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -458,3 +460,24 @@ def test_a_dead_message_is_listed_and_can_be_tried_again_by_hand(
     assert tasks(engine) == [("nobody_to_tell", "refused")], "whoever was told instead stays told"
     twice = CliRunner().invoke(command_line, ["outbox", "retry", str(key)])
     assert (twice.exit_code, "not dead" in twice.output) == (1, True)
+
+
+def test_a_familys_fresh_message_leaves_before_a_backlog_of_tries(
+    engine: Engine, clock: FixedClock, provider: Taking
+) -> None:
+    people = (Told(), Told(phone=PROSECUTOR, role=Role.PROSECUTOR))
+    tried: list[UUID] = []
+    for number in range(6):
+        person, (_, officer) = a_subject(engine, people)
+        tried.append(
+            an_alert(engine, person.subject_no, officer, at=EVENING - minutes(60 - number), role=Role.PROSECUTOR)
+        )
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE notification SET attempt = 3, due_at = now() - interval '5 minutes'"))
+    person, (mother, officer) = a_subject(engine, people)
+    fresh = [
+        an_alert(engine, person.subject_no, officer, at=EVENING - minutes(1), role=Role.PROSECUTOR),
+        an_alert(engine, person.subject_no, mother, at=EVENING),
+    ]
+    a_round(engine, clock, provider, policy=replace(POLICY, budget_per_day=100, budget_per_24_hours=100))
+    assert list(provider.taken) == [fresh[1], fresh[0], *tried]
