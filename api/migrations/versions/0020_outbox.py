@@ -235,7 +235,7 @@ CREATE TABLE reply (
 CREATE INDEX reply_waiting ON reply (received_at) WHERE applied_at IS NULL;
 CREATE INDEX reply_notification ON reply (notification_id);
 CREATE INDEX reply_subject ON reply (subject_no);
-COMMENT ON COLUMN reply.notification_id IS 'the last message that this number had been sent; NULL: none';
+COMMENT ON COLUMN reply.notification_id IS 'the last message that its number was sent; NULL: none, or several people';
 
 CREATE TABLE provider_state (
     provider text PRIMARY KEY,
