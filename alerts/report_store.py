@@ -142,15 +142,25 @@ def _apply_failure(connection: Connection, row: Row[Any], policy: AlertPolicy, n
 def awaited_of(
     connection: Connection, provider: str, *, since: datetime, most: int, open_address: OpenAddress
 ) -> list[Awaited]:
-    """Messages that a provider took at or after ``since`` (aware) and reported nothing final of, the oldest first."""
+    """Messages that a provider took at or after ``since`` (aware) and reported nothing final of, ``most`` at a time.
+
+    In the order of their keys, round and round: the next call goes on behind the last, however many stay silent.
+    """
     rows = connection.execute(
         text(
             "SELECT n.notification_id, n.provider_reference, n.sent_at, n.channel, n.recipient_id, r.phone, r.email,"
             " r.key_id FROM notification n JOIN recipient r USING (recipient_id) WHERE n.provider = :provider"
-            " AND n.state = 'sent' AND n.sent_at >= :since ORDER BY n.sent_at, n.notification_id LIMIT :most"
+            " AND n.state = 'sent' AND n.sent_at >= :since ORDER BY n.notification_id <= coalesce((SELECT polled_to"
+            " FROM provider_state WHERE provider = :provider), '00000000-0000-0000-0000-000000000000'),"
+            " n.notification_id LIMIT :most"
         ),
         {"provider": provider, "since": since, "most": most},
-    )
+    ).all()
+    if rows:
+        connection.execute(
+            text("UPDATE provider_state SET polled_to = :last WHERE provider = :provider"),
+            {"last": rows[-1].notification_id, "provider": provider},
+        )
     found = []
     for row in rows:
         column = ADDRESS_COLUMNS[Channel(row.channel)]

@@ -242,8 +242,10 @@ CREATE TABLE provider_state (
     state text NOT NULL CHECK (state IN ('closed', 'open', 'half_open')),
     failures integer NOT NULL CHECK (failures >= 0),
     since timestamptz,
+    polled_to uuid,
     CHECK (state = 'closed' OR since IS NOT NULL)
 );
+COMMENT ON COLUMN provider_state.polled_to IS 'the last message it was asked about: the next turn goes on behind it';
 """
 
 FUNCTIONS = """
