@@ -31,7 +31,7 @@ from alerts.gateway import (
     Receipt,
     Reply,
 )
-from alerts.provider import key_of, plain_reference, read_json, read_list
+from alerts.provider import key_of, plain_reference, plausible, read_json, read_list
 
 PROVIDER = "webhook"
 
@@ -174,7 +174,7 @@ def _as_report(item: Mapping[str, Any]) -> DeliveryReport:
 
 def _instant(text: object) -> datetime:
     try:
-        at = datetime.fromisoformat(str(text))
+        at = plausible(datetime.fromisoformat(str(text)))
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
