@@ -71,6 +71,8 @@ class Because(StrEnum):
     TEXT_WITHHELD = "text_withheld"
     WRONG_PERSON = "wrong_person"
     REPEATED = "repeated"
+    OUR_FAULT = "our_fault"
+    ANSWER_UNCLEAR = "answer_unclear"
 
 
 WORDS: Mapping[Because, tuple[str, str]] = {
@@ -177,6 +179,14 @@ WORDS: Mapping[Because, tuple[str, str]] = {
     Because.WRONG_PERSON: (
         "该人答复“不是我的孩子”：停止通知，请核对联系人",
         "answered “not my child”: told no more; put the record right",
+    ),
+    Because.OUR_FAULT: (
+        "程序出错，后续步骤未能执行：请人工跟进本警报，并告知运维",
+        "a fault of the program, a step was not taken: look after this alert by hand, and tell the operators",
+    ),
+    Because.ANSWER_UNCLEAR: (
+        "该联系人发来短信答复，无法确定所指，内容不予显示：请电话核实",
+        "a text reply came, and what it is about is not certain; it is not shown: ask by telephone",
     ),
     Because.REPEATED: (
         "{days} 日内经办案人员确认 {count} 次：请审查是否制发督促监护令、责令接受家庭教育指导"

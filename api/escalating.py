@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+import structlog
+from sqlalchemy import Connection, Engine, text
 
-from alerts.alert import Alert, AlertState, Case, EscalationStep
+from alerts.alert import Alert, AlertState, Case, EscalationStep, Task, TaskKind
 from alerts.answer import heard_since, unable_to_help
 from alerts.decided_store import (
     alerts_to_escalate,
@@ -27,13 +28,25 @@ from alerts.escalation import due_steps, is_planned_again, plan_steps
 from alerts.history import ActorKind, HistoryEntry, HistoryKind
 from alerts.history_store import history_of
 from alerts.passing_on import answers_to_pass_on, pass_on
+from alerts.reason import Because, because
 from alerts.steps import Scene, StepTaken, leave_out, take_step
 from alerts.store import recipients_of, take_alert
 from api.alert_cases import cases_of, load_findings, load_violation
 from api.alerting import Alerting
+from api.poison import concerns_all
+from tracking.episode import derived_id
+from tracking.rules import to_microseconds
+
+log = structlog.get_logger()
 
 _TOLD_BY = frozenset({HistoryKind.OPENED, HistoryKind.BECAME_LIVE})
 """Entries about the fact by which an alert was told."""
+
+_PLANNED = """
+SELECT a.subject_no, coalesce((SELECT max(planned_at) FROM escalation_step s WHERE s.alert_id = a.alert_id),
+    a.opened_at) AS planned_at
+FROM alert a JOIN open_subject USING (subject_no) WHERE a.alert_id = :alert_id AND a.state = 'open' FOR UPDATE OF a
+"""
 
 
 def escalate_due(engine: Engine, alerting: Alerting, *, now: datetime) -> int:
@@ -42,9 +55,41 @@ def escalate_due(engine: Engine, alerting: Alerting, *, now: datetime) -> int:
         waiting = sorted({*alerts_to_escalate(connection, now=now), *alerts_with_answers(connection, now=now)})
     count = 0
     for alert_id in waiting:
-        with engine.begin() as connection:
-            count += escalate(connection, alert_id, alerting, now=now)
+        try:
+            with engine.begin() as connection:
+                count += escalate(connection, alert_id, alerting, now=now)
+        except Exception as error:  # the others must be heard of
+            if concerns_all(error):
+                raise
+            _leave_to_people(engine, alert_id, error, now=now)
     return count
+
+
+def _leave_to_people(engine: Engine, alert_id: UUID, error: Exception, *, now: datetime) -> None:
+    """A task, once for a plan; its steps stay due, so that they are taken when the fault is mended."""
+    try:
+        with engine.begin() as connection:
+            found = connection.execute(text(_PLANNED), {"alert_id": alert_id}).one_or_none()
+            if found is None:
+                return
+            reason = because(Because.OUR_FAULT)
+            key = (to_microseconds(found.planned_at), "our_fault", str(alert_id))
+            task = Task(
+                task_id=derived_id("task", *key),
+                kind=TaskKind.NOBODY_TO_TELL,
+                subject_no=found.subject_no,
+                alert_id=alert_id,
+                due_at=now,
+                reason=reason,
+            )
+            if connection.execute(text("SELECT 1 FROM task WHERE task_id = :id"), {"id": task.task_id}).one_or_none():
+                return
+            save_decided(connection, subject_of={alert_id: found.subject_no}, tasks=[task])
+    except Exception as second:
+        if concerns_all(second):
+            raise
+        log.error("alert_stuck", alert_id=alert_id, error=type(second).__name__)
+    log.error("alert_not_escalated", alert_id=alert_id, error=type(error).__name__)
 
 
 def escalate(connection: Connection, alert_id: UUID, alerting: Alerting, *, now: datetime) -> int:

@@ -416,7 +416,7 @@ ENGINE = (
     ),
     _table(
         "provider_state", "短信服务商是否可用 whether providers of messages work", Basis.RUNNING, Retention.ENGINE,
-        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since polled_at"),
+        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since polled_at polled_to"),
     ),
     _table(
         "alembic_version", "表结构版本 version of the schema", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,
