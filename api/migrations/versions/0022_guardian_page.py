@@ -1,4 +1,7 @@
-"""The guardian's page: a link is opened and answered through two functions only; wrong codes and nonces are counted."""
+"""The guardian's page: a link is opened and answered through two functions only; wrong codes and nonces are counted.
+
+Spans of turns of duty and of absences are ones that can be read back.
+"""
 
 from alembic import op
 
@@ -26,6 +29,13 @@ CREATE TABLE callback_nonce (
 );
 CREATE INDEX callback_nonce_met ON callback_nonce (met_at);
 """
+
+SPAN = """
+ALTER TABLE {table} ADD CONSTRAINT {table}_span CHECK (from_at >= '2000-01-01 00:00+00'
+    AND to_at <= '2100-01-01 00:00+00' AND to_at <= from_at + interval '8784 hours')
+"""
+"""Of turns of duty and absences, in hours, since days depend on the time zone. A year that cannot be read back, as 1 or
+9999 in some time zones, would stop whoever reads the roster."""
 
 FUNCTIONS = """
 -- The link of a code (by its hash) or of a token (by its id) while it is good: what its page says, and what an answer
@@ -142,6 +152,7 @@ OF_GATE = {
 }
 """What the web process could do without the functions, and can no more."""
 
+SPANS = ("duty_roster", "duty_absence")
 
 WORDING = "UPDATE (template, text, variables, language) ON notification"
 """Of the worker, which words a message anew if the day or the reader changed before it left."""
@@ -151,6 +162,8 @@ def upgrade() -> None:
     """Two tables that are about nobody, the functions in place of rights on tables, and messages worded anew."""
     op.execute(TABLES)
     op.execute(FUNCTIONS)
+    for table in SPANS:
+        op.execute(SPAN.format(table=table))
     for table in ("link_guess", "callback_nonce"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
@@ -164,6 +177,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Give the rights back."""
+    for table in SPANS:
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_span")
     op.execute("COMMENT ON COLUMN guardian_link.answered_at IS NULL")
     op.execute("DROP FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean)")
     op.execute("DROP FUNCTION answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb)")
