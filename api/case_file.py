@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from alerts.alert import Role
+from alerts.alert import Block, Role
 from api.case_faults import Fault, faults_of, reason_of
 from api.condition_parameters import checked_parameters
 from api.ids import subject_id_for
@@ -132,7 +132,21 @@ class RecipientIn(_Strict):
         str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
     ]
     rank: int = Field(1, ge=1)
-    is_blocked: bool = False
+    is_blocked: bool | None = Field(
+        None, description="told nothing; without it a person who is known stays as an officer left them"
+    )
+    blocked_for: Literal[Block.SUSPECT, Block.ABUSER, Block.OTHER] | None = Field(
+        None, description="why: suspected of harming the child or of the same case, has harmed it, other"
+    )
+
+    @model_validator(mode="after")
+    def _is_blocked_for_a_reason(self) -> Self:
+        if self.blocked_for is not None and self.is_blocked is False:
+            raise ValueError(
+                "is_blocked 为否时不应填 blocked_for / blocked_for says why somebody is blocked, and is_blocked says no"
+            )
+        self.is_blocked = True if self.blocked_for is not None else self.is_blocked
+        return self
 
 
 class ConsentIn(_Strict):

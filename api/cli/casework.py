@@ -10,6 +10,7 @@ from uuid import UUID
 import typer
 from sqlalchemy import Connection
 
+from alerts.alert import Block
 from api.access.roles import AccountRole
 from api.calendars import calendar_reminder
 from api.casework.decisions import REASON_NAMES_ZH, DecisionReason, Outcome, decide, departures_of, suspected_of
@@ -26,6 +27,7 @@ from api.casework.leaves import (
 )
 from api.casework.names import LEAVE_STATE_NAMES_ZH, OUTCOME_NAMES_ZH
 from api.casework.orders import end_order, orders_of, versions_of
+from api.casework.recipients import block_recipient, tell_recipient
 from api.casework.tasks import finish_task, tasks_of
 from api.cli.acting import AsJson, By, Instant, acting, local, show
 from api.cli.case_lines import (
@@ -52,6 +54,7 @@ exemption = typer.Typer(help="豁免。Exemptions.", no_args_is_help=True)
 leave = typer.Typer(help="外出。Leaves.", no_args_is_help=True)
 suspected = typer.Typer(help="疑似违规的认定。Deciding what is suspected.", no_args_is_help=True)
 task = typer.Typer(help="待办。Tasks.", no_args_is_help=True)
+recipient = typer.Typer(help="通知对象。Who is told.", no_args_is_help=True)
 
 OrderId = Annotated[UUID, typer.Argument(help="决定书 id（见 hulan order list）/ id of the order")]
 Reference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
@@ -272,6 +275,31 @@ def departures(reference: Reference, by: By, as_json: AsJson = False) -> None:
     with _acting(by) as (connection, _, _):
         found = departures_of(connection, _subject(connection, reference))
     show(found, departures_lines, none="没有决定书 no order", as_json=as_json)
+
+
+RecipientId = Annotated[UUID, typer.Argument(help="通知对象 id（见 hulan task list --json）/ id of the recipient")]
+
+
+@recipient.command("tell")
+def tell(recipient_id: RecipientId, by: By) -> None:
+    """经核实确是该通知的人：自现在起通知，即使其答复过“不是我的孩子”。The right person: told from now on.
+
+    例 / example:  hulan recipient tell 0190f3a2-… --by wang
+    """
+    with _acting(by) as (connection, _, _):
+        tell_recipient(connection, recipient_id)
+    say("自现在起通知 told from now on")
+
+
+@recipient.command("block")
+def block(recipient_id: RecipientId, reason: Block, by: By) -> None:
+    """自现在起不再通知：suspect 涉嫌侵害或同案、abuser 曾经侵害、other 其他。Tell them nothing from now on.
+
+    例 / example:  hulan recipient block 0190f3a2-… suspect --by wang
+    """
+    with _acting(by) as (connection, _, _):
+        block_recipient(connection, recipient_id, reason=reason)
+    say("不再通知 told nothing")
 
 
 @task.command("list")

@@ -1,5 +1,6 @@
 """The guardian's page: a link is opened and answered through two functions only; wrong codes and nonces are counted.
 
+Who answers 不是我的孩子 is told nothing until an officer puts the record right, whatever files say.
 Spans of turns of duty and of absences are ones that can be read back.
 """
 
@@ -28,6 +29,32 @@ CREATE TABLE callback_nonce (
     met_at timestamptz NOT NULL
 );
 CREATE INDEX callback_nonce_met ON callback_nonce (met_at);
+"""
+
+BLOCKS = """
+ALTER TABLE recipient ADD COLUMN denied_at timestamptz;
+COMMENT ON COLUMN recipient.denied_at IS 'answered 不是我的孩子; NULL: not, or an officer put it right';
+ALTER TABLE recipient ADD CONSTRAINT recipient_blocked_for CHECK (blocked_for IS NULL OR is_blocked
+    AND blocked_for IN ('suspect', 'abuser', 'other', 'not_the_child', 'no_longer_named'));
+
+-- What an officer finds about a recipient of a case of the caller's: blocked for a reason, or (NULL) the right person,
+-- who is told from now on. Who is no longer named is named by filing the case.
+CREATE FUNCTION rule_on_recipient(wanted uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    found uuid;
+BEGIN
+    UPDATE recipient SET is_blocked = reason IS NOT NULL, blocked_for = reason,
+        denied_at = CASE WHEN reason IS NOT NULL THEN denied_at END
+    WHERE recipient_id = wanted AND subject_no IN (SELECT visible_subjects()) AND account_decides()
+        AND (reason IS NULL OR reason IN ('suspect', 'abuser', 'other'))
+        AND blocked_for IS DISTINCT FROM 'no_longer_named'
+    RETURNING recipient_id INTO found;
+    RETURN found;
+END $$;
+REVOKE ALL ON FUNCTION rule_on_recipient(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rule_on_recipient(uuid, text) TO hulan_app;
+GRANT UPDATE (blocked_for) ON recipient TO hulan_registrar;
 """
 
 SPAN = """
@@ -131,10 +158,19 @@ BEGIN
     SELECT s.step_id, held.alert_id, held.subject_no, s.kind, given, s.due_at
     FROM jsonb_to_recordset(steps) AS s (step_id uuid, kind text, due_at timestamptz)
     ON CONFLICT (step_id) DO NOTHING;
-    UPDATE recipient r SET is_blocked = block IS NOT NULL, blocked_for = block
-    WHERE r.recipient_id = held.recipient_id AND (
-        block = 'not_the_child' AND NOT r.is_blocked
-        OR block IS NULL AND lifts_block AND r.is_blocked AND r.blocked_for = 'not_the_child');
+    UPDATE recipient r SET denied_at = coalesce(r.denied_at, given), is_blocked = true,
+        blocked_for = CASE WHEN r.is_blocked THEN r.blocked_for ELSE block END
+    WHERE r.recipient_id = held.recipient_id AND block = 'not_the_child';
+    -- Taken back, unless the same person says so by another link too. Whoever is blocked for more stays blocked.
+    UPDATE recipient r SET denied_at = NULL,
+        is_blocked = r.is_blocked AND r.blocked_for IS DISTINCT FROM 'not_the_child',
+        blocked_for = nullif(r.blocked_for, 'not_the_child')
+    WHERE r.recipient_id = held.recipient_id AND block IS NULL AND lifts_block AND r.denied_at IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM guardian_link o CROSS JOIN LATERAL (SELECT b.answer, b.answered_at FROM guardian_answer b
+                WHERE b.link_id = o.link_id ORDER BY b.answered_at DESC, b.answer_id DESC LIMIT 1) g
+            WHERE o.recipient_id = held.recipient_id AND o.link_id <> held.link_id AND g.answer = 'not_my_child'
+                AND g.answered_at >= r.denied_at);
     UPDATE guardian_link l SET answered_at = given
     WHERE l.link_id = held.link_id AND l.answered_at IS NULL AND is_final;
     RETURN true;
@@ -161,6 +197,7 @@ WORDING = "UPDATE (template, text, variables, language) ON notification"
 def upgrade() -> None:
     """Two tables that are about nobody, the functions in place of rights on tables, and messages worded anew."""
     op.execute(TABLES)
+    op.execute(BLOCKS)
     op.execute(FUNCTIONS)
     for table in SPANS:
         op.execute(SPAN.format(table=table))
@@ -185,6 +222,9 @@ def downgrade() -> None:
     for table, rights in OF_GATE.items():
         op.execute(f"GRANT {rights} ON {table} TO hulan_gate")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
+    op.execute("DROP FUNCTION rule_on_recipient(uuid, text)")
+    op.execute("REVOKE UPDATE (blocked_for) ON recipient FROM hulan_registrar")
+    op.execute("ALTER TABLE recipient DROP COLUMN denied_at, DROP CONSTRAINT recipient_blocked_for")
     op.execute("DROP TABLE callback_nonce, link_guess")
     op.execute(f"REVOKE {WORDING} FROM hulan_worker")
     op.execute("ALTER TABLE notification DROP COLUMN event_at")
