@@ -223,6 +223,19 @@ def test_taken_away_by_mistake_is_taken_back_and_escalation_starts_anew(scene: S
     ]
 
 
+@pytest.mark.parametrize("said", ["taken_away", "cannot", "not_my_child"])
+def test_who_is_on_the_way_after_all_answers_again_on_arrival(scene: Scene, said: str) -> None:
+    scene.post(scene.code, said)
+    scene.clock.current = NOW + timedelta(minutes=5)
+    assert "已收到您的答复" in scene.post(scene.code, "on_my_way").text
+    scene.clock.current = arrival = NOW + timedelta(minutes=40)
+    assert scene.post(scene.code, "taken_away").status_code == 200
+    assert scene.alert() == ("acknowledged", arrival)
+    assert scene.rows("SELECT settled_at - opened_at FROM alert") == [(arrival - EVENING,)]
+    scene.clock.current = arrival + POLICY.correct_within
+    assert scene.post(scene.code).status_code == 404, "ended ten minutes after the answer that stands"
+
+
 def test_what_an_officer_took_on_a_correction_leaves_alone(scene: Scene) -> None:
     scene.post(scene.code, "taken_away")
     run(scene, "UPDATE alert SET acknowledged_at = now() + interval '1 second'")

@@ -171,15 +171,15 @@ BEGIN
                 WHERE b.link_id = o.link_id ORDER BY b.answered_at DESC, b.answer_id DESC LIMIT 1) g
             WHERE o.recipient_id = held.recipient_id AND o.link_id <> held.link_id AND g.answer = 'not_my_child'
                 AND g.answered_at >= r.denied_at);
-    UPDATE guardian_link l SET answered_at = given
-    WHERE l.link_id = held.link_id AND l.answered_at IS NULL AND is_final;
+    UPDATE guardian_link l SET answered_at = CASE WHEN is_final THEN coalesce(l.answered_at, given) END
+    WHERE l.link_id = held.link_id;
     RETURN true;
 END $$;
 REVOKE ALL ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) TO hulan_gate;
-COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it: any but 正在赶去';
+COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it, any but 正在赶去; corrected to that, none';
 """
 
 OF_GATE = {
