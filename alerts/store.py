@@ -26,15 +26,15 @@ def add_recipient(connection: Connection, recipient: Recipient, contact: SealedC
     connection.execute(
         text(
             "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, phone_index, email, key_id, rank,"
-            " is_blocked, blocked_for, language, channels) VALUES (:recipient_id, :subject_no, :role, :name, :phone,"
-            " :phone_index, :email, :key_id, :rank, :is_blocked, :blocked_for, :language, :channels)"
+            " is_blocked, blocked_for, language, channels, unit) VALUES (:recipient_id, :subject_no, :role, :name,"
+            " :phone, :phone_index, :email, :key_id, :rank, :is_blocked, :blocked_for, :language, :channels, :unit)"
             " ON CONFLICT (recipient_id) DO UPDATE SET role = excluded.role, name = excluded.name,"
             " phone = excluded.phone, phone_index = excluded.phone_index, email = excluded.email,"
             " key_id = excluded.key_id, rank = excluded.rank,"
             " is_blocked = excluded.is_blocked OR recipient.denied_at IS NOT NULL,"
             " blocked_for = coalesce(excluded.blocked_for,"
             "  CASE WHEN recipient.denied_at IS NOT NULL THEN 'not_the_child' END),"
-            " language = excluded.language, channels = excluded.channels"
+            " language = excluded.language, channels = excluded.channels, unit = excluded.unit"
         ),
         {
             "recipient_id": recipient.recipient_id,
@@ -50,6 +50,7 @@ def add_recipient(connection: Connection, recipient: Recipient, contact: SealedC
             "blocked_for": None if recipient.blocked_for is None else str(recipient.blocked_for),
             "language": recipient.language,
             "channels": [str(channel) for channel in recipient.channels],
+            "unit": recipient.unit,
         },
     )
 

@@ -212,10 +212,15 @@ def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, sub
             rank=recipient.rank,
             is_blocked=block is not None,
             blocked_for=block,
+            language=recipient.language,
+            channels=recipient.channels,
+            unit=recipient.unit,
         )
         if _is_as_known(row, value, recipient, keyring):
             continue
-        contact = seal_contact(keyring, key, recipient_id=recipient_id, name=recipient.name, phone=recipient.phone)
+        contact = seal_contact(
+            keyring, key, recipient_id=recipient_id, name=recipient.name, phone=recipient.phone, email=recipient.email
+        )
         add_recipient(connection, value, contact)
 
 
@@ -227,12 +232,18 @@ def _block_of(row: Any) -> Block | None:
 
 def _is_as_known(row: Any, value: Recipient, recipient: RecipientIn, keyring: Keyring) -> bool:
     """Whether a stored recipient, whose id says role and number, needs no writing."""
-    if row is None or row.name is None or (row.rank, _block_of(row)) != (value.rank, value.blocked_for):
+    if row is None or row.name is None:
         return False
-    name = open_field(
-        keyring, row.name, key_id=row.key_id, table="recipient", column="name", row_id=row.recipient_id
+    stored = (row.rank, _block_of(row), row.language, tuple(row.channels), row.unit)
+    if stored != (value.rank, value.blocked_for, value.language, value.channels, value.unit):
+        return False
+    name, email = (
+        None if sealed is None else open_field(
+            keyring, sealed, key_id=row.key_id, table="recipient", column=column, row_id=row.recipient_id
+        )
+        for column, sealed in (("name", row.name), ("email", row.email))
     )  # fmt: skip
-    return name == recipient.name
+    return (name, email) == (recipient.name, recipient.email)
 
 
 def _reasons_not_active(connection: Connection, order: SupervisionOrder) -> list[str]:

@@ -248,7 +248,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "keeper": "SELECT(email key_id name phone recipient_id subject_no)"
         " UPDATE(email is_blocked key_id name phone phone_index)",
         "registrar": "INSERT SELECT"
-        " UPDATE(blocked_for channels email is_blocked key_id language name phone phone_index rank role)",
+        " UPDATE(blocked_for channels email is_blocked key_id language name phone phone_index rank role unit)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT(blocked_for channels email is_blocked key_id language phone phone_index rank recipient_id"
         " role subject_no unit)",

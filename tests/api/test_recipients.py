@@ -6,17 +6,27 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine, text
 
-from alerts.alert import Block
+from alerts.alert import Block, Jurisdiction
+from alerts.channel import Channel
+from alerts.reason import Because
+from alerts.roster import Roster
+from alerts.routing import route
+from alerts.store import recipients_of
 from api.access.accounts import join_case
 from api.access.roles import AccountRole
+from api.case_file import RecipientIn, check_case
 from api.casework.recipients import block_recipient, tell_recipient
 from api.errors import NotThereError, RefusedInputError
+from api.personal.fields import open_field
 from tests.access.people import a_browser, an_official
+from tests.alerts.make_alerts import a_case as a_fact
 from tests.api.casework_scene import Office, a_case, register
 from tests.api.test_casework_routes import command
-from tests.make import EVENING
+from tests.make import EVENING, KEYRING
+from tracking.order import Measure
 
 MOTHER = {"role": "guardian", "name": "合成监护甲", "phone": "13800000131"}
 FATHER = {"role": "guardian", "name": "合成监护乙", "phone": "13800000132", "rank": 2}
@@ -84,6 +94,48 @@ def test_a_block_is_lifted_by_a_word_and_not_by_silence(engine: Engine, office: 
     assert mother(engine) == (False, None)
     file(engine, MOTHER | {"is_blocked": True}, FATHER)
     assert mother(engine) == (True, "other")
+
+
+def test_a_case_file_says_how_somebody_is_told_and_by_which_unit(engine: Engine, office: Office) -> None:
+    told = {"language": "en", "channels": ["email", "sms"], "email": "m@example.test"}
+    officer = {"role": "police", "name": "合成民警", "phone": "13800000133", "rank": 3, "unit": "另一合成派出所"}
+    assert file(engine, MOTHER | told, FATHER, officer).change == "changed"
+    assert file(engine, MOTHER | told, FATHER, officer).change == "unchanged"
+    with engine.connect() as connection:
+        known = {item.rank: item for item in recipients_of(connection, [office.no])[office.no]}
+        row = connection.execute(text("SELECT * FROM recipient WHERE rank = 1")).one()
+    assert (known[1].language, known[1].channels) == ("en", (Channel.EMAIL, Channel.SMS))
+    assert known[3].unit == "另一合成派出所"
+    assert "m@example" not in str(row)
+    opened = open_field(
+        KEYRING, row.email, key_id=row.key_id, table="recipient", column="email", row_id=row.recipient_id
+    )
+    assert opened == "m@example.test"
+    case = a_fact(measure=Measure.BAIL, jurisdiction=Jurisdiction(police="合成派出所"))
+    found = route(case, at=EVENING, recipients=list(known.values()), roster=Roster())
+    assert [(item.recipient.rank, item.reason.code) for item in found.passed_over] == [(3, Because.OTHER_UNIT)]
+    assert file(engine, MOTHER | {"channels": ["sms"]}, FATHER, officer).change == "changed"
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT email FROM recipient WHERE rank = 1")).scalar_one() is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"channels": []}, {"channels": ["sms", "sms"]}, {"channels": ["email"]}, {"language": "fr"}, {"email": "x"},
+        {"unit": "合成派出所"}, {"blocked_for": "not_the_child"}, {"blocked_for": "suspect", "is_blocked": False},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RecipientIn.model_validate(MOTHER | said)
+
+
+def test_a_recipient_named_twice_and_not_alike_is_refused() -> None:
+    content = a_case().model_dump(mode="json") | {"recipients": [MOTHER, MOTHER | SUSPECT]}
+    case, faults = check_case(content)
+    assert case is None
+    assert [fault.field for fault in faults] == ["recipients.1.name"]
 
 
 def test_who_is_named_again_is_told_again(engine: Engine, office: Office) -> None:

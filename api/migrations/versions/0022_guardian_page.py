@@ -54,7 +54,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION rule_on_recipient(uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rule_on_recipient(uuid, text) TO hulan_app;
-GRANT UPDATE (blocked_for) ON recipient TO hulan_registrar;
+GRANT UPDATE (blocked_for, unit) ON recipient TO hulan_registrar;
 """
 
 SPAN = """
@@ -179,7 +179,7 @@ REVOKE ALL ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) TO hulan_gate;
-COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it, any but 正在赶去; corrected to that, none';
+COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it, any but 正在赶去; NULL if corrected to that';
 """
 
 OF_GATE = {
@@ -223,7 +223,7 @@ def downgrade() -> None:
         op.execute(f"GRANT {rights} ON {table} TO hulan_gate")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
     op.execute("DROP FUNCTION rule_on_recipient(uuid, text)")
-    op.execute("REVOKE UPDATE (blocked_for) ON recipient FROM hulan_registrar")
+    op.execute("REVOKE UPDATE (blocked_for, unit) ON recipient FROM hulan_registrar")
     op.execute("ALTER TABLE recipient DROP COLUMN denied_at, DROP CONSTRAINT recipient_blocked_for")
     op.execute("DROP TABLE callback_nonce, link_guess")
     op.execute(f"REVOKE {WORDING} FROM hulan_worker")
