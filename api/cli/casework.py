@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from alerts.alert import Block
 from api.access.roles import AccountRole
 from api.calendars import calendar_reminder
+from api.casework.care import Sighting, report_minor_with_adult
 from api.casework.decisions import REASON_NAMES_ZH, DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.exemptions import ExemptionWish, exemptions_of, grant_exemption, revoke_exemption
 from api.casework.leaves import (
@@ -267,6 +268,31 @@ def decide_one(
         )
     say(f"{OUTCOME_NAMES_ZH[outcome]}：{REASON_NAMES_ZH[reason]} decided {outcome}")
     out.print(str(done), markup=False)
+
+
+@suspected.command("report")
+def report(
+    reference: Reference,
+    by: By,
+    seen_at: Annotated[datetime, Instant],
+    place: Annotated[str, typer.Option(help="旅馆名称 / the hotel")],
+    adult_unknown: Annotated[
+        bool, typer.Option("--adult-unknown", help="成年人身份不明 / nobody knows the adult")
+    ] = False,
+    zone: Annotated[UUID | None, typer.Option(help="旅馆的区域 id / id of its zone")] = None,
+    remark: Annotated[str, typer.Option(help="说明，不写姓名 / in words, no names")] = "",
+) -> None:
+    """民警登记：不满十四周岁者与身份不明的成年人同住旅馆；立即通知公安，不通知监护人。Under 14 with an unknown adult.
+
+    例 / example:  hulan suspected report A-1 --seen-at 2026-03-02T22:00 --place 某旅馆 --adult-unknown --by wang
+    """
+    sighting = Sighting(
+        seen_at=local(seen_at), place=place, is_adult_unknown=adult_unknown, zone_id=zone, remark=remark
+    )
+    with _acting(by) as (connection, _, _):
+        number = _subject(connection, reference)
+        found = report_minor_with_adult(connection, number, sighting, now=SystemClock().now())
+    out.print(str(found), markup=False)
 
 
 @suspected.command("departures")

@@ -74,7 +74,7 @@ CASE_COLUMNS = (
     _of_row("recipient_channels", "通知渠道", "短信、邮件、网络回调、人工电话，按先后，以分号分隔；空为短信"),
     _of_row("recipient_email", "通知对象邮箱", "渠道有邮件时必填，加密保存 sealed"),
     _of_row("recipient_unit", "通知对象单位", "办案人员所属机关，与决定书一致；家属留空 of officers only"),
-    _of_row("recipient_blocked_for", "不通知", "涉嫌侵害或同案、曾经侵害、其他；否：恢复通知；空：不变 empty: as it was"),
+    _of_row("recipient_blocked_for", "不通知", "涉嫌侵害或同案、曾经侵害、其他；否：恢复通知；空：不变 as it was"),
 )  # fmt: skip
 """In the order of the template. A person's further conditions and recipients follow in rows that need only the
 reference, the document number and their own columns."""

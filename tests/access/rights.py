@@ -406,6 +406,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "reply_key_id": {"gate", "worker"},
     "review_notice": {"app"},
     "revoke_duty": {"app"},
+    "report_minor_with_adult": {"app"},
     "rule_on_recipient": {"app"},
     "revoke_exemption": {"app"},
     "row_keys_withheld_from_audit": {"app"},
