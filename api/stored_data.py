@@ -51,7 +51,7 @@ CASES = (
     _table(
         "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
         _sealed(PERSONAL, "name phone email"), _hashed(PERSONAL, "phone_index"),
-        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for"),
+        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for denied_at"),
         _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id language channels"),
     ),
     _table(
