@@ -181,8 +181,8 @@ WORDS: Mapping[Because, tuple[str, str]] = {
         "answered “not my child”: told no more; put the record right",
     ),
     Because.OUR_FAULT: (
-        "程序出错，后续步骤未能执行：请人工跟进本警报，并告知运维",
-        "a fault of the program, a step was not taken: look after this alert by hand, and tell the operators",
+        "程序出错，后续步骤未能执行：请人工跟进此事，并告知运维",
+        "a fault of the program, a step was not taken: look after it by hand, and tell the operators",
     ),
     Because.ANSWER_UNCLEAR: (
         "该联系人发来短信答复，无法确定所指，内容不予显示：请电话核实",

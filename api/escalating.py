@@ -8,12 +8,12 @@ and the history alone, so that a worker that dies, stands still or starts anew c
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 
-from alerts.alert import Alert, AlertState, Case, EscalationStep, Task, TaskKind
+from alerts.alert import Alert, AlertState, Case, EscalationStep, Task
 from alerts.answer import heard_since, unable_to_help
 from alerts.decided_store import (
     alerts_to_escalate,
@@ -28,16 +28,12 @@ from alerts.escalation import due_steps, is_planned_again, plan_steps
 from alerts.history import ActorKind, HistoryEntry, HistoryKind
 from alerts.history_store import history_of
 from alerts.passing_on import answers_to_pass_on, pass_on
-from alerts.reason import Because, because
 from alerts.steps import Scene, StepTaken, leave_out, take_step
 from alerts.store import recipients_of, take_alert
 from api.alert_cases import cases_of, load_findings, load_violation
 from api.alerting import Alerting
-from api.poison import concerns_all
-from tracking.episode import derived_id
+from api.poison import concerns_all, fault_task, leave_to_people
 from tracking.rules import to_microseconds
-
-log = structlog.get_logger()
 
 _TOLD_BY = frozenset({HistoryKind.OPENED, HistoryKind.BECAME_LIVE})
 """Entries about the fact by which an alert was told."""
@@ -61,35 +57,18 @@ def escalate_due(engine: Engine, alerting: Alerting, *, now: datetime) -> int:
         except Exception as error:  # the others must be heard of
             if concerns_all(error):
                 raise
-            _leave_to_people(engine, alert_id, error, now=now)
+            task_of = partial(_task_of, alert_id=alert_id, now=now)
+            leave_to_people(engine, task_of, error, event="alert_not_escalated", about=alert_id)
     return count
 
 
-def _leave_to_people(engine: Engine, alert_id: UUID, error: Exception, *, now: datetime) -> None:
-    """A task, once for a plan; its steps stay due, so that they are taken when the fault is mended."""
-    try:
-        with engine.begin() as connection:
-            found = connection.execute(text(_PLANNED), {"alert_id": alert_id}).one_or_none()
-            if found is None:
-                return
-            reason = because(Because.OUR_FAULT)
-            key = (to_microseconds(found.planned_at), "our_fault", str(alert_id))
-            task = Task(
-                task_id=derived_id("task", *key),
-                kind=TaskKind.NOBODY_TO_TELL,
-                subject_no=found.subject_no,
-                alert_id=alert_id,
-                due_at=now,
-                reason=reason,
-            )
-            if connection.execute(text("SELECT 1 FROM task WHERE task_id = :id"), {"id": task.task_id}).one_or_none():
-                return
-            save_decided(connection, subject_of={alert_id: found.subject_no}, tasks=[task])
-    except Exception as second:
-        if concerns_all(second):
-            raise
-        log.error("alert_stuck", alert_id=alert_id, error=type(second).__name__)
-    log.error("alert_not_escalated", alert_id=alert_id, error=type(error).__name__)
+def _task_of(connection: Connection, alert_id: UUID, *, now: datetime) -> Task | None:
+    """One for a plan; its steps stay due, so that they are taken when the fault is mended."""
+    found = connection.execute(text(_PLANNED), {"alert_id": alert_id}).one_or_none()
+    if found is None:
+        return None
+    key = (to_microseconds(found.planned_at), "our_fault", str(alert_id))
+    return fault_task(key, subject_no=found.subject_no, alert_id=alert_id, now=now)
 
 
 def escalate(connection: Connection, alert_id: UUID, alerting: Alerting, *, now: datetime) -> int:

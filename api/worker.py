@@ -254,7 +254,7 @@ class Worker:
         memory = self._memory
         swept_to = 0 if memory is None else memory.swept_to
         now = self.clock.now_for(to_instant(swept_to)) if swept_to else self.clock.now()
-        count = raise_reported(self.engine, self.policies.alerting)
+        count = raise_reported(self.engine, self.policies.alerting, now=now)
         count += escalate_due(self.engine, self.policies.alerting, now=now)
         if count:
             log.info("alerts_escalated", count=count)

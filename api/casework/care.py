@@ -41,7 +41,9 @@ def report_minor_with_adult(connection: Connection, subject_no: int, sighting: S
         raise RefusedInputError("发现时间不能晚于现在 / it cannot have been seen in the future")
     birth_date = connection.execute(
         text("SELECT birth_date FROM subject WHERE subject_no = :no"), {"no": subject_no}
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if birth_date is None:
+        raise NotThereError
     if local_day(sighting.seen_at) > birthday(birth_date, JUVENILE_FROM_AGE):
         raise RefusedInputError("当时已满十四周岁 / was 14 already at that time")
     asked = {

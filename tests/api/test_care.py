@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
 
-from api.access.accounts import join_case
+from api.access.accounts import join_case, set_jurisdiction
 from api.access.roles import AccountRole
 from api.casework.care import Sighting, report_minor_with_adult
 from api.errors import NotThereError, RefusedInputError
 from tests.access.people import a_browser, an_official
-from tests.api.casework_scene import NOW, Office, a_case
+from tests.api.casework_scene import NOW, Office, a_case, register
 from tests.api.test_casework_routes import command
 from tests.make import EVENING, a_worker
 from tracking.calendar import local_day
@@ -36,6 +37,21 @@ def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
+def refuse_alerts_of(engine: Engine, subject_no: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                f" IF NEW.subject_no = {subject_no} THEN"
+                "  RAISE EXCEPTION 'refused by the test' USING ERRCODE = 'check_violation'; END IF;"
+                " RETURN NEW; END $$"
+            )
+        )
+        connection.execute(
+            text("CREATE TRIGGER refused BEFORE INSERT ON alert FOR EACH ROW EXECUTE FUNCTION refused()")
+        )
+
+
 def test_a_report_is_told_to_the_police_once_and_to_no_guardian(engine: Engine) -> None:
     office = an_office(engine)
     with office.as_("police") as connection:
@@ -53,9 +69,36 @@ def test_a_report_is_told_to_the_police_once_and_to_no_guardian(engine: Engine) 
     assert [str(office.accounts["police"]) in actor for (actor,) in actors] == [True]
 
 
+def test_one_report_that_cannot_be_told_is_a_task_once_and_the_rest_go_on(engine: Engine) -> None:
+    office = an_office(engine)
+    with engine.begin() as connection:
+        other = register(connection, a_case(reference="O-2", birth_date="2013-12-01", recipients=PEOPLE)).subject_no
+        police = connection.execute(
+            text("SELECT account_no FROM account WHERE account_id = :id"), {"id": office.accounts["police"]}
+        ).scalar_one()
+        join_case(connection, other, police, now=EVENING)
+        set_jurisdiction(connection, other, "320300")
+    with office.as_("police") as connection:
+        broken = report_minor_with_adult(connection, office.no, SIGHTING, now=NOW)
+        sound = report_minor_with_adult(connection, other, SIGHTING, now=NOW)
+    refuse_alerts_of(engine, office.no)
+    with capture_logs() as logged:
+        for _ in range(3):
+            a_worker(engine).drain()
+    assert rows(engine, "SELECT finding_id FROM alert_finding") == [(sound,)]
+    assert rows(engine, "SELECT subject_no, kind FROM task WHERE reason_code = 'our_fault'") == [
+        (office.no, "nobody_to_tell")
+    ]
+    assert [line["about"] for line in logged if line["event"] == "report_not_told"] == [broken]
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER refused ON alert"))
+    a_worker(engine).drain()
+    assert len(rows(engine, "SELECT 1 FROM alert_finding")) == 2, "the fault is mended, and it is told"
+
+
 def test_only_police_of_the_case_report(engine: Engine) -> None:
     office = an_office(engine)
-    for who in ("prosecutor", "leader", "supervisor"):
+    for who in ("prosecutor", "leader", "supervisor", "stranger"):
         with office.as_(who) as connection, pytest.raises(NotThereError):
             report_minor_with_adult(connection, office.no, SIGHTING, now=NOW)
     elsewhere = Sighting(seen_at=SIGHTING.seen_at, place="合成", is_adult_unknown=True, zone_id=uuid4())

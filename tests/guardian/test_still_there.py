@@ -24,10 +24,10 @@ from api.ids import new_id
 from api.logins import Login
 from api.worker import Worker
 from tests.access.people import a_browser, official_in
-from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, rows
+from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, Told, a_subject, rows
 from tests.api.clock_scene import a_duty
 from tests.api.live_server import url_as
-from tests.guardian.test_from_fix_to_answer import OFFICER, Told, a_subject
+from tests.guardian.test_from_fix_to_answer import OFFICER
 from tests.make import EVENING, SECRET, Person, a_bar, a_fix, a_person, a_worker, log_fixes
 from tracking.fix import Fix
 from tracking.order import ConditionKind
