@@ -52,6 +52,24 @@ class Block(StrEnum):
     ABUSER = "abuser"  # 曾经侵害
     NOT_THE_CHILD = "not_the_child"  # 本人答复“不是我的孩子”
     NO_LONGER_NAMED = "no_longer_named"  # 案件不再列明
+    OTHER = "other"  # 办案人员认为不宜通知的其他情形
+
+
+RULED_BLOCKS = frozenset({Block.SUSPECT, Block.ABUSER, Block.OTHER})
+"""Why an officer, or a case file, blocks somebody."""
+
+
+def block_as_filed(known: Block | None, *, is_blocked: bool | None, reason: Block | None) -> Block | None:
+    """Why a recipient whom a case file names is blocked, or ``None``. ``known``: why, until now.
+
+    Blocks are lifted by a word, not by silence: ``is_blocked=None`` leaves an officer's block as it is. Nothing that a
+    file says lifts 不是我的孩子.
+    """
+    if is_blocked:
+        return reason or (known if known in RULED_BLOCKS else Block.OTHER)
+    if known is Block.NOT_THE_CHILD:
+        return known
+    return None if is_blocked is False or known is Block.NO_LONGER_NAMED else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,9 +235,10 @@ class Notification:
     template: str
     text: str
     decided_at: datetime
-    """Event time of the fix that makes it worth sending, aware."""
+    """Event time of the fix that makes it worth sending, aware; for an officer told of an alert that was opened again,
+    or of an answer, when that was. Age runs from it."""
     known_at: datetime
-    """When that fix was received, aware."""
+    """When that fix was received, or the plan of the step was made; aware."""
     event_at: datetime | None = None
     """What the text says as the time of the event, aware; ``None``: it is not known, and the text stays as it is."""
     channel: Channel = Channel.SMS

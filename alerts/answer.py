@@ -3,9 +3,11 @@
 An answer is the family's word, and no finding: nobody but an officer closes an alert.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from alerts.alert import Alert, AlertState, Block, Recipient, Role, Task, TaskKind
 from alerts.history import Actor, ActorKind, HistoryEntry, HistoryKind
@@ -33,6 +35,10 @@ ANSWERS: dict[Answer, Reason] = {
     )
 }
 """Words of each, as on the button."""
+
+
+OF_FAMILY = frozenset({ActorKind.GUARDIAN, ActorKind.GUARANTOR})
+"""Who answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,29 @@ def take_answer(alert: Alert, *, answer: Answer, by: Recipient, at: datetime) ->
         task = task_for(alert, TaskKind.WRONG_RECIPIENT, at=alert.opened_at, reason=reason, about=about, due_at=at)
         return Answered(alert=alert, history=(entry,), tasks=(task,), block=Block.NOT_THE_CHILD)
     return Answered(alert=alert, history=(entry,))
+
+
+def heard_since(history: Sequence[HistoryEntry], since: datetime) -> frozenset[UUID]:
+    """Who of the family answered at ``since`` (aware) or after: they know of it, and are told no more."""
+    return frozenset(
+        entry.about
+        for entry in history
+        if entry.kind is HistoryKind.ANSWERED and entry.about is not None and entry.at >= since
+    )
+
+
+def unable_to_help(history: Sequence[HistoryEntry]) -> frozenset[UUID]:
+    """Whose last answer is 无法处理, since the alert was opened again by somebody else than the family.
+
+    ``history``: in the order in which it was written.
+    """
+    last: dict[UUID, str] = {}
+    for entry in history:
+        if entry.kind is HistoryKind.REOPENED and entry.actor.kind not in OF_FAMILY:
+            last = {}
+        elif entry.kind is HistoryKind.ANSWERED and entry.about is not None:
+            last[entry.about] = entry.reason.code
+    return frozenset(recipient_id for recipient_id, code in last.items() if code == Answer.CANNOT)
 
 
 def _taken_away(alert: Alert, entry: HistoryEntry, actor: Actor, at: datetime) -> Answered:

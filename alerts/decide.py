@@ -22,7 +22,7 @@ from alerts.alert import (
     TaskKind,
 )
 from alerts.escalation import plan_steps
-from alerts.event import EventGroup
+from alerts.event import STAYS, EventGroup
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry, reopen
 from alerts.policy import AlertPolicy
@@ -54,6 +54,8 @@ class _Moment:
     at: datetime
     is_live: bool
     case: Case
+    outlasts: bool = False
+    """The stay goes on though somebody said, or an officer held, that it is over."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def decide(
     recipients: Mapping[int, Sequence[Recipient]],
     roster: Roster,
     policy: AlertPolicy,
+    lasting: Sequence[Case] = (),
     catalogue: Catalogue = BUILT_IN,
     with_code: bool = False,
 ) -> Decision:
@@ -93,18 +96,19 @@ def decide(
 
     ``alerts``: those of the subjects concerned whose last event is less than the cool-down before the first of
     ``cases``, and those that hold one of them, closed ones too. ``recipients``: by ``subject_no``. ``with_code``: as in
-    :class:`alerts.telling.Telling`.
+    :class:`alerts.telling.Telling`. ``lasting``: violations that settled alerts hold and that went on, each live from
+    ``still_there_after`` after the settling (``api.lasting``).
 
     A fact of an event that has an alert is attached to it and tells nobody again; so is one at the same place within
     the cool-down. One that is known too late tells nobody; a live one of the same event does, because nobody was told
     yet. A closed alert takes what happened before its closing and tells nobody; it is opened again, and told, only if
-    what it holds is found to go on after the closing.
+    what it holds is found to go on after the closing, and so is one that a guardian settled. Once for each settling.
     """
     work = _Deciding(recipients=recipients, roster=roster, policy=policy, catalogue=catalogue, with_code=with_code)
     for alert in alerts:
         work.known.setdefault((alert.subject_no, alert.group), {})[alert.alert_id] = alert
-    for moment in sorted(_moments(cases), key=_in_order):
-        _take(work, moment)
+    for moment in sorted([*_moments(cases), *_outlasting(lasting)], key=_in_order):
+        (_go_on if moment.outlasts else _take)(work, moment)
     return Decision(
         alerts=tuple(work.changed.values()),
         attachments=tuple(work.attachments.values()),
@@ -125,6 +129,10 @@ def _moments(cases: Sequence[Case]) -> list[_Moment]:
         if live_at is not None and live_at != decided_at:
             moments.append(_Moment(at=live_at, is_live=True, case=case))
     return moments
+
+
+def _outlasting(lasting: Sequence[Case]) -> list[_Moment]:
+    return [_Moment(at=at, is_live=True, case=case, outlasts=True) for case in lasting if (at := case.fact.live_at)]
 
 
 def _in_order(moment: _Moment) -> tuple[datetime, bool, str]:
@@ -158,6 +166,24 @@ def _take(work: _Deciding, moment: _Moment) -> None:
         case.fact_id,
         Attachment(alert_id=alert.alert_id, fact_id=case.fact_id, is_finding=isinstance(case.fact, Finding)),
     )
+
+
+def _go_on(work: _Deciding, moment: _Moment) -> None:
+    """A settled alert of whose stay it is known that it goes on: open again, and told. Any other stays as it is."""
+    case = moment.case
+    known = work.known.get((case.subject.subject_no, case.group), {})
+    alert = next((item for item in known.values() if case.fact_id in item.fact_ids), None)
+    if alert is None or case.group[0] not in STAYS or alert.settled_at is None or moment.at <= alert.settled_at:
+        return
+    again = _opened_again(work, alert, moment)
+    _tell(work, again, moment)
+    work.changed[again.alert_id] = known[again.alert_id] = again
+
+
+def _opened_again(work: _Deciding, alert: Alert, moment: _Moment) -> Alert:
+    turned = reopen(alert, by=MACHINE, at=moment.at, reason=because(Because.STILL_GOING_ON))
+    work.history.setdefault(turned.entry.entry_id, turned.entry)
+    return replace(_stretched(turned.alert, moment), is_late=False)
 
 
 def _alert_of(moment: _Moment, known: Iterable[Alert], policy: AlertPolicy) -> Alert | None:
@@ -209,9 +235,7 @@ def _carried_on(work: _Deciding, alert: Alert, moment: _Moment) -> tuple[Alert, 
         is_over = alert.settled_at is not None and moment.at <= alert.settled_at
         if is_over:
             return alert, False
-        turned = reopen(alert, by=MACHINE, at=moment.at, reason=because(Because.STILL_GOING_ON))
-        work.history.setdefault(turned.entry.entry_id, turned.entry)
-        return replace(_stretched(turned.alert, moment), is_late=False), True
+        return _opened_again(work, alert, moment), True
     if not is_held:
         why = _same_event(alert, moment, work.policy) or Because.SAME_EVENT
         reason = because(why, hours=round(work.policy.cool_down.total_seconds() / 3600))
@@ -264,7 +288,8 @@ def _tell(work: _Deciding, alert: Alert, moment: _Moment) -> None:
         told = worded.notification
         if told is not None:
             work.notifications.setdefault(told.notification_id, told)
-        entry = (untold_entry if told is None else told_entry)(alert, choice, at=moment.at)
+        # What hurries a plan must not lie before it: it is known when the plan is made, however late that is.
+        entry = untold_entry(alert, choice, at=known_at) if told is None else told_entry(alert, choice, at=moment.at)
         work.history.setdefault(entry.entry_id, entry)
     for person in found.passed_over:
         work.note(alert, HistoryKind.NOT_TOLD, moment, person.reason, about=person.recipient.recipient_id)

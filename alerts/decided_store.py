@@ -11,6 +11,7 @@ from alerts.channel import Channel
 from alerts.escalation import HURRIES
 from alerts.history import HistoryEntry
 from alerts.history_store import append_history
+from alerts.passing_on import ANSWER_NOTICES
 from alerts.reason import Because, because
 from alerts.roster import Away, Duty, Roster
 from alerts.store import recipients_by_duty, save_notifications
@@ -27,15 +28,17 @@ def save_decided(
     steps: Sequence[EscalationStep] = (),
     tasks: Sequence[Task] = (),
     history: Sequence[HistoryEntry] = (),
+    asked_since: datetime | None = None,
 ) -> int:
     """Write what follows from alerts that are stored already; returns how many messages are new.
 
     ``subject_of``: by alert. Everything has a key of its own: written again, nothing changes. Who is telephoned before
-    anything else gets a task, and the message stands as the office's.
+    anything else gets a task, and the message stands as the office's. ``asked_since``: a call that was asked for before
+    this aware instant, when a later plan was made, does not stand for one that is asked for now.
     """
     sent = save_notifications(connection, notifications)
     save_steps(connection, steps, subject_of)
-    _save_tasks(connection, [*tasks, *_calls(notifications, subject_of)])
+    _save_tasks(connection, [*tasks, *_calls(notifications, subject_of)], asked_since=asked_since)
     by_subject: dict[int, list[HistoryEntry]] = {}
     for entry in history:
         by_subject.setdefault(subject_of[entry.alert_id], []).append(entry)
@@ -76,7 +79,7 @@ def save_steps(connection: Connection, steps: Sequence[EscalationStep], subject_
     )
 
 
-def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
+def _not_asked_yet(connection: Connection, tasks: Sequence[Task], since: datetime | None) -> list[Task]:
     """Without calls that somebody is asked to make already: the outbox asks too, when no message can be sent."""
     calls = {(item.alert_id, item.recipient_id) for item in tasks if item.kind is TaskKind.VOICE_CALL}
     if not calls:
@@ -84,9 +87,9 @@ def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
     rows = connection.execute(
         text(
             "SELECT alert_id, recipient_id, task_id FROM task WHERE alert_id = ANY(:alerts) AND kind = 'voice_call'"
-            " AND done_at IS NULL"
+            " AND done_at IS NULL AND opened_at >= coalesce(cast(:since AS timestamptz), '-infinity')"
         ),
-        {"alerts": [alert_id for alert_id, _ in calls]},
+        {"alerts": [alert_id for alert_id, _ in calls], "since": since},
     )
     asked = {(row.alert_id, row.recipient_id) for row in rows}
     return [
@@ -96,8 +99,8 @@ def _not_asked_yet(connection: Connection, tasks: Sequence[Task]) -> list[Task]:
     ]
 
 
-def _save_tasks(connection: Connection, wanted: Sequence[Task]) -> None:
-    tasks = _not_asked_yet(connection, wanted)
+def _save_tasks(connection: Connection, wanted: Sequence[Task], *, asked_since: datetime | None) -> None:
+    tasks = _not_asked_yet(connection, wanted, asked_since)
     insert_columns(
         connection,
         "task",
@@ -168,6 +171,22 @@ def alerts_to_escalate(connection: Connection, *, now: datetime) -> list[UUID]:
     )
 
 
+def alerts_with_answers(connection: Connection, *, now: datetime) -> list[UUID]:
+    """Alerts in any state of which the office has not heard by ``now`` (aware) what the family answered."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT DISTINCT h.alert_id FROM alert_history h JOIN open_subject USING (subject_no)"
+                " JOIN alert a USING (alert_id) WHERE h.kind = 'answered' AND h.reason_code = ANY(:told)"
+                " AND h.at <= :now AND a.closed_reason IS DISTINCT FROM 'sealed'"
+                " AND NOT EXISTS (SELECT FROM alert_history done WHERE done.alert_id = h.alert_id"
+                " AND done.about = h.entry_id)"
+            ),
+            {"now": now, "told": [str(code) for code in ANSWER_NOTICES]},
+        ).scalars()
+    )
+
+
 def steps_of(connection: Connection, alert_id: UUID) -> list[EscalationStep]:
     """The plan of an alert, what was done of it too."""
     rows = connection.execute(
@@ -196,9 +215,13 @@ def mark_done(connection: Connection, step_ids: Collection[UUID], *, outcome: st
     )
 
 
-def told_of(connection: Connection, alert_id: UUID) -> frozenset[UUID]:
-    """Everybody to whom a message about the alert was made, or a call."""
+def told_of(connection: Connection, alert_id: UUID, *, since: datetime) -> frozenset[UUID]:
+    """Everybody to whom a message about the alert was made, or a call, for what became known at ``since`` or after.
+
+    ``since``: when the plan was made (aware), which is what its messages carry: those of an earlier plan do not count.
+    """
     rows = connection.execute(
-        text("SELECT DISTINCT recipient_id FROM notification WHERE alert_id = :alert_id"), {"alert_id": alert_id}
+        text("SELECT DISTINCT recipient_id FROM notification WHERE alert_id = :alert_id AND known_at >= :since"),
+        {"alert_id": alert_id, "since": since},
     )
     return frozenset(rows.scalars())

@@ -97,6 +97,10 @@ class Outbox(Protocol):
         """It will not be sent. What comes next in its place is there from the same instant on."""
         ...
 
+    def record_broken(self, claim: Claim, error: Exception, at: datetime) -> None:
+        """It could not be worked on, by our own fault: a human looks after it. Raises what concerns all messages."""
+        ...
+
 
 def longest_age(role: Role, policy: AlertPolicy) -> timedelta:
     """How long after the event a message is still of use."""
@@ -128,11 +132,14 @@ def deliver(
     claims = outbox.claim(policy.claim_count, clock)
     for claim in claims:
         now = clock.now_for(claim.known_at)
-        obstacle = find_obstacle(claim, now=now, policy=policy)
-        if obstacle is None:
-            _hand_over(claim, outbox=outbox, providers=providers, clock=clock, policy=policy, rng=rng)
-        else:
-            outbox.record_dead(claim, obstacle, "", now)
+        try:
+            obstacle = find_obstacle(claim, now=now, policy=policy)
+            if obstacle is None:
+                _hand_over(claim, outbox=outbox, providers=providers, clock=clock, policy=policy, rng=rng)
+            else:
+                outbox.record_dead(claim, obstacle, "", now)
+        except Exception as error:  # the others must leave
+            outbox.record_broken(claim, error, now)
     return len(claims)
 
 

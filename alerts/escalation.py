@@ -70,6 +70,11 @@ def plan_steps(alert_id: UUID, *, told_at: datetime, policy: AlertPolicy) -> tup
     )
 
 
+def is_planned_again(step: EscalationStep, history: Sequence[HistoryEntry]) -> bool:
+    """Whether the plan of the step was made when the alert was opened again, or after."""
+    return any(entry.kind is HistoryKind.REOPENED and entry.at <= step.planned_at for entry in history)
+
+
 def due_steps(
     alert: Alert,
     *,

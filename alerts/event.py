@@ -62,6 +62,9 @@ class EventGroup(StrEnum):
     """The office's own breach, never the person's."""
 
 
+STAYS = frozenset({EventGroup.ENTRY, EventGroup.ABSENCE})
+"""What lasts as long as the person is somewhere: fixes say whether it goes on."""
+
 EVENT_OF_CONDITION: Mapping[ConditionKind, EventKind] = {
     ConditionKind.EXCLUSION_ZONE: EventKind.ENTRY,
     ConditionKind.EXCLUDED_CATEGORIES: EventKind.ENTRY,

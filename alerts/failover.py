@@ -25,6 +25,7 @@ class Obstacle(StrEnum):
     UNREADABLE = "unreadable"
     BLOCKED = "blocked"
     ADULT = "adult"
+    BROKEN = "broken"
 
 
 WORDS: dict[Obstacle, tuple[str, str]] = {
@@ -40,6 +41,10 @@ WORDS: dict[Obstacle, tuple[str, str]] = {
         "the recipient's number cannot be opened: restore the row from a backup",
     ),
     Obstacle.BLOCKED: ("该联系人已停用", "the recipient is blocked"),
+    Obstacle.BROKEN: (
+        "程序出错，消息无法发出，请告知运维",
+        "a fault of the program: it cannot be sent; tell the operators",
+    ),
     Obstacle.ADULT: ("当事人已满十八周岁，不再通知监护人", "the subject is of age: guardians are told no more"),
 }
 """What officers read: Chinese, English."""

@@ -73,6 +73,22 @@ def end_failed(
     return _end(connection, row, "failed", Obstacle.NOT_DELIVERED, detail, at=at, policy=policy)
 
 
+def end_broken(
+    connection: Connection, notification_id: UUID, *, attempt: int | None, at: datetime, policy: AlertPolicy
+) -> UUID | None:
+    """Its record cannot be worked on: a human looks after it, whatever else is known. Asks as little as it can.
+
+    ``attempt``: of whoever gives it up; ``None``: a report about it could not be applied.
+    """
+    row = connection.execute(text(_STOPPED), {"id": notification_id}).one()
+    is_ours = row.state in {"sent", "pending"} if attempt is None else (row.state, row.attempt) == ("pending", attempt)
+    if not is_ours:
+        return None
+    step = Step(recipient_id=row.recipient_id, channel=Channel.VOICE_TASK, task=TaskKind.NOBODY_TO_TELL)
+    state = "failed" if attempt is None else "dead"
+    return _end(connection, row, state, Obstacle.BROKEN, "", at=at, policy=policy, step=step)
+
+
 def _end(
     connection: Connection,
     row: Row[Any],
@@ -82,11 +98,13 @@ def _end(
     *,
     at: datetime,
     policy: AlertPolicy,
+    step: Step | None = None,
 ) -> UUID | None:
+    """``step``: what comes next, if that is settled."""
     successor: UUID | None = None
     reason = reason_of(obstacle, detail)
     if not row.is_sealed:
-        step = _step_after(connection, row, obstacle, at)
+        step = step or _step_after(connection, row, obstacle, at)
         successor = _put_in_its_place(connection, row, step, reason, at=at, policy=policy)
         entry = _entry(row, reason, step, at)
         append_history(connection, [entry], subject_no=row.subject_no)
@@ -112,7 +130,8 @@ def reason_of(obstacle: Obstacle, detail: str) -> Reason:
 def _step_after(connection: Connection, row: Row[Any], obstacle: Obstacle, at: datetime) -> Step:
     subject = Subject(subject_no=row.subject_no, subject_id=row.subject_id, alias=row.alias, birth_date=row.birth_date)
     tried = connection.execute(
-        text("SELECT recipient_id, channel FROM notification WHERE alert_id = :alert_id"), {"alert_id": row.alert_id}
+        text("SELECT recipient_id, channel FROM notification WHERE alert_id = :alert_id AND known_at >= :since"),
+        {"alert_id": row.alert_id, "since": row.known_at},
     )
     stopped = Stopped(
         recipient_id=row.recipient_id, role=Role(row.role), obstacle=obstacle, is_minor=subject.is_minor_at(at)
@@ -134,9 +153,14 @@ def _by_duty(connection: Connection, recipient_id: UUID, at: datetime) -> tuple[
 def _put_in_its_place(
     connection: Connection, row: Row[Any], step: Step, reason: Reason, *, at: datetime, policy: AlertPolicy
 ) -> UUID:
-    """The key says for whom and how, so that two chains of one alert that come to the same step share it."""
+    """The key says for whom and how, so that two chains of one plan that come to the same step share it."""
     successor = derived_id(
-        "failover", to_microseconds(row.decided_at), str(row.alert_id), str(step.recipient_id), str(step.channel)
+        "failover",
+        to_microseconds(row.decided_at),
+        str(row.alert_id),
+        str(step.recipient_id),
+        str(step.channel),
+        to_microseconds(row.known_at),
     )
     is_task = step.task is not None
     connection.execute(

@@ -1,6 +1,7 @@
 """What a provider's error is about, and so what helps; each provider's table is beside its gateway. Pure."""
 
 import re
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,6 +59,31 @@ def find_fault(code: str, faults: Mapping[str, Fault]) -> Fault:
     return faults[""]
 
 
+_NOT_CONNECTED = frozenset({"NewConnectionError", "ConnectTimeoutError", "ProxyError"})
+"""Of urllib3, under both clouds' libraries: nobody listens, nobody knows the name, no line to a proxy."""
+
+
+def unreached(error: BaseException) -> Fault:
+    """Whether an error of a library that speaks HTTP came before a line stood over which a request could have left.
+
+    What one error came from is in its causes, and in ``inner_exception``, where Aliyun's library keeps it.
+    """
+    chain: list[BaseException] = []
+    found: object = error
+    while isinstance(found, BaseException) and found not in chain:
+        chain.append(found)
+        found = getattr(found, "inner_exception", None) or found.__cause__ or found.__context__
+    return NOT_CONNECTED if any(_is_before_a_line(item) for item in chain) else NOT_REACHED
+
+
+def _is_before_a_line(error: BaseException) -> bool:
+    """An error of connecting by its kind; one of encryption only if it came while that was agreed on."""
+    if any(kind.__name__ in _NOT_CONNECTED and kind.__module__ == "urllib3.exceptions" for kind in type(error).__mro__):
+        return True
+    return any(frame.f_code.co_name == "do_handshake" for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+NOT_CONNECTED = Fault(Blame.PROVIDER, "短信通道连接失败，未发送 / no connection to the provider, nothing was sent")
 NOT_REACHED = Fault(Blame.PROVIDER, "短信通道无法连接 / the provider is not reached", False)
 NOT_UNDERSTOOD = Fault(Blame.PROVIDER, "短信通道的应答无法识别 / the provider's answer is not understood", False)
 TEMPLATE_NOT_REGISTERED = Fault(Blame.PROVIDER, "服务商处没有该模板 / the provider does not have this template")

@@ -23,7 +23,6 @@ from alerts.fault import (
     NO_ACCESS,
     NO_MONEY,
     NOT_APPROVED,
-    NOT_REACHED,
     NOT_UNDERSTOOD,
     PROVIDER_FAILED,
     REFUSED_TEXT,
@@ -32,6 +31,7 @@ from alerts.fault import (
     error_of,
     find_fault,
     plain_code,
+    unreached,
 )
 from alerts.gateway import (
     CONNECT_TIMEOUT_S,
@@ -183,9 +183,8 @@ class AliyunGateway:
             raise _refusal(str(error.code), int(error.status_code or 0)) from None
         except Exception as error:  # the SDK raises whatever its transport or its parser did, quoting the address asked
             inner = getattr(error, "inner_exception", error)
-            fault = (
-                NOT_REACHED if isinstance(inner, OSError) or type(inner).__name__ == "RetryError" else NOT_UNDERSTOOD
-            )
+            is_line = isinstance(inner, OSError) or type(inner).__name__ == "RetryError"
+            fault = unreached(error) if is_line else NOT_UNDERSTOOD
             raise error_of(fault, type(inner).__name__) from None
         if body is None or not body.code:
             raise error_of(NOT_UNDERSTOOD)

@@ -24,6 +24,7 @@ from alerts.fault import (
     BAD_REQUEST,
     NO_ACCESS,
     NOT_APPROVED,
+    NOT_CONNECTED,
     NOT_REACHED,
     NOT_UNDERSTOOD,
     PROVIDER_FAILED,
@@ -106,6 +107,7 @@ class SmppGateway:
         self._account = account
         self._timeout_s = timeout_s
         self._link: Any = None
+        self._is_bound = False
         self._used_at = 0.0
         self._lock = threading.RLock()
         self._heard: list[Any] = []
@@ -160,22 +162,22 @@ class SmppGateway:
 
     @contextlib.contextmanager
     def _failures_told(self) -> Iterator[None]:
-        """The link's failures as `GatewayError`; after one, the link is dropped."""
+        """The link's failures as `GatewayError`; after one, the link is dropped. Unbound, it can have taken nothing."""
         from smpplib.exceptions import ConnectionError as LinkError  # noqa: PLC0415 # only where SMPP is used
         from smpplib.exceptions import PDUError, UnknownCommandError  # noqa: PLC0415
 
         try:
             yield
         except (LinkError, OSError) as error:
-            self._drop()
-            raise error_of(NOT_REACHED, type(error).__name__) from None
+            is_bound = self._drop()
+            raise error_of(NOT_REACHED if is_bound else NOT_CONNECTED, type(error).__name__) from None
         except PDUError as error:
             self._drop()
             status = error.args[1] if len(error.args) > 1 else -1
             raise error_of(FAULTS.get(status, PROVIDER_FAILED), f"0x{status & 0xFFFFFFFF:08X}") from None
         except (UnknownCommandError, struct.error, ValueError, LookupError, TypeError) as error:
-            self._drop()
-            raise error_of(NOT_UNDERSTOOD, type(error).__name__) from None
+            is_bound = self._drop()
+            raise error_of(NOT_UNDERSTOOD if is_bound else NOT_CONNECTED, type(error).__name__) from None
 
     def _bind_if_needed(self) -> None:
         if self._link is not None and time.monotonic() - self._used_at > _IDLE_S and not self._is_alive():
@@ -185,6 +187,7 @@ class SmppGateway:
             self._link = link
             link.connect()
             link.bind_transceiver(system_id=self._account.system_id, password=self._account.password)
+            self._is_bound = True
             self._used_at = time.monotonic()
 
     def _is_alive(self) -> bool:
@@ -230,10 +233,13 @@ class SmppGateway:
     def _is_readable(self) -> bool:
         return self._link.has_unread() or bool(select.select([self._link.line], [], [], 0)[0])
 
-    def _drop(self) -> None:
+    def _drop(self) -> bool:
+        """Hang up; whether the link was bound."""
         link, self._link, self._heard, self._told = self._link, None, [], []
+        is_bound, self._is_bound = self._is_bound, False
         if link is not None:
             link.hang_up()
+        return is_bound
 
 
 def open_link(account: SmppAccount, timeout_s: float) -> Any:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from email.utils import formatdate
+from typing import Any
 
 from alerts.fault import (
     NO_ACCESS,
+    NOT_CONNECTED,
     NOT_REACHED,
     PROVIDER_FAILED,
     REFUSED_TEXT,
@@ -62,10 +64,12 @@ class SmtpGateway:
         mail = self._mail(message)
         try:
             self._submit(mail)
+        except MailLostError as error:
+            raise error_of(NOT_REACHED, error.kind) from None
         except smtplib.SMTPException as error:
             raise _refusal(error) from None
         except OSError as error:
-            raise error_of(NOT_REACHED, type(error).__name__) from None
+            raise error_of(NOT_CONNECTED, type(error).__name__) from None
         except UnicodeError:
             raise error_of(BAD_ADDRESS) from None
         return Receipt(provider=PROVIDER, reference=mail["Message-ID"].strip("<>"))
@@ -73,7 +77,7 @@ class SmtpGateway:
     def _submit(self, mail: EmailMessage) -> None:
         account = self._account
         domain = account.sender.rpartition("@")[2]
-        server = smtplib.SMTP(account.host, account.port, local_hostname=domain, timeout=self._timeout_s)
+        server = Submission(account.host, account.port, local_hostname=domain, timeout=self._timeout_s)
         try:
             try:
                 server.starttls(context=account.tls)
@@ -115,10 +119,31 @@ class SmtpGateway:
         return mail
 
 
+class MailLostError(Exception):
+    """The line went while the server had the mail, or part of it. ``kind``: of the error that told."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Submission(smtplib.SMTP):
+    """A connection that tells a line lost before DATA, when nothing is sent, from one lost later."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """As of the library. Raises :class:`MailLostError`."""
+        try:
+            return super().data(msg)
+        except smtplib.SMTPDataError:
+            raise
+        except OSError as error:
+            raise MailLostError(type(error).__name__) from None
+
+
 def _refusal(error: smtplib.SMTPException) -> GatewayError:
     """By the kind of error, then by its three digits; the server's words may quote the address."""
     if isinstance(error, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError | smtplib.SMTPHeloError):
-        return error_of(NOT_REACHED, type(error).__name__)
+        return error_of(NOT_CONNECTED, type(error).__name__)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next(iter(error.recipients.values()))[0]
         return error_of(THROTTLED if code < 500 else NO_SUCH_BOX, code)

@@ -30,6 +30,7 @@ from alerts.fault import (
     error_of,
     find_fault,
     plain_code,
+    unreached,
 )
 from alerts.gateway import (
     CONNECT_TIMEOUT_S,
@@ -198,7 +199,8 @@ class TencentGateway:
             return call(request)
         except TencentCloudSDKException as error:
             code = str(error.code)
-            raise error_of(find_fault(code, FAULTS), code) from None
+            fault = find_fault(code, FAULTS)
+            raise error_of(unreached(error) if fault is NOT_REACHED else fault, code) from None
 
     @cached_property
     def _client(self) -> Any:

@@ -31,7 +31,7 @@ from alerts.gateway import (
     Receipt,
     Reply,
 )
-from alerts.provider import key_of, plain_reference, read_json, read_list
+from alerts.provider import key_of, plain_reference, plausible, read_json, read_list
 
 PROVIDER = "webhook"
 
@@ -40,6 +40,8 @@ OLDEST_REQUEST = timedelta(minutes=5)
 
 _AGAIN = frozenset({408, 409, 425, 429})
 """Client errors that may pass."""
+_REFUSED_UNREAD = frozenset({401, 403, 425, 429})
+"""Nothing was taken with these, now or later: another provider may be handed the message."""
 
 
 class WebhookGateway:
@@ -93,7 +95,7 @@ class WebhookGateway:
             answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError as error:
             reason = f"短信通道无法连接 / gateway not reached: {type(error).__name__}"
-            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise GatewayError(reason, is_provider_down=True, is_taken_possible=was_sent) from None
         if answer.is_success:
             return Receipt(provider=PROVIDER, reference=plain_reference(answer.headers.get("X-Message-Id")) or key)
@@ -104,7 +106,8 @@ def _refusal(status: int) -> GatewayError:
     is_down = status >= 500 or status in {401, 403}
     is_final = 400 <= status < 500 and not is_down and status not in _AGAIN
     reason = f"短信通道应答 / gateway answered {status}"
-    return GatewayError(reason, is_final=is_final, is_provider_down=is_down)
+    is_taken_possible = not is_final and status not in _REFUSED_UNREAD
+    return GatewayError(reason, is_final=is_final, is_provider_down=is_down, is_taken_possible=is_taken_possible)
 
 
 def signature_headers(secret: bytes, body: bytes, *, at: int, nonce: str) -> dict[str, str]:
@@ -171,7 +174,7 @@ def _as_report(item: Mapping[str, Any]) -> DeliveryReport:
 
 def _instant(text: object) -> datetime:
     try:
-        at = datetime.fromisoformat(str(text))
+        at = plausible(datetime.fromisoformat(str(text)))
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:

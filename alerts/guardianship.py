@@ -4,9 +4,9 @@ The law speaks of guardians who do not fulfil their duties (预防未成年人�
 people, so that only events count which a named officer confirmed; the machine proposes to look, and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from alerts.alert import Task, TaskKind
@@ -30,6 +30,15 @@ class ConfirmedEvent:
     confirmed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A proposal that was made: the alert of its last event, when that was, and when the last of them was confirmed."""
+
+    alert_id: UUID
+    at: datetime
+    proposed_at: datetime
+
+
 NOT_OF_GUARDIANS = frozenset({EventKind.CONTACT, EventKind.MINOR_WITH_ADULT, EventKind.ORDER_NOT_LIFTED})
 """What guardians are never told of, confirmed or not: harm to the child, whom it met, what the office failed to do."""
 
@@ -40,17 +49,25 @@ def counts_for_guardians(event: EventKind) -> bool:
 
 
 def propose_orders(
-    subject_no: int, *, birth_date: date, confirmed: Sequence[ConfirmedEvent], policy: AlertPolicy
+    subject_no: int,
+    *,
+    birth_date: date,
+    confirmed: Sequence[ConfirmedEvent],
+    made: Sequence[Proposal] = (),
+    policy: AlertPolicy,
 ) -> tuple[Task, ...]:
-    """The proposals that the events of a minor give, oldest first; the same each time it is asked.
+    """The proposals that the events of a minor give beside those that were ``made``, oldest first.
 
-    Each ``repeat_count`` events within ``repeat_within`` give one; an event counts once. A confirmation that is taken
-    back is not among ``confirmed`` any more, and takes a proposal with it that was not made yet.
+    Each ``repeat_count`` events within ``repeat_within`` give one; an event counts once, however late another between
+    them is confirmed. A confirmation that is taken back is not among ``confirmed`` any more, and takes a proposal with
+    it that was not made yet.
     """
     majority = majority_at(birth_date)
     tasks: list[Task] = []
     run: list[ConfirmedEvent] = []
-    for event in sorted({item.alert_id: item for item in confirmed}.values(), key=_in_order):
+    for event in sorted(
+        _not_counted({item.alert_id: item for item in confirmed}.values(), made, policy), key=_in_order
+    ):
         if event.at >= majority:
             break
         run = [item for item in run if event.at - item.at <= policy.repeat_within] + [event]
@@ -58,6 +75,23 @@ def propose_orders(
             tasks.append(_proposal(subject_no, run, policy))
             run = []
     return tuple(tasks)
+
+
+def _not_counted(
+    confirmed: Iterable[ConfirmedEvent], made: Sequence[Proposal], policy: AlertPolicy
+) -> list[ConfirmedEvent]:
+    """Without the events of the proposals that were made: the last ones before each that were confirmed by then."""
+    left = list(confirmed)
+    for proposal in sorted(made, key=lambda item: (item.proposed_at, item.at, str(item.alert_id))):
+        near = [item for item in left if timedelta(0) <= proposal.at - item.at <= policy.repeat_within]
+
+        def is_further(item: ConfirmedEvent, of: Proposal = proposal) -> tuple[bool, bool, timedelta, str]:
+            is_last = item.alert_id == of.alert_id
+            return not is_last, item.confirmed_at > of.proposed_at, of.at - item.at, str(item.alert_id)
+
+        counted = {item.alert_id for item in sorted(near, key=is_further)[: policy.repeat_count]}
+        left = [item for item in left if item.alert_id not in counted]
+    return left
 
 
 def _in_order(event: ConfirmedEvent) -> tuple[datetime, str]:

@@ -50,6 +50,10 @@ NEEDS_REMARK = frozenset({Closing.HANDLED, Closing.HANDED_OVER, Closing.SAME_AS_
 """These say nothing without a remark: what was done, to whom it went, which other alert, what was recorded."""
 
 
+SAYS_IT_IS_OVER = frozenset({Closing.TAKEN_AWAY, Closing.RETURNED, Closing.HANDLED, Closing.NO_ONE_REACHED})
+"""Closings that fixes can prove wrong. The others judge the stay itself, or leave it to other hands."""
+
+
 class Reopening(StrEnum):
     """Why an alert is opened again."""
 
@@ -125,13 +129,15 @@ def close(alert: Alert, *, by: Actor, at: datetime, closing: Closing, remark: st
 def reopen(alert: Alert, *, by: Actor, at: datetime, reason: Reason, remark: str = "") -> Turned:
     """Open a closed alert again: an officer with a reason, or the machine when what it holds goes on.
 
-    Raises :class:`IllegalTurnError` unless it is closed, and for the family.
+    The machine opens one too that is not closed, if a guardian said that it is over. Raises :class:`IllegalTurnError`
+    for any other that is not closed, and for the family.
     """
     if by.kind not in {ActorKind.OFFICER, ActorKind.MACHINE}:
         raise IllegalTurnError(
             "只有办案人员可以重新打开。", f"Only an officer opens an alert again, not the {by.kind}."
         )
-    if alert.state is not AlertState.CLOSED:
+    is_belied = by.kind is ActorKind.MACHINE and alert.settled_at is not None
+    if alert.state is not AlertState.CLOSED and not is_belied:
         raise _illegal(alert, "重新打开", "opened again", "只有已结的警报可以重新打开", "only a closed one can be")
     return Turned(
         alert=replace(alert, state=AlertState.OPEN, settled_at=None),

@@ -34,8 +34,10 @@ _BUDGET_LOCK = 0x48554C42  # "HULB"
 _DUE = """
 SELECT n.notification_id, n.channel, r.phone_index AS number FROM notification n JOIN recipient r USING (recipient_id)
 WHERE n.state = 'pending' AND n.channel <> 'voice_task' AND n.due_at <= now()
-ORDER BY n.decided_at, n.notification_id LIMIT :limit FOR UPDATE OF n SKIP LOCKED
+ORDER BY n.attempt > 0, n.role NOT IN ('guardian', 'guarantor'), n.due_at, n.decided_at, n.notification_id LIMIT :limit
+FOR UPDATE OF n SKIP LOCKED
 """
+"""What was never tried comes first, of it what is for a family, who can still do something; then who waited longest."""
 
 _CLAIMED = """
 UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM recipient r, alert a, subject s
@@ -66,9 +68,10 @@ def claim_pending(
         for number in {bytes(row.number) for row in due if _is_counted(row, policy)}
     }
     ids = [row.notification_id for row in due if not _is_counted(row, policy) or free[bytes(row.number)]]
+    place = {notification_id: number for number, notification_id in enumerate(ids)}
     rows = connection.execute(text(_CLAIMED), {"ids": ids, "claim": policy.claim}).all()
     claims = []
-    for row in sorted(rows, key=lambda row: (row.decided_at, row.notification_id)):
+    for row in sorted(rows, key=lambda row: place[row.notification_id]):
         claim, now = _claim(row, open_address), now_for(row.known_at)
         if find_obstacle(claim, now=now, policy=policy) is None and _is_counted(row, policy):
             claim = replace(claim, obstacle=_count(connection, row, now=now, policy=policy))
@@ -96,6 +99,8 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
     sealed = getattr(row, column)
     address = None if sealed is None else open_address(row.recipient_id, column, sealed, row.key_id)
     found = Obstacle.NO_ADDRESS if sealed is None else Obstacle.UNREADABLE
+    variables = _variables(row.variables)
+    obstacle = Obstacle.BROKEN if variables is None else found if address is None else None
     return Claim(
         notification_id=row.notification_id,
         message=Message(
@@ -104,7 +109,7 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
             address=address or "",
             text=row.text,
             template=row.template,
-            variables=tuple((name, value) for name, value in row.variables),
+            variables=variables or (),
             language=row.language,
             is_repeat=row.unsure_of is not None,
         ),
@@ -118,10 +123,17 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
         is_blocked=row.is_blocked,
         tell_until=row.tell_until,
         unsure_of=row.unsure_of,
-        obstacle=found if address is None else None,
+        obstacle=obstacle,
         event_at=row.event_at,
         reads=row.reads,
     )
+
+
+def _variables(stored: object) -> tuple[tuple[str, str], ...] | None:
+    """``None`` if what is stored is not names with values."""
+    if not isinstance(stored, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in stored):
+        return None
+    return tuple((str(name), str(value)) for name, value in stored)
 
 
 def save_wording(connection: Connection, message: Message) -> None:

@@ -43,6 +43,13 @@ NUMBERS: dict[str, Number] = {
         ("duty_officer_after", "多久通知值班人员", "the duty officer is told after", _MINUTE, _DAY),
         ("leader_after", "多久通知领导", "the leader is told after", _MINUTE, _DAY),
         ("on_the_way_for", "答复“正在赶去”后等待多久", "正在赶去 is waited for", _MINUTE, 2 * _HOUR),
+        (
+            "still_there_after",
+            "“已带离”或结案后多久仍在，再次告知",
+            "still there: told again",
+            _MINUTE,
+            2 * _HOUR,
+        ),
         ("task_within", "电话待办的时限", "a task to telephone is due in", _MINUTE, _DAY),
         ("repeat_count", "多少次确认的事件提请研究督促监护令", "confirmed events for a proposal", 2, 20),
         ("repeat_within", "上述次数的期间", "within", _DAY, 365 * _DAY),
@@ -52,6 +59,9 @@ NUMBERS: dict[str, Number] = {
 
 IN_ORDER = ("acknowledge_within", "voice_task_after", "duty_officer_after", "leader_after")
 """Steps of escalation come one after the other."""
+
+SENDING = timedelta(minutes=30)
+"""What is left to a message to an officer for its tries, before it is too old to leave."""
 
 
 class OwnPolicyError(ValueError):
@@ -81,9 +91,20 @@ def read_own_policy(text: str, *, base: AlertPolicy | None = None) -> AlertPolic
     steps = [getattr(policy, name) for name in IN_ORDER]
     if steps != sorted(steps):
         faults.append(f"{' ≤ '.join(IN_ORDER)}：须依次不减 / must not decrease")
+    if policy.officer_maximum_age < (needed := last_message_after(policy) + SENDING):
+        faults.append(
+            f"officer_maximum_age = {as_written(policy.officer_maximum_age)}：领导最晚在 quiet_after + leader_after +"
+            f" on_the_way_for 之后才收到通知，另须留出发送时间，至少应为 {as_written(needed)}"
+            f" / too short for the last message, to the leader: at least {as_written(needed)}"
+        )
     if faults:
         raise OwnPolicyError("；".join(faults))
     return policy
+
+
+def last_message_after(policy: AlertPolicy) -> timedelta:
+    """How long after the event the leader is told at the latest: known late, and the family said 正在赶去."""
+    return policy.quiet_after + policy.leader_after + policy.on_the_way_for
 
 
 def _read(value: Any, number: Number) -> Any:

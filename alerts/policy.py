@@ -51,6 +51,8 @@ class AlertPolicy:
     """and at last the leader. All four are counted from when the alert opened."""
     on_the_way_for: timedelta = timedelta(minutes=30)
     """So long a guardian who answers 正在赶去 is waited for, once, before the next step."""
+    still_there_after: timedelta = timedelta(minutes=10)
+    """Seen in breach so long after a guardian's 已带离 or a closing, the person is told of again, by a new plan."""
     step_useful_for: timedelta = timedelta(minutes=30)
     """A call that nobody made so long after it was due is of no use any more."""
     repeat_count: int = 3

@@ -52,7 +52,7 @@ def check_callback_token(given: str, expected: str) -> None:
 def beijing_time(text: object) -> datetime:
     """``2017-01-01 00:00:00`` as the providers write it, aware. Raises :class:`BadCallbackError`."""
     try:
-        return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=LOCAL_TIME)
+        return plausible(datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=LOCAL_TIME))
     except ValueError:
         raise BadCallbackError("时间格式不正确 / a time that is none") from None
 
@@ -60,9 +60,16 @@ def beijing_time(text: object) -> datetime:
 def unix_time(seconds: object) -> datetime:
     """Aware, UTC. Raises :class:`BadCallbackError`."""
     try:
-        return datetime.fromtimestamp(int(str(seconds)), UTC)
+        return plausible(datetime.fromtimestamp(int(str(seconds)), UTC))
     except (ValueError, OverflowError, OSError):
         raise BadCallbackError("时间格式不正确 / a time that is none") from None
+
+
+def plausible(at: datetime) -> datetime:
+    """The aware instant itself. Raises `ValueError` for one that no provider means and no driver can read."""
+    if not 2000 <= at.year < 2100:
+        raise ValueError("not of this century")
+    return at
 
 
 def key_of(text: object) -> UUID | None:

@@ -51,6 +51,9 @@ class Because(StrEnum):
     NO_OFFICER = "no_officer"
     NO_FAMILY = "no_family"
     NOBODY_LEFT = "nobody_left"
+    # What the family answered.
+    ANSWER_PASSED_ON = "answer_passed_on"
+    ANSWER_REPEATED = "answer_repeated"
     # What happens to an alert.
     NEW_EVENT = "new_event"
     LATE_ONLY = "late_only"
@@ -68,6 +71,8 @@ class Because(StrEnum):
     TEXT_WITHHELD = "text_withheld"
     WRONG_PERSON = "wrong_person"
     REPEATED = "repeated"
+    OUR_FAULT = "our_fault"
+    ANSWER_UNCLEAR = "answer_unclear"
 
 
 WORDS: Mapping[Because, tuple[str, str]] = {
@@ -141,6 +146,11 @@ WORDS: Mapping[Because, tuple[str, str]] = {
     Because.NO_OFFICER: ("没有可以通知的办案人员、值班人员或负责人", "no officer, duty officer or leader can be told"),
     Because.NO_FAMILY: ("没有可以通知的监护人", "no guardian can be told"),
     Because.NOBODY_LEFT: ("没有下一个可以通知的人", "there is nobody next to tell"),
+    Because.ANSWER_PASSED_ON: ("已将家属的答复告知办案人员", "an officer was told what the family answered"),
+    Because.ANSWER_REPEATED: (
+        "与此人此前的答复相同，不再另行告知",
+        "the same person said the same before: officers are not told again",
+    ),
     Because.NEW_EVENT: ("新的事件", "a new event"),
     Because.LATE_ONLY: ("获知过迟，只作记录，不通知任何人", "known too late: recorded, and nobody is told"),
     Because.SAME_EVENT: ("与本警报属同一事件，不再通知", "the same event: nobody is told again"),
@@ -169,6 +179,14 @@ WORDS: Mapping[Because, tuple[str, str]] = {
     Because.WRONG_PERSON: (
         "该人答复“不是我的孩子”：停止通知，请核对联系人",
         "answered “not my child”: told no more; put the record right",
+    ),
+    Because.OUR_FAULT: (
+        "程序出错，后续步骤未能执行：请人工跟进此事，并告知运维",
+        "a fault of the program, a step was not taken: look after it by hand, and tell the operators",
+    ),
+    Because.ANSWER_UNCLEAR: (
+        "该联系人发来短信答复，无法确定所指，内容不予显示：请电话核实",
+        "a text reply came, and what it is about is not certain; it is not shown: ask by telephone",
     ),
     Because.REPEATED: (
         "{days} 日内经办案人员确认 {count} 次：请审查是否制发督促监护令、责令接受家庭教育指导"

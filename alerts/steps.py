@@ -17,7 +17,6 @@ from alerts.alert import (
     Task,
     TaskKind,
 )
-from alerts.answer import Answer
 from alerts.escalation import Skipped
 from alerts.event import EventKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
@@ -26,7 +25,7 @@ from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason, because
 from alerts.roster import Roster, leader_of
 from alerts.routing import Choice, on_duty_for, route, units_in_order
-from alerts.telling import Telling, notification_for, task_for, told_entry, untold_entry, worded_for
+from alerts.telling import Telling, task_for, told_entry, untold_entry, worded_for
 from alerts.templates import BUILT_IN, Catalogue, Reader
 
 
@@ -41,9 +40,11 @@ class StepTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """All that a step needs to know. ``case``: the fact that the alert was told by. ``told``: who was told of it.
+    """All that a step needs to know. ``case``: the fact that the alert was told by.
 
-    ``event_at``: event time at which it was told; ``now``: aware wall clock.
+    ``told``: who heard of it in this plan, told or answering. ``unable``: who of the family said that they cannot help.
+    ``event_at``: event time at which it was told; ``now``: aware wall clock. ``is_planned_again``: the plan was made
+    when the alert was opened again.
     """
 
     alert: Alert
@@ -51,6 +52,8 @@ class Scene:
     recipients: Sequence[Recipient]
     roster: Roster
     told: Collection[UUID]
+    unable: Collection[UUID] = ()
+    is_planned_again: bool = False
     event_at: datetime
     now: datetime
     policy: AlertPolicy
@@ -86,6 +89,7 @@ class _Doing:
             step=self.number,
             notice=notice,
             minutes=self.minutes,
+            anew_at=self.step.planned_at if scene.is_planned_again else None,
             catalogue=scene.catalogue,
             with_code=scene.with_code,
         )
@@ -131,27 +135,6 @@ def take_step(step: EscalationStep, scene: Scene) -> StepTaken:
     return work.taken()
 
 
-def tell_office_of_answer(scene: Scene, answer: Answer) -> StepTaken:
-    """The first officer is told that the family cannot help, or that the message went to a wrong person.
-
-    Beside the next step, which an answer of this kind brings about at once (``alerts.escalation.HURRIES``).
-    """
-    notice = ANSWER_NOTICES.get(answer)
-    found = route(scene.case, at=scene.now, recipients=scene.recipients, roster=scene.roster)
-    if notice is None or not found.office:
-        return StepTaken()
-    choice = found.office[0]
-    telling = Telling(at=scene.now, notice=notice, catalogue=scene.catalogue)
-    message = notification_for(
-        scene.alert, scene.case, choice, decided_at=scene.event_at, known_at=scene.now, telling=telling
-    )
-    return StepTaken(notifications=(message,), history=(told_entry(scene.alert, choice, at=scene.now),))
-
-
-ANSWER_NOTICES = {Answer.CANNOT: "guardian_cannot", Answer.NOT_MY_CHILD: "guardian_denies"}
-"""Answers that the office hears of at once, and by which notice."""
-
-
 def leave_out(skipped: Skipped, alert: Alert, *, now: datetime) -> HistoryEntry:
     """The entry of a step that is of no use any more."""
     return history_entry(
@@ -177,10 +160,11 @@ def _tell_next(work: _Doing) -> Reason | None:
 
 
 def _ask_to_telephone(work: _Doing) -> Reason | None:
-    """A task for a person to telephone the first of the family who may be told, else the first officer."""
+    """A task to telephone the first of the family who may be told and did not say "cannot", else the first officer."""
     scene = work.scene
     found = route(scene.case, at=scene.now, recipients=scene.recipients, roster=scene.roster)
-    choice = next(iter(found.family + found.office), None)
+    able = [item for item in found.family if item.recipient.recipient_id not in scene.unable]
+    choice = next(iter([*able, *found.office]), None)
     if choice is None:
         return because(Because.NOBODY_LEFT)
     work.make_task(TaskKind.VOICE_CALL, because(Because.CALL_BY_TELEPHONE), choice.recipient.recipient_id)

@@ -19,16 +19,22 @@ OFFICE = "office"
 
 
 def add_recipient(connection: Connection, recipient: Recipient, contact: SealedContact) -> None:
-    """Add a recipient, or update a known one, whose number stays the same: another number is another recipient."""
+    """Add a recipient, or update a known one, whose number stays the same: another number is another recipient.
+
+    Who answered 不是我的孩子 stays blocked until an officer puts the record right (``api.casework.recipients``).
+    """
     connection.execute(
         text(
             "INSERT INTO recipient (recipient_id, subject_no, role, name, phone, phone_index, email, key_id, rank,"
-            " is_blocked, language, channels) VALUES (:recipient_id, :subject_no, :role, :name, :phone, :phone_index,"
-            " :email, :key_id, :rank, :is_blocked, :language, :channels)"
+            " is_blocked, blocked_for, language, channels, unit) VALUES (:recipient_id, :subject_no, :role, :name,"
+            " :phone, :phone_index, :email, :key_id, :rank, :is_blocked, :blocked_for, :language, :channels, :unit)"
             " ON CONFLICT (recipient_id) DO UPDATE SET role = excluded.role, name = excluded.name,"
             " phone = excluded.phone, phone_index = excluded.phone_index, email = excluded.email,"
-            " key_id = excluded.key_id, rank = excluded.rank, is_blocked = excluded.is_blocked,"
-            " language = excluded.language, channels = excluded.channels"
+            " key_id = excluded.key_id, rank = excluded.rank,"
+            " is_blocked = excluded.is_blocked OR recipient.denied_at IS NOT NULL,"
+            " blocked_for = coalesce(excluded.blocked_for,"
+            "  CASE WHEN recipient.denied_at IS NOT NULL THEN 'not_the_child' END),"
+            " language = excluded.language, channels = excluded.channels, unit = excluded.unit"
         ),
         {
             "recipient_id": recipient.recipient_id,
@@ -41,17 +47,25 @@ def add_recipient(connection: Connection, recipient: Recipient, contact: SealedC
             "key_id": contact.key_id,
             "rank": recipient.rank,
             "is_blocked": recipient.is_blocked,
+            "blocked_for": None if recipient.blocked_for is None else str(recipient.blocked_for),
             "language": recipient.language,
             "channels": [str(channel) for channel in recipient.channels],
+            "unit": recipient.unit,
         },
     )
 
 
 def block_other_recipients(connection: Connection, subject_no: int, *, keep: Collection[UUID]) -> None:
-    """Whoever the case no longer names is told nothing from now on; the record of what they were told stays."""
+    """Whoever the case no longer names is told nothing from now on; the record of what they were told stays.
+
+    Who was blocked before is blocked for the same reason as before.
+    """
     connection.execute(
-        text("UPDATE recipient SET is_blocked = true WHERE subject_no = :subject_no AND NOT recipient_id = ANY(:keep)"),
-        {"subject_no": subject_no, "keep": list(keep)},
+        text(
+            "UPDATE recipient SET is_blocked = true, blocked_for = :reason"
+            " WHERE subject_no = :subject_no AND NOT recipient_id = ANY(:keep) AND NOT is_blocked"
+        ),
+        {"subject_no": subject_no, "keep": list(keep), "reason": str(Block.NO_LONGER_NAMED)},
     )
 
 
@@ -112,10 +126,9 @@ def alerts_of(
 
 
 def take_alert(connection: Connection, alert_id: UUID) -> Alert | None:
-    """An alert that is open and that no other worker holds, held until COMMIT; else ``None``."""
-    found = _alerts(
-        connection, "a.alert_id = :alert_id AND a.state = 'open' FOR UPDATE OF a SKIP LOCKED", alert_id=alert_id
-    )
+    """An alert of a record that is not sealed, and that no other worker holds, held until COMMIT; else ``None``."""
+    unsealed = "a.closed_reason IS DISTINCT FROM 'sealed'"
+    found = _alerts(connection, f"a.alert_id = :alert_id AND {unsealed} FOR UPDATE OF a SKIP LOCKED", alert_id=alert_id)
     return found[0] if found else None
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from alerts.alert import Alert, Case, Notification, Task, TaskKind
+from alerts.alert import FAMILY_ROLES, Alert, Case, Notification, Task, TaskKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
 from alerts.link import NO_CODE
@@ -21,20 +21,24 @@ class Telling:
     """How an alert is told: at which step (0: at once) and when (aware), and by which notice.
 
     ``notice``: of ``alerts.texts.notice_for``; ``None``: what happened. ``minutes``: without an acknowledgement.
+    ``anew_at``: when this became worth telling if not by the event (aware): the plan was made when the alert was opened
+    again, or the family answered.
     """
 
     at: datetime
     step: int = 0
     notice: str | None = None
     minutes: int | None = None
+    anew_at: datetime | None = None
     catalogue: Catalogue = BUILT_IN
     with_code: bool = False
     """Whether a guardian's text ends with the code of the answer page: the office has opened it to guardians."""
 
     @property
     def key(self) -> str:
-        """Part of the key of the message."""
-        return f"{self.step} {self.notice or ''}"
+        """Part of the key of the message: what an earlier plan told somebody, a later one tells them once more."""
+        anew = "" if self.anew_at is None else f" {to_microseconds(self.anew_at)}"
+        return f"{self.step} {self.notice or ''}{anew}"
 
 
 def notification_for(
@@ -137,6 +141,7 @@ def _notification(
     telling: Telling,
 ) -> Notification:
     recipient = choice.recipient
+    anew_at = None if recipient.role in FAMILY_ROLES else telling.anew_at
     return Notification(
         notification_id=derived_id(
             "notification", to_microseconds(decided_at), str(alert.alert_id), str(recipient.recipient_id), telling.key
@@ -147,7 +152,8 @@ def _notification(
         template=said.template,
         text=said.text,
         event_at=event_at,
-        decided_at=decided_at,
+        # An officer's message is as old as what it tells; what the family could do is over when the event is.
+        decided_at=decided_at if anew_at is None else max(decided_at, anew_at),
         known_at=known_at,
         channel=recipient.channels[0],
         language=said.language,

@@ -36,8 +36,12 @@ class Raised:
     finding_count: int = 0
 
 
-def raise_alerts(connection: Connection, found: Sequence[Violation], alerting: Alerting) -> Raised:
+def raise_alerts(
+    connection: Connection, found: Sequence[Violation], alerting: Alerting, *, lasting: Sequence[Violation] = ()
+) -> Raised:
     """Save violations, and what follows from them and from the findings that this transaction wrote.
+
+    ``lasting``: of :func:`api.lasting.find_lasting`, stored already.
 
     A violation counts if it was not known before, or can be acted on by what is known now; a finding counts once. All
     of it is written with the facts or not at all.
@@ -46,25 +50,29 @@ def raise_alerts(connection: Connection, found: Sequence[Violation], alerting: A
     violations = [item for item in found if item.violation_id in new_ids or item.live_at is not None]
     findings = take_new_findings(connection, maximum_age=alerting.policy.maximum_age)
     facts: list[Violation | Finding] = [*violations, *findings]
-    if not facts:
+    if not facts and not lasting:
         return Raised()
-    sent = _decide_and_save(connection, facts, alerting)
+    sent = _decide_and_save(connection, facts, lasting, alerting)
     return Raised(notification_count=sent, violation_count=len(violations), finding_count=len(findings))
 
 
-def _decide_and_save(connection: Connection, facts: Sequence[Violation | Finding], alerting: Alerting) -> int:
+def _decide_and_save(
+    connection: Connection, facts: Sequence[Violation | Finding], lasting: Sequence[Violation], alerting: Alerting
+) -> int:
     policy = alerting.policy
-    cases = cases_of(connection, facts)
-    subject_nos = {item.subject_no for item in facts}
-    first, last = min(item.decided_at for item in facts), max(item.known_at for item in facts)
+    found = [*facts, *lasting]
+    subject_nos = {item.subject_no for item in found}
+    first = min([item.decided_at for item in facts] + [at for item in lasting if (at := item.live_at)])
+    last = max([item.known_at for item in facts] + [at for item in lasting if (at := item.live_known_at)])
     known = alerts_of(
         connection,
         subject_nos,
         since=first - max(policy.same_event, policy.cool_down),
-        fact_ids=_ids_of(facts),
+        fact_ids=_ids_of(found),
     )
     decision = decide(
-        cases=cases,
+        cases=cases_of(connection, facts),
+        lasting=cases_of(connection, lasting),
         alerts=known,
         recipients=recipients_of(connection, subject_nos),
         roster=load_roster(connection, since=first, until=last),

@@ -45,6 +45,7 @@ from api.routes import (
     orders,
     person,
     positions,
+    recipients,
     rosters,
     sealing,
     session,
@@ -143,8 +144,8 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, rosters, metrics, guardian,
-        callbacks,
+        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, recipients, rosters, metrics,
+        guardian, callbacks,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 _FIELD = re.compile(r"location_basis|valid_to")
-_PERSONAL = frozenset({"name", "id_number", "address", "phone"})
+_PERSONAL = frozenset({"name", "id_number", "address", "phone", "email"})
 """Never quoted: a rejection may end on a screen or in a log."""
 
 _REASONS = {
@@ -24,6 +24,7 @@ _REASONS = {
     "less_than": "应小于 {lt} / must be less than {lt}",
     "less_than_equal": "应不大于 {le} / must be {le} or less",
     "too_short": "至少 {min_length} 项 / at least {min_length} of them",
+    "literal_error": "无法识别，应为下列之一 / unknown, write one of: {expected}",
     "enum": "无法识别，应为下列之一 / unknown, write one of: {expected}",
 }
 _FAMILIES = (
@@ -35,7 +36,9 @@ _FAMILIES = (
     ("uuid", "不是编号（UUID）/ no id (UUID)"),
 )
 _PATTERNS = {
-    "phone": "应为 11 位大陆手机号，如 13800000101 / must be a mainland mobile number of 11 digits, such as 13800000101"
+    "phone": "应为 11 位大陆手机号，如 13800000101 / must be a mainland mobile number of 11 digits, such as"
+    " 13800000101",
+    "email": "应为邮箱地址 / must be an e-mail address",
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from alerts.alert import Role
+from alerts.alert import FAMILY_ROLES, Block, Role
+from alerts.channel import Channel
 from api.case_faults import Fault, faults_of, reason_of
 from api.condition_parameters import checked_parameters
 from api.ids import subject_id_for
@@ -43,6 +44,9 @@ _ORGAN_WORDS = {
     **dict.fromkeys(("公安", "派出所", "国家安全", "海警", "监狱", "保卫部门"), Organ.POLICE),
 }
 """Those that have the powers of the police count as police (刑诉法 4, 308)."""
+
+
+EMAIL = r"^[^@\s]+@[^@\s]+$"
 
 
 def _normal(phone: Any) -> Any:
@@ -132,7 +136,38 @@ class RecipientIn(_Strict):
         str, BeforeValidator(_normal), Field(pattern=r"^1[3-9]\d{9}$", description="mainland mobile number")
     ]
     rank: int = Field(1, ge=1)
-    is_blocked: bool = False
+    is_blocked: bool | None = Field(
+        None, description="told nothing; without it a person who is known stays as an officer left them"
+    )
+    blocked_for: Literal[Block.SUSPECT, Block.ABUSER, Block.OTHER] | None = Field(
+        None, description="why: suspected of harming the child or of the same case, has harmed it, other"
+    )
+
+    language: Literal["zh", "en"] = "zh"
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=4)] = (Channel.SMS,)
+    email: Annotated[str, Field(pattern=EMAIL, max_length=200)] | None = None
+    unit: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="of an officer: the organ, as orders name it; another unit's case is not told"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_reached_as_it_says(self) -> Self:
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("channels 重复 / a channel is named twice")
+        if Channel.EMAIL in self.channels and self.email is None:
+            raise ValueError("channels 有邮件（email），须填 email 地址 / the channel email needs an address")
+        if self.unit is not None and self.role in FAMILY_ROLES:
+            raise ValueError("unit 只用于办案人员，家属请留空 / only officers have a unit")
+        return self
+
+    @model_validator(mode="after")
+    def _is_blocked_for_a_reason(self) -> Self:
+        if self.blocked_for is not None and self.is_blocked is False:
+            raise ValueError(
+                "is_blocked 为否时不应填 blocked_for / blocked_for says why somebody is blocked, and is_blocked says no"
+            )
+        self.is_blocked = True if self.blocked_for is not None else self.is_blocked
+        return self
 
 
 class ConsentIn(_Strict):
@@ -279,6 +314,15 @@ def _faults_of_zones(case: CaseIn) -> Iterable[Fault]:
 
 
 def _faults_of_people(case: CaseIn) -> Iterable[Fault]:
+    known: dict[tuple[Role, str], RecipientIn] = {}
+    for number, recipient in enumerate(case.recipients):
+        if known.setdefault((recipient.role, recipient.phone), recipient) != recipient:
+            yield Fault(
+                field=f"recipients.{number}.name",
+                value="",
+                reason="同一通知对象（身份、手机相同）两处内容不一致，请改成一致或只留一处"
+                " / the same recipient twice, and not alike: make them equal, or leave one",
+            )
     if stage_of(case) is None:
         yield Fault(
             field="deciding_organ",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from alerts.alert import Recipient
+from alerts.alert import Block, Recipient, block_as_filed
 from alerts.store import add_recipient, block_other_recipients
 from api.calendars import current_calendar
 from api.case_file import CaseIn, RecipientIn, stage_of
@@ -106,7 +106,7 @@ def register_case(connection: Connection, case: CaseIn, *, keyring: Keyring, sec
         subject_no=subject_no,
         token=add_device(connection, subject_no, secret) if has_device is None and not lifted else None,
         change=Change.ADDED if before is None else Change.UNCHANGED if before == after else Change.CHANGED,
-        doubts=(*doubts, *_doubts(connection, case, subject_no, keyring)),
+        doubts=(*doubts, *_doubts(connection, case, subject_no, keyring), *_people_who_deny(connection, subject_no)),
     )
 
 
@@ -194,10 +194,8 @@ def _save_identity(connection: Connection, case: CaseIn, subject_no: int, keyrin
 
 def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, subject_no: int, keyring: Keyring) -> None:
     key = current_key(connection, keyring)
-    known = {
-        row.recipient_id: row
-        for row in connection.execute(text("SELECT * FROM recipient WHERE subject_no = :no"), {"no": subject_no})
-    }
+    held = text("SELECT * FROM recipient WHERE subject_no = :no FOR NO KEY UPDATE")
+    known = {row.recipient_id: row for row in connection.execute(held, {"no": subject_no})}
     named = {
         recipient_id_for(keyring, subject_id=subject_id, role=recipient.role, phone=recipient.phone): recipient
         for recipient in case.recipients
@@ -205,27 +203,47 @@ def _save_recipients(connection: Connection, case: CaseIn, subject_id: UUID, sub
     if any(not row.is_blocked for number, row in known.items() if number not in named):
         block_other_recipients(connection, subject_no, keep=list(named))
     for recipient_id, recipient in named.items():
-        if _is_as_known(known.get(recipient_id), recipient, keyring):
-            continue
+        row = known.get(recipient_id)
+        block = block_as_filed(_block_of(row), is_blocked=recipient.is_blocked, reason=recipient.blocked_for)
         value = Recipient(
             recipient_id=recipient_id,
             subject_no=subject_no,
             role=recipient.role,
             rank=recipient.rank,
-            is_blocked=recipient.is_blocked,
+            is_blocked=block is not None,
+            blocked_for=block,
+            language=recipient.language,
+            channels=recipient.channels,
+            unit=recipient.unit,
         )
-        contact = seal_contact(keyring, key, recipient_id=recipient_id, name=recipient.name, phone=recipient.phone)
+        if _is_as_known(row, value, recipient, keyring):
+            continue
+        contact = seal_contact(
+            keyring, key, recipient_id=recipient_id, name=recipient.name, phone=recipient.phone, email=recipient.email
+        )
         add_recipient(connection, value, contact)
 
 
-def _is_as_known(row: Any, recipient: RecipientIn, keyring: Keyring) -> bool:
+def _block_of(row: Any) -> Block | None:
+    if row is None or not row.is_blocked:
+        return None
+    return Block.OTHER if row.blocked_for is None else Block(row.blocked_for)
+
+
+def _is_as_known(row: Any, value: Recipient, recipient: RecipientIn, keyring: Keyring) -> bool:
     """Whether a stored recipient, whose id says role and number, needs no writing."""
-    if row is None or row.name is None or (row.rank, row.is_blocked) != (recipient.rank, recipient.is_blocked):
+    if row is None or row.name is None:
         return False
-    name = open_field(
-        keyring, row.name, key_id=row.key_id, table="recipient", column="name", row_id=row.recipient_id
+    stored = (row.rank, _block_of(row), row.language, tuple(row.channels), row.unit)
+    if stored != (value.rank, value.blocked_for, value.language, value.channels, value.unit):
+        return False
+    name, email = (
+        None if sealed is None else open_field(
+            keyring, sealed, key_id=row.key_id, table="recipient", column=column, row_id=row.recipient_id
+        )
+        for column, sealed in (("name", row.name), ("email", row.email))
     )  # fmt: skip
-    return name == recipient.name
+    return (name, email) == (recipient.name, recipient.email)
 
 
 def _reasons_not_active(connection: Connection, order: SupervisionOrder) -> list[str]:
@@ -260,6 +278,17 @@ def _doubts(connection: Connection, case: CaseIn, subject_no: int, keyring: Keyr
     if others_with_id_number(connection, keyring, subject_no=subject_no, id_number=case.id_number):
         doubts.append("另有对象使用同一身份证号 / another subject has the same ID number")
     return doubts
+
+
+def _people_who_deny(connection: Connection, subject_no: int) -> list[str]:
+    """That somebody answered 不是我的孩子 and no officer has looked into it."""
+    query = text("SELECT recipient_id, role FROM recipient WHERE subject_no = :no AND denied_at IS NOT NULL ORDER BY 1")
+    return [
+        f"{row.recipient_id}（{row.role}）答复过“不是我的孩子”，不再通知；核实后：hulan recipient tell、block"
+        f" / recipient {row.recipient_id} answered 'not my child' and is told nothing: check it, then hulan recipient"
+        " tell, or block"
+        for row in connection.execute(query, {"no": subject_no})
+    ]
 
 
 def _order(case: CaseIn, order_id: UUID, subject_no: int) -> SupervisionOrder:

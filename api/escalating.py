@@ -1,54 +1,89 @@
-"""Escalation: alerts that nobody acknowledged go on to the next step. Any number of workers; each step happens once.
+"""Escalation: alerts that nobody acknowledged go on to the next step, and what the family answered goes to the office.
+
+Any number of workers; each step and each answer once.
 
 Each alert is taken in a transaction of its own, under a lock that nobody waits for. What is due follows from the plan
 and the history alone, so that a worker that dies, stands still or starts anew changes nothing (ADR 0025).
 """
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
-from alerts.alert import Alert, Case, EscalationStep
+from alerts.alert import Alert, AlertState, Case, EscalationStep, Task
+from alerts.answer import heard_since, unable_to_help
 from alerts.decided_store import (
     alerts_to_escalate,
+    alerts_with_answers,
     load_roster,
     mark_done,
     save_decided,
     steps_of,
     told_of,
 )
-from alerts.escalation import due_steps, plan_steps
+from alerts.escalation import due_steps, is_planned_again, plan_steps
 from alerts.history import ActorKind, HistoryEntry, HistoryKind
 from alerts.history_store import history_of
-from alerts.steps import Scene, leave_out, take_step
+from alerts.passing_on import answers_to_pass_on, pass_on
+from alerts.steps import Scene, StepTaken, leave_out, take_step
 from alerts.store import recipients_of, take_alert
 from api.alert_cases import cases_of, load_findings, load_violation
 from api.alerting import Alerting
+from api.poison import concerns_all, fault_task, leave_to_people
+from tracking.rules import to_microseconds
 
 _TOLD_BY = frozenset({HistoryKind.OPENED, HistoryKind.BECAME_LIVE})
 """Entries about the fact by which an alert was told."""
 
+_PLANNED = """
+SELECT a.subject_no, coalesce((SELECT max(planned_at) FROM escalation_step s WHERE s.alert_id = a.alert_id),
+    a.opened_at) AS planned_at
+FROM alert a JOIN open_subject USING (subject_no) WHERE a.alert_id = :alert_id AND a.state = 'open' FOR UPDATE OF a
+"""
+
 
 def escalate_due(engine: Engine, alerting: Alerting, *, now: datetime) -> int:
-    """Take every step that is due by ``now`` (aware); returns how many, those left out too."""
+    """Take every step that is due by ``now`` (aware), and pass answers on; returns how many, those left out too."""
     with engine.connect() as connection:
-        waiting = alerts_to_escalate(connection, now=now)
+        waiting = sorted({*alerts_to_escalate(connection, now=now), *alerts_with_answers(connection, now=now)})
     count = 0
     for alert_id in waiting:
-        with engine.begin() as connection:
-            count += escalate(connection, alert_id, alerting, now=now)
+        try:
+            with engine.begin() as connection:
+                count += escalate(connection, alert_id, alerting, now=now)
+        except Exception as error:  # the others must be heard of
+            if concerns_all(error):
+                raise
+            task_of = partial(_task_of, alert_id=alert_id, now=now)
+            leave_to_people(engine, task_of, error, event="alert_not_escalated", about=alert_id)
     return count
 
 
+def _task_of(connection: Connection, alert_id: UUID, *, now: datetime) -> Task | None:
+    """One for a plan; its steps stay due, so that they are taken when the fault is mended."""
+    found = connection.execute(text(_PLANNED), {"alert_id": alert_id}).one_or_none()
+    if found is None:
+        return None
+    key = (to_microseconds(found.planned_at), "our_fault", str(alert_id))
+    return fault_task(key, subject_no=found.subject_no, alert_id=alert_id, now=now)
+
+
 def escalate(connection: Connection, alert_id: UUID, alerting: Alerting, *, now: datetime) -> int:
-    """Take the steps of one alert that are due, in the caller's transaction. An alert that another holds has none."""
+    """Take the steps of one alert that are due, in the caller's transaction. An alert that another holds has none.
+
+    What the family answered is passed on whatever the state of the alert.
+    """
     alert = take_alert(connection, alert_id)
     if alert is None:
         return 0
+    count = _pass_answers_on(connection, alert, alerting, now=now)
+    if alert.state is not AlertState.OPEN:
+        return count
     _plan_again(connection, alert, alerting)
     steps = steps_of(connection, alert_id)
-    count = 0
     # A step that reaches nobody brings the next one about at once; each of the plan is taken once at most.
     for _ in steps:
         history = history_of(connection, alert_id)
@@ -75,6 +110,15 @@ def _plan_again(connection: Connection, alert: Alert, alerting: Alerting) -> Non
     save_decided(connection, subject_of={alert.alert_id: alert.subject_no}, steps=steps)
 
 
+def _pass_answers_on(connection: Connection, alert: Alert, alerting: Alerting, *, now: datetime) -> int:
+    history = history_of(connection, alert.alert_id)
+    answers = [entry for entry in answers_to_pass_on(history) if entry.at <= now]
+    for answered in answers:
+        scene = _scene(connection, alert, history, alerting, now=now, since=answered.at)
+        _save(connection, alert, pass_on(answered, history, scene), since=answered.at)
+    return len(answers)
+
+
 def _take(
     connection: Connection,
     alert: Alert,
@@ -84,29 +128,48 @@ def _take(
     *,
     now: datetime,
 ) -> None:
+    scene = _scene(connection, alert, history, alerting, now=now, since=step.planned_at)
+    taken = take_step(step, replace(scene, is_planned_again=is_planned_again(step, history)))
+    _save(connection, alert, taken, since=step.planned_at)
+    is_left_out = any(entry.kind is HistoryKind.SKIPPED for entry in taken.history)
+    mark_done(connection, [step.step_id], outcome="skipped" if is_left_out else "taken", at=now)
+
+
+def _scene(
+    connection: Connection,
+    alert: Alert,
+    history: list[HistoryEntry],
+    alerting: Alerting,
+    *,
+    now: datetime,
+    since: datetime,
+) -> Scene:
+    """``since``: who was told before that, or answered, counts as not told (aware)."""
     case = _case_of(connection, alert, history, alerting)
-    scene = Scene(
+    return Scene(
         alert=alert,
         case=case,
         recipients=recipients_of(connection, [alert.subject_no]).get(alert.subject_no, []),
         roster=load_roster(connection, since=now, until=now),
-        told=told_of(connection, alert.alert_id),
+        told=told_of(connection, alert.alert_id, since=since) | heard_since(history, since),
+        unable=unable_to_help(history),
         event_at=alert.last_event_at if case.fact.live_at is None else case.fact.live_at,
         now=now,
         policy=alerting.policy,
         catalogue=alerting.catalogue,
         with_code=alerting.with_code,
     )
-    taken = take_step(step, scene)
+
+
+def _save(connection: Connection, alert: Alert, taken: StepTaken, *, since: datetime) -> None:
     save_decided(
         connection,
         subject_of={alert.alert_id: alert.subject_no},
         notifications=taken.notifications,
         tasks=taken.tasks,
         history=taken.history,
+        asked_since=since,
     )
-    is_left_out = any(entry.kind is HistoryKind.SKIPPED for entry in taken.history)
-    mark_done(connection, [step.step_id], outcome="skipped" if is_left_out else "taken", at=now)
 
 
 def _case_of(connection: Connection, alert: Alert, history: list[HistoryEntry], alerting: Alerting) -> Case:

@@ -19,6 +19,7 @@ from api.findings import save_episodes
 from api.fix_flags import save_fix_flags
 from api.fix_log import Drained, drain, newest_read, save_cursor
 from api.histories import concatenated
+from api.lasting import find_lasting
 from api.leases import LeaseLostError, check_leases
 from api.reevaluation import Findings, evaluate_surely, reevaluate, save_set_aside, set_aside
 from api.retention import remains_of_log
@@ -138,7 +139,8 @@ def advance(
     _save(connection, findings, at=at)
     ask_check_ins(connection, _undecidable(findings), policy=policies.asking, now=present)
     watches = watch_batch(connection, after.watches, drained, now=present, policy=policies.silence)
-    raised = raise_alerts(connection, findings.violations, policies.alerting)
+    lasting = find_lasting(connection, findings.presence_rows, policies.alerting.policy, now=present)
+    raised = raise_alerts(connection, findings.violations, policies.alerting, lasting=lasting)
     written = save_states(
         connection,
         findings.states,

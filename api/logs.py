@@ -54,6 +54,8 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # What cannot be written would be printed with all its arguments: a full disk must not print who was told what.
+    logging.raiseExceptions = False
     threading.excepthook = _log_dead_thread
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from alerts.delivery import Begun, Claim, DeliveryClock
 from alerts.failover import Obstacle
-from alerts.failover_store import end_dead
+from alerts.failover_store import end_broken, end_dead
 from alerts.gateway import GatewayError, Receipt
 from alerts.link import wants_code
 from alerts.outbox_store import (
@@ -32,6 +32,7 @@ from api.guardian.link_maker import LinkMaker
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
 from api.personal.sealing import SealError
+from api.poison import concerns_all
 
 log = structlog.get_logger()
 
@@ -61,7 +62,20 @@ class DatabaseOutbox:
             claims = claim_pending(
                 connection, limit=limit, policy=self._policy, now_for=clock.now_for, open_address=self.open_address
             )
-            return [self._as_it_leaves(connection, claim, at=clock.now_for(claim.known_at)) for claim in claims]
+            return [self._as_it_can_leave(connection, claim, at=clock.now_for(claim.known_at)) for claim in claims]
+
+    def _as_it_can_leave(self, connection: Connection, claim: Claim, *, at: datetime) -> Claim:
+        """As it leaves, or with the obstacle that it cannot be worded."""
+        if claim.obstacle is not None:
+            return claim
+        try:
+            with connection.begin_nested():
+                return self._as_it_leaves(connection, claim, at=at)
+        except Exception as error:
+            if concerns_all(error):
+                raise
+            log.error("message_not_worded", notification_id=claim.notification_id, error=type(error).__name__)
+            return replace(claim, obstacle=Obstacle.BROKEN)
 
     def _as_it_leaves(self, connection: Connection, claim: Claim, *, at: datetime) -> Claim:
         """Worded for the day and the reader, and that is stored; then with its code, which the database never holds.
@@ -131,9 +145,34 @@ class DatabaseOutbox:
                 policy=self._policy,
             )
 
+    def record_broken(self, claim: Claim, error: Exception, at: datetime) -> None:
+        """Commit that a human looks after it. If even that fails, it is tried again when its claim runs out."""
+        if concerns_all(error):
+            raise error
+        log.error("message_broken", notification_id=claim.notification_id, error=type(error).__name__)
+        try:
+            with self._engine.begin() as connection:
+                end_broken(connection, claim.notification_id, attempt=claim.attempt, at=at, policy=self._policy)
+        except Exception as second:
+            if concerns_all(second):
+                raise
+            log.error("message_stuck", notification_id=claim.notification_id, error=type(second).__name__)
+
     def apply_news(self, clock: DeliveryClock) -> int:
         """Commit what providers reported and people answered since; returns how much it was."""
         with self._engine.begin() as connection:
-            reported = apply_reports(connection, most=APPLIED_AT_A_TIME, policy=self._policy, now_for=clock.now_for)
+            reported = apply_reports(
+                connection,
+                most=APPLIED_AT_A_TIME,
+                policy=self._policy,
+                now_for=clock.now_for,
+                on_broken=_told_of_report,
+            )
         with self._engine.begin() as connection:
             return reported + apply_replies(connection, most=APPLIED_AT_A_TIME)
+
+
+def _told_of_report(report_no: int, error: Exception) -> None:
+    if concerns_all(error):
+        raise error
+    log.error("report_broken", report_no=report_no, error=type(error).__name__)

@@ -16,6 +16,7 @@ from alerts.outbox_store import OpenAddress
 from alerts.report_store import awaited_of
 from api.callbacks import keep_told
 from api.personal.keyring import Keyring
+from api.poison import concerns_all
 
 log = structlog.get_logger()
 
@@ -23,6 +24,9 @@ ASKED_FOR = timedelta(hours=48)
 """What is not reported on within this time is asked about no more: no provider tries longer to deliver."""
 
 MOST_AWAITED = 500
+"""Asked about in one turn; the next begins behind the last of them, so that all get theirs."""
+MOST_IN_A_ROW = 3
+"""So many messages in a row of which a provider cannot tell, and it is taken for away until its next turn."""
 ASKED_AT_A_TIME = 20
 """Stored in between: a provider that fails half way has told what it told."""
 
@@ -67,10 +71,29 @@ def _poll(
             connection, gateway.provider, since=now - ASKED_FOR, most=MOST_AWAITED, open_address=open_address
         )
     reachable = [item for item in awaited if item.address]
-    return sum(
-        _ask(engine, gateway, reachable[start : start + ASKED_AT_A_TIME], keyring)
-        for start in range(0, len(reachable), ASKED_AT_A_TIME)
-    )
+    return _ask_in_parts(engine, gateway, reachable, keyring)
+
+
+def _ask_in_parts(engine: Engine, gateway: Polls, awaited: Sequence[Awaited], keyring: Keyring) -> int:
+    """A part that fails is asked about message by message: an odd answer about one hides none of the others."""
+    count = failed_in_a_row = 0
+    for start in range(0, len(awaited), ASKED_AT_A_TIME):
+        part = awaited[start : start + ASKED_AT_A_TIME]
+        try:
+            count += _ask(engine, gateway, part, keyring)
+            continue
+        except GatewayError as error:
+            log.info("asked_one_by_one", provider=gateway.provider, reason=error.reason)
+        for item in part:
+            try:
+                count += _ask(engine, gateway, [item], keyring)
+                failed_in_a_row = 0
+            except GatewayError as error:
+                failed_in_a_row += 1
+                if failed_in_a_row == MOST_IN_A_ROW:
+                    raise
+                log.warning("message_not_asked_about", notification_id=item.idempotency_key, reason=error.reason)
+    return count
 
 
 def _ask(engine: Engine, gateway: Polls, awaited: Sequence[Awaited], keyring: Keyring) -> int:
@@ -82,8 +105,13 @@ def _ask(engine: Engine, gateway: Polls, awaited: Sequence[Awaited], keyring: Ke
         raise GatewayError(f"gateway failed: {type(error).__name__}") from error
     if not told.reports and not told.replies:
         return 0
-    with engine.begin() as connection:
-        return keep_told(connection, told, keyring)
+    try:
+        with engine.begin() as connection:
+            return keep_told(connection, told, keyring)
+    except Exception as error:
+        if concerns_all(error):
+            raise
+        raise GatewayError(f"what it told cannot be kept: {type(error).__name__}") from None
 
 
 def _take_turn(connection: Connection, provider: str, *, now: datetime, every: timedelta) -> bool:

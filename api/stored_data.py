@@ -51,7 +51,7 @@ CASES = (
     _table(
         "recipient", "通知谁 who is told", Basis.TOLD, Retention.CASE, Seen.CASE,
         _sealed(PERSONAL, "name phone email"), _hashed(PERSONAL, "phone_index"),
-        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for"),
+        _clear(PERSONAL, "role rank is_blocked"), _clear(LEGAL, "unit blocked_for denied_at"),
         _clear(PSEUDONYM, "recipient_id subject_no"), _clear(TECHNICAL, "key_id language channels"),
     ),
     _table(
@@ -416,7 +416,7 @@ ENGINE = (
     ),
     _table(
         "provider_state", "短信服务商是否可用 whether providers of messages work", Basis.RUNNING, Retention.ENGINE,
-        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since polled_at"),
+        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since polled_at polled_to"),
     ),
     _table(
         "alembic_version", "表结构版本 version of the schema", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,

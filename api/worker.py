@@ -33,6 +33,7 @@ from api.personal.keyring import Keyring, KeyringError
 from api.polling import poll_providers
 from api.proposing import propose_due
 from api.records.shredding import shred_due
+from api.reported import raise_reported
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
 from tracking.presence_rows import to_instant
@@ -249,11 +250,12 @@ class Worker:
         self.propose_orders()
 
     def escalate(self) -> bool:
-        """Take the steps that are due of alerts that nobody acknowledged; whether there were any."""
+        """Alerts of what officers reported, and the steps due of those that nobody acknowledged; whether any were."""
         memory = self._memory
         swept_to = 0 if memory is None else memory.swept_to
         now = self.clock.now_for(to_instant(swept_to)) if swept_to else self.clock.now()
-        count = escalate_due(self.engine, self.policies.alerting, now=now)
+        count = raise_reported(self.engine, self.policies.alerting, now=now)
+        count += escalate_due(self.engine, self.policies.alerting, now=now)
         if count:
             log.info("alerts_escalated", count=count)
             self._delivery_due.set()

@@ -133,10 +133,10 @@ def task_lines(item: Item, *, now: datetime) -> Iterator[str]:
     if item["reason_zh"]:
         yield f"  {item['reason_zh']} / {item['reason_en']}"
     told = f"  {item['remark']}" if item["remark"] else ""
-    if item["reason_zh"]:
-        yield f"  {item['reason_zh']} {item['reason_en']}"
     if item["alert_id"] is not None:
         yield f"  警报 alert {item['alert_id']}"
+    if item["recipient_id"] is not None:
+        yield f"  通知对象 recipient {item['recipient_id']}"
     yield f"  id {item['task_id']}  对象 subject {item['subject_id']}{told}"
 
 

@@ -10,8 +10,10 @@ from uuid import UUID
 import typer
 from sqlalchemy import Connection
 
+from alerts.alert import Block
 from api.access.roles import AccountRole
 from api.calendars import calendar_reminder
+from api.casework.care import Sighting, report_minor_with_adult
 from api.casework.decisions import REASON_NAMES_ZH, DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.exemptions import ExemptionWish, exemptions_of, grant_exemption, revoke_exemption
 from api.casework.leaves import (
@@ -26,6 +28,7 @@ from api.casework.leaves import (
 )
 from api.casework.names import LEAVE_STATE_NAMES_ZH, OUTCOME_NAMES_ZH
 from api.casework.orders import end_order, orders_of, versions_of
+from api.casework.recipients import block_recipient, tell_recipient
 from api.casework.tasks import finish_task, tasks_of
 from api.cli.acting import AsJson, By, Instant, acting, local, show
 from api.cli.case_lines import (
@@ -52,6 +55,7 @@ exemption = typer.Typer(help="豁免。Exemptions.", no_args_is_help=True)
 leave = typer.Typer(help="外出。Leaves.", no_args_is_help=True)
 suspected = typer.Typer(help="疑似违规的认定。Deciding what is suspected.", no_args_is_help=True)
 task = typer.Typer(help="待办。Tasks.", no_args_is_help=True)
+recipient = typer.Typer(help="通知对象。Who is told.", no_args_is_help=True)
 
 OrderId = Annotated[UUID, typer.Argument(help="决定书 id（见 hulan order list）/ id of the order")]
 Reference = Annotated[str, typer.Argument(help="对象编号：案件编号或 id / reference or id of the subject")]
@@ -266,12 +270,62 @@ def decide_one(
     out.print(str(done), markup=False)
 
 
+@suspected.command("report")
+def report(
+    reference: Reference,
+    by: By,
+    seen_at: Annotated[datetime, Instant],
+    place: Annotated[str, typer.Option(help="旅馆名称 / the hotel")],
+    adult_unknown: Annotated[
+        bool, typer.Option("--adult-unknown", help="成年人身份不明 / nobody knows the adult")
+    ] = False,
+    zone: Annotated[UUID | None, typer.Option(help="旅馆的区域 id / id of its zone")] = None,
+    remark: Annotated[str, typer.Option(help="说明，不写姓名 / in words, no names")] = "",
+) -> None:
+    """民警登记：不满十四周岁者与身份不明的成年人同住旅馆；立即通知公安，不通知监护人。Under 14 with an unknown adult.
+
+    例 / example:  hulan suspected report A-1 --seen-at 2026-03-02T22:00 --place 某旅馆 --adult-unknown --by wang
+    """
+    sighting = Sighting(
+        seen_at=local(seen_at), place=place, is_adult_unknown=adult_unknown, zone_id=zone, remark=remark
+    )
+    with _acting(by) as (connection, _, _):
+        number = _subject(connection, reference)
+        found = report_minor_with_adult(connection, number, sighting, now=SystemClock().now())
+    out.print(str(found), markup=False)
+
+
 @suspected.command("departures")
 def departures(reference: Reference, by: By, as_json: AsJson = False) -> None:
     """已认定的擅自离开次数及依据；未经认定的不计。How many departures were confirmed, and on what basis."""
     with _acting(by) as (connection, _, _):
         found = departures_of(connection, _subject(connection, reference))
     show(found, departures_lines, none="没有决定书 no order", as_json=as_json)
+
+
+RecipientId = Annotated[UUID, typer.Argument(help="通知对象 id（见 hulan task list --json）/ id of the recipient")]
+
+
+@recipient.command("tell")
+def tell(recipient_id: RecipientId, by: By) -> None:
+    """经核实确是该通知的人：自现在起通知，即使其答复过“不是我的孩子”。The right person: told from now on.
+
+    例 / example:  hulan recipient tell 0190f3a2-… --by wang
+    """
+    with _acting(by) as (connection, _, _):
+        tell_recipient(connection, recipient_id)
+    say("自现在起通知 told from now on")
+
+
+@recipient.command("block")
+def block(recipient_id: RecipientId, reason: Block, by: By) -> None:
+    """自现在起不再通知：suspect 涉嫌侵害或同案、abuser 曾经侵害、other 其他。Tell them nothing from now on.
+
+    例 / example:  hulan recipient block 0190f3a2-… suspect --by wang
+    """
+    with _acting(by) as (connection, _, _):
+        block_recipient(connection, recipient_id, reason=reason)
+    say("不再通知 told nothing")
 
 
 @task.command("list")

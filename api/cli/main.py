@@ -63,6 +63,7 @@ _GROUPS = {
     "exemption": _Group(module="casework"),
     "leave": _Group(module="casework"),
     "suspected": _Group(module="casework"),
+    "recipient": _Group(module="casework"),
     "task": _Group(module="casework"),
     "calendar": _Group(module="calendar"),
     "subject": _Group(module="subject"),

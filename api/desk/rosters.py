@@ -6,7 +6,7 @@ The connection is one of ``as_account``: PostgreSQL decides what the account see
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -21,6 +21,10 @@ from api.personal.keyring import Keyring
 from api.personal.masking import masked_phone
 
 DUTY_ROLES = (Role.DUTY_OFFICER, Role.LEADER)
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+LONGEST = timedelta(days=366)
+"""Of a turn or an absence; the tables refuse others too (0022): one that no process can read would stop them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,8 @@ def enter_duty(
 ) -> UUID:
     """A turn of duty, aware: the first of ``people`` who is there is told. Of overlapping turns the later begun counts.
 
-    Raises ``NotThereError`` for a unit of no case that the account leads, or people who are not its duty officers.
+    Raises ``NotThereError`` for a unit of no case that the account leads, or people who are not its duty officers,
+    ``RefusedInputError`` for a span that cannot be.
     """
     _check_span(from_at, to_at)
     asked = {
@@ -76,7 +81,7 @@ def enter_duty(
 
 
 def enter_absence(connection: Connection, recipient_id: UUID, *, from_at: datetime, to_at: datetime) -> UUID:
-    """Somebody is away, aware. Raises ``NotThereError`` for whom the account does not lead."""
+    """Somebody is away, aware. Raises ``NotThereError`` for whom the account does not lead, ``RefusedInputError``."""
     _check_span(from_at, to_at)
     asked = {
         "absence_id": str(new_id()), "recipient_id": str(recipient_id), "from_at": from_at.isoformat(),
@@ -141,6 +146,10 @@ def _person(row: Mapping[Any, Any], keyring: Keyring) -> dict[str, Any]:
 def _check_span(from_at: datetime, to_at: datetime) -> None:
     if not from_at < to_at:
         raise RefusedInputError("须先起后止 / it must end after it begins")
+    if from_at < EARLIEST or to_at > LATEST:
+        raise RefusedInputError("年份须在 2000 至 2099 之间 / the years must be 2000 to 2099")
+    if to_at - from_at > LONGEST:
+        raise RefusedInputError("一次最长一年，请分次登记 / at most a year at a time: enter it in parts")
 
 
 def _bytea(value: bytes) -> str:

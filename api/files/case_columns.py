@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from alerts.alert import Role
+from alerts.alert import Block, Role
+from alerts.channel import Channel
 from tracking.calendar import DAY_KIND_NAMES_ZH
 from tracking.order import CONDITION_NAMES_ZH, LOCATION_BASIS_NAMES_ZH, MEASURE_NAMES_ZH, ORGAN_NAMES_ZH
 from venues.category import CATEGORY_NAMES_ZH
@@ -69,9 +70,16 @@ CASE_COLUMNS = (
     _of_row("recipient_role", "通知对象", "监护人、检察官、民警；未成年人须有监护人 a minor needs one", "监护人"),
     _of_row("recipient_name", "通知对象姓名", "加密保存 sealed", "父亲"),
     _of_row("recipient_phone", "通知对象手机", "11 位，加密保存 11 digits, sealed", "13800000101"),
+    _of_row("recipient_language", "通知语言", "中文、英文；空为中文 Chinese if empty"),
+    _of_row("recipient_channels", "通知渠道", "短信、邮件、网络回调、人工电话，按先后，以分号分隔；空为短信"),
+    _of_row("recipient_email", "通知对象邮箱", "渠道有邮件时必填，加密保存 sealed"),
+    _of_row("recipient_unit", "通知对象单位", "办案人员所属机关，与决定书一致；家属留空 of officers only"),
+    _of_row("recipient_blocked_for", "不通知", "涉嫌侵害或同案、曾经侵害、其他；否：恢复通知；空：不变 as it was"),
 )  # fmt: skip
 """In the order of the template. A person's further conditions and recipients follow in rows that need only the
 reference, the document number and their own columns."""
+
+NOT_BLOCKED = "no"
 
 DATES = frozenset({"birth_date", "valid_from", "valid_to", "review_at", "consent_signed_at"})
 
@@ -91,6 +99,15 @@ WORDS: dict[str, dict[str, str]] = {
     "categories": {zh: category.value for category, zh in CATEGORY_NAMES_ZH.items()},
     "recipient_role": {"监护人": Role.GUARDIAN.value, "检察官": Role.PROSECUTOR.value, "民警": Role.POLICE.value},
     "is_protected": {"是": "true", "否": "false", "yes": "true", "no": "false"},
+    "recipient_language": {"中文": "zh", "英文": "en", "汉语": "zh", "英语": "en"},
+    "recipient_channels": {
+        "短信": Channel.SMS.value, "邮件": Channel.EMAIL.value, "网络回调": Channel.WEBHOOK.value,
+        "人工电话": Channel.VOICE_TASK.value,
+    },
+    "recipient_blocked_for": {
+        "涉嫌侵害或同案": Block.SUSPECT.value, "涉嫌侵害": Block.SUSPECT.value, "同案": Block.SUSPECT.value,
+        "曾经侵害": Block.ABUSER.value, "其他": Block.OTHER.value, "否": NOT_BLOCKED,
+    },
     "day_kinds": {zh: kind.value for kind, zh in DAY_KIND_NAMES_ZH.items()},
 }  # fmt: skip
 """Column → what people write → what is stored. What is stored may be written too."""
@@ -115,6 +132,8 @@ def column_for(field: str) -> str:
     match parts:
         case ["conditions", name, *_]:
             return _OF_CONDITION.get(name, name)
+        case ["recipients", "is_blocked", *_]:
+            return "recipient_blocked_for"
         case ["recipients", name, *_]:
             return f"recipient_{name}"
         case ["consent", name, *_]:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from api.case_faults import Fault
-from api.files.case_columns import CASE_COLUMNS, WORDS
+from api.files.case_columns import CASE_COLUMNS, NOT_BLOCKED, WORDS
 from api.files.cells import CellError, check_position, parse_datum_cell, parse_number
 from geo.datum import to_wgs84
 from tracking.local_time import LOCAL_TIME
@@ -24,7 +24,8 @@ _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _WIDE_DIGITS = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}
 _WORDS_AS_TYPED = frozenset({"alias", "name", "address", "deciding_organ", "executing_organ", "document_number",
-                             "legal_basis", "consent_document", "label", "recipient_name"})  # fmt: skip
+                             "legal_basis", "consent_document", "label", "recipient_name",
+                             "recipient_unit"})  # fmt: skip
 """Columns in which full-width letters and brackets mean themselves. Digits never do."""
 _SERIAL_ZERO = date(1899, 12, 30)
 _DATE_HINT = "应写 2026-03-01 / write it as 2026-03-01"
@@ -57,7 +58,12 @@ def case_of(entries: Sequence[Entry], recipients: Iterable[Entry]) -> tuple[dict
     case["recipients"] = []
     for entry in recipients:
         found = _recipient(entry.cells)
-        if found not in case["recipients"]:
+        same = next((item for item in case["recipients"] if _is_same_person(item, found)), None)
+        if same is None:
+            case["recipients"].append(found)
+        elif all(same.get(name, value) == value for name, value in found.items()):
+            same.update(found)  # a row that says less, or more, of the same
+        else:
             case["recipients"].append(found)
         if _SCIENTIFIC.fullmatch(entry.cells.get("recipient_phone", "")):
             faults.append(_eaten(f"recipients.{len(case['recipients']) - 1}.phone", entry.cells["recipient_phone"]))
@@ -117,9 +123,21 @@ def _rows_of_conditions(rows: Iterable[Cells]) -> Iterator[Cells]:
             yield row
 
 
-def _recipient(row: Cells) -> dict[str, str]:
-    values = {"role": _word("recipient_role", row["recipient_role"])}
-    values |= {name: row[f"recipient_{name}"] for name in ("name", "phone") if f"recipient_{name}" in row}
+def _is_same_person(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one["role"] == other["role"] and one.get("phone") == other.get("phone")
+
+
+def _recipient(row: Cells) -> dict[str, Any]:
+    values: dict[str, Any] = {"role": _word("recipient_role", row["recipient_role"])}
+    plain = ("name", "phone", "language", "email", "unit", "blocked_for")
+    values |= {
+        name: _word(f"recipient_{name}", row[f"recipient_{name}"]) for name in plain if f"recipient_{name}" in row
+    }
+    if "recipient_channels" in row:
+        values["channels"] = [_word("recipient_channels", item) for item in _many(row["recipient_channels"])]
+    if values.get("blocked_for") == NOT_BLOCKED:
+        del values["blocked_for"]
+        values["is_blocked"] = False
     return values
 
 

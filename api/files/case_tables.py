@@ -117,7 +117,7 @@ def _named_faults(
         key = column_for(field)
         number = next((int(part) for part in field.split(".") if part.isdigit()), None)
         cell = entry_of(group.entries, key, number).cells.get(key, "")
-        is_personal = key in {"name", "id_number", "address", "recipient_name", "recipient_phone"}
+        is_personal = key in {"name", "id_number", "address", "recipient_name", "recipient_phone", "recipient_email"}
         value = "" if is_personal else fault.value or cell
         told.append(Fault(field=key, value=value, reason=wanted_words(key, fault.reason)))
     return told

@@ -1,13 +1,16 @@
 """What was found and what officers say to it, the counter of departures, and tasks."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from api.access.caller import as_account
+from api.access.policy import AccessPolicy, Who
+from api.access.roles import AccountRole
 from api.calendars import calendar_reminder
+from api.casework.care import Sighting, report_minor_with_adult
 from api.casework.decisions import DecisionReason, Outcome, decide, departures_of, suspected_of
 from api.casework.tasks import finish_task, tasks_of
 from api.looks import subject_no_of
@@ -17,12 +20,24 @@ from tracking.calendar import local_day
 
 router = APIRouter()
 
+POLICE = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.POLICE}))
+
 
 class DecisionIn(Body):
     """Confirmed or dismissed, with a reason from the list that goes with it."""
 
     outcome: Outcome
     reason: DecisionReason
+    remark: Words = ""
+
+
+class SightingIn(Body):
+    """Where and when; that nobody knows the adult is said outright. No name of anybody belongs here."""
+
+    seen_at: AwareDatetime
+    place: Annotated[Words, Field(min_length=2)]
+    is_adult_unknown: Literal[True]
+    zone_id: UUID | None = None
     remark: Words = ""
 
 
@@ -44,6 +59,15 @@ def get_departures(request: Request, subject_id: UUID) -> dict[str, Any]:
     """How many departures officers confirmed, by measure, with the article that counts them and each one's basis."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return {"departures": departures_of(connection, subject_no_of(connection, subject_id))}
+
+
+@router.post("/subjects/{subject_id}/care-findings", status_code=201, dependencies=[Depends(POLICE)])
+def post_care_finding(request: Request, subject_id: UUID, body: SightingIn) -> dict[str, UUID]:
+    """A child under 14 seen in a hotel with an unknown adult: the police are told at once, no guardian ever."""
+    services = request.app.state.services
+    with as_account(services.engine, request.state.caller.account_id) as connection:
+        number, sighting = subject_no_of(connection, subject_id), Sighting(**body.model_dump())
+        return {"finding_id": report_minor_with_adult(connection, number, sighting, now=services.clock.now())}
 
 
 @router.post("/violations/{violation_id}/decision", status_code=201, dependencies=[Depends(DECIDES_CASES)])

@@ -12,6 +12,7 @@ from alerts.channel import Channel
 from api.access.caller import as_account
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import AccountRole
+from api.case_file import EMAIL
 from api.desk.rosters import DutyPerson, enter_absence, enter_duty, enter_person, revoke, rosters_of_account
 from api.routes.orders import CASE_OFFICERS, Body
 from api.routes.sealing import Words
@@ -33,7 +34,7 @@ class PersonIn(Body):
     role: Literal[Role.DUTY_OFFICER, Role.LEADER]
     name: Annotated[Words, Field(min_length=1)]
     phone: Annotated[str, Field(pattern=r"^1[0-9]{10}$")]
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)] | None = None
+    email: Annotated[str, Field(pattern=EMAIL, max_length=200)] | None = None
     language: Literal["zh", "en"] = "zh"
     channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=4)] = (Channel.SMS,)
 

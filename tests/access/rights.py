@@ -247,7 +247,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(email key_id name phone recipient_id subject_no)"
         " UPDATE(email is_blocked key_id name phone phone_index)",
-        "registrar": "INSERT SELECT UPDATE(channels email is_blocked key_id language name phone phone_index rank role)",
+        "registrar": "INSERT SELECT"
+        " UPDATE(blocked_for channels email is_blocked key_id language name phone phone_index rank role unit)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT(blocked_for channels email is_blocked key_id language phone phone_index rank recipient_id"
         " role subject_no unit)",
@@ -405,6 +406,8 @@ EXECUTABLE: dict[str, set[str]] = {
     "reply_key_id": {"gate", "worker"},
     "review_notice": {"app"},
     "revoke_duty": {"app"},
+    "report_minor_with_adult": {"app"},
+    "rule_on_recipient": {"app"},
     "revoke_exemption": {"app"},
     "row_keys_withheld_from_audit": {"app"},
     "sealed_subjects": {"shredder"},

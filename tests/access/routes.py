@@ -236,6 +236,15 @@ ROUTES: dict[str, RouteEntry] = {
     "POST /alerts/{alert_id}/reopen": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=DECIDERS, about=About.ALERT, body={"reason": "new_evidence"}, is_of_others=True
     ),
+    "POST /subjects/{subject_id}/care-findings": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=frozenset({AccountRole.POLICE}), about=About.CASE, is_of_others=True,
+        body={"seen_at": "2026-03-02T22:00:00+08:00", "place": "合成旅馆", "is_adult_unknown": True},
+    ),
+    # Of nobody: tests/api/test_recipients.py has the rest.
+    "POST /recipients/{recipient_id}/tell": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, granted=404),
+    "POST /recipients/{recipient_id}/block": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=DECIDERS, body={"reason": "suspect"}, granted=404
+    ),
     "GET /outbox": RouteEntry(shows=OF_ALERTS, **SESSION_OF_CASE),  # type: ignore[arg-type]
     # Of nobody: test_a_message_that_did_not_leave_is_tried_again_by_who_decides has the rest.
     "POST /outbox/{notification_id}/retry": RouteEntry(is_open=Open.TO_SESSIONS, roles=DECIDERS, granted=404),

@@ -54,6 +54,8 @@ DEFINER_FUNCTIONS = {
     "enter_duty": "checks that the caller leads a case of the unit; tells the id that was given",
     "enter_absence": "checks that the caller leads a case of the unit; tells the id that was given",
     "revoke_duty": "checks that the caller leads a case of the unit; tells the id that was given",
+    "report_minor_with_adult": "checks that the caller is police and may see the case; tells the id that was given",
+    "rule_on_recipient": "checks that the caller decides and may see the case; tells the id that was given",
     "alert_times": "quantiles of all cases, to leaders and the system administrator; nobody's",
     "alert_precision": "counts of all cases, to leaders and the system administrator; a public place from five on",
     "alert_counts": "counts of all cases, to leaders and the system administrator",

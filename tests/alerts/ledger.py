@@ -14,6 +14,7 @@ from alerts.alert import (
     Role,
     Task,
 )
+from alerts.answer import Answer, take_answer
 from alerts.decide import Decision, decide
 from alerts.history import Actor, ActorKind, HistoryEntry, HistoryKind
 from alerts.life import Closing, close
@@ -42,15 +43,18 @@ class Ledger:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     history: dict[UUID, HistoryEntry] = field(default_factory=dict)
 
-    def call(self, *cases: Case) -> Decision:
+    def call(self, *cases: Case, lasting: Sequence[Case] = ()) -> Decision:
         since = min((case.fact.decided_at for case in cases), default=EVENING) - POLICY.cool_down
-        ids = {case.fact_id for case in cases} | {ends for case in cases if (ends := ends_of(case)) is not None}
+        ids = {case.fact_id for case in (*cases, *lasting)} | {
+            ends for case in cases if (ends := ends_of(case)) is not None
+        }
         decision = decide(
             cases=cases,
             alerts=[item for item in self.alerts.values() if item.last_event_at >= since or item.fact_ids & ids],
             recipients=dict.fromkeys(range(1, 5), self.recipients),
             roster=self.roster,
             policy=POLICY,
+            lasting=lasting,
         )
         self.alerts |= {alert.alert_id: alert for alert in decision.alerts}
         for item in decision.attachments:
@@ -78,6 +82,12 @@ class Ledger:
             turned = close(alert, by=OFFICER, at=after(minutes), closing=Closing.FALSE_ALARM)
             self.alerts[alert.alert_id] = turned.alert
             self.history[turned.entry.entry_id] = turned.entry
+
+    def take_away(self, minutes: float) -> None:
+        """A guardian says of the only alert that it is over."""
+        answered = take_answer(self.only_alert(), answer=Answer.TAKEN_AWAY, by=GUARDIAN, at=after(minutes))
+        self.alerts[answered.alert.alert_id] = answered.alert
+        self.history |= {entry.entry_id: entry for entry in answered.history}
 
     def happened(self, kind: HistoryKind) -> list[str]:
         """The reasons of the entries of a kind."""

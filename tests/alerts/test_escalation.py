@@ -21,15 +21,17 @@ from alerts.alert import (
     Task,
     TaskKind,
 )
-from alerts.answer import Answer, take_answer
+from alerts.answer import Answer, heard_since, take_answer, unable_to_help
+from alerts.correction import Earlier, change_answer
 from alerts.decide import decide
-from alerts.escalation import delays, due_steps, plan_steps
+from alerts.escalation import delays, due_steps, is_planned_again, plan_steps
 from alerts.history import MACHINE, Actor, ActorKind, HistoryEntry, HistoryKind
 from alerts.life import REOPENINGS, Closing, Reopening, acknowledge, close, history_entry, reopen
+from alerts.passing_on import answers_to_pass_on, pass_on
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, because
 from alerts.roster import Duty, Roster
-from alerts.steps import Scene, leave_out, take_step, tell_office_of_answer
+from alerts.steps import Scene, leave_out, take_step
 from tests.alerts.make_alerts import (
     COUNTY,
     GUARDIAN,
@@ -86,15 +88,21 @@ class Night:
         for task in tasks:
             self.tasks.setdefault(task.task_id, task)
 
-    def scene(self, minutes: float) -> Scene:
+    def scene(self, minutes: float, step: EscalationStep | None = None) -> Scene:
+        history, planned_at = [*self.history.values()], EVENING if step is None else step.planned_at
+        told = {item.recipient_id for item in self.notifications.values() if item.known_at >= planned_at}
         return Scene(
             alert=self.alert, case=self.case, recipients=self.recipients, roster=self.roster,
-            told={item.recipient_id for item in self.notifications.values()},
+            told=told | heard_since(history, planned_at), unable=unable_to_help(history),
+            is_planned_again=step is not None and is_planned_again(step, history),
             event_at=EVENING, now=after(minutes), policy=POLICY,
         )  # fmt: skip
 
     def look(self, minutes: float) -> None:
         """What the worker does at so many minutes past ten."""
+        for answered in answers_to_pass_on([*self.history.values()]):
+            told = pass_on(answered, [*self.history.values()], self.scene(minutes))
+            self.keep(told.history, told.notifications, told.tasks)
         while True:
             due = due_steps(
                 self.alert, steps=[*self.steps.values()], history=[*self.history.values()], now=after(minutes),
@@ -103,20 +111,27 @@ class Night:
             self.keep([leave_out(item, self.alert, now=after(minutes)) for item in due.skipped])
             if not due.steps:
                 return
-            taken = take_step(due.steps[0], self.scene(minutes))
+            taken = take_step(due.steps[0], self.scene(minutes, due.steps[0]))
             self.keep(taken.history, taken.notifications, taken.tasks)
 
     def answer(self, answer: Answer, by: Recipient, minutes: float) -> None:
         answered = take_answer(self.alert, answer=answer, by=by, at=after(minutes))
         self.alert = answered.alert
         self.keep(answered.history, (), answered.tasks)
-        told = tell_office_of_answer(self.scene(minutes), answer)
-        self.keep(told.history, told.notifications)
         if answered.block is not None:
             self.recipients = [
                 replace(item, is_blocked=True, blocked_for=answered.block) if item == by else item
                 for item in self.recipients
             ]
+
+    def open_again(self, minutes: float) -> None:
+        """An officer closed it half a minute ago, and opens it again."""
+        closed = close(self.alert, by=OFFICER, at=after(minutes - 0.5), closing=Closing.FALSE_ALARM)
+        turned = reopen(closed.alert, by=OFFICER, at=after(minutes), reason=REOPENINGS[Reopening.CLOSED_IN_ERROR])
+        self.alert = turned.alert
+        self.keep([closed.entry, turned.entry])
+        plan = plan_steps(self.alert.alert_id, told_at=after(minutes), policy=POLICY)
+        self.steps |= {step.step_id: step for step in plan}
 
     def done(self) -> list[tuple[str, float, str]]:
         """(kind of step, minutes past ten, reason) of the steps taken or left out."""
@@ -208,6 +223,59 @@ def test_opened_again_it_is_planned_again_and_the_old_plan_stays_off() -> None:
     assert [minute for _, minute, _ in night.done()] == [61]
 
 
+@pytest.mark.parametrize("at", [5, 50, 70])
+def test_the_new_plan_tells_everybody_once_more(at: int) -> None:
+    """Whoever was told before it was closed thinks that it is over."""
+    night = Night()
+    for minute in range(at):
+        night.look(minute)
+    before = len(night.notifications)
+    night.open_again(at)
+    for minute in range(at, at + 90):
+        night.look(minute)
+    again = list(night.notifications.values())[before:]
+    family = [GUARDIAN.recipient_id] if at + 10 <= 30 else []
+    assert [item.recipient_id for item in again] == [
+        PROSECUTOR.recipient_id, *family, DUTY.recipient_id, CHIEF.recipient_id
+    ]  # fmt: skip
+    assert [(kind, minute, why) for kind, minute, why in night.done() if minute >= at] == [
+        ("next_recipient", at + 10, "not_acknowledged"), ("voice_task", at + 20, "not_acknowledged"),
+        ("duty_officer", at + 30, "not_acknowledged"), ("leader", at + 60, "not_acknowledged"),
+    ]  # fmt: skip
+    calls = [task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL]
+    assert len(calls) == (1 if at <= 20 else 2), "asked once in each plan"
+
+
+def test_who_took_a_taken_away_back_is_not_told_or_telephoned_again_but_the_others_are() -> None:
+    night = Night()
+    night.answer(Answer.TAKEN_AWAY, GUARDIAN, 2)
+    changed = change_answer(
+        night.alert, earlier=Earlier(answer=Answer.TAKEN_AWAY, at=after(2), is_acknowledging=True, is_settling=True),
+        answer=Answer.CANNOT, by=GUARDIAN, at=after(5), policy=POLICY,
+    )  # fmt: skip
+    night.alert = changed.answered.alert
+    night.keep(changed.answered.history)
+    night.steps |= {step.step_id: step for step in changed.steps}
+    before = len(night.notifications)
+    for minute in range(5, 90):
+        night.look(minute)
+    assert night.told()[before:] == [PROSECUTOR, POLICE, MOTHER, DUTY, CHIEF]
+    assert [minute for _, minute, _ in night.done()] == [5, 15, 25, 55]
+    (call,) = (task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL)
+    assert call.recipient_id == MOTHER.recipient_id
+
+
+def test_nobody_telephones_one_who_cannot_and_the_office_is_called_if_nobody_can() -> None:
+    for unable, called in (((GUARDIAN,), MOTHER), ((GUARDIAN, MOTHER), PROSECUTOR)):
+        night = Night()
+        for person in unable:
+            night.answer(Answer.CANNOT, person, 2)
+        for minute in range(2, 30):
+            night.look(minute)
+        (call,) = (task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL)
+        assert call.recipient_id == called.recipient_id
+
+
 def test_what_hurried_the_old_plan_does_not_hurry_the_new_one() -> None:
     night = Night()
     night.answer(Answer.CANNOT, GUARDIAN, 2)
@@ -263,6 +331,36 @@ def test_not_my_child_stops_that_one_and_goes_on_with_the_next() -> None:
     assert "收件人称不是其监护人" in [*night.notifications.values()][2].text
     call = next(task for task in night.tasks.values() if task.kind is TaskKind.VOICE_CALL)
     assert call.recipient_id == MOTHER.recipient_id, "nobody telephones the wrong person"
+
+
+def test_the_same_answer_is_passed_on_once_and_again_only_after_a_reopening() -> None:
+    night = Night(recipients=(GUARDIAN, PROSECUTOR))
+
+    def passed_on() -> int:
+        return sum(item.template == "officer_guardian_cannot" for item in night.notifications.values())
+
+    for minute in (2, 3, 4):
+        night.answer(Answer.CANNOT, GUARDIAN, minute)
+        night.look(minute)
+        night.look(minute + 0.5)
+    assert passed_on() == 1
+    assert answers_to_pass_on([*night.history.values()]) == [], "each is on record as passed on or said before"
+    night.open_again(20)
+    night.look(21)
+    assert passed_on() == 1
+    night.answer(Answer.CANNOT, GUARDIAN, 22)
+    night.look(22)
+    assert passed_on() == 2
+
+
+def test_an_answer_that_nobody_of_the_office_can_be_told_is_work() -> None:
+    night = Night(recipients=(GUARDIAN,), roster=Roster())
+    tasks = set(night.tasks)
+    night.answer(Answer.CANNOT, GUARDIAN, 2)
+    found = pass_on([*night.history.values()][-1], [*night.history.values()], night.scene(2))
+    assert [task.kind for task in found.tasks] == [TaskKind.NOBODY_TO_TELL]
+    assert not {task.task_id for task in found.tasks} & tasks
+    assert [entry.kind for entry in found.history] == [HistoryKind.NOBODY_TO_TELL]
 
 
 def test_a_message_that_was_not_delivered_takes_the_next_step_at_once() -> None:

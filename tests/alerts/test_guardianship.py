@@ -1,5 +1,6 @@
 """When a prosecutor is asked about an order to the guardians (督促监护令)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.alert import Task, TaskKind
-from alerts.guardianship import ConfirmedEvent, propose_orders
+from alerts.guardianship import ConfirmedEvent, Proposal, propose_orders
 from tests.alerts.make_alerts import MINOR, POLICY
 from tests.make import EVENING
 
@@ -45,6 +46,46 @@ def test_three_confirmed_events_within_ninety_days_are_a_reason_to_look(
     what: str, days: tuple[int, ...], count: int
 ) -> None:
     assert len(proposed(confirmed(*days))) == count, what
+
+
+def looked_at_as_confirmed(events: list[ConfirmedEvent]) -> list[Task]:
+    """What is proposed in all if somebody looks after each confirmation, in the order in which they came."""
+    made: list[Task] = []
+    for count in range(1, len(events) + 1):
+        known = [replace(item, confirmed_at=EVENING + timedelta(days=500 + n)) for n, item in enumerate(events[:count])]
+        at = {item.alert_id: item.at for item in known}
+        proposals = [
+            Proposal(alert_id=task.alert_id, at=at[task.alert_id], proposed_at=task.due_at)
+            for task in made
+            if task.alert_id is not None
+        ]
+        made += propose_orders(1, birth_date=MINOR, confirmed=known, made=proposals, policy=POLICY)
+    return made
+
+
+def test_an_event_confirmed_late_does_not_count_the_others_twice() -> None:
+    first, second, third, late, other, last = confirmed(0, 20, 30, 10, 40, 50)
+    assert len(looked_at_as_confirmed([first, second, third, late])) == 1
+    assert len(looked_at_as_confirmed([first, second, third, late, other])) == 1
+    assert len(looked_at_as_confirmed([first, second, third, late, other, last])) == 2, "late, other and last"
+
+
+@given(days=st.lists(st.integers(0, 400), unique=True, max_size=9), order=st.randoms(use_true_random=False))
+def test_confirmed_in_any_order_no_event_counts_twice(days: list[int], order: object) -> None:
+    events = confirmed(*days)
+    order.shuffle(events)  # type: ignore[attr-defined]
+    made = looked_at_as_confirmed(events)
+    assert len(made) <= len(days) // POLICY.repeat_count
+    assert len({task.task_id for task in made}) == len(made)
+
+
+def test_a_member_that_was_taken_back_frees_no_other() -> None:
+    first, second, third, other = confirmed(0, 20, 30, 40)
+    (task,) = proposed([first, second, third])
+    assert task.alert_id is not None
+    made = [Proposal(alert_id=task.alert_id, at=third.at, proposed_at=task.due_at)]
+    again = propose_orders(1, birth_date=MINOR, confirmed=[first, second, other], made=made, policy=POLICY)
+    assert again == ()
 
 
 def test_it_is_work_for_a_person_with_the_law_in_it() -> None:

@@ -1,9 +1,11 @@
 """Hop 6 on the real outbox: budgets, breakers, the next channel or person, and never silence."""
 
 import threading
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -334,6 +336,30 @@ def test_two_chains_of_one_alert_that_meet_share_what_comes_next(
     assert tasks(engine) == [("voice_call", "refused")]
 
 
+def test_what_a_later_plan_tells_goes_on_as_if_nothing_had_been_tried(
+    engine: Engine, clock: FixedClock, provider: Taking
+) -> None:
+    """Opened again and refused again: another call is asked for, and the first one stands for none of it."""
+    person, ids = a_subject(engine, [Told()])
+    first = an_alert(engine, person.subject_no, ids[0])
+    provider.failures = [GatewayError("refused", is_final=True)] * 2
+    a_round(engine, clock, provider)
+    assert tasks(engine) == [("voice_call", "refused")]
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, decided_at,"
+                " known_at) SELECT gen_random_uuid(), alert_id, recipient_id, role, template, text, decided_at,"
+                " known_at + interval '9 minutes' FROM notification WHERE notification_id = :first"
+            ),
+            {"first": first},
+        )
+    clock.current += minutes(10)
+    a_round(engine, clock, provider)
+    assert tasks(engine) == [("voice_call", "refused")] * 2
+    assert rows(engine, "SELECT count(DISTINCT successor_id) FROM notification WHERE state = 'dead'") == [(2,)]
+
+
 # ---- reports and replies
 
 
@@ -390,6 +416,22 @@ def test_a_report_before_the_record_waits_and_one_by_key_needs_none(
     assert list(provider.taken) == [early]
 
 
+def a_reply(engine: Engine, phone: str, *, at: datetime) -> None:
+    with engine.begin() as connection:
+        reply_id, key = new_id(), current_key(connection, KEYRING)
+        sealed = seal_row(key, table="reply", row_id=reply_id, values={"text": "1"})
+        reply = SealedReply(
+            reply_id=reply_id,
+            provider="p1",
+            phone_index=phone_index(KEYRING.index_key, phone),
+            text=sealed["text"],
+            key_id=key.key_id,
+            at=at,
+            is_proven=True,
+        )
+        save_replies(connection, [reply, reply])
+
+
 def test_a_reply_is_put_to_the_last_message_that_its_number_had(
     engine: Engine, clock: FixedClock, provider: Taking
 ) -> None:
@@ -399,25 +441,37 @@ def test_a_reply_is_put_to_the_last_message_that_its_number_had(
         keys.append(an_alert(engine, person.subject_no, mother, at=EVENING + minutes(number)))
         clock.current = EVENING + minutes(number + 1)
         a_round(engine, clock, provider)
-    with engine.begin() as connection:
-        for phone in (MOTHER, FATHER):
-            reply_id, key = new_id(), current_key(connection, KEYRING)
-            sealed = seal_row(key, table="reply", row_id=reply_id, values={"text": "1"})
-            reply = SealedReply(
-                reply_id=reply_id,
-                provider="p1",
-                phone_index=phone_index(KEYRING.index_key, phone),
-                text=sealed["text"],
-                key_id=key.key_id,
-                at=clock.now() + minutes(1),
-                is_proven=True,
-            )
-            save_replies(connection, [reply, reply])
+    for phone in (MOTHER, FATHER):
+        a_reply(engine, phone, at=clock.now() + minutes(1))
     with engine.begin() as connection:
         assert apply_replies(connection, most=10) == 2
         assert apply_replies(connection, most=10) == 0
     found = rows(engine, "SELECT notification_id, subject_no FROM reply ORDER BY notification_id")
     assert found == [(keys[1], person.subject_no), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "role", "is_attached"),
+    [(1, Role.GUARDIAN, False), (23, Role.GUARDIAN, False), (25, Role.GUARDIAN, True), (1, Role.PROSECUTOR, False)],
+)
+def test_a_reply_that_may_be_about_either_of_two_people_is_in_the_case_of_neither(
+    engine: Engine, clock: FixedClock, provider: Taking, hours: int, role: Role, is_attached: bool
+) -> None:
+    subjects = []
+    for number in range(2):
+        person, (told,) = a_subject(engine, (Told(role=role),))
+        subjects.append(person.subject_no)
+        an_alert(engine, person.subject_no, told, at=EVENING + minutes(60 * hours * number), role=role)
+        clock.current = EVENING + minutes(60 * hours * number + 1)
+        a_round(engine, clock, provider)
+    a_reply(engine, MOTHER, at=clock.now() + minutes(60 * 30))
+    with engine.begin() as connection:
+        assert apply_replies(connection, most=10) == 1
+    ((subject_no, notification_id),) = rows(engine, "SELECT subject_no, notification_id FROM reply")
+    assert (subject_no, notification_id is not None) == ((subjects[1], True) if is_attached else (None, False))
+    asked = rows(engine, "SELECT subject_no, kind FROM task WHERE reason_code = 'answer_unclear' ORDER BY subject_no")
+    is_asked = not is_attached and role is Role.GUARDIAN
+    assert asked == ([(number, "voice_call") for number in subjects] if is_asked else [])
 
 
 def test_claims_that_run_out_are_not_begun(engine: Engine, clock: FixedClock, provider: Taking) -> None:
@@ -458,3 +512,24 @@ def test_a_dead_message_is_listed_and_can_be_tried_again_by_hand(
     assert tasks(engine) == [("nobody_to_tell", "refused")], "whoever was told instead stays told"
     twice = CliRunner().invoke(command_line, ["outbox", "retry", str(key)])
     assert (twice.exit_code, "not dead" in twice.output) == (1, True)
+
+
+def test_a_familys_fresh_message_leaves_before_a_backlog_of_tries(
+    engine: Engine, clock: FixedClock, provider: Taking
+) -> None:
+    people = (Told(), Told(phone=PROSECUTOR, role=Role.PROSECUTOR))
+    tried: list[UUID] = []
+    for number in range(6):
+        person, (_, officer) = a_subject(engine, people)
+        tried.append(
+            an_alert(engine, person.subject_no, officer, at=EVENING - minutes(60 - number), role=Role.PROSECUTOR)
+        )
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE notification SET attempt = 3, due_at = now() - interval '5 minutes'"))
+    person, (mother, officer) = a_subject(engine, people)
+    fresh = [
+        an_alert(engine, person.subject_no, officer, at=EVENING - minutes(1), role=Role.PROSECUTOR),
+        an_alert(engine, person.subject_no, mother, at=EVENING),
+    ]
+    a_round(engine, clock, provider, policy=replace(POLICY, budget_per_day=100, budget_per_24_hours=100))
+    assert list(provider.taken) == [fresh[1], fresh[0], *tried]

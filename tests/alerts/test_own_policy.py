@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.own_policy import IN_ORDER, NUMBERS, OwnPolicyError, as_written, read_own_policy
+from alerts.own_policy import (
+    IN_ORDER,
+    NUMBERS,
+    SENDING,
+    OwnPolicyError,
+    as_written,
+    last_message_after,
+    read_own_policy,
+)
 from alerts.policy import AlertPolicy
 from api.own_policy import load_policy
 from api.settings import read_settings
@@ -45,7 +53,8 @@ def test_what_is_left_out_stays_as_shipped() -> None:
 def test_a_number_is_taken_as_it_is_written_or_refused_by_name(name: str, value: int | timedelta) -> None:
     number, text = NUMBERS[name], a_file(**{name: as_written_plain(value)})
     same_kind = isinstance(value, type(number.least))
-    if same_kind and number.least <= value <= number.most:  # type: ignore[operator] # of one kind
+    least = last_message_after(AlertPolicy()) + SENDING if name == "officer_maximum_age" else number.least
+    if same_kind and least <= value <= number.most:  # type: ignore[operator] # of one kind
         assert getattr(read_own_policy(text), name) == value
     else:
         with pytest.raises(OwnPolicyError, match=name):
@@ -68,6 +77,25 @@ def test_every_fault_is_named(text: str, named: list[str]) -> None:
     with pytest.raises(OwnPolicyError) as caught:
         read_own_policy(text)
     assert all(word in str(caught.value) for word in named)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "least"),
+    [
+        ({"officer_maximum_age": "149 min"}, "150 min"),
+        ({"leader_after": "23 h"}, "1470 min"),
+        ({"officer_maximum_age": "2 h", "leader_after": "30 min"}, None),
+        ({"officer_maximum_age": "2 h", "leader_after": "30 min", "on_the_way_for": "31 min"}, "121 min"),
+        ({"officer_maximum_age": "1 h", "leader_after": "30 min", "quiet_after": "5 min"}, "95 min"),
+    ],
+)
+def test_the_leader_is_told_before_a_message_is_too_old(numbers: dict[str, str], least: str | None) -> None:
+    if least is None:
+        policy = read_own_policy(a_file(**numbers))
+        assert policy.officer_maximum_age > last_message_after(policy)
+        return
+    with pytest.raises(OwnPolicyError, match=f"至少应为 {least} / too short for the last message, to the leader"):
+        read_own_policy(a_file(**numbers))
 
 
 def test_the_file_of_the_settings_is_the_one_in_force(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
-from alerts.alert import Case, Role, Task, TaskKind
+from alerts.alert import Case, Role, StepKind, Task, TaskKind
 from alerts.decide import decide
-from alerts.escalation import HURRIES
+from alerts.escalation import HURRIES, due_steps
 from alerts.history import HistoryKind
 from alerts.reason import Because
 from alerts.roster import Roster
 from alerts.templates import BUILT_IN, Catalogue
-from tests.alerts.make_alerts import GUARDIAN, POLICY, PROSECUTOR, a_case
+from tests.alerts.make_alerts import GUARDIAN, POLICY, PROSECUTOR, a_case, after
+from tracking.episode import Violation
 
 
 def without(*template_ids: str) -> Catalogue:
@@ -49,3 +50,17 @@ def test_whom_no_text_can_tell_is_not_told_and_the_next_step_is_due_at_once() ->
     assert [task.kind for task in tasks] == [TaskKind.TEXT_WITHHELD]
     assert untold == [Because.NOT_DELIVERED]
     assert Because.NOT_DELIVERED in HURRIES
+
+
+def test_whom_no_text_can_be_said_to_is_not_waited_for() -> None:
+    """The fix came in four minutes after the event: the next step is due then, not ten minutes later."""
+    case, known_at = a_case(), after(4)
+    assert isinstance(case.fact, Violation)
+    case = replace(case, fact=replace(case.fact, known_at=known_at, live_known_at=known_at))
+    decision = decide(
+        cases=[case], alerts=[], recipients={1: (GUARDIAN, PROSECUTOR)}, roster=Roster(), policy=POLICY,
+        catalogue=without("guardian_entry_suspected", "guardian_reminder"),
+    )  # fmt: skip
+    (alert,) = decision.alerts
+    due = due_steps(alert, steps=decision.steps, history=decision.history, now=known_at, policy=POLICY)
+    assert [step.kind for step in due.steps] == [StepKind.NEXT_RECIPIENT]

@@ -1,6 +1,7 @@
 """The desk against the database: turns by role, contacts for prosecutors only, rosters, figures."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,11 +10,13 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
 from alerts.alert import AlertState, NotificationState, Role, StepKind, TaskKind
 from alerts.answer import Answer
 from alerts.channel import Channel
+from alerts.decided_store import load_roster
 from alerts.event import EVENT_OF_CONDITION, EVENT_OF_FINDING, EventKind
 from alerts.history import HistoryKind
 from alerts.life import Closing, IllegalTurnError, Reopening
@@ -44,7 +47,7 @@ from api.desk.alerts import (
 from api.desk.figures import exposition, figures_between
 from api.desk.letters import letters_of_account, retry_letter
 from api.desk.rosters import DutyPerson, enter_absence, enter_duty, enter_person, revoke, rosters_of_account
-from api.errors import NotThereError
+from api.errors import NotThereError, RefusedInputError
 from api.ids import new_id
 from tests.access.people import official_in
 from tests.api.casework_scene import NOW, Office, a_case
@@ -255,6 +258,49 @@ def test_leaders_keep_the_rosters_of_their_unit_and_officers_read_them(engine: E
         assert not any(rosters_of_account(connection, KEYRING, since=NOW).values())
 
 
+CHINA = timezone(timedelta(hours=8))
+UNREADABLE = (
+    (datetime(1, 1, 1, 2, tzinfo=CHINA), NOW),
+    (NOW, datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=12)))),
+    (datetime(2100, 1, 2, tzinfo=UTC), datetime(2100, 1, 3, tzinfo=UTC)),
+    (NOW, NOW + timedelta(days=367)),
+    (NOW, NOW),
+)
+"""Spans that no turn of duty has; the first two are of years that cannot be read back."""
+
+
+def test_a_span_that_cannot_be_is_refused_by_the_desk_and_by_the_tables(engine: Engine, office: Office) -> None:
+    with office.as_("leader") as connection:
+        number = enter_person(
+            connection,
+            KEYRING,
+            DutyPerson(unit="合成派出所", role=Role.DUTY_OFFICER, name="合成值班", phone="13800000122"),
+        )
+    for from_at, to_at in UNREADABLE:
+        for enter in (
+            partial(enter_duty, unit="合成派出所", people=[number]),
+            partial(enter_absence, recipient_id=number),
+        ):
+            with office.as_("leader") as connection, pytest.raises(RefusedInputError):
+                enter(connection, from_at=from_at, to_at=to_at)
+    for span in ("'0001-01-01', now()", "now(), '9999-12-31'", "now(), 'infinity'", "'-infinity', now()"):
+        for statement in (
+            "INSERT INTO duty_roster (roster_id, unit, recipient_ids, from_at, to_at)"
+            f" SELECT gen_random_uuid(), 'x', ARRAY[cast(:id AS uuid)], {span}",
+            "INSERT INTO duty_absence (absence_id, recipient_id, from_at, to_at)"
+            f" SELECT gen_random_uuid(), cast(:id AS uuid), {span}",
+        ):
+            with engine.begin() as connection, pytest.raises(IntegrityError, match="span"):
+                connection.execute(text(statement), {"id": number})
+    with office.as_("leader") as connection:
+        year = {"from_at": NOW, "to_at": NOW + timedelta(days=366)}
+        turn = enter_duty(connection, unit="合成派出所", people=[number], **year)
+        shown = rosters_of_account(connection, KEYRING, since=NOW)
+    assert [item["roster_id"] for item in shown["duties"]] == [turn]
+    with engine.connect() as connection:
+        assert len(load_roster(connection, since=NOW, until=NOW).duties) == 1
+
+
 def test_figures_count_and_name_nobody(engine: Engine, office: Office) -> None:
     a_message(engine, an_alert(engine, office.no))
     an_alert(engine, office.no, event="contact")
@@ -374,7 +420,7 @@ def test_the_command_line_does_all_of_it_for_an_account(
     assert "fixed_to_delivered" in run("alert", "metrics", "--by", "o3")
     unit = ("--unit", "合成派出所", "--by", "o3")
     number = run("roster", "add", "--name", "合成值班", "--phone", "13800000122", *unit).split()[-1]
-    span = ("--since", "2126-03-02T18:00", "--until", "2126-03-03T08:00")
+    span = ("--since", "2098-03-02T18:00", "--until", "2098-03-03T08:00")
     run("roster", "add", "--on-duty", number, *span, *unit)
     run("roster", "absence", number, *span, "--by", "o3")
     listed = run("roster", "list", "--by", "o1")

@@ -1,12 +1,15 @@
 """What reaches a log: JSON lines, and never anything about a person."""
 
 import asyncio
+import io
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +19,7 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
+import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Engine, text
@@ -25,7 +29,7 @@ from api.app import create_app
 from api.clock import FixedClock
 from api.database import open_engine
 from api.logins import Login
-from api.logs import PERSONAL_FIELDS, WITHHELD, describe_exception, withhold_personal
+from api.logs import PERSONAL_FIELDS, WITHHELD, configure_logs, describe_exception, withhold_personal
 from geo.postgis import driver_connection
 from tests.api.faults import wait_until
 from tests.api.live_server import bearer, server_process, url_as
@@ -333,3 +337,22 @@ def test_no_log_of_the_whole_program_tells_about_a_person(database_url: str, tmp
     for what, needle in {**NEEDLES, "message": text_sent}.items():
         for spelling in (needle, quote(needle), json.dumps(needle).strip('"')):
             assert spelling not in logs, what
+
+
+def test_a_line_that_cannot_be_written_is_not_printed_with_its_arguments(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = logging.getLogger()
+    for name, value in (("handlers", []), ("level", root.level)):
+        monkeypatch.setattr(root, name, value)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    configure_logs("warning")
+    structlog.reset_defaults()
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stream = io.StringIO()
+    handler.setStream(stream)
+    stream.close()
+    logging.getLogger("urllib3.connectionpool").warning("POST /?PhoneNumbers=%s", "13800000101")
+    assert capfd.readouterr().err == ""

@@ -36,13 +36,13 @@ def worker_engine(engine: Engine, database_url: str) -> Iterator[Engine]:
     own.dispose()
 
 
-def three_departures(engine: Engine, **changes: Any) -> Office:
-    """An hour out of the area on each of three evenings; its three alerts."""
+def three_departures(engine: Engine, days: int = 3, **changes: Any) -> Office:
+    """An hour out of the area on each of three evenings, or more; an alert of each."""
     office = Office(engine, a_case(**MARCH | changes))
     with engine.connect() as connection:
         sender = devices_of(connection, [office.done.subject_id])[office.done.subject_id]
     person = Person(subject_id=office.done.subject_id, subject_no=office.no, token="", sender=sender)
-    for day in range(3):
+    for day in range(days):
         evening = [
             a_fix(minutes=day * A_DAY + minute, east_m=9000.0 if 20 <= minute < 60 else 10.0) for minute in range(100)
         ]
@@ -79,6 +79,20 @@ def test_the_third_confirmed_event_is_a_task_for_the_prosecutor_once(engine: Eng
     assert task["alert_id"] is not None
     with office.as_("stranger") as connection:
         assert tasks_of(connection, with_done=False) == []
+
+
+def test_an_evening_between_the_three_that_is_confirmed_late_makes_no_second_task(
+    engine: Engine, worker_engine: Engine
+) -> None:
+    office = three_departures(engine, days=4)
+    found = found_by_evening(engine)
+    assert len(found) == 4
+    for violation_id in (found[0], found[2], found[3]):
+        decided(office, violation_id)
+    assert propose_due(worker_engine, POLICY) == 1
+    decided(office, found[1])
+    assert propose_due(worker_engine, POLICY) == 0, "two of them count in the task already"
+    assert rows(engine, PROPOSED) == [(1,)]
 
 
 def test_suspicions_and_what_was_dismissed_propose_nothing(engine: Engine, worker_engine: Engine) -> None:

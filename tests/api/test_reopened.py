@@ -77,14 +77,19 @@ def test_an_officers_reopening_starts_a_plan_of_which_the_worker_takes_each_step
     def look(minutes: float) -> None:
         clock.current = opened_at + timedelta(minutes=minutes)  # type: ignore[attr-defined] # a FixedClock
         worker.escalate()
+        worker.deliver_due()
 
     look(9.9)
     assert steps(engine) == [], "neither the old plan nor the new one"
     look(10)
     look(10.1)
     assert steps(engine) == [("next_recipient", "taken")]
-    # The evening of the event is long over: the next officer is told, the family is not.
-    assert told(engine)[2:] == ["police"]
+    # The evening of the event is long over: officers are told from the first one on, once more; the family is not.
+    assert told(engine)[2:] == ["prosecutor"]
+    # Of a day ago, and it leaves: an officer's time runs from the reopening.
+    assert rows(engine, "SELECT state, obstacle, sent_at FROM notification WHERE known_at = :at", at=opened_at) == [
+        ("sent", None, opened_at + timedelta(minutes=10))
+    ]
     assert rows(engine, "SELECT r.role, h.reason_code FROM alert_history h JOIN recipient r ON r.recipient_id = h.about"
                 " WHERE h.reason_code = 'too_old'") == [("guardian", "too_old")]  # fmt: skip
     for minutes in (20, 30, 60, 61):

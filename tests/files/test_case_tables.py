@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from alerts.alert import Block
+from alerts.channel import Channel
 from api.files.case_columns import CASE_COLUMNS
 from api.files.case_tables import read_case_table, write_template
 from api.files.errors import UnreadableFile
@@ -25,6 +27,28 @@ ROWS = [
      "决定机关": "某区人民检察院", "执行机关": "某派出所", "起": "2026-03-01", "止": "三月", "条件": "不得进入特定场所",
      "场所类别": "酒吧"},
 ]  # fmt: skip
+
+
+TOLD = {
+    "通知语言": "英文", "通知渠道": "邮件；短信", "通知对象邮箱": "m@example.test", "不通知": "涉嫌侵害或同案",
+}  # fmt: skip
+
+
+def test_a_table_says_how_somebody_is_told(tmp_path: Path) -> None:
+    rows = [ROWS[0] | TOLD, ROWS[1] | {"通知对象": "监护人", "通知对象姓名": "父亲", "通知对象手机": "138 0000 0101"}]
+    other = {"通知对象": "民警", "通知对象姓名": "合成民警", "通知对象手机": "13800000102", "通知对象单位": "某派出所"}
+    other["不通知"] = "否"
+    path = tmp_path / "cases.csv"
+    rows.append(ROWS[2] | other)
+    headers = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([headers, *[[row.get(name, "") for name in headers] for row in rows]])
+    read = read_case_table(path)
+    assert read.rejected == ()
+    father, officer = read.cases[0].recipients
+    assert (father.language, father.channels, father.email) == ("en", (Channel.EMAIL, Channel.SMS), "m@example.test")
+    assert (father.is_blocked, father.blocked_for) == (True, Block.SUSPECT), "a row that says less takes nothing back"
+    assert (officer.unit, officer.is_blocked, officer.channels) == ("某派出所", False, (Channel.SMS,))
 
 
 def written(path: Path) -> Path:

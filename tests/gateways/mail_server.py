@@ -22,10 +22,14 @@ class MailServer:
     logins: list[bool] = field(default_factory=list)
     rcpt_answer: str = "250 OK"
     data_answer: str = "250 OK"
+    hangs_up_at: str = ""
+    """The command that is answered by hanging up."""
 
     async def handle_RCPT(  # noqa: N802 # aiosmtpd calls it so
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        if self.hangs_up_at == "RCPT":
+            server.transport.abort()
         if self.rcpt_answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.rcpt_answer
@@ -33,6 +37,8 @@ class MailServer:
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert session.ssl is not None
         assert session.authenticated
+        if self.hangs_up_at == "DATA":
+            server.transport.abort()
         if self.data_answer.startswith("250"):
             mail = message_from_bytes(envelope.content or b"", policy=SMTPUTF8)  # type: ignore[arg-type]
             assert isinstance(mail, EmailMessage)

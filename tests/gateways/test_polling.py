@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from alerts.gateway import Gateway, Polls
 from alerts.gateway_aliyun import AliyunAccount, AliyunGateway
 from alerts.gateway_smpp import SmppGateway
 from alerts.gateway_tencent import TencentAccount, TencentGateway
+from alerts.report_store import awaited_of
 from api.clock import FixedClock
 from api.database import open_engine
 from api.logins import Login
@@ -209,3 +211,47 @@ def test_each_gateway_says_whether_it_is_asked() -> None:
         False, False, True,
     )  # fmt: skip
     assert isinstance(SmppGateway.__new__(SmppGateway), Polls)
+
+
+def test_an_odd_answer_about_one_message_hides_none_of_the_others(
+    engine: Engine, own: Engine, tencent: Tencent, via_tencent: TencentGateway
+) -> None:
+    worker, clock = a_worker_by(own, via_tencent, datetime.now(UTC))
+    for number in range(4):
+        told_now(engine, worker, Told(phone=f"1380000015{number}"))
+    for item in tencent.taken:
+        tencent.statuses[item["SerialNo"]] = "SUCCESS"
+    honest = tencent.pull
+
+    def pull(action: str, asked: dict[str, Any]) -> dict[str, Any]:
+        answer = honest(action, asked)
+        if asked["PhoneNumber"] == "+8613800000151":
+            for status in answer.get("PullSmsSendStatusSet", ()):
+                status["UserReceiveTime"] = "yesterday"
+        return answer
+
+    tencent.pull = pull  # type: ignore[method-assign] # a provider of the tests that says what no provider should
+    clock.current += worker.poll_every
+    assert worker.poll_receipts()
+    worker.deliver_due()
+    assert sorted(row[0] for row in rows(engine, "SELECT state FROM notification")) == ["delivered"] * 3 + ["sent"]
+
+
+def test_however_many_stay_silent_all_are_asked_about_in_turn(engine: Engine) -> None:
+    person, (mother,) = a_subject(engine)
+    keys = {an_alert(engine, person.subject_no, mother) for _ in range(5)}
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE notification SET state = 'sent', provider = 'p1', provider_reference = 'r', sent_at = now()")
+        )
+        connection.execute(text("INSERT INTO provider_state (provider, state, failures) VALUES ('p1', 'closed', 0)"))
+        since = datetime.now(UTC) - timedelta(hours=1)
+        turns = [
+            {
+                item.idempotency_key
+                for item in awaited_of(connection, "p1", since=since, most=2, open_address=lambda *_: "13800000101")
+            }
+            for _ in range(3)
+        ]
+    assert [len(turn) for turn in turns] == [2, 2, 2]
+    assert set.union(*turns) == keys

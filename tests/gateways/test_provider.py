@@ -1,12 +1,15 @@
 """Numbers, codes and tokens as all providers' forms have them."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.fault import BUDGET, UNKNOWN, Blame, Fault, error_of, find_fault, plain_code
-from alerts.gateway import BadSignatureError, GatewayError
-from alerts.provider import check_callback_token, e164, plain_reference
+from alerts.gateway import BadCallbackError, BadSignatureError, GatewayError
+from alerts.provider import beijing_time, check_callback_token, e164, plain_reference, unix_time
 from tests.gateways.messages import kind_of
 
 
@@ -78,3 +81,11 @@ def test_a_callback_needs_the_token_of_its_address(given_token: str) -> None:
 def test_without_a_token_no_callback_is_let_in() -> None:
     with pytest.raises(BadSignatureError):
         check_callback_token("", "")
+
+
+@pytest.mark.parametrize(
+    "read", [lambda: unix_time(253402300799), lambda: unix_time(0), lambda: beijing_time("0001-01-01 00:00:00")]
+)
+def test_a_time_that_no_provider_means_is_refused(read: Callable[[], datetime]) -> None:
+    with pytest.raises(BadCallbackError):
+        read()

@@ -156,3 +156,10 @@ def test_nothing_of_the_mail_is_printed(
     gateway.send(a_mail())
     printed = capfd.readouterr()
     assert (printed.out, printed.err, len(server.taken)) == ("", "", 1)
+
+
+@pytest.mark.parametrize("phase", ["RCPT", "DATA"])
+def test_a_mail_may_be_taken_only_once_it_was_being_sent(gateway: SmtpGateway, server: MailServer, phase: str) -> None:
+    server.hangs_up_at = phase
+    fault = refused(gateway, a_mail())
+    assert (kind_of(fault), fault.is_taken_possible) == ("down", phase == "DATA")

@@ -124,6 +124,7 @@ def test_the_status_decides_what_is_next(url: str, receiver: Receiver, statuses:
         receiver.planned = [Answer(status=status, headers={"Location": "/elsewhere"})]
         fault = fault_at(url)
         assert (kind_of(fault), str(status) in fault.reason) == (kind, True), status
+        assert fault.is_taken_possible == (kind != "final" and status not in {401, 403, 425, 429}), status
     assert len(receiver.requests) == len(statuses), "no redirect is followed with a signature"
 
 

@@ -21,14 +21,14 @@ from api.callbacks import keep_told
 from api.cli.alert_lines import whole_alert_lines
 from api.clock import FixedClock
 from api.database import open_engine
-from api.desk.alerts import alert_shown
+from api.desk.alerts import acknowledge_alert, alert_shown
 from api.desk.replies import replies_shown
 from api.guardian.link_maker import LinkMaker
 from api.logins import Login
 from api.personal.masking import UNREADABLE
 from api.worker import Worker
 from tests.access.people import a_browser, official_in
-from tests.alerts.outbox_scene import MOTHER, PROSECUTOR, Told, a_subject, rows
+from tests.alerts.outbox_scene import FATHER, MOTHER, PROSECUTOR, Told, a_subject, rows
 from tests.api.live_server import url_as
 from tests.make import EVENING, KEYRING, SECRET, Person, a_bar, a_fix, a_worker, log_fixes
 
@@ -100,6 +100,69 @@ def test_a_mothers_answer_by_the_code_of_her_message_is_at_the_officers_desk(
     ]  # fmt: skip
     worker.drain()
     assert rows(engine, "SELECT count(*) FROM escalation_step WHERE outcome = 'taken'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("cannot", "监护人表示无法处理"), ("not_my_child", "收件人称不是其监护人")]
+)
+@pytest.mark.parametrize("is_taken_on", [False, True])
+def test_the_first_officer_hears_at_once_that_the_family_cannot_help(
+    engine: Engine, database_url: str, worker: Worker, answer: str, said: str, is_taken_on: bool
+) -> None:
+    """Whether somebody has taken the alert on or not; once, however often anybody looks."""
+    person = a_child_at_a_bar(engine, worker, Told(phone=MOTHER))
+    code = SHOWN_CODE.search(sent(worker)[MOTHER].text)
+    assert code is not None
+    if is_taken_on:
+        official = official_in(engine, "wang", AccountRole.PROSECUTOR)
+        with engine.begin() as connection:
+            set_jurisdiction(connection, person.subject_no, "320300")
+            join_case(connection, person.subject_no, official.account_no, now=EVENING)
+            ((alert_id,),) = connection.execute(text("SELECT alert_id FROM alert"))
+        with as_account(engine, official.account_id) as connection:
+            assert acknowledge_alert(connection, alert_id, by=official.account_id) == "acknowledged"
+    answered_at = EVENING + timedelta(minutes=14)
+    with a_browser(database_url, clock=FixedClock(answered_at), links=LinkPolicy()) as mother:
+        assert mother.client.post("/g", data={"code": code[1], "answer": answer}).status_code == 200
+    worker.clock = FixedClock(answered_at + timedelta(seconds=5))
+    for _ in range(3):
+        worker.escalate()
+        worker.deliver_due()
+    assert said in sent(worker)[PROSECUTOR].text
+    (gateway,) = worker.gateways[Channel.SMS]
+    assert isinstance(gateway, FakeGateway)
+    assert sum(said in message.text for message in gateway.sent) == 1
+    of_answer = "SELECT known_at, decided_at, state FROM notification WHERE template LIKE 'officer\\_guardian%'"
+    assert rows(engine, of_answer) == [(answered_at, answered_at, "sent")]
+
+
+def test_a_taken_away_that_is_taken_back_is_told_on_and_not_to_her_who_cannot(
+    engine: Engine, database_url: str, worker: Worker
+) -> None:
+    """The father and the officer hear of it; the call is for the father."""
+    with engine.begin() as connection:
+        a_bar(connection)
+    person, (_, father, _) = a_subject(engine, [Told(phone=MOTHER), Told(phone=FATHER, rank=2), OFFICER])
+    log_fixes(engine, person, [a_fix(minutes=number, east_m=400 if number < 5 else 3) for number in range(12)])
+    worker.drain()
+    code = SHOWN_CODE.search(sent(worker)[MOTHER].text)
+    assert code is not None
+    clock = FixedClock(EVENING + timedelta(minutes=14))
+    with a_browser(database_url, clock=clock, links=LinkPolicy()) as mother:
+        for answer in ("taken_away", "cannot"):
+            assert mother.client.post("/g", data={"code": code[1], "answer": answer}).status_code == 200
+            clock.current += timedelta(minutes=2)
+    for minute in (16.1, 26.1):
+        worker.clock = FixedClock(EVENING + timedelta(minutes=minute))
+        worker.escalate()
+        worker.deliver_due()
+    (gateway,) = worker.gateways[Channel.SMS]
+    assert isinstance(gateway, FakeGateway)
+    assert sorted(item.address for item in gateway.sent) == sorted([MOTHER, PROSECUTOR, PROSECUTOR, FATHER])
+    assert rows(engine, "SELECT kind, outcome FROM escalation_step WHERE done_at IS NOT NULL ORDER BY due_at") == [
+        ("next_recipient", "taken"), ("voice_task", "taken"),
+    ]  # fmt: skip
+    assert rows(engine, "SELECT recipient_id FROM task WHERE kind = 'voice_call'") == [(father,)]
 
 
 def test_a_reply_by_text_message_is_shown_to_officers_and_means_nothing_by_itself(

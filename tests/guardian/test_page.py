@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -11,6 +12,7 @@ from alerts.answer import Answer
 from alerts.channel import Channel
 from alerts.link import NO_CODE, LinkPolicy, link_id_for, token_for
 from api.clock import FixedClock
+from api.ids import new_id
 from tests.api.live_server import running_server
 from tests.golden_files import assert_golden
 from tests.guardian.link_scene import KEY, NOW, Scene, a_scene, told_with_code, wrong_codes
@@ -221,6 +223,19 @@ def test_taken_away_by_mistake_is_taken_back_and_escalation_starts_anew(scene: S
     ]
 
 
+@pytest.mark.parametrize("said", ["taken_away", "cannot", "not_my_child"])
+def test_who_is_on_the_way_after_all_answers_again_on_arrival(scene: Scene, said: str) -> None:
+    scene.post(scene.code, said)
+    scene.clock.current = NOW + timedelta(minutes=5)
+    assert "已收到您的答复" in scene.post(scene.code, "on_my_way").text
+    scene.clock.current = arrival = NOW + timedelta(minutes=40)
+    assert scene.post(scene.code, "taken_away").status_code == 200
+    assert scene.alert() == ("acknowledged", arrival)
+    assert scene.rows("SELECT settled_at - opened_at FROM alert") == [(arrival - EVENING,)]
+    scene.clock.current = arrival + POLICY.correct_within
+    assert scene.post(scene.code).status_code == 404, "ended ten minutes after the answer that stands"
+
+
 def test_what_an_officer_took_on_a_correction_leaves_alone(scene: Scene) -> None:
     scene.post(scene.code, "taken_away")
     run(scene, "UPDATE alert SET acknowledged_at = now() + interval '1 second'")
@@ -236,6 +251,49 @@ def test_not_my_child_by_mistake_is_told_again(scene: Scene) -> None:
     assert scene.post(scene.code, "on_my_way").status_code == 200
     assert scene.rows("SELECT is_blocked, blocked_for FROM recipient") == [(False, None)]
     assert scene.rows("SELECT kind FROM task") == [("wrong_recipient",)], "an officer looks all the same"
+
+
+def test_a_corrected_answer_lifts_no_suspects_block(scene: Scene) -> None:
+    scene.post(scene.code, "not_my_child")
+    run(scene, "UPDATE recipient SET blocked_for = 'suspect'")
+    scene.clock.current = NOW + timedelta(minutes=2)
+    assert scene.post(scene.code, "on_my_way").status_code == 404
+    assert scene.rows("SELECT is_blocked, blocked_for, denied_at FROM recipient") == [(True, "suspect", NOW)]
+    held = scene.rows("SELECT link_id FROM guardian_link")[0][0]
+    assert answered(scene, held, "on_my_way", lifts_block=True), "an officer blocked while the page was judged"
+    assert scene.rows("SELECT is_blocked, blocked_for, denied_at FROM recipient") == [(True, "suspect", None)]
+
+
+def test_a_correction_lifts_its_own_block_and_not_that_of_another_link(scene: Scene) -> None:
+    scene.post(scene.code, "not_my_child")
+    first, second = scene.rows("SELECT link_id FROM guardian_link")[0][0], new_id()
+    run(
+        scene,
+        "INSERT INTO guardian_link (link_id, alert_id, notification_id, recipient_id, subject_no, token_hash, made_at,"
+        f" expires_at) SELECT '{second}', alert_id, notification_id, recipient_id, subject_no, 'x', made_at, expires_at"
+        " FROM guardian_link",
+    )
+    scene.clock.current = NOW + timedelta(minutes=1)
+    assert answered(scene, second, "not_my_child")
+    assert answered(scene, first, "on_my_way", lifts_block=True)
+    assert scene.rows("SELECT is_blocked, blocked_for FROM recipient") == [(True, "not_the_child")]
+    assert answered(scene, second, "on_my_way", lifts_block=True)
+    assert scene.rows("SELECT is_blocked, blocked_for FROM recipient") == [(False, None)]
+
+
+def answered(scene: Scene, link_id: UUID, answer: str, *, lifts_block: bool = False) -> bool:
+    """As ``api.guardian.answering`` calls it, a second later each time."""
+    scene.clock.current += timedelta(seconds=1)
+    with scene.engine.begin() as connection:
+        done: bool = connection.execute(
+            text(
+                "SELECT answer_link(ROW(:id, :link, NULL, NULL, :answer, :at)::guardian_answer,"
+                " jsonb_populate_record(NULL::alert, '{\"state\": \"open\"}'), :answer <> 'on_my_way',"
+                " CASE :answer WHEN 'not_my_child' THEN 'not_the_child' END, :lifts, '[]', '[]', '[]')"
+            ),
+            {"id": new_id(), "link": link_id, "answer": answer, "at": scene.clock.current, "lifts": lifts_block},
+        ).scalar_one()
+    return done
 
 
 def test_a_closed_alert_takes_no_answer(scene: Scene) -> None:

@@ -235,15 +235,17 @@ CREATE TABLE reply (
 CREATE INDEX reply_waiting ON reply (received_at) WHERE applied_at IS NULL;
 CREATE INDEX reply_notification ON reply (notification_id);
 CREATE INDEX reply_subject ON reply (subject_no);
-COMMENT ON COLUMN reply.notification_id IS 'the last message that this number had been sent; NULL: none';
+COMMENT ON COLUMN reply.notification_id IS 'the last message that its number was sent; NULL: none, or several people';
 
 CREATE TABLE provider_state (
     provider text PRIMARY KEY,
     state text NOT NULL CHECK (state IN ('closed', 'open', 'half_open')),
     failures integer NOT NULL CHECK (failures >= 0),
     since timestamptz,
+    polled_to uuid,
     CHECK (state = 'closed' OR since IS NOT NULL)
 );
+COMMENT ON COLUMN provider_state.polled_to IS 'the last message it was asked about: the next turn goes on behind it';
 """
 
 FUNCTIONS = """

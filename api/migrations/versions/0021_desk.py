@@ -12,6 +12,7 @@ down_revision = "0020"
 STREAM = """
 ALTER TABLE alert_history ADD COLUMN written_in xid8 NOT NULL DEFAULT pg_current_xact_id();
 CREATE INDEX alert_history_stream ON alert_history (written_in, entry_no);
+CREATE INDEX alert_history_answered ON alert_history (alert_id) WHERE kind = 'answered';
 COMMENT ON COLUMN alert_history.written_in IS 'the transaction: entries are streamed once none before it still runs';
 """
 
@@ -321,4 +322,5 @@ def downgrade() -> None:
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     for name, arguments in (FOR_OFFICERS | INNER).items():
         op.execute(f"DROP FUNCTION {name}({arguments})")
+    op.execute("DROP INDEX alert_history_answered")
     op.execute("ALTER TABLE alert_history DROP COLUMN written_in")

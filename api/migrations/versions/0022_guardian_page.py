@@ -1,4 +1,8 @@
-"""The guardian's page: a link is opened and answered through two functions only; wrong codes and nonces are counted."""
+"""The guardian's page: a link is opened and answered through two functions only; wrong codes and nonces are counted.
+
+Who answers 不是我的孩子 is told nothing until an officer puts the record right, whatever files say.
+Spans of turns of duty and of absences are ones that can be read back.
+"""
 
 from alembic import op
 
@@ -26,6 +30,66 @@ CREATE TABLE callback_nonce (
 );
 CREATE INDEX callback_nonce_met ON callback_nonce (met_at);
 """
+
+BLOCKS = """
+ALTER TABLE recipient ADD COLUMN denied_at timestamptz;
+COMMENT ON COLUMN recipient.denied_at IS 'answered 不是我的孩子; NULL: not, or an officer put it right';
+ALTER TABLE recipient ADD CONSTRAINT recipient_blocked_for CHECK (blocked_for IS NULL OR is_blocked
+    AND blocked_for IN ('suspect', 'abuser', 'other', 'not_the_child', 'no_longer_named'));
+
+-- What an officer finds about a recipient of a case of the caller's: blocked for a reason, or (NULL) the right person,
+-- who is told from now on. Who is no longer named is named by filing the case.
+CREATE FUNCTION rule_on_recipient(wanted uuid, reason text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    found uuid;
+BEGIN
+    UPDATE recipient SET is_blocked = reason IS NOT NULL, blocked_for = reason,
+        denied_at = CASE WHEN reason IS NOT NULL THEN denied_at END
+    WHERE recipient_id = wanted AND subject_no IN (SELECT visible_subjects()) AND account_decides()
+        AND (reason IS NULL OR reason IN ('suspect', 'abuser', 'other'))
+        AND blocked_for IS DISTINCT FROM 'no_longer_named'
+    RETURNING recipient_id INTO found;
+    RETURN found;
+END $$;
+REVOKE ALL ON FUNCTION rule_on_recipient(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION rule_on_recipient(uuid, text) TO hulan_app;
+GRANT UPDATE (blocked_for, unit) ON recipient TO hulan_registrar;
+"""
+
+CARE = """
+-- What a police officer saw: a child under 14 in a hotel with an adult whom nobody knows. A worker makes the alert.
+-- NULL: not the caller's to report, or not of such a child. The exact age is for api.casework.care.
+CREATE FUNCTION report_minor_with_adult(asked finding, wanted_zone uuid) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF NOT current_account_has('police') OR asked.subject_no NOT IN (SELECT visible_subjects())
+        OR NOT EXISTS (SELECT FROM supervision_order WHERE subject_no = asked.subject_no)
+        OR NOT EXISTS (SELECT FROM subject WHERE subject_no = asked.subject_no
+            AND (asked.started_at AT TIME ZONE 'Asia/Shanghai')::date <= birth_date + interval '14 years 1 day')
+        OR wanted_zone IS NOT NULL AND NOT EXISTS (
+            SELECT FROM zone WHERE zone_id = wanted_zone AND category = 'hotel')
+    THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO finding (finding_id, subject_no, kind, started_at, decided_at, known_at, detail, engine_version,
+        policy_version)
+    VALUES (asked.finding_id, asked.subject_no, 'minor_with_adult', asked.started_at, now(), now(),
+        asked.detail || jsonb_build_object('zone_id', wanted_zone, 'reported_by',
+            (SELECT account_id FROM account WHERE account_no = current_account_no())), 'officer', 'officer');
+    RETURN asked.finding_id;
+END $$;
+REVOKE ALL ON FUNCTION report_minor_with_adult(finding, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION report_minor_with_adult(finding, uuid) TO hulan_app;
+CREATE INDEX finding_minor_with_adult ON finding (finding_id) WHERE kind = 'minor_with_adult';
+"""
+
+SPAN = """
+ALTER TABLE {table} ADD CONSTRAINT {table}_span CHECK (from_at >= '2000-01-01 00:00+00'
+    AND to_at <= '2100-01-01 00:00+00' AND to_at <= from_at + interval '8784 hours')
+"""
+"""Of turns of duty and absences, in hours, since days depend on the time zone. A year that cannot be read back, as 1 or
+9999 in some time zones, would stop whoever reads the roster."""
 
 FUNCTIONS = """
 -- The link of a code (by its hash) or of a token (by its id) while it is good: what its page says, and what an answer
@@ -121,19 +185,28 @@ BEGIN
     SELECT s.step_id, held.alert_id, held.subject_no, s.kind, given, s.due_at
     FROM jsonb_to_recordset(steps) AS s (step_id uuid, kind text, due_at timestamptz)
     ON CONFLICT (step_id) DO NOTHING;
-    UPDATE recipient r SET is_blocked = block IS NOT NULL, blocked_for = block
-    WHERE r.recipient_id = held.recipient_id AND (
-        block = 'not_the_child' AND NOT r.is_blocked
-        OR block IS NULL AND lifts_block AND r.is_blocked AND r.blocked_for = 'not_the_child');
-    UPDATE guardian_link l SET answered_at = given
-    WHERE l.link_id = held.link_id AND l.answered_at IS NULL AND is_final;
+    UPDATE recipient r SET denied_at = coalesce(r.denied_at, given), is_blocked = true,
+        blocked_for = CASE WHEN r.is_blocked THEN r.blocked_for ELSE block END
+    WHERE r.recipient_id = held.recipient_id AND block = 'not_the_child';
+    -- Taken back, unless the same person says so by another link too. Whoever is blocked for more stays blocked.
+    UPDATE recipient r SET denied_at = NULL,
+        is_blocked = r.is_blocked AND r.blocked_for IS DISTINCT FROM 'not_the_child',
+        blocked_for = nullif(r.blocked_for, 'not_the_child')
+    WHERE r.recipient_id = held.recipient_id AND block IS NULL AND lifts_block AND r.denied_at IS NOT NULL
+        AND NOT EXISTS (
+            SELECT FROM guardian_link o CROSS JOIN LATERAL (SELECT b.answer, b.answered_at FROM guardian_answer b
+                WHERE b.link_id = o.link_id ORDER BY b.answered_at DESC, b.answer_id DESC LIMIT 1) g
+            WHERE o.recipient_id = held.recipient_id AND o.link_id <> held.link_id AND g.answer = 'not_my_child'
+                AND g.answered_at >= r.denied_at);
+    UPDATE guardian_link l SET answered_at = CASE WHEN is_final THEN coalesce(l.answered_at, given) END
+    WHERE l.link_id = held.link_id;
     RETURN true;
 END $$;
 REVOKE ALL ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean),
     answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb) TO hulan_gate;
-COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it: any but 正在赶去';
+COMMENT ON COLUMN guardian_link.answered_at IS 'the first answer that ends it, not 正在赶去; NULL if corrected to it';
 """
 
 OF_GATE = {
@@ -142,6 +215,7 @@ OF_GATE = {
 }
 """What the web process could do without the functions, and can no more."""
 
+SPANS = ("duty_roster", "duty_absence")
 
 WORDING = "UPDATE (template, text, variables, language) ON notification"
 """Of the worker, which words a message anew if the day or the reader changed before it left."""
@@ -150,7 +224,11 @@ WORDING = "UPDATE (template, text, variables, language) ON notification"
 def upgrade() -> None:
     """Two tables that are about nobody, the functions in place of rights on tables, and messages worded anew."""
     op.execute(TABLES)
+    op.execute(BLOCKS)
+    op.execute(CARE)
     op.execute(FUNCTIONS)
+    for table in SPANS:
+        op.execute(SPAN.format(table=table))
     for table in ("link_guess", "callback_nonce"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
@@ -164,12 +242,19 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Give the rights back."""
+    for table in SPANS:
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_span")
     op.execute("COMMENT ON COLUMN guardian_link.answered_at IS NULL")
     op.execute("DROP FUNCTION hold_link(bytea, uuid, timestamptz, interval, boolean)")
     op.execute("DROP FUNCTION answer_link(guardian_answer, alert, boolean, text, boolean, jsonb, jsonb, jsonb)")
     for table, rights in OF_GATE.items():
         op.execute(f"GRANT {rights} ON {table} TO hulan_gate")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
+    op.execute("DROP FUNCTION report_minor_with_adult(finding, uuid)")
+    op.execute("DROP INDEX finding_minor_with_adult")
+    op.execute("DROP FUNCTION rule_on_recipient(uuid, text)")
+    op.execute("REVOKE UPDATE (blocked_for, unit) ON recipient FROM hulan_registrar")
+    op.execute("ALTER TABLE recipient DROP COLUMN denied_at, DROP CONSTRAINT recipient_blocked_for")
     op.execute("DROP TABLE callback_nonce, link_guess")
     op.execute(f"REVOKE {WORDING} FROM hulan_worker")
     op.execute("ALTER TABLE notification DROP COLUMN event_at")
