@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 import numpy as np
@@ -84,6 +85,18 @@ def scores(found: Iterable[Hashable], truth: Sequence[int]) -> tuple[float, floa
     return right / max(pairs(by_found.values()), 1), right / max(pairs(by_truth.values()), 1)
 
 
+def calibration(pairs: ScoredPairs, truth: Sequence[int]) -> list[list[object]]:
+    """Whether probabilities mean what they say: by range, the mean score and the share that is one venue."""
+    venue = np.array(truth)
+    is_one = venue[pairs.left] == venue[pairs.right]
+    rows: list[list[object]] = []
+    for low, high in pairwise((0.5, 0.7, 0.9, 0.99, 1.0)):
+        hit = (pairs.probability >= low) & (pairs.probability < high if high < 1.0 else True)
+        if hit.any():
+            rows.append([low, high, int(hit.sum()), float(pairs.probability[hit].mean()), float(is_one[hit].mean())])
+    return rows
+
+
 def by_equal_values(traits: Sequence[Traits]) -> list[int]:
     """The peer: one venue if a licence or telephone is equal, or both core name and house number are."""
     parent = list(range(len(traits)))
@@ -129,6 +142,7 @@ def report(
             ["with the queue answered rightly", *asked],
         ],
     )
+    print_table(["scored from", "to", "pairs", "mean score", "one venue in truth"], calibration(pairs, scene.venue))
     print(f"{len(traits):,} records, {len(set(scene.venue)):,} venues in truth, {len(set(venue_of)):,} found; "
           f"{len(pairs):,} likely pairs, {len(plan.queue):,} to ask ({len(right):,} of them one venue: "
           f"{len(right) / max(len(plan.queue), 1):.0%}), {len(plan.successions):,} successions; "

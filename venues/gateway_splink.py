@@ -38,6 +38,14 @@ _TEXT_COLUMNS = (
     "culture_licence",
 )  # fmt: skip
 _NO_TWINS_OF_ONE_REGISTER = "(l.source <> r.source or l.may_repeat) and (l.is_new or r.is_new)"
+_OFFLINE: dict[str, Any] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "enable_external_access": False,
+    "temp_directory": "",
+}
+"""DuckDB would fetch extensions from the network, and spill to a folder beside the program."""
+
 _WITHIN_A_KILOMETRE = "abs(l.latitude - r.latitude) < 0.009 and abs(l.longitude - r.longitude) < 0.012"
 _LARGEST_PRIOR = 0.1
 
@@ -63,8 +71,7 @@ def score_pairs(
         return _pairs(ids, [], prior=_LARGEST_PRIOR)
     cells = _cells(records, RESOLUTION)
     prior = prior_probability(cells)
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
+    with duckdb.connect(config=_OFFLINE) as connection:
         linker = _linker(connection, _table(records, duplicate_free, new), cells, prior)
         found: list[pa.Table] = []
         for part in range(1, PARTS + 1):

@@ -164,7 +164,7 @@ class _Planner:
                 succession = Succession(earlier=earlier, later=later, probability=probability, pair=pair)
                 self.successions.append(succession)
             elif doubt is not None:
-                if doubt is not Doubt.ONE_REGISTER or probability >= merge_from:
+                if probability >= merge_from or not self._is_explained(doubt, left, right):
                     self.doubtful.append(self._queued(pair, left, right, probability, doubt))
             else:
                 self._merge(pair, left, right, probability)
@@ -194,6 +194,13 @@ class _Planner:
         if is_rivalled:
             return Doubt.RIVAL
         return None if is_likely else Doubt.UNSURE
+
+    def _is_explained(self, doubt: Doubt, left: int, right: int) -> bool:
+        """Whether the two are merely neighbours: the venue of one of them is already complete with other records."""
+        if doubt is Doubt.LICENCE:
+            one, other = dict(self.records[left].licences), dict(self.records[right].licences)
+            return not any(one[name] != other[name] for name in one.keys() & other.keys())
+        return doubt is Doubt.ONE_REGISTER
 
     def _rivalled(self) -> set[int]:
         """Pairs of which either record has, in the other's duplicate-free register, another one that fits as well."""

@@ -64,6 +64,10 @@ DISTANCE_M = (
 
 _SAME_NUMBER = "road_l = road_r and number_l = number_r"
 _OTHER_DOOR = "(unit_l <> unit_r or floor_l <> floor_r or building_l <> building_r)"
+_ONE_HOLDS_THE_OTHER = (
+    "(length(core_name_l) >= 2 and contains(full_name_r, core_name_l))"
+    " or (length(core_name_r) >= 2 and contains(full_name_l, core_name_r))"
+)
 _ANYTHING = "true"
 
 
@@ -92,8 +96,8 @@ FIELDS: tuple[Field, ...] = (
                   label_zh="字号相同", label="cores equal"),
             Level(condition="jaro_winkler_similarity(core_name_l, core_name_r) >= 0.92", m=0.08, u=0.0015,
                   label_zh="字号几乎相同", label="cores nearly equal"),
-            Level(condition="jaro_winkler_similarity(core_name_l, core_name_r) >= 0.8", m=0.08, u=0.015,
-                  label_zh="字号相近", label="cores alike"),
+            Level(condition=f"jaro_winkler_similarity(core_name_l, core_name_r) >= 0.8 or {_ONE_HOLDS_THE_OTHER}",
+                  m=0.11, u=0.02, label_zh="字号相近或互含", label="cores alike, or one name holds the other's core"),
             Level(condition=_ANYTHING, m=0.1, u=0.97, label_zh="字号不同", label="cores different"),
         ),
     ),
@@ -126,7 +130,7 @@ FIELDS: tuple[Field, ...] = (
             Level(condition=f"{DISTANCE_M} <= 50", m=0.3, u=0.025, label_zh="50 米内", label="within 50 m"),
             Level(condition=f"{DISTANCE_M} <= 150", m=0.15, u=0.1, label_zh="150 米内", label="within 150 m"),
             Level(condition=f"{DISTANCE_M} <= 300", m=0.05, u=0.2, label_zh="300 米内", label="within 300 m"),
-            Level(condition=_ANYTHING, m=0.03, u=0.65, label_zh="更远", label="farther"),
+            Level(condition=_ANYTHING, m=0.03, u=0.65, label_zh="更远或地址不同", label="farther, or another address"),
         ),
     ),
     Field(

@@ -62,6 +62,15 @@ def test_another_licence_number_of_one_kind_is_asked_however_likely(field: str) 
     assert rows(plan) == ([(0, 2)], [(0, 1, Doubt.LICENCE)]), "nor does it come about through a third"
 
 
+def test_a_neighbour_of_a_venue_with_another_licence_is_not_asked_about() -> None:
+    records = [traits(0, uscc="1"), traits(1), traits(2, uscc="2")]
+    assert rows(plan_identity(scored(records, (0, 1, 0.999), (1, 2, 0.7)), records)) == ([(0, 1)], [])
+    plan = plan_identity(scored(records, (0, 1, 0.999), (0, 2, 0.7)), records)
+    assert rows(plan) == ([(0, 1)], [(0, 2, Doubt.LICENCE)]), (
+        "but two whose own numbers differ, likely as they are, are"
+    )
+
+
 def test_licences_of_two_kinds_do_not_conflict() -> None:
     records = [traits(0, uscc="1"), traits(1, tobacco_licence="2")]
     assert rows(plan_identity(scored(records, (0, 1, 0.995)), records))[0] == [(0, 1)]
