@@ -63,6 +63,10 @@ class _Row:
     position: tuple[float, float] | None
     datum: Datum | None
 
+    def set_aside(self) -> list[Rejected]:
+        """The numbers that the row was taken without."""
+        return [problem.rejected(line=self.line, reference=self.record.key.source_id) for problem in self.problems]
+
 
 def read_source_records(
     path: Path | str,
@@ -79,12 +83,10 @@ def read_source_records(
     ``source`` names the register. ``mapping`` says which codes or tags are which category; without one the file's words
     are kept as they are, and no row is ignored. A row's id is its ``id`` column, else the register's own number. The
     first row of an id is kept. Positions may be missing; ``datum`` is as in ``api.files.places.read_places``.
-
     Raises UnknownDatum, MissingColumn, UnreadableFile, and OSError.
     """
     rows: dict[str, _Row] = {}
     rejected: list[Rejected] = []
-    set_aside: list[Rejected] = []
     ignored_count = 0
     for entry in counted(_entries(Path(path), mapping=mapping, datum=datum, layer=layer), progress):
         if isinstance(entry, Rejected):
@@ -100,12 +102,10 @@ def read_source_records(
             rejected.append(error.rejected(line=entry.line, reference=entry.reference))
             continue
         rows[row.record.key.source_id] = row
-        reference = row.record.key.source_id
-        set_aside += [problem.rejected(line=entry.line, reference=reference) for problem in row.problems]
     return SourceRecordsRead(
         records=_placed(list(rows.values())),
         rejected=tuple(rejected),
-        set_aside=tuple(set_aside),
+        set_aside=tuple(problem for row in rows.values() for problem in row.set_aside()),
         ignored_count=ignored_count,
     )
 
