@@ -23,10 +23,11 @@ from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
 from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
 from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
-from venues.place import SourceKey
+from venues.place import IncidentKind, SourceKey, VenueIncident
 from venues.register import RegisterEntry, entries_of_records
 from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
+from venues.store import load_incidents, load_venues, save_incidents
 
 EAST = 1.0 / 92_000.0
 LATER = EVENING + timedelta(hours=1)
@@ -181,6 +182,40 @@ def test_a_place_keeps_one_zone_for_each_category_that_a_register_gives_it(engin
         merged_by_machine(connection, (nowhere, map_entry), (map_entry, same), (same, bar))
         assert len(set(connection.execute(text("SELECT current_no FROM venue")).scalars())) == 1
         assert zone_names(connection) == {"星光量贩", "星光酒吧"}
+
+
+def test_a_zone_that_an_order_names_is_never_withdrawn(engine: Engine) -> None:
+    map_entry = a_record("map", 1, name="星光")
+    same = a_record("police", 1, kind=SourceKind.POLICE, at_m=20, name="星光量贩")
+    with engine.begin() as connection:
+        put(connection, [map_entry, same])
+        a_person(connection)
+        connection.execute(
+            text("UPDATE condition SET zone_id = (SELECT zone_id FROM zone WHERE name = '星光'), categories = '{}'")
+        )
+        merged_by_machine(connection, (map_entry, same))
+        assert zone_names(connection) == {"星光", "星光量贩"}
+        put(connection, [], at=LATER, whole_source="map")
+        assert zone_names(connection) == {"星光", "星光量贩"}, "the shop may be gone, the order is not"
+
+
+def test_incidents_of_all_rows_of_a_place_count_for_the_one_that_maps_show(engine: Engine) -> None:
+    map_entry = a_record("map", 1, name="星光")
+    same = a_record("police", 1, kind=SourceKind.POLICE, at_m=20, name="星光量贩")
+    incidents = [
+        VenueIncident(
+            key=SourceKey(source="cases", source_id=record.name), venue_key=record.key, kind=IncidentKind.PENALTY,
+            occurred_at=EVENING,
+        )
+        for record in (map_entry, same)
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        put(connection, [map_entry, same])
+        save_incidents(connection, incidents, at=EVENING)
+        assert {item.venue_key for item in load_incidents(connection)} == {map_entry.key, same.key}
+        merged_by_machine(connection, (map_entry, same))
+        (shown,) = load_venues(connection)
+        assert {item.venue_key for item in load_incidents(connection)} == {shown.key}
 
 
 # ---- decisions

@@ -95,7 +95,7 @@ CREATE INDEX venue_current ON venue (current_no);
 CREATE INDEX venue_premises ON venue (premises) WHERE premises <> '';
 COMMENT ON COLUMN venue.current_no IS 'the row that stands for the place; its own number if no merge took it';
 COMMENT ON COLUMN venue.merge_no IS 'the merge that stands and absorbed this row';
-COMMENT ON COLUMN venue.is_watched IS 'its zone stands for all rows of the place with this category';
+COMMENT ON COLUMN venue.is_watched IS 'its zone is in force: for all rows of the place of its category, or named by an order';
 COMMENT ON COLUMN venue.withdrawn_at IS 'since when the register no longer has it';
 COMMENT ON COLUMN venue.premises IS 'venues.address.premises_key; empty for rows not imported since 0023';
 
@@ -159,7 +159,8 @@ ALTER VIEW zone_in_force SET (security_invoker = true);
 
 SETTLING = """
 -- What decisions and imports come to: which row stands for each place, and whose zone. Of the rows of a place with one
--- category one is watched: an outline rather than a point, then by register, then the oldest. No category is lost.
+-- category one is watched: an outline rather than a point, then by register, then the oldest. No category is lost, and
+-- a zone that an order names is never withdrawn: only the order lifts its ban.
 CREATE FUNCTION settle_venues(touched bigint[], moment timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -176,17 +177,18 @@ BEGIN
     UPDATE venue v SET current_no = c.here FROM climb c JOIN venue top ON top.venue_no = c.here
     WHERE c.start = v.venue_no AND top.merge_no IS NULL AND v.current_no <> c.here;
     WITH ranked AS (
-        SELECT v.venue_no, known.may AND row_number() OVER (PARTITION BY v.current_no, v.category
+        SELECT v.venue_no, EXISTS (SELECT FROM condition c JOIN zone z USING (zone_id) WHERE c.zone_id = v.venue_id)
+            OR known.may AND row_number() OVER (PARTITION BY v.current_no, v.category
             ORDER BY known.may DESC, ST_Dimension(v.geometry) DESC NULLS LAST, array_position(
                 ARRAY['police', 'poi', 'culture_licence', 'tobacco_licence', 'business_registration'], r.kind),
-                v.venue_no) = 1 AS is_first
+                v.venue_no) = 1 AS is_kept
         FROM venue v LEFT JOIN venue_source_record r ON r.record_no = v.record_no
             CROSS JOIN LATERAL (SELECT v.withdrawn_at IS NULL AND v.geometry IS NOT NULL AND v.category IS NOT NULL
                 AND EXISTS (SELECT FROM zone z WHERE z.zone_id = v.venue_id) AS may) AS known
         WHERE v.venue_no = ANY (members)
     )
-    UPDATE venue v SET is_watched = ranked.is_first FROM ranked
-    WHERE ranked.venue_no = v.venue_no AND v.is_watched <> ranked.is_first;
+    UPDATE venue v SET is_watched = ranked.is_kept FROM ranked
+    WHERE ranked.venue_no = v.venue_no AND v.is_watched <> ranked.is_kept;
     WITH withdrawn AS (
         UPDATE zone z SET superseded_at = moment, withdrawn_at = moment FROM venue v
         WHERE v.venue_no = ANY (members) AND NOT v.is_watched AND z.zone_id = v.venue_id AND z.superseded_at IS NULL
