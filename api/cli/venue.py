@@ -248,6 +248,7 @@ def review_lines(item: Item) -> Iterator[str]:
     for side in ("left", "right"):
         record = item[side]
         yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['name']}  {record['address']}"
+    yield f"    {item['prior_bits']:+7.2f}  起点 / before any field"
     for weight in item["weights"]:
         if weight["bits"]:
             yield f"    {weight['bits']:+7.2f}  {weight['zh']} / {weight['en']}"

@@ -1,6 +1,7 @@
 """The register from the outside: over HTTP with roles and scopes, and by command with files."""
 
 import csv
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.access.people import Browser, a_browser, another, official_in
 from tests.api.live_server import NOW
 from tests.api.test_casework_routes import command
 from tests.files.shared_data import shared_file
+from tests.golden_files import assert_golden
 from tests.make import SECRET
 from tests.venues.test_register_store import a_record, a_street, put, state
 from venues.category import VenueCategory
@@ -203,6 +205,22 @@ def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Pa
     merge = next(line for line in shown.splitlines() if "合并 merged" in line).split()[4]
     assert "split" in hulan("venue", "split", place, merge, "--reason", "两家店", "--by", "wang")
     assert "已拆 split" in hulan("venue", "show", place, "--by", "wang")
+
+
+@pytest.mark.golden
+def test_what_officers_read_of_a_question_and_of_a_place(engine: Engine, tmp_path: Path, database_url: str) -> None:
+    official_in(engine, "wang", AccountRole.POLICE)
+    alike = a_record("police", 3, kind=SourceKind.POLICE, at_m=130, name="夜色", category=VenueCategory.BAR)
+    with engine.begin() as connection:
+        put(connection, [*a_street(), alike])
+    resolve(engine, at=NOW)
+
+    def hulan(*words: str) -> str:
+        return command(("venue", *words, "--by", "wang"), tmp_path, database_url).output
+
+    place = next(line.split()[-1] for line in hulan("list").splitlines() if "KTV" in line)
+    told = f"{hulan('review', 'list')}\n{hulan('show', place)}"
+    assert_golden("venue_register.txt", re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "…", told))
 
 
 @pytest.mark.real
