@@ -95,7 +95,7 @@ CREATE INDEX venue_current ON venue (current_no);
 CREATE INDEX venue_premises ON venue (premises) WHERE premises <> '';
 COMMENT ON COLUMN venue.current_no IS 'the row that stands for the place; its own number if no merge took it';
 COMMENT ON COLUMN venue.merge_no IS 'the merge that stands and absorbed this row';
-COMMENT ON COLUMN venue.is_watched IS 'its zone is in force: for all rows of its place and category, or an order names it';
+COMMENT ON COLUMN venue.is_watched IS 'its zone is in force: for its place and category, or an order names it';
 COMMENT ON COLUMN venue.withdrawn_at IS 'since when the register no longer has it';
 COMMENT ON COLUMN venue.premises IS 'venues.address.premises_key; empty for rows not imported since 0023';
 
