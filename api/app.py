@@ -51,6 +51,7 @@ from api.routes import (
     session,
     subjects,
     track,
+    venues,
 )
 from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
@@ -144,7 +145,7 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, recipients, rosters, metrics,
+        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, recipients, rosters, metrics, venues,
         guardian, callbacks,
     )  # fmt: skip
     for module in modules:
