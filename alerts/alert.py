@@ -220,6 +220,8 @@ class Notification:
     """Event time of the fix that makes it worth sending, aware."""
     known_at: datetime
     """When that fix was received, aware."""
+    event_at: datetime | None = None
+    """What the text says as the time of the event, aware; ``None``: it is not known, and the text stays as it is."""
     channel: Channel = Channel.SMS
     language: str = "zh"
     variables: tuple[tuple[str, str], ...] = ()

@@ -64,6 +64,7 @@ class _Deciding:
     roster: Roster
     policy: AlertPolicy
     catalogue: Catalogue
+    with_code: bool
     known: dict[tuple[int, tuple[EventGroup, bool]], dict[UUID, Alert]] = field(default_factory=dict)
     changed: dict[UUID, Alert] = field(default_factory=dict)
     attachments: dict[UUID, Attachment] = field(default_factory=dict)
@@ -86,18 +87,20 @@ def decide(
     roster: Roster,
     policy: AlertPolicy,
     catalogue: Catalogue = BUILT_IN,
+    with_code: bool = False,
 ) -> Decision:
     """Group facts into events and say who is told of a new one, and what is done if nobody answers.
 
     ``alerts``: those of the subjects concerned whose last event is less than the cool-down before the first of
-    ``cases``, and those that hold one of them, closed ones too. ``recipients``: by ``subject_no``.
+    ``cases``, and those that hold one of them, closed ones too. ``recipients``: by ``subject_no``. ``with_code``: as in
+    :class:`alerts.telling.Telling`.
 
     A fact of an event that has an alert is attached to it and tells nobody again; so is one at the same place within
     the cool-down. One that is known too late tells nobody; a live one of the same event does, because nobody was told
     yet. A closed alert takes what happened before its closing and tells nobody; it is opened again, and told, only if
     what it holds is found to go on after the closing.
     """
-    work = _Deciding(recipients=recipients, roster=roster, policy=policy, catalogue=catalogue)
+    work = _Deciding(recipients=recipients, roster=roster, policy=policy, catalogue=catalogue, with_code=with_code)
     for alert in alerts:
         work.known.setdefault((alert.subject_no, alert.group), {})[alert.alert_id] = alert
     for moment in sorted(_moments(cases), key=_in_order):
@@ -254,7 +257,7 @@ def _tell(work: _Deciding, alert: Alert, moment: _Moment) -> None:
     found = route(case, at=moment.at, recipients=work.recipients.get(alert.subject_no, ()), roster=work.roster)
     known_at = case.live_known_at
     for choice in found.at_once:
-        telling = Telling(at=known_at, catalogue=work.catalogue)
+        telling = Telling(at=known_at, catalogue=work.catalogue, with_code=work.with_code)
         worded = worded_for(alert, case, choice, decided_at=moment.at, known_at=known_at, telling=telling)
         if worded.task is not None:
             work.tasks.setdefault(worded.task.task_id, worded.task)

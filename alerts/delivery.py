@@ -38,6 +38,10 @@ class Claim:
     """A provider that may have taken it: it was handed over, and no answer was recorded."""
     obstacle: Obstacle | None = None
     """What the outbox found: the budget of the number is spent, or there is no address."""
+    event_at: datetime | None = None
+    """What the text says as the time of the event, aware; ``None``: not known."""
+    reads: str = "zh"
+    """The recipient's language."""
 
 
 Providers = Mapping[Channel, Sequence[Gateway]]

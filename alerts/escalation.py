@@ -120,10 +120,10 @@ def _waiting(
         elif entry.kind in {HistoryKind.ESCALATED, HistoryKind.SKIPPED}:
             waiting = [(at, step) for at, step in waiting if step.step_id != entry.about]
         if entry.kind in _MOVES and entry.reason.code in HURRIES:
-            waiting = _moved(waiting, to=entry.at, is_earlier=True)
+            waiting = _moved(waiting, by=entry.at, to=entry.at, is_earlier=True)
         elif entry.kind in _MOVES and entry.reason.code in WAITS and not has_waited:
             has_waited = True
-            waiting = _moved(waiting, to=entry.at + policy.on_the_way_for, is_earlier=False)
+            waiting = _moved(waiting, by=entry.at, to=entry.at + policy.on_the_way_for, is_earlier=False)
     return waiting
 
 
@@ -132,13 +132,17 @@ _MOVES = frozenset({HistoryKind.ANSWERED, HistoryKind.NOT_TOLD, HistoryKind.SKIP
 
 
 def _moved(
-    waiting: list[tuple[datetime, EscalationStep]], *, to: datetime, is_earlier: bool
+    waiting: list[tuple[datetime, EscalationStep]], *, by: datetime, to: datetime, is_earlier: bool
 ) -> list[tuple[datetime, EscalationStep]]:
-    """All of them moved so that the first is due at ``to``, if that is earlier, or later, than it was."""
-    if not waiting or (waiting[0][0] <= to if is_earlier else waiting[0][0] >= to):
+    """Those planned ``by`` then moved so that the first is due at ``to``, if that is earlier, or later, than it was.
+
+    What happened before an alert was opened again says nothing about the plan made then.
+    """
+    first = next((at for at, step in waiting if step.planned_at <= by), None)
+    if first is None or (first <= to if is_earlier else first >= to):
         return waiting
-    by = to - waiting[0][0]
-    return [(at + by, step) for at, step in waiting]
+    moved = [(at + (to - first), step) if step.planned_at <= by else (at, step) for at, step in waiting]
+    return sorted(moved, key=lambda item: item[0])
 
 
 def _minutes(span: timedelta) -> int:

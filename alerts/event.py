@@ -16,6 +16,7 @@ class EventKind(StrEnum):
     """What happened, as a person would call it."""
 
     ENTRY = "entry"  # 进入禁入区域
+    INSIDE_WHEN_BOUND = "inside_when_bound"  # 禁入开始时仍在其中
     DEPARTURE = "departure"  # 离开规定区域
     CURFEW = "curfew"  # 规定时段外出
     CONTACT = "contact"  # 与禁止接触的人员接近
@@ -43,6 +44,8 @@ class EventGroup(StrEnum):
     """Somewhere the person may not be."""
     ABSENCE = "absence"
     """Not where the person has to be: two conditions over one home are breached by one step out of the door."""
+    ROUTE = "route"
+    """Not on the way that was approved, on a leave that was."""
     CONTACT = "contact"
     UNHEARD = "unheard"
     """The device cannot be heard: switched off, or silent for a reason not known."""
@@ -89,19 +92,20 @@ EVENT_OF_FINDING: Mapping[str, EventKind] = {
     "leave_overstay": EventKind.LEAVE_OVERSTAY,
     "off_route": EventKind.OFF_ROUTE,
     "curfew_unaccounted": EventKind.CURFEW_UNACCOUNTED,
-    "inside_when_bound": EventKind.ENTRY,
+    "inside_when_bound": EventKind.INSIDE_WHEN_BOUND,
     "minor_with_adult": EventKind.MINOR_WITH_ADULT,
     "order_not_lifted": EventKind.ORDER_NOT_LIFTED,
 }
-"""``finding.kind`` → what happened. Who is inside when the ban begins is where they may not be, as after an entry."""
+"""``finding.kind`` → what happened."""
 
 GROUP_OF_EVENT: Mapping[EventKind, EventGroup] = {
     EventKind.ENTRY: EventGroup.ENTRY,
+    EventKind.INSIDE_WHEN_BOUND: EventGroup.ENTRY,
     EventKind.DEPARTURE: EventGroup.ABSENCE,
     EventKind.CURFEW: EventGroup.ABSENCE,
     EventKind.CURFEW_UNACCOUNTED: EventGroup.ABSENCE,
     EventKind.LEAVE_OVERSTAY: EventGroup.ABSENCE,
-    EventKind.OFF_ROUTE: EventGroup.ABSENCE,
+    EventKind.OFF_ROUTE: EventGroup.ROUTE,
     EventKind.CONTACT: EventGroup.CONTACT,
     EventKind.SILENCE: EventGroup.UNHEARD,
     EventKind.POWER_OFF: EventGroup.UNHEARD,
@@ -146,8 +150,8 @@ HEARING_OF_EVENT: Mapping[EventKind, Hearing] = {
     **{
         kind: Hearing(family=True, officers=Notice.AT_ONCE, basis_zh=_HELPS, basis_en=_HELPS_EN)
         for kind in (
-            EventKind.ENTRY, EventKind.DEPARTURE, EventKind.CURFEW, EventKind.CURFEW_UNACCOUNTED,
-            EventKind.LEAVE_OVERSTAY, EventKind.OFF_ROUTE, EventKind.SILENCE, EventKind.POWER_OFF,
+            EventKind.ENTRY, EventKind.INSIDE_WHEN_BOUND, EventKind.DEPARTURE, EventKind.CURFEW,
+            EventKind.CURFEW_UNACCOUNTED, EventKind.LEAVE_OVERSTAY, EventKind.SILENCE, EventKind.POWER_OFF,
             EventKind.CHECK_IN_MISSED, EventKind.SPOT_CHECK_MISSED,
         )
     },
@@ -162,6 +166,11 @@ HEARING_OF_EVENT: Mapping[EventKind, Hearing] = {
             EventKind.PERMISSION_OFF, EventKind.DEVICE_CHANGE, EventKind.MOCK_LOCATION, EventKind.STILLNESS,
         )
     },
+    EventKind.OFF_ROUTE: Hearing(
+        family=False, officers=Notice.AT_ONCE,
+        basis_zh="外出路线由办案机关批准，偏离须先由办案人员核实",
+        basis_en="the office approved the route, and looks first into why it was left",
+    ),
     EventKind.CHECK_IN_PLACE: Hearing(
         family=False, officers=Notice.QUEUE,
         basis_zh="打卡地点须由办案人员核实", basis_en="where it was answered is for officers to check",

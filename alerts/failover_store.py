@@ -6,14 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from alerts.alert import Role, TaskKind
+from alerts.alert import Recipient, Role, TaskKind
 from alerts.channel import Channel
+from alerts.decided_store import load_roster
 from alerts.failover import WORDS, Obstacle, Step, Stopped, next_step
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.history_store import append_history
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, Reason
-from alerts.store import OFFICE, recipients_of
+from alerts.roster import in_place_of
+from alerts.store import OFFICE, recipients_by_duty, recipients_of
 from tracking.episode import derived_id
 from tracking.order import Subject
 from tracking.rules import to_microseconds
@@ -27,9 +29,11 @@ WHERE n.notification_id = :id FOR UPDATE OF n
 
 _SUCCESSOR = """
 INSERT INTO notification (notification_id, alert_id, recipient_id, role, template, text, variables, language,
-    decided_at, known_at, tell_until, channel, step, failover_from, state, sent_at, provider, provider_reference)
+    event_at, decided_at, known_at, tell_until, channel, step, failover_from, state, sent_at, provider,
+    provider_reference)
 SELECT :successor, alert_id, :recipient_id, role, template, text, variables, language,
-    decided_at, known_at, tell_until, :channel, step + 1, notification_id, :state, :sent_at, :provider, :reference
+    event_at, decided_at, known_at, tell_until, :channel, step + 1, notification_id, :state, :sent_at, :provider,
+    :reference
 FROM notification WHERE notification_id = :id
 ON CONFLICT (notification_id) DO NOTHING
 """
@@ -113,11 +117,18 @@ def _step_after(connection: Connection, row: Row[Any], obstacle: Obstacle, at: d
     stopped = Stopped(
         recipient_id=row.recipient_id, role=Role(row.role), obstacle=obstacle, is_minor=subject.is_minor_at(at)
     )
+    of_subject = recipients_of(connection, [row.subject_no]).get(row.subject_no, [])
     return next_step(
         stopped,
-        recipients=recipients_of(connection, [row.subject_no]).get(row.subject_no, []),
+        recipients=[*of_subject, *_by_duty(connection, row.recipient_id, at)],
         tried={(item.recipient_id, Channel(item.channel)) for item in tried},
     )
+
+
+def _by_duty(connection: Connection, recipient_id: UUID, at: datetime) -> tuple[Recipient, ...]:
+    """Who is told in the place of somebody told by duty; nobody in that of anybody else."""
+    person = next((item for item in recipients_by_duty(connection) if item.recipient_id == recipient_id), None)
+    return () if person is None else in_place_of(load_roster(connection, since=at, until=at), person, at=at)
 
 
 def _put_in_its_place(

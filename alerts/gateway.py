@@ -7,7 +7,7 @@ person's device has it, or never will. Docs: decision 0026.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from alerts.channel import Channel
@@ -136,8 +136,19 @@ class Gateway(Protocol):
         ...
 
 
+@runtime_checkable
 class Polls(Protocol):
     """A gateway that can be asked what became of messages."""
+
+    @property
+    def provider(self) -> str:
+        """As of :class:`Gateway`."""
+        ...
+
+    @property
+    def tells_by_itself(self) -> bool:
+        """Whether it tells on the line that it is sent on: each worker with a line of its own must ask then."""
+        ...
 
     def poll(self, awaited: Sequence[Awaited]) -> Polled:
         """What is known by now. Raises :class:`GatewayError`. A caller that comes again has kept the last answer."""

@@ -100,6 +100,7 @@ class SmppGateway:
     """Implements `Gateway` and `Polls`; binds at first use, and anew after a failure. Safe from several threads."""
 
     provider = PROVIDER
+    tells_by_itself = True
 
     def __init__(self, account: SmppAccount, *, timeout_s: float = TIMEOUT_S) -> None:
         self._account = account

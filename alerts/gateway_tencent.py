@@ -127,6 +127,7 @@ class TencentGateway:
     """Implements `Gateway` and `Polls`. One SDK client, made at first use."""
 
     provider = PROVIDER
+    tells_by_itself = False
 
     def __init__(
         self, account: TencentAccount, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, timeout_s: float = TIMEOUT_S

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from alerts.alert import Task, TaskKind
+from alerts.event import EventKind
 from alerts.policy import AlertPolicy
 from alerts.reason import Because, because
 from tracking.age import majority_at
@@ -27,6 +28,15 @@ class ConfirmedEvent:
     alert_id: UUID
     at: datetime
     confirmed_at: datetime
+
+
+NOT_OF_GUARDIANS = frozenset({EventKind.CONTACT, EventKind.MINOR_WITH_ADULT, EventKind.ORDER_NOT_LIFTED})
+"""What guardians are never told of, confirmed or not: harm to the child, whom it met, what the office failed to do."""
+
+
+def counts_for_guardians(event: EventKind) -> bool:
+    """Whether an event says anything about how guardians fulfil their duties."""
+    return event not in NOT_OF_GUARDIANS
 
 
 def propose_orders(

@@ -4,6 +4,7 @@ Claims, waits and who holds what go by the database's clock, so that workers wit
 and breakers by the clock of delivery, which is the event's own in a replay.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,8 +41,8 @@ _CLAIMED = """
 UPDATE notification n SET attempt = attempt + 1, due_at = now() + :claim FROM recipient r, alert a, subject s
 WHERE n.notification_id = ANY(:ids) AND r.recipient_id = n.recipient_id AND a.alert_id = n.alert_id
     AND s.subject_no = a.subject_no
-RETURNING n.*, r.phone, r.email, r.key_id, r.is_blocked, r.phone_index AS number, s.subject_no, s.subject_id, s.alias,
-    s.birth_date
+RETURNING n.*, r.phone, r.email, r.key_id, r.is_blocked, r.phone_index AS number, r.language AS reads,
+    s.subject_no, s.subject_id, s.alias, s.birth_date
 """
 
 
@@ -118,6 +119,25 @@ def _claim(row: Row[Any], open_address: OpenAddress) -> Claim:
         tell_until=row.tell_until,
         unsure_of=row.unsure_of,
         obstacle=found if address is None else None,
+        event_at=row.event_at,
+        reads=row.reads,
+    )
+
+
+def save_wording(connection: Connection, message: Message) -> None:
+    """What is about to leave is what the database says was said."""
+    connection.execute(
+        text(
+            "UPDATE notification SET template = :template, text = :text, variables = cast(:variables AS jsonb),"
+            " language = :language WHERE notification_id = :id"
+        ),
+        {
+            "id": message.idempotency_key,
+            "template": message.template,
+            "text": message.text,
+            "variables": json.dumps(message.variables, ensure_ascii=False),
+            "language": message.language,
+        },
     )
 
 

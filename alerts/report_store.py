@@ -160,14 +160,15 @@ FROM reply r LEFT JOIN LATERAL (
     SELECT notification_id, alert_id FROM notification WHERE phone_index = r.phone_index AND counted_at IS NOT NULL
         AND sent_at <= r.at ORDER BY sent_at DESC, notification_id DESC LIMIT 1) AS n ON true
     LEFT JOIN alert a USING (alert_id)
-WHERE r.applied_at IS NULL AND r.is_proven ORDER BY r.received_at LIMIT :most FOR UPDATE OF r SKIP LOCKED
+WHERE r.applied_at IS NULL ORDER BY r.received_at LIMIT :most FOR UPDATE OF r SKIP LOCKED
 """
 
 
 def apply_replies(connection: Connection, *, most: int) -> int:
     """Put each answer to the last message that its number had been sent.
 
-    One from a number that was sent nothing is kept, and is about nobody.
+    One from a number that was sent nothing is kept, and is about nobody. One that is not proven is shown as such, as
+    none acknowledges anything.
     """
     rows = connection.execute(text(_ANSWERED), {"most": most}).all()
     for row in rows:

@@ -4,7 +4,7 @@ A gap is never silence: the leader of the unit is told, and the gap becomes a ta
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerts.alert import Recipient, Role
@@ -62,8 +62,7 @@ def on_duty(roster: Roster, *, unit: str | None, at: datetime) -> OnDuty:
     if unit is None:
         no_unit = because(Because.NO_UNIT)
         return OnDuty(recipient=None, reason=no_unit, gap=no_unit)
-    turns = [duty for duty in roster.duties if duty.unit == unit and duty.from_at <= at < duty.to_at]
-    for duty in sorted(turns, key=_newest_first):
+    for duty in _turns(roster, unit=unit, at=at):
         for number, person in enumerate(duty.people):
             if not person.is_blocked and not is_away(roster, person, at=at):
                 code = Because.ON_DUTY if number == 0 else Because.SUBSTITUTE_ON_DUTY
@@ -84,11 +83,30 @@ def leader_of(roster: Roster, *, unit: str | None) -> Recipient | None:
     return leader
 
 
+def in_place_of(roster: Roster, person: Recipient, *, at: datetime) -> tuple[Recipient, ...]:
+    """Who may be told when somebody told by duty cannot be reached: the person, then who is there of the unit's turns.
+
+    Ranks are those of the turn. Nobody stands in for a leader.
+    """
+    found = {person.recipient_id: person}
+    if person.role is Role.DUTY_OFFICER:
+        for duty in _turns(roster, unit=person.unit, at=at):
+            for other in duty.people:
+                if not other.is_blocked and not is_away(roster, other, at=at):
+                    found.setdefault(other.recipient_id, other)
+    return tuple(replace(item, rank=number) for number, item in enumerate(found.values(), start=1))
+
+
 def is_away(roster: Roster, person: Recipient, *, at: datetime) -> bool:
     """Whether somebody is away at an aware instant."""
     return any(
         item.recipient.recipient_id == person.recipient_id and item.from_at <= at < item.to_at for item in roster.away
     )
+
+
+def _turns(roster: Roster, *, unit: str | None, at: datetime) -> list[Duty]:
+    turns = [duty for duty in roster.duties if duty.unit == unit and duty.from_at <= at < duty.to_at]
+    return sorted(turns, key=_newest_first)
 
 
 def _newest_first(duty: Duty) -> tuple[float, str]:

@@ -55,6 +55,8 @@ class Scene:
     now: datetime
     policy: AlertPolicy
     catalogue: Catalogue = BUILT_IN
+    with_code: bool = False
+    """As in :class:`alerts.telling.Telling`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +82,12 @@ class _Doing:
         scene = self.scene
         notice = None if choice.recipient.role in FAMILY_ROLES else "unacknowledged"
         telling = Telling(
-            at=scene.now, step=self.number, notice=notice, minutes=self.minutes, catalogue=scene.catalogue
+            at=scene.now,
+            step=self.number,
+            notice=notice,
+            minutes=self.minutes,
+            catalogue=scene.catalogue,
+            with_code=scene.with_code,
         )
         worded = worded_for(
             scene.alert,

@@ -220,6 +220,7 @@ def save_notifications(connection: Connection, notifications: Sequence[Notificat
         "role": ("text", [str(item.role) for item in notifications]),
         "template": ("text", [item.template for item in notifications]),
         "text": ("text", [item.text for item in notifications]),
+        "event_at": ("timestamptz", [item.event_at for item in notifications]),
         "decided_at": ("timestamptz", [item.decided_at for item in notifications]),
         "known_at": ("timestamptz", [item.known_at for item in notifications]),
         "channel": ("text", [str(item.channel) for item in notifications]),

@@ -7,6 +7,7 @@ from uuid import UUID
 from alerts.alert import Alert, Case, Notification, Task, TaskKind
 from alerts.history import MACHINE, HistoryEntry, HistoryKind
 from alerts.life import history_entry
+from alerts.link import NO_CODE
 from alerts.reason import Because, Reason, because
 from alerts.routing import Choice
 from alerts.templates import BUILT_IN, Catalogue, Reader
@@ -27,6 +28,8 @@ class Telling:
     notice: str | None = None
     minutes: int | None = None
     catalogue: Catalogue = BUILT_IN
+    with_code: bool = False
+    """Whether a guardian's text ends with the code of the answer page: the office has opened it to guardians."""
 
     @property
     def key(self) -> str:
@@ -41,8 +44,10 @@ def notification_for(
 
     ``decided_at``: event time of what makes it worth sending; ``known_at``: when that was received; both aware.
     """
+    event_at = case.fact.started_at
+    said = _said(alert, case, choice, telling, at=event_at)
     return _notification(
-        alert, _said(alert, case, choice, telling), choice, decided_at=decided_at, known_at=known_at, telling=telling
+        alert, said, choice, event_at=event_at, decided_at=decided_at, known_at=known_at, telling=telling
     )
 
 
@@ -69,16 +74,18 @@ def worded_for(
     """As :func:`notification_for`; a text that is refused or lacking is replaced by a neutral one, and is work."""
     told, rules = None, list[str]()
     neutral = replace(telling, notice=NEUTRAL_NOTICES.get(choice.reader, ""), minutes=telling.minutes or 0)
-    for said_at, now in ((None, telling), (decided_at, neutral)):
+    for event_at, now in ((case.fact.started_at, telling), (decided_at, neutral)):
         try:
-            said = _said(alert, case, choice, now, at=said_at)
+            said = _said(alert, case, choice, now, at=event_at)
         except TextRefusedError as error:
             rules += [str(item.rule) for item in error.problems]
         except NoTemplateError:
             rules.append("template")
         else:
             rules += [str(item.rule) for item in said.withheld]
-            told = _notification(alert, said, choice, decided_at=decided_at, known_at=known_at, telling=telling)
+            told = _notification(
+                alert, said, choice, event_at=event_at, decided_at=decided_at, known_at=known_at, telling=telling
+            )
             break
     if not rules:
         return Worded(notification=told)
@@ -99,27 +106,35 @@ def untold_entry(alert: Alert, choice: Choice, *, at: datetime) -> HistoryEntry:
     )
 
 
-def _said(alert: Alert, case: Case, choice: Choice, telling: Telling, *, at: datetime | None = None) -> Rendered:
-    """``at``: what is told as the time of the event; ``None``: when it began."""
-    catalogue = telling.catalogue
+def _said(alert: Alert, case: Case, choice: Choice, telling: Telling, *, at: datetime) -> Rendered:
+    """``at``: what is told as the time of the event. The code is put in as it leaves."""
+    catalogue, with_code = telling.catalogue, telling.with_code and choice.reader is Reader.GUARDIAN
     if telling.notice is None:
-        template = template_for(choice.reader, case.event, catalogue=catalogue)
+        template = template_for(choice.reader, case.event, with_code=with_code, catalogue=catalogue)
     else:
-        template = notice_for(choice.reader, telling.notice, catalogue=catalogue)
+        template = notice_for(choice.reader, telling.notice, with_code=with_code, catalogue=catalogue)
     return render(
         template,
         language=choice.recipient.language,
         name=case.subject.alias,
-        at=at or case.fact.started_at,
+        at=at,
         now=telling.at,
         reference=short_reference(alert),
+        code=NO_CODE if with_code else "",
         minutes=telling.minutes,
         catalogue=catalogue,
     )
 
 
 def _notification(
-    alert: Alert, said: Rendered, choice: Choice, *, decided_at: datetime, known_at: datetime, telling: Telling
+    alert: Alert,
+    said: Rendered,
+    choice: Choice,
+    *,
+    event_at: datetime,
+    decided_at: datetime,
+    known_at: datetime,
+    telling: Telling,
 ) -> Notification:
     recipient = choice.recipient
     return Notification(
@@ -131,6 +146,7 @@ def _notification(
         role=recipient.role,
         template=said.template,
         text=said.text,
+        event_at=event_at,
         decided_at=decided_at,
         known_at=known_at,
         channel=recipient.channels[0],

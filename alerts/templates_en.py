@@ -3,6 +3,8 @@
 GUARDIAN = {
     "entry_suspected": "Your child {name} may have entered an area closed to minors at {time}. Please go and check.",
     "entry_confirmed": "Your child {name} entered an area closed to minors at {time}. Please go and fetch them now.",
+    "inside_when_bound_suspected": "Your child {name} may still be in an area closed to minors since {time}. Please check.",
+    "inside_when_bound_confirmed": "Your child {name} was in an area closed to minors since {time}. Please fetch them.",
     "departure_suspected": "Your child {name} may have left the permitted area at {time}. Please contact them now.",
     "departure_confirmed": "Your child {name} left the permitted area at {time}. Please contact them and bring them back.",
     "curfew_suspected": "Your child {name} may not be at home as required, as of {time}. Please contact them now.",
@@ -25,7 +27,6 @@ GUARDIAN = {
     "spot_check_missed_confirmed": "Checked: your child {name} did not answer a spot check by {time}. Please see to it.",
     "leave_overstay_observed": "The leave of your child {name} ended at {time}; no report of return yet. Please contact them.",
     "leave_overstay_confirmed": "Checked: your child {name} was not back when leave ended at {time}. Please bring them back.",
-    "off_route_suspected": "Your child {name} may have left the approved route at {time}. Please contact them.",
     "off_route_confirmed": "Checked: your child {name} left the approved route at {time}. Please bring them back.",
     "reminder": "We have no answer from you yet about your child {name}, {time}. Please check now.",
     "all_clear": "Checked: the notice about your child {name}, {time}, was mistaken. No need to worry.",
@@ -35,6 +36,8 @@ GUARDIAN = {
 GUARANTOR = {
     "entry_suspected": "Guarantor's notice: {name} may have entered an exclusion zone at {time}. Please go and check.",
     "entry_confirmed": "Guarantor's notice: {name} entered an exclusion zone at {time}. Please get them to leave now.",
+    "inside_when_bound_suspected": "Guarantor's notice: {name} may still be in an exclusion zone in force since {time}. Please go and check.",
+    "inside_when_bound_confirmed": "Guarantor's notice, checked: {name} was in an exclusion zone when it began at {time}. Please fetch them.",
     "departure_suspected": "Guarantor's notice: {name} may have left the permitted area at {time}. Please contact them now.",
     "departure_confirmed": "Guarantor's notice: {name} left the permitted area at {time}. Please contact them, see that they return.",
     "curfew_suspected": "Guarantor's notice: {name} may not be at home as required, as of {time}. Please contact them now.",
@@ -57,7 +60,6 @@ GUARANTOR = {
     "spot_check_missed_confirmed": "Guarantor's notice, checked: {name} did not answer a spot check by {time}. Please see to it.",
     "leave_overstay_observed": "Guarantor's notice: the leave of {name} ended at {time}; no report of return yet. Please contact them.",
     "leave_overstay_confirmed": "Guarantor's notice, checked: {name} was not back when leave ended at {time}. Please see that they return.",
-    "off_route_suspected": "Guarantor's notice: {name} may have left the approved route at {time}. Please contact them.",
     "off_route_confirmed": "Guarantor's notice, checked: {name} left the approved route at {time}. Please see that they return.",
     "all_clear": "Guarantor's notice, checked: the notice about {name}, {time}, was mistaken. No need to worry.",
     "closed": "Guarantor's notice: the matter of {name}, {time}, is closed. Thank you for your help.",
@@ -78,6 +80,8 @@ SUBJECT = {
 OFFICER = {
     "entry_suspected": "{name} may have entered an exclusion zone at {time}. Please verify soon. Ref {reference}.",
     "entry_confirmed": "Verified: {name} entered an exclusion zone at {time}. Please act. Ref {reference}.",
+    "inside_when_bound_suspected": "{name} may still be in an exclusion zone in force since {time}. Please verify soon. Ref {reference}.",
+    "inside_when_bound_confirmed": "Verified: {name} was in an exclusion zone when it began at {time}. Please act. Ref {reference}.",
     "departure_suspected": "{name} may have left the permitted area at {time}. Please verify soon. Ref {reference}.",
     "departure_confirmed": "Verified: {name} left the permitted area at {time}. Please act. Ref {reference}.",
     "curfew_suspected": "{name} may not be at home as required, as of {time}. Please verify soon. Ref {reference}.",

@@ -6,6 +6,8 @@ Its suspected form has 疑似 before 进入 (reference/domain.md 1.1 and 3.5).
 GUARDIAN = {
     "entry_suspected": "您的孩子{name}于{time}疑似进入未成年人禁入区域，请尽快核实并带离。",
     "entry_confirmed": "您的孩子{name}于{time}进入未成年人禁入区域，请尽快核实并带离。",
+    "inside_when_bound_suspected": "{time}禁入开始时，您的孩子{name}疑似仍在禁入区域，请尽快核实并带离。",
+    "inside_when_bound_confirmed": "{time}禁入开始时，您的孩子{name}仍在禁入区域，请尽快核实并带离。",
     "departure_suspected": "您的孩子{name}于{time}疑似离开规定的活动区域，请尽快联系孩子核实。",
     "departure_confirmed": "您的孩子{name}于{time}离开规定的活动区域，请尽快联系孩子并带回。",
     "curfew_suspected": "您的孩子{name}于{time}在规定时段疑似不在住处，请尽快联系孩子核实。",
@@ -28,7 +30,6 @@ GUARDIAN = {
     "spot_check_missed_confirmed": "经核实，您的孩子{name}未在{time}前回应抽查，请督促及时回应。",
     "leave_overstay_observed": "您的孩子{name}的外出已于{time}到期，未收到返回报告，请联系孩子。",
     "leave_overstay_confirmed": "经核实，您的孩子{name}的外出于{time}到期后未返回，请督促返回。",
-    "off_route_suspected": "您的孩子{name}于{time}疑似偏离批准的外出路线，请联系孩子核实。",
     "off_route_confirmed": "经核实，您的孩子{name}于{time}偏离批准的外出路线，请督促返回。",
     "reminder": "您的孩子{name}于{time}的情况，尚未收到您的反馈，请尽快核实。",
     "all_clear": "经核实，您的孩子{name}于{time}的提醒不成立，请您放心。",
@@ -38,6 +39,8 @@ GUARDIAN = {
 GUARANTOR = {
     "entry_suspected": "您负责督促的{name}于{time}疑似进入禁入区域，请尽快核实并劝离。",
     "entry_confirmed": "您负责督促的{name}于{time}进入禁入区域，请尽快核实并劝离。",
+    "inside_when_bound_suspected": "{time}禁入开始时，您负责督促的{name}疑似仍在禁入区域，请尽快核实并劝离。",
+    "inside_when_bound_confirmed": "{time}禁入开始时，您负责督促的{name}仍在禁入区域，请尽快核实并劝离。",
     "departure_suspected": "您负责督促的{name}于{time}疑似离开规定的活动区域，请尽快联系其本人核实。",
     "departure_confirmed": "您负责督促的{name}于{time}离开规定的活动区域，请尽快联系其本人并劝返。",
     "curfew_suspected": "您负责督促的{name}于{time}在规定时段疑似不在住处，请尽快联系其本人核实。",
@@ -60,7 +63,6 @@ GUARANTOR = {
     "spot_check_missed_confirmed": "经核实，您负责督促的{name}未在{time}前回应抽查，请督促及时回应。",
     "leave_overstay_observed": "您负责督促的{name}的外出已于{time}到期，未收到返回报告，请联系其本人。",
     "leave_overstay_confirmed": "经核实，您负责督促的{name}的外出于{time}到期后未返回，请督促返回。",
-    "off_route_suspected": "您负责督促的{name}于{time}疑似偏离批准的外出路线，请联系其本人核实。",
     "off_route_confirmed": "经核实，您负责督促的{name}于{time}偏离批准的外出路线，请督促返回。",
     "all_clear": "经核实，您负责督促的{name}于{time}的提醒不成立，请您放心。",
     "closed": "您负责督促的{name}于{time}的情况已处理完毕，感谢您的配合。",
@@ -81,6 +83,8 @@ SUBJECT = {
 OFFICER = {
     "entry_suspected": "监管对象{name}于{time}疑似进入禁入区域，请尽快核实。编号{reference}。",
     "entry_confirmed": "经核实，监管对象{name}于{time}进入禁入区域，请处理。编号{reference}。",
+    "inside_when_bound_suspected": "{time}禁入开始时，监管对象{name}疑似仍在禁入区域，请尽快核实。编号{reference}。",
+    "inside_when_bound_confirmed": "经核实，{time}禁入开始时，监管对象{name}仍在禁入区域，请处理。编号{reference}。",
     "departure_suspected": "监管对象{name}于{time}疑似离开规定的活动区域，请尽快核实。编号{reference}。",
     "departure_confirmed": "经核实，监管对象{name}于{time}离开规定的活动区域，请处理。编号{reference}。",
     "curfew_suspected": "监管对象{name}于{time}在规定时段疑似不在住处，请尽快核实。编号{reference}。",

@@ -23,6 +23,8 @@ class Alerting:
 
     policy: AlertPolicy = field(default_factory=AlertPolicy)
     catalogue: Catalogue = BUILT_IN
+    with_code: bool = False
+    """Whether guardians are given codes of the answer page; who delivers then has an ``api.guardian.link_maker``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,7 @@ def _decide_and_save(connection: Connection, facts: Sequence[Violation | Finding
         roster=load_roster(connection, since=first, until=last),
         policy=policy,
         catalogue=alerting.catalogue,
+        with_code=alerting.with_code,
     )
     save_alerts(connection, decision.alerts, decision.attachments)
     return save_decided(

@@ -47,7 +47,7 @@ class CallbackDesk:
         check_callback_token(token, self.token)
         told = HINTS[provider, kind](body)
         with self.engine.begin() as connection:
-            return self._keep(connection, told)
+            return keep_told(connection, told, self.keyring)
 
     def take_signed(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> int:
         """Keep what a signed callback tells at ``now`` (aware): nothing, if the same one came before.
@@ -60,7 +60,7 @@ class CallbackDesk:
         with self.engine.begin() as connection:
             if not self._is_new(connection, callback.nonce, now):
                 return 0
-            return self._keep(connection, callback.told)
+            return keep_told(connection, callback.told, self.keyring)
 
     def _is_new(self, connection: Connection, nonce: str, now: datetime) -> bool:
         connection.execute(text("DELETE FROM callback_nonce WHERE met_at < :old"), {"old": now - NONCE_KEPT})
@@ -70,34 +70,38 @@ class CallbackDesk:
         )
         return bool(done.rowcount)
 
-    def _keep(self, connection: Connection, told: Polled) -> int:
-        if told.reports:
-            save_reports(connection, told.reports)
-        if told.replies:
-            key_id = connection.execute(text("SELECT reply_key_id()")).scalar_one()
-            if key_id is None:  # no number was ever stored: nobody was told anything, and this answers nothing
-                return len(told.reports)
-            key = self.keyring.key(key_id)
-            save_replies(connection, [self._sealed(reply, key) for reply in told.replies])
-        return len(told.reports) + len(told.replies)
 
-    def _sealed(self, reply: Reply, key: Key) -> SealedReply:
-        """Under an id that a repeat has too; who has no key of the keyring cannot try numbers against it."""
-        index = self._phone_index(reply.phone)
-        said = hmac.new(index or reply.phone.encode(), reply.text.encode(), hashlib.sha256).hexdigest()
-        reply_id = derived_id("reply", to_microseconds(reply.at), reply.provider, said, str(reply.is_proven))
-        return SealedReply(
-            reply_id=reply_id,
-            provider=reply.provider,
-            phone_index=index,
-            text=seal_row(key, table="reply", row_id=reply_id, values={"text": reply.text})["text"],
-            key_id=key.key_id,
-            at=reply.at,
-            is_proven=reply.is_proven,
-        )
+def keep_told(connection: Connection, told: Polled, keyring: Keyring) -> int:
+    """Write down what a provider told, for a worker to apply; returns how much, repeats too."""
+    if told.reports:
+        save_reports(connection, told.reports)
+    if told.replies:
+        key_id = connection.execute(text("SELECT reply_key_id()")).scalar_one()
+        if key_id is None:  # no number was ever stored: nobody was told anything, and this answers nothing
+            return len(told.reports)
+        key = keyring.key(key_id)
+        save_replies(connection, [_sealed(reply, key, keyring) for reply in told.replies])
+    return len(told.reports) + len(told.replies)
 
-    def _phone_index(self, phone: str) -> bytes | None:
-        try:
-            return phone_index(self.keyring.index_key, phone)
-        except ValueError:
-            return None
+
+def _sealed(reply: Reply, key: Key, keyring: Keyring) -> SealedReply:
+    """Under an id that a repeat has too; who has no key of the keyring cannot try numbers against it."""
+    index = _phone_index(reply.phone, keyring)
+    said = hmac.new(index or reply.phone.encode(), reply.text.encode(), hashlib.sha256).hexdigest()
+    reply_id = derived_id("reply", to_microseconds(reply.at), reply.provider, said, str(reply.is_proven))
+    return SealedReply(
+        reply_id=reply_id,
+        provider=reply.provider,
+        phone_index=index,
+        text=seal_row(key, table="reply", row_id=reply_id, values={"text": reply.text})["text"],
+        key_id=key.key_id,
+        at=reply.at,
+        is_proven=reply.is_proven,
+    )
+
+
+def _phone_index(phone: str, keyring: Keyring) -> bytes | None:
+    try:
+        return phone_index(keyring.index_key, phone)
+    except ValueError:
+        return None

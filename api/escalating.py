@@ -95,6 +95,7 @@ def _take(
         now=now,
         policy=alerting.policy,
         catalogue=alerting.catalogue,
+        with_code=alerting.with_code,
     )
     taken = take_step(step, scene)
     save_decided(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from api.explaining_findings import finding_facts
 from api.fix_flags import flags_of
 from api.histories import read_histories, stretch_starts
 from api.personal.fields import identity_of, open_field
@@ -98,11 +99,23 @@ class Explanation:
 def explain_alert(connection: Connection, reference: str, *, keyring: Keyring) -> Explanation:
     """Everything behind an alert, named by its id or by the eight characters in an officer's message.
 
-    Names and numbers are masked.
+    Names and numbers are masked. One that is about no stay at a zone is explained by its findings, and has no fixes.
 
     Raises ``LookupError`` when no alert, or more than one, has that reference.
     """
-    return explain_cause(connection, find_cause(connection, reference), keyring=keyring)
+    alert = _find(connection, reference)
+    findings = finding_facts(connection, alert.alert_id)
+    query = text("SELECT EXISTS (SELECT FROM alert_violation WHERE alert_id = :id)")
+    if connection.execute(query, {"id": alert.alert_id}).scalar_one():
+        whole = explain_cause(connection, find_cause(connection, reference), keyring=keyring)
+        return replace(whole, facts=(*whole.facts, *findings))
+    return Explanation(
+        alert_id=alert.alert_id,
+        subject_no=alert.subject_no,
+        facts=(*_who(connection, keyring, alert.subject_no), _alert_fact(alert), *findings),
+        fixes=(),
+        notifications=tuple(_notifications(connection, keyring, alert.alert_id)),
+    )
 
 
 def explain_cause(connection: Connection, cause: Cause, *, keyring: Keyring) -> Explanation:
@@ -121,7 +134,10 @@ def explain_cause(connection: Connection, cause: Cause, *, keyring: Keyring) -> 
 
 
 def find_cause(connection: Connection, reference: str) -> Cause:
-    """What the alert of that reference rests on. Raises ``LookupError`` as :func:`explain_alert` does."""
+    """What the alert of that reference rests on.
+
+    Raises ``LookupError`` as :func:`explain_alert` does, and for an alert that is about no stay at a zone.
+    """
     alert = _find(connection, reference)
     rows = connection.execute(
         text(
@@ -132,7 +148,7 @@ def find_cause(connection: Connection, reference: str) -> Cause:
         {"id": alert.alert_id},
     ).all()
     if not rows:
-        raise LookupError(_of_findings(connection, alert))
+        raise LookupError(f"该警报不涉及区域停留 / this alert is about no stay at a zone: {reference}")
     first = rows[0]
     order = load_orders(connection, [first.order_no])[0]
     condition = next(item for item in order.conditions if item.condition_no == first.condition_no)
@@ -146,19 +162,6 @@ def find_cause(connection: Connection, reference: str) -> Cause:
         ruling=_ruling(connection, rows, zone),
         fixes=tuple(_evidence(connection, first, order, condition, zone)),
     )
-
-
-def _of_findings(connection: Connection, alert: Any) -> str:
-    """An alert about no stay at a zone has no zone, and no fixes at it, to explain it by."""
-    found = connection.execute(
-        text(
-            "SELECT f.kind, f.started_at FROM alert_finding JOIN finding f USING (finding_id) WHERE alert_id = :id"
-            " ORDER BY f.decided_at, f.finding_id"
-        ),
-        {"id": alert.alert_id},
-    )
-    what = "，".join(f"{row.kind} {row.started_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}" for row in found)
-    return f"该警报不涉及区域停留，依据是 / this alert is about no stay at a zone, but about: {what}"
 
 
 def _ruling(connection: Connection, rows: Sequence[Any], zone: Zone) -> Ruling:
@@ -190,12 +193,16 @@ def _find(connection: Connection, reference: str) -> Any:
     return found[0]
 
 
+def _alert_fact(alert: Any) -> tuple[str, str]:
+    return "警报 alert", f"{alert.alert_id}  {alert.state}" + ("  迟报 late" if alert.is_late else "")
+
+
 def _facts(
     alert: Any, rows: Sequence[Any], order: SupervisionOrder, condition: Condition, zone: Zone, ruling: Ruling
 ) -> list[tuple[str, str]]:
     first = rows[0]
     return [
-        ("警报 alert", f"{alert.alert_id}  {alert.state}" + ("  迟报 late" if alert.is_late else "")),
+        _alert_fact(alert),
         ("对象 subject", first.alias),
         ("决定书 order", f"{order.document_number}  第 {order.version} 版 version {order.version}"),
         ("措施 measure", f"{MEASURE_NAMES_ZH[order.measure]} {order.measure}"),

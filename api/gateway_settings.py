@@ -72,6 +72,13 @@ class GatewaySettings(BaseSettings):
     gateway_ca: Path | None = Field(
         None, description="各通道使用的 CA 证书文件；不填则用系统的 / CA certificates for gateways; none: the system's"
     )
+    receipt_poll_seconds: float = Field(
+        60.0,
+        ge=10,
+        le=3600,
+        description="每隔多少秒向服务商查询回执和回复，至少 10"
+        " / seconds between asking providers for receipts and replies, 10 or more",
+    )
     callback_token: SecretStr | None = Field(
         None,
         description="无签名回调地址中的口令，至少 16 个字符；不填则不接收"

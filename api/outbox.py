@@ -22,9 +22,12 @@ from alerts.outbox_store import (
     record_failure,
     record_retry,
     record_sent,
+    save_wording,
 )
 from alerts.policy import AlertPolicy
 from alerts.report_store import apply_replies, apply_reports
+from alerts.rewording import reworded
+from alerts.templates import BUILT_IN, Catalogue
 from api.guardian.link_maker import LinkMaker
 from api.personal.fields import open_field
 from api.personal.keyring import Keyring
@@ -38,11 +41,19 @@ APPLIED_AT_A_TIME = 100
 class DatabaseOutbox:
     """Implements :class:`alerts.delivery.Outbox` on PostgreSQL."""
 
-    def __init__(self, engine: Engine, policy: AlertPolicy, keyring: Keyring, links: LinkMaker | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        policy: AlertPolicy,
+        keyring: Keyring,
+        links: LinkMaker | None = None,
+        catalogue: Catalogue = BUILT_IN,
+    ) -> None:
         self._engine = engine
         self._policy = policy
         self._keyring = keyring
         self._links = links
+        self._catalogue = catalogue
 
     def claim(self, limit: int, clock: DeliveryClock) -> list[Claim]:
         """Take due notifications and commit that. Raises ``KeyringError``, and nothing is taken."""
@@ -50,16 +61,30 @@ class DatabaseOutbox:
             claims = claim_pending(
                 connection, limit=limit, policy=self._policy, now_for=clock.now_for, open_address=self.open_address
             )
-            return [self._with_code(connection, claim, clock) for claim in claims]
+            return [self._as_it_leaves(connection, claim, at=clock.now_for(claim.known_at)) for claim in claims]
 
-    def _with_code(self, connection: Connection, claim: Claim, clock: DeliveryClock) -> Claim:
-        """The code of the answer page is put in as the message leaves: the database never holds it."""
-        if not wants_code(claim.message):
-            return claim
-        if self._links is None:
-            raise ValueError("a message with a code, and no LinkMaker to make it")
-        at = clock.now_for(claim.known_at)
-        message = self._links.put_code_in(connection, claim.message, at=at)
+    def _as_it_leaves(self, connection: Connection, claim: Claim, *, at: datetime) -> Claim:
+        """Worded for the day and the reader, and that is stored; then with its code, which the database never holds.
+
+        What a provider may have already is left as it was: another text under the same key would be another message.
+        """
+        message, links = claim.message, self._links
+        if claim.event_at is not None and claim.unsure_of is None:
+            message = reworded(
+                message,
+                event_at=claim.event_at,
+                now=at,
+                reads=claim.reads,
+                with_code=links is not None,
+                catalogue=self._catalogue,
+            )
+            if message != claim.message:
+                save_wording(connection, message)
+        if wants_code(message):
+            if links is None:
+                log.warning("message_without_its_code", notification_id=claim.notification_id)
+            else:
+                message = links.put_code_in(connection, message, at=at)
         return replace(claim, message=message)
 
     def open_address(self, recipient_id: UUID, column: str, sealed: bytes, key_id: str) -> str | None:

@@ -118,6 +118,12 @@ class Settings(GatewaySettings):
         None,
         description="本单位的短信措辞文件（TOML）；不填则用自带措辞 / own wordings of messages; none: those shipped",
     )
+    guardian_codes: bool = Field(
+        False,
+        description="监护人短信末尾是否带反馈码；默认否。先让 /g 可从外网打开，并报备带反馈码的措辞"
+        " / whether messages to guardians end with a code of the answer page; first open /g to the public and"
+        " register the wordings with a code; no by default",
+    )
     guardian_link_hours: float = Field(
         24.0, gt=0, le=72, description="监护人反馈码的有效小时数 / hours for which a guardian's code is good"
     )

@@ -244,7 +244,8 @@ FINDINGS = (
     ),
     _table(
         "notification", "短信、邮件与人工电话 messages and calls", Basis.TOLD, Retention.CASE, Seen.CASE,
-        _clear(FINDING, "role template text variables language channel decided_at known_at tell_until obstacle"),
+        _clear(FINDING, "role template text variables language channel event_at decided_at known_at tell_until"
+                        " obstacle"),
         _hashed(PERSONAL, "phone_index"),
         _clear(PSEUDONYM, "notification_id alert_id recipient_id failover_from successor_id"),
         _clear(TECHNICAL, "state step attempt due_at made_at sent_at delivered_at counted_at unsure_of provider"
@@ -415,7 +416,7 @@ ENGINE = (
     ),
     _table(
         "provider_state", "短信服务商是否可用 whether providers of messages work", Basis.RUNNING, Retention.ENGINE,
-        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since"),
+        Seen.NOBODY, _clear(TECHNICAL, "provider state failures since polled_at"),
     ),
     _table(
         "alembic_version", "表结构版本 version of the schema", Basis.RUNNING, Retention.ENGINE, Seen.NOBODY,

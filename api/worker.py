@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -30,6 +30,8 @@ from api.leases import LeaseLostError, fair_share, forget_worker, lease_shards, 
 from api.outbox import DatabaseOutbox
 from api.partitions import WEEK, make_room
 from api.personal.keyring import Keyring, KeyringError
+from api.polling import poll_providers
+from api.proposing import propose_due
 from api.records.shredding import shred_due
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
@@ -53,6 +55,9 @@ BEHIND_S = 30.0
 ESCALATE_EVERY_S = 5.0
 """How often a worker looks whether an alert goes on to its next step."""
 
+PROPOSE_EVERY_S = 60.0
+"""How often a worker looks whether officers confirmed enough to propose a look at a guardian's order."""
+
 CASES_EVERY_S = 1.0
 """How often a worker looks whether cases were filed."""
 
@@ -73,7 +78,9 @@ class Worker:
     secret: bytes = field(repr=False)
     """Of the office: spot checks are planned from it, and nobody who lacks it can tell when."""
     links: LinkMaker | None = None
-    """Puts the codes of the answer page into messages that ask for one."""
+    """Puts the codes of the answer page into messages that ask for one; ``None``: they leave without."""
+    poll_every: timedelta = timedelta(seconds=60)
+    """How often providers are asked what became of messages, by all workers together."""
     device_secret: bytes | None = field(default=None, repr=False)
     """Of the tokens of devices; ``None``: this worker registers no cases."""
     batch_size: int = 20_000
@@ -119,6 +126,13 @@ class Worker:
         # An officer who filed a case waits for it; evaluation must not.
         scheduler.add_job(
             self._safely, "interval", [self.register_cases], seconds=CASES_EVERY_S, max_instances=1, coalesce=True
+        )
+        scheduler.add_job(
+            self._safely, "interval", [self.propose_orders], seconds=PROPOSE_EVERY_S, max_instances=1, coalesce=True
+        )
+        seconds = self.poll_every.total_seconds()
+        scheduler.add_job(
+            self._safely, "interval", [self.poll_receipts], seconds=seconds, max_instances=1, coalesce=True
         )
         if self.sign_audit is not None:
             scheduler.add_job(self._safely, "interval", [self._sign], minutes=self.audit_minutes, coalesce=True)
@@ -232,6 +246,7 @@ class Worker:
         self.deliver_due()
         while self.escalate():  # who could not be reached is not waited for
             self.deliver_due()
+        self.propose_orders()
 
     def escalate(self) -> bool:
         """Take the steps that are due of alerts that nobody acknowledged; whether there were any."""
@@ -250,6 +265,28 @@ class Worker:
         except Exception as error:  # a worker that cannot escalate must not go on as if it could
             self._failure = error
             self.stop()
+
+    def poll_receipts(self) -> bool:
+        """Ask providers what became of messages; whether anything was told."""
+        outbox = DatabaseOutbox(self.engine, self.policies.alerting.policy, self.keyring)
+        told = poll_providers(
+            self.engine,
+            self.gateways,
+            keyring=self.keyring,
+            open_address=outbox.open_address,
+            now=self.clock.now(),
+            every=self.poll_every,
+        )
+        if told:
+            self._delivery_due.set()
+        return told > 0
+
+    def propose_orders(self) -> bool:
+        """Ask prosecutors to look at guardians of whom officers confirmed repeated events; whether any is new."""
+        count = propose_due(self.engine, self.policies.alerting.policy)
+        if count:
+            log.info("guardianship_orders_proposed", count=count)
+        return count > 0
 
     def register_cases(self) -> bool:
         """Register what officers filed over the web, case by case; any number of workers may at once."""
@@ -319,14 +356,15 @@ class Worker:
 
     def deliver_due(self) -> bool:
         """Send every notification that is due; stops between two claims when the worker is told to stop."""
-        outbox = DatabaseOutbox(self.engine, self.policies.alerting.policy, self.keyring, self.links)
+        alerting = self.policies.alerting
+        outbox = DatabaseOutbox(self.engine, alerting.policy, self.keyring, self.links, alerting.catalogue)
         while not self._stop.is_set() and outbox.apply_news(self.clock):
             pass
         while not self._stop.is_set() and deliver(
             outbox=outbox,
             providers=self.gateways,
             clock=self.clock,
-            policy=self.policies.alerting.policy,
+            policy=alerting.policy,
             rng=self.rng,
         ):
             pass

@@ -13,7 +13,7 @@ from api.errors import NotThereError
 
 _LISTED = """
 SELECT t.task_id, t.kind, s.subject_id, o.order_id, o.document_number, t.due_at, t.opened_at, t.done_at, t.done_by,
-       t.remark
+       t.remark, t.alert_id, t.reason_zh, t.reason_en
 FROM task t JOIN subject s USING (subject_no) LEFT JOIN supervision_order o USING (order_no)
 WHERE (:with_done OR t.done_at IS NULL) ORDER BY t.done_at IS NOT NULL, t.due_at, t.task_id LIMIT 500
 """

@@ -130,7 +130,13 @@ def task_lines(item: Item, *, now: datetime) -> Iterator[str]:
         days = (item["due_at"].astimezone(LOCAL_TIME).date() - now.astimezone(LOCAL_TIME).date()).days
         when = f"逾期 {-days} 天 overdue" if days < 0 else "今天到期 due today" if days == 0 else f"还有 {days} 天 left"
     yield f"{minute(item['due_at'])}  {when}  {name}  {item['document_number'] or ''}".rstrip()
+    if item["reason_zh"]:
+        yield f"  {item['reason_zh']} / {item['reason_en']}"
     told = f"  {item['remark']}" if item["remark"] else ""
+    if item["reason_zh"]:
+        yield f"  {item['reason_zh']} {item['reason_en']}"
+    if item["alert_id"] is not None:
+        yield f"  警报 alert {item['alert_id']}"
     yield f"  id {item['task_id']}  对象 subject {item['subject_id']}{told}"
 
 

@@ -184,7 +184,7 @@ def _finish(
 ) -> None:
     heat = results / "heat.html"
     features = [feature for path in backdrop for feature in read_backdrop(path)]
-    with stage.engine.connect() as connection:
+    with stage.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         write_heatmap(
             connection,
             heat,

@@ -1,6 +1,5 @@
 """The desk on the command line, each command as one account: alerts and their turns, figures, rosters."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,9 +9,11 @@ import typer
 from alerts.alert import AlertState, Role
 from alerts.channel import Channel
 from alerts.event import EventKind
-from alerts.life import CLOSINGS, STATE_NAMES, Closing, IllegalTurnError, Reopening
+from alerts.life import CLOSINGS, Closing, IllegalTurnError, Reopening
+from api.access.roles import AccountRole
+from api.casework.names import CHANNEL_NAMES_ZH
 from api.cli.acting import AsJson, By, Instant, acting, local, show
-from api.cli.case_lines import Item, minute
+from api.cli.alert_lines import alert_lines, roster_lines, spoken, state_name, whole_alert_lines
 from api.cli.screen import out, say, show_table
 from api.clock import SystemClock
 from api.desk.alerts import (
@@ -52,7 +53,7 @@ def list_alerts(
     wanted = AlertFilter(state=state, event=event, subject_id=None if subject is None else subject_id_for(subject))
     with acting(by) as who:
         found = alerts_of_account(who.connection, wanted)
-    show(found, _alert_lines, none="没有警报 no alerts", as_json=as_json)
+    show(found, alert_lines, none="没有警报 no alerts", as_json=as_json)
 
 
 @alert.command("show")
@@ -63,7 +64,7 @@ def show_alert(alert_id: AlertId, by: By, as_json: AsJson = False) -> None:
     """
     with acting(by) as who:
         found = alert_shown(who.connection, alert_id)
-    show([found], _whole_lines, none="", as_json=as_json)
+    show([found], whole_alert_lines, none="", as_json=as_json)
 
 
 @alert.command("ack")
@@ -87,7 +88,7 @@ def close(alert_id: AlertId, closing: Closing, by: By, remark: Remark = "") -> N
         state = _turned(
             lambda: close_alert(who.connection, alert_id, by=who.account_id, closing=closing, remark=remark)
         )
-    say(CLOSINGS[closing].zh)
+    out.print(f"{CLOSINGS[closing].zh} {CLOSINGS[closing].en}", markup=False)
     _tell(state)
 
 
@@ -112,6 +113,8 @@ def metrics(
     """
     now = SystemClock().now()
     with acting(by) as who:
+        if not who.roles & {AccountRole.LEADER, AccountRole.SYSTEM_ADMINISTRATOR}:
+            raise LookupError("只给领导与系统管理员 / for leaders and the system administrator only")
         figures = figures_between(who.connection, now - timedelta(days=days), now)
     _show_figures(figures)
 
@@ -124,45 +127,33 @@ def _turned(turn: Any) -> str:
 
 
 def _tell(state: str) -> None:
-    say(STATE_NAMES[AlertState(state)][0])
-    out.print(state, markup=False)
+    out.print(state_name(state), markup=False)
 
 
-def _alert_lines(item: Item) -> Iterator[str]:
-    names = STATE_NAMES[AlertState(item["state"])]
-    late = "  迟到 late" if item["is_late"] else ""
-    yield f"{minute(item['opened_at'])}  {item['event']}  {names[0]} {names[1]}{late}"
-    yield f"  id {item['alert_id']}  对象 subject {item['subject_id']}"
-
-
-def _whole_lines(item: Item) -> Iterator[str]:
-    yield from _alert_lines(item)
-    for fact in item["facts"]:
-        yield f"  {fact['kind']}  {minute(fact['started_at'])}  {fact['violation_id'] or fact['finding_id']}"
-    for message in item["messages"]:
-        stamps = " / ".join(
-            "–" if message[name] is None else f"{message[name]:%H:%M:%S}"
-            for name in ("fixed_at", "received_at", "decided_at", "delivered_at")
-        )
-        why = "" if message["obstacle"] is None else f"  {message['obstacle']}"
-        yield f"  通知 told {message['role']} {message['channel']} {message['state']}{why}"
-        yield f"    定位/收到/决定/送达 fixed/received/decided/delivered (UTC)  {stamps}"
-    for step in item["steps"]:
-        done = "" if step["done_at"] is None else f"  {step['outcome']} {minute(step['done_at'])}"
-        yield f"  升级 step {step['kind']}  {minute(step['due_at'])}{done}"
-    for entry in item["history"]:
-        who = entry["actor"] or entry["actor_kind"]
-        remark = f"  {entry['remark']}" if entry["remark"] else ""
-        yield f"  {minute(entry['at'])}  {entry['kind']}  {entry['reason_zh']} {entry['reason_en']}  {who}{remark}"
+STAGES = {
+    "fixed_to_received": "定位到收到",
+    "received_to_decided": "收到到决定",
+    "decided_to_sent": "决定到交出",
+    "decided_to_delivered": "决定到送达",
+    "fixed_to_delivered": "定位到送达",
+}
 
 
 def _show_figures(figures: Figures) -> None:
     rows = [("渠道 channel", "时段 between", "条数 n", "p50 s", "p95 s", "p99 s")]
     rows += [
-        (item.channel, item.stage, str(item.messages), *(f"{value:.1f}" for value in item.quantiles))  # type: ignore[misc] # three of them
+        (
+            CHANNEL_NAMES_ZH[Channel(item.channel)],
+            f"{STAGES[item.stage]} {item.stage}",
+            str(item.messages),
+            *(f"{value:.1f}" for value in item.quantiles),
+        )  # type: ignore[misc] # three of them
         for item in figures.times
     ]
-    show_table(rows, title="时效 four stamps")
+    if figures.times:
+        show_table(rows, title="时效，秒 seconds between the four stamps")
+    else:
+        out.print("没有通知 / no messages", markup=False)
     kinds = [("规则 rule", "类别 category", "区域 zone", "认定 confirmed", "排除 dismissed", "准确率 precision")]
     kinds += [
         (
@@ -171,7 +162,16 @@ def _show_figures(figures: Figures) -> None:
         )
         for item in figures.precision
     ]  # fmt: skip
-    show_table(kinds, title="准确率 precision")
+    if figures.precision:
+        show_table(kinds, title="准确率：认定占认定与排除之和 precision")
+    else:
+        out.print("尚无认定或排除 / nothing was confirmed or dismissed", markup=False)
+    if figures.rescues.quantiles is not None:
+        median, slow = (spoken(timedelta(seconds=value)) for value in figures.rescues.quantiles)
+        out.print(
+            f"家属称已带离 {figures.rescues.count} 次，距事发 p50 {median}、p95 {slow}"
+            f" time to rescue, {figures.rescues.count} alerts", markup=False, soft_wrap=True,
+        )  # fmt: skip
     rate = figures.per_person_week
     total = sum(count for count, _ in figures.alerts.values())
     out.print(
@@ -228,20 +228,10 @@ def list_roster(by: By) -> None:
     """
     with acting(by) as who:
         found = rosters_of_account(who.connection, open_keyring(who.settings), since=SystemClock().now())
-    names = {person["recipient_id"]: person["name"] for person in found["people"]}
-    for person in found["people"]:
-        line = f"{person['unit']}  {person['role']}  {person['name']}  {person['phone']}  id {person['recipient_id']}"
+    for line in roster_lines(found):
         out.print(line, markup=False, soft_wrap=True)
-    for duty in found["duties"]:
-        on_duty = "、".join(names.get(number, str(number)) for number in duty["recipient_ids"])
-        span = f"{minute(duty['from_at'])} – {minute(duty['to_at'])}"
-        out.print(f"值班 duty {duty['unit']}  {span}  {on_duty}  id {duty['roster_id']}", markup=False, soft_wrap=True)
-    for away in found["absences"]:
-        person_away = names.get(away["recipient_id"], str(away["recipient_id"]))
-        span = f"{minute(away['from_at'])} – {minute(away['to_at'])}"
-        out.print(f"请假 away  {span}  {person_away}  id {away['absence_id']}", markup=False, soft_wrap=True)
     if not any(found.values()):
-        say("没有值班表 / no roster")
+        out.print("没有值班表；登记：hulan roster add --help / no roster", markup=False)
 
 
 @roster.command("absence")

@@ -113,7 +113,8 @@ def show_explanation(explanation: Explanation) -> None:
                 "–" if fix.filtered_probability is None else f"{fix.filtered_probability:.2f}",
             )
         )
-    show_table(rows, title="首个疑似违规的定位（负数为界内） fixes of the first violation, negative is inside")
+    if explanation.fixes:
+        show_table(rows, title="首个疑似违规的定位（负数为界内） fixes of the first violation, negative is inside")
     if doubts := quality_of(explanation.fixes):
         show_table([("问题 doubt", "定位 fixes"), *doubts], title="定位质量 quality of these fixes")
     heading = ("对象 role", "号码 number", "状态 state", "发送 sent", "内容 text", "错误 error")

@@ -1,19 +1,22 @@
 """Commands of the outbox: list, show, retry. No number, no name and no text of a message is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from alerts.alert import Role
+from alerts.channel import Channel
 from alerts.failover_store import redrive
 from api.audit import name_actor
+from api.casework.names import CHANNEL_NAMES_ZH, ROLE_NAMES_ZH, TASK_NAMES_ZH
+from api.cli.case_lines import joined, minute
 from api.cli.problems import PROBLEMS
-from api.cli.screen import out, plain_errors, say, show_table
+from api.cli.screen import out, plain_errors, say
 from api.dead_letters import Letter, chain_of, dead_letters, pending_count
 from api.session import open_database
 from api.settings import read_settings
-from tracking.local_time import LOCAL_TIME
 
 outbox = typer.Typer(help="发不出或未送达的消息。Messages that could not be sent.", no_args_is_help=True)
 
@@ -78,17 +81,17 @@ def retry_letter(number: Number) -> None:
 
 
 def _show(letters: Sequence[Letter]) -> None:
-    rows = [("编号 id", "事件 event", "给谁 for", "渠道 channel", "状态 state", "原因 why", "之后 then")]
-    rows += [
-        (
-            str(letter.notification_id),
-            f"{letter.event_at.astimezone(LOCAL_TIME):%Y-%m-%d %H:%M}",
-            letter.role,
-            letter.task or letter.channel,
-            STATES[letter.state],
-            letter.last_error or "",
-            "" if letter.successor_id is None else str(letter.successor_id),
-        )
-        for letter in letters
-    ]
-    show_table(rows)
+    for line in joined(map(_lines, letters)):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _lines(letter: Letter) -> Iterator[str]:
+    """An id stands on one line, to be copied."""
+    role = f"{ROLE_NAMES_ZH[Role(letter.role)]} {letter.role}"
+    way = TASK_NAMES_ZH.get(letter.task, letter.task) if letter.task else CHANNEL_NAMES_ZH[Channel(letter.channel)]
+    yield f"{minute(letter.event_at)}  {role}  {way} {letter.task or letter.channel}  {STATES[letter.state]}"
+    if letter.last_error:
+        yield f"  {letter.last_error}"
+    yield f"  id {letter.notification_id}"
+    if letter.successor_id is not None:
+        yield f"  之后 then {letter.successor_id}"

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -46,6 +45,7 @@ from api.settings import (
     read_settings,
     secret_of,
 )
+from api.web_server import WebServer
 from api.worker import Worker
 from tracking.policy import PresencePolicy
 
@@ -240,20 +240,20 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
         return make_checkpoint(engine, keys, at=at, algorithm=algorithm, unless_since=between / 2)
 
     catalogue = load_texts(settings)
+    alerting = Alerting(catalogue=catalogue, with_code=settings.guardian_codes)
     return Worker(
         sign_audit=sign_audit,
         audit_minutes=settings.audit_checkpoint_minutes,
         engine=engine,
         gateways=open_gateways(settings, _show_message, catalogue),
         clock=EventClock() if settings.clock == "event" else SystemClock(),
-        policies=Policies(presence=PresencePolicy(), alerting=Alerting(catalogue=catalogue)),
+        policies=Policies(presence=PresencePolicy(), alerting=alerting),
         keyring=open_checked_keyring(settings, engine),
         lease_seconds=settings.lease_seconds,
         device_secret=secret_of(settings),
         secret=hmac.digest(secret_of(settings), b"spot checks", "sha256"),
-        links=LinkMaker(
-            key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url
-        ),
+        links=_link_maker(settings),
+        poll_every=timedelta(seconds=settings.receipt_poll_seconds),
         batch_size=settings.batch_size,
         keep_days=settings.keep_days,
         thinning=_thinning(settings),
@@ -281,8 +281,10 @@ def _oidc_plan(settings: Settings) -> OidcPlan | None:
     )
 
 
-STREAMS_END_WITHIN_S = 5
-"""A live stream of alerts never ends by itself: when the server stops, it is cut off after so long."""
+def _link_maker(settings: Settings) -> LinkMaker | None:
+    if not settings.guardian_codes:
+        return None
+    return LinkMaker(key=link_key(secret_of(settings)), policy=_link_policy(settings), public_url=settings.public_url)
 
 
 def _link_policy(settings: Settings) -> LinkPolicy:
@@ -293,7 +295,7 @@ def _secret_text(value: SecretStr | None) -> str:
     return "" if value is None else value.get_secret_value()
 
 
-def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
+def make_server(settings: Settings, engine: Engine) -> WebServer:
     app = create_app(
         engine=engine,
         secret=secret_of(settings),
@@ -310,21 +312,10 @@ def make_server(settings: Settings, engine: Engine) -> uvicorn.Server:
         callback_token=_secret_text(settings.callback_token),
         webhook_secret=_secret_text(settings.webhook_secret).encode(),
     )
-    # No access log: addresses and query strings are personal data.
-    return _AnnouncedServer(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            access_log=False,
-            log_config=None,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=STREAMS_END_WITHIN_S,
-        )
-    )
+    return _AnnouncedServer(app, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 
 
-class _AnnouncedServer(uvicorn.Server):
+class _AnnouncedServer(WebServer):
     """Says where it listens once it does."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

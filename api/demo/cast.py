@@ -62,6 +62,7 @@ def _condition(item: DemoCondition) -> dict[str, Any]:
         "geometry": None if item.geometry is None else mapping(item.geometry),
         "radius_m": item.radius_m,
         "label": item.label,
+        "is_protected": item.is_protected,
     }
 
 

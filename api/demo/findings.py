@@ -43,7 +43,10 @@ def found_violations(connection: Connection) -> list[FoundViolation]:
 
 
 def counts(connection: Connection) -> list[tuple[str, int]]:
-    """How much there is of everything, Chinese and English labels."""
+    """How much there is of everything, Chinese and English labels.
+
+    The worker goes on meanwhile: all of it is counted in one snapshot if the transaction is one (REPEATABLE READ).
+    """
     queries = {
         "定位 fixes": "SELECT count(*) FROM fix",
         "在场 episodes": "SELECT count(*) FROM episode WHERE superseded_at IS NULL",
@@ -52,6 +55,7 @@ def counts(connection: Connection) -> list[tuple[str, int]]:
         "疑似违规 violations": "SELECT count(*) FROM violation",
         "警报 alerts": "SELECT count(*) FROM alert",
         "通知 notifications": "SELECT count(*) FROM notification",
+        "待发送 waiting": "SELECT count(*) FROM notification WHERE state = 'pending'",
         "已发送 sent": "SELECT count(*) FROM notification WHERE state = 'sent' AND channel <> 'voice_task'",
         "改由下一步 passed on": "SELECT count(*) FROM notification WHERE state IN ('dead', 'failed')",
         "由人联系 by a person": "SELECT count(*) FROM notification WHERE channel = 'voice_task'",

@@ -55,12 +55,13 @@ class DemoCondition:
 
     kind: ConditionKind
     label: str
-    """What an officer reads; not to be shown to subject or guardian when ``is_label_protected``."""
+    """What an officer reads; not to be shown to subject or guardian when ``is_protected``."""
     categories: tuple[VenueCategory, ...] = ()
     geometry: Polygon | Point | None = None
     """WGS-84; a point is the centre of a circle."""
     radius_m: float | None = None
-    is_label_protected: bool = False
+    is_protected: bool = False
+    """A protected person is there: neither subject nor family hears anything of it at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,5 +195,5 @@ def _drawn_zone(city: City) -> DemoCondition:
         label=ZONE_LABEL,
         geometry=city.gate(ZONE_GATE).point,
         radius_m=ZONE_RADIUS_M,
-        is_label_protected=True,
+        is_protected=True,
     )

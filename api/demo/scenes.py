@@ -194,8 +194,8 @@ def _in_the_drawn_zone(city: City) -> Scene:
         entered_at=_clock("19:05"),
         left_at=_clock("19:25"),
         expected="alert",
-        expect_guardian_sms=True,
-        note="a minor on bail in the zone drawn round the victim's school gate; the SMS must not name it",
+        expect_guardian_sms=False,
+        note="a minor on bail in the zone drawn round the victim's school gate: officers hear of it, no guardian",
     )
     stops = (
         _stay(city, "北园里"),

@@ -28,9 +28,15 @@ EVENT = "coalesce(a.event, CASE a.kind {} END)".format(
 )
 """The event of an alert; of one made before migration 0020, the event of its condition."""
 
+_TIME_TO_RESCUE_S = (
+    "(SELECT greatest(extract(epoch FROM a.settled_at - a.opened_at), 0)::double precision WHERE EXISTS (SELECT FROM"
+    " guardian_answer g WHERE g.alert_id = a.alert_id AND g.answer = 'taken_away' AND g.answered_at = a.settled_at))"
+)
+"""From the event to 已带离, if that answer stands: an officer's closing, or opening again, is no rescue."""
+
 LISTED = (
     f"a.alert_id, s.subject_id, {EVENT} AS event, a.state, a.opened_at, a.last_event_at, a.is_late, a.settled_at,"
-    " a.acknowledged_at, a.closed_at, a.closed_reason"
+    f" a.acknowledged_at, a.closed_at, a.closed_reason, {_TIME_TO_RESCUE_S} AS time_to_rescue_s"
 )
 """What the list tells of an alert, and the stream no more."""
 
@@ -43,8 +49,9 @@ ORDER BY a.opened_at DESC, a.alert_id LIMIT :most
 """
 
 _HISTORY = """
-SELECT entry_no, kind, at, actor_kind, actor_id, reason_code, reason_zh, reason_en, about, remark
-FROM alert_history WHERE alert_id = :id ORDER BY entry_no
+SELECT h.entry_no, h.kind, h.at, h.actor_kind, h.actor_id, h.reason_code, h.reason_zh, h.reason_en, h.about,
+    r.role AS about_role, h.remark
+FROM alert_history h LEFT JOIN recipient r ON r.recipient_id = h.about WHERE h.alert_id = :id ORDER BY h.entry_no
 """
 
 # Four stamps: when it happened, was received, was decided to be told, and arrived.

@@ -55,10 +55,19 @@ class Precision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rescues:
+    """How many families said 已带离, and how long after the event: seconds, p50 and p95; ``None`` if there is none."""
+
+    count: int = 0
+    quantiles: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """Of one span. ``alerts``: event → how many, how many of them late."""
 
     times: tuple[Times, ...]
+    rescues: Rescues
     precision: tuple[Precision, ...]
     alerts: dict[str, tuple[int, int]]
     person_weeks: float
@@ -81,7 +90,11 @@ def figures_between(connection: Connection, since: datetime, until: datetime) ->
         event = _event(row.event)
         count, late = alerts.get(event, (0, 0))
         alerts[event] = (count + row.alerts, late + row.late)
+    rescued = asked("SELECT * FROM alert_rescues(:since, :until)")[0]
     return Figures(
+        rescues=Rescues(
+            count=rescued.rescues, quantiles=(rescued.p50, rescued.p95) if rescued.rescues else None
+        ),
         times=tuple(
             Times(channel=row.channel, stage=row.stage, messages=row.messages, quantiles=(row.p50, row.p95, row.p99))
             for row in asked("SELECT * FROM alert_times(:since, :until)")
@@ -117,6 +130,7 @@ class _Given(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _times(self._figures)
+        yield from _rescues(self._figures)
         yield from _precision(self._figures)
         yield from _alerts(self._figures)
 
@@ -132,6 +146,17 @@ def _times(figures: Figures) -> Iterator[Metric]:
             spans.add_metric([item.channel, item.stage, quantile], value)
     yield spans
     yield counts
+
+
+def _rescues(figures: Figures) -> Iterator[Metric]:
+    counts = GaugeMetricFamily("hulan_rescues", "Alerts of which the family said that the person was taken away")
+    counts.add_metric([], figures.rescues.count)
+    yield counts
+    if figures.rescues.quantiles is not None:
+        spans = GaugeMetricFamily("hulan_rescue_seconds", "From the event to that answer", labels=["quantile"])
+        for quantile, value in zip(QUANTILES, figures.rescues.quantiles, strict=False):
+            spans.add_metric([quantile], value)
+        yield spans
 
 
 def _precision(figures: Figures) -> Iterator[Metric]:

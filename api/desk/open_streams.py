@@ -14,11 +14,16 @@ MOST_OF_PROCESS = 200
 
 
 class OpenStreams:
-    """Counts them; safe across threads."""
+    """Counts them; safe across threads. ``is_ending``: the process stops, and each ends at its next look."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: Counter[UUID] = Counter()
+        self.is_ending = False
+
+    def end(self) -> None:
+        """Have all of them end: a page connects again, to whatever runs then."""
+        self.is_ending = True
 
     @contextmanager
     def one_of(self, account_id: UUID) -> Iterator[None]:

@@ -92,13 +92,17 @@ def revoke(connection: Connection, number: UUID) -> None:
 
 
 def rosters_of_account(connection: Connection, keyring: Keyring, *, since: datetime) -> dict[str, Any]:
-    """People, turns and absences of the account's units that are not revoked nor over at ``since``, aware."""
+    """People, turns and absences of the account's units that are not revoked nor over at ``since``, aware.
+
+    A turn names those who are told: without people it is a gap, of which the leader is told.
+    """
     people = connection.execute(
         text(
             "SELECT recipient_id, unit, role, name, phone, key_id, language, channels FROM recipient"
             " WHERE subject_no IS NULL AND NOT is_blocked ORDER BY unit, role, recipient_id"
         )
-    )
+    ).all()
+    known = {row.recipient_id for row in people}
     duties = connection.execute(
         text(
             "SELECT roster_id, unit, from_at, to_at, recipient_ids FROM duty_roster"
@@ -109,13 +113,16 @@ def rosters_of_account(connection: Connection, keyring: Keyring, *, since: datet
     absences = connection.execute(
         text(
             "SELECT absence_id, recipient_id, from_at, to_at FROM duty_absence"
-            " WHERE revoked_at IS NULL AND to_at > :since ORDER BY from_at LIMIT 500"
+            " WHERE revoked_at IS NULL AND to_at > :since AND recipient_id = ANY (:known) ORDER BY from_at LIMIT 500"
         ),
-        {"since": since},
+        {"since": since, "known": sorted(known)},
     )
     return {
         "people": [_person(row._mapping, keyring) for row in people],
-        "duties": [dict(row._mapping) for row in duties],
+        "duties": [
+            {**row._mapping, "recipient_ids": [number for number in row.recipient_ids if number in known]}
+            for row in duties
+        ],
         "absences": [dict(row._mapping) for row in absences],
     }
 

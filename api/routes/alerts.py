@@ -28,6 +28,7 @@ from api.desk.alerts import (
 )
 from api.desk.letters import letters_of_account, retry_letter
 from api.desk.open_streams import OpenStreams
+from api.desk.replies import replies_shown
 from api.desk.stream import Batch, StreamPlace, next_batch
 from api.errors import CodeMissingError, FirstPasswordError, NotAllowedError, NotSignedInError
 from api.routes.orders import CASE_OFFICERS, DECIDES_CASES, Body
@@ -118,8 +119,9 @@ async def _events(
     request: Request, after: StreamPlace | None, *, is_reset: bool, follows: bool
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
+    streams: OpenStreams = request.app.state.services.streams
     place, beat_at = after, -1.0
-    while True:
+    while not streams.is_ending:
         try:
             batch = await run_in_threadpool(_next, request, place)
         except (NotSignedInError, NotAllowedError, CodeMissingError, FirstPasswordError):
@@ -163,7 +165,8 @@ def _as_json(value: object) -> str:
 def get_alert(request: Request, alert_id: UUID) -> dict[str, Any]:
     """One alert with its facts, who was told how and when (four stamps), what is planned, and its whole history."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
-        return alert_shown(connection, alert_id)
+        replies = replies_shown(connection, alert_id, request.app.state.services.keyring)
+        return {**alert_shown(connection, alert_id), "replies": replies}
 
 
 @router.post("/alerts/{alert_id}/acknowledge", dependencies=[Depends(CASE_OFFICERS)])

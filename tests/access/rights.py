@@ -224,8 +224,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(alert_id phone_index state) UPDATE(last_error phone_index state)",
         "shredder": "DELETE SELECT(alert_id)",
-        "worker": "INSERT SELECT UPDATE(attempt counted_at delivered_at due_at last_error obstacle phone_index provider"
-        " provider_reference sent_at state successor_id unsure_of)",
+        "worker": "INSERT SELECT UPDATE(attempt counted_at delivered_at due_at language last_error obstacle phone_index"
+        " provider provider_reference sent_at state successor_id template text unsure_of variables)",
     },
     "oidc_state": {
         "gate": "DELETE INSERT SELECT",
@@ -247,7 +247,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
         "keeper": "SELECT(email key_id name phone recipient_id subject_no)"
         " UPDATE(email is_blocked key_id name phone phone_index)",
-        "registrar": "INSERT SELECT UPDATE(is_blocked key_id name phone phone_index rank role)",
+        "registrar": "INSERT SELECT UPDATE(channels email is_blocked key_id language name phone phone_index rank role)",
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "SELECT(blocked_for channels email is_blocked key_id language phone phone_index rank recipient_id"
         " role subject_no unit)",
@@ -355,6 +355,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "account_decides": set(),
     "accounts_led": {"app"},
     "alert_counts": {"app"},
+    "alert_rescues": {"app"},
     "alert_precision": {"app"},
     "alert_times": {"app"},
     "admit_case": {"registrar"},

@@ -173,6 +173,28 @@ def test_acknowledged_or_closed_nothing_more_is_done(minutes: int) -> None:
         assert night.done() == before
 
 
+def test_each_is_told_in_their_own_language_and_in_the_words_of_their_role() -> None:
+    chief = replace(CHIEF, language="en")
+    night = Night(
+        recipients=(GUARDIAN, replace(MOTHER, language="en"), PROSECUTOR, replace(POLICE, language="en")),
+        roster=replace(ROSTER, leaders={str(COUNTY.procuratorate): chief}),
+    )
+    for minute in (10, 20, 30, 60):
+        night.look(minute)
+    said = {item.recipient_id: item for item in night.notifications.values()}
+    assert {person: (said[person].language, said[person].template) for person in said} == {
+        PROSECUTOR.recipient_id: ("zh", "officer_entry_suspected"),
+        GUARDIAN.recipient_id: ("zh", "guardian_entry_suspected"),
+        MOTHER.recipient_id: ("en", "guardian_entry_suspected"),
+        POLICE.recipient_id: ("en", "officer_unacknowledged"),
+        DUTY.recipient_id: ("zh", "duty_unacknowledged"),
+        CHIEF.recipient_id: ("en", "leader_unacknowledged"),
+    }
+    assert said[MOTHER.recipient_id].text.startswith("Your child ")
+    assert "请值班人员接手" in said[DUTY.recipient_id].text and "30分钟" in said[DUTY.recipient_id].text
+    assert "not taken up for 60 min" in said[CHIEF.recipient_id].text
+
+
 def test_opened_again_it_is_planned_again_and_the_old_plan_stays_off() -> None:
     night = Night()
     closed = close(night.alert, by=OFFICER, at=after(5), closing=Closing.FALSE_ALARM)
@@ -184,6 +206,22 @@ def test_opened_again_it_is_planned_again_and_the_old_plan_stays_off() -> None:
     night.steps |= {step.step_id: step for step in plan_steps(night.alert.alert_id, told_at=after(50), policy=POLICY)}
     night.look(61)
     assert [minute for _, minute, _ in night.done()] == [61]
+
+
+def test_what_hurried_the_old_plan_does_not_hurry_the_new_one() -> None:
+    night = Night()
+    night.answer(Answer.CANNOT, GUARDIAN, 2)
+    night.answer(Answer.NOT_MY_CHILD, MOTHER, 3)
+    closed = close(night.alert, by=OFFICER, at=after(5), closing=Closing.FALSE_ALARM)
+    opened = reopen(closed.alert, by=OFFICER, at=after(50), reason=REOPENINGS[Reopening.CLOSED_IN_ERROR])
+    night.alert = opened.alert
+    night.keep([closed.entry, opened.entry])
+    again = plan_steps(night.alert.alert_id, told_at=after(50), policy=POLICY)
+    night.steps |= {step.step_id: step for step in again}
+    due = due_steps(
+        night.alert, steps=[*night.steps.values()], history=[*night.history.values()], now=after(50), policy=POLICY
+    )
+    assert (due.steps, due.next_at) == ((), after(60))
 
 
 def test_on_my_way_is_waited_for_once() -> None:

@@ -25,7 +25,8 @@ from tracking.order import ConditionKind
 
 NEVER_TOLD_TO_THE_FAMILY = {
     EventKind.CONTACT, EventKind.PERMISSION_OFF, EventKind.DEVICE_CHANGE, EventKind.MOCK_LOCATION,
-    EventKind.STILLNESS, EventKind.CHECK_IN_PLACE, EventKind.MINOR_WITH_ADULT, EventKind.ORDER_NOT_LIFTED,
+    EventKind.STILLNESS, EventKind.OFF_ROUTE, EventKind.CHECK_IN_PLACE, EventKind.MINOR_WITH_ADULT,
+    EventKind.ORDER_NOT_LIFTED,
 }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy import Engine, make_url
@@ -22,6 +21,7 @@ from api.app import create_app
 from api.clock import FixedClock, SystemClock
 from api.database import open_engine
 from api.logins import Login
+from api.web_server import WebServer
 from tests.api.faults import wait_until
 from tests.make import EVENING, KEYRING, KEYRING_PATH, SECRET
 from tracking.fix import Fix
@@ -36,17 +36,16 @@ _PROCESS = """
 import socket
 import sys
 from pathlib import Path
-import uvicorn
 from api.app import create_app
 from api.clock import SystemClock
 from api.database import open_engine
 from api.logs import configure_logs
 from api.personal.keyring import Keyring
+from api.web_server import WebServer
 configure_logs("debug")
 engine, keyring = open_engine(sys.argv[1]), Keyring(Path(sys.argv[4]))
 app = create_app(engine=engine, secret=bytes.fromhex(sys.argv[2]), clock=SystemClock(), keyring=keyring)
-server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None))
-server.run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
+WebServer(app).run(sockets=[socket.socket(fileno=int(sys.argv[3]))])
 """
 
 
@@ -74,9 +73,7 @@ def url_of(listener: socket.socket) -> str:
 def served(app: FastAPI, *, trusted_proxies: str = "127.0.0.1", port: int = 0) -> Iterator[httpx.Client]:
     """A client of a running server for the app; what it says in ``X-Forwarded-For`` is believed by default."""
     with a_listener(port) as listener:
-        server = uvicorn.Server(
-            uvicorn.Config(app, access_log=False, log_config=None, forwarded_allow_ips=trusted_proxies)
-        )
+        server = WebServer(app, forwarded_allow_ips=trusted_proxies)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         wait_until(lambda: server.started or not thread.is_alive())

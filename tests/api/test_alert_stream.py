@@ -2,12 +2,15 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import Engine, text
 
@@ -204,3 +207,19 @@ def test_more_streams_than_an_account_may_have_are_refused(scene: Scene) -> None
     assert other.status == 200
     for listener in (*listeners, other):
         listener.close()
+
+
+def test_a_server_that_is_told_to_stop_ends_its_streams_and_is_gone_within_seconds(
+    engine: Engine, database_url: str
+) -> None:
+    official = official_in(engine, "wang", AccountRole.PROSECUTOR)
+    with ExitStack() as stack:
+        with a_browser(database_url) as browser:
+            browser.log_in(official)
+            own = stack.enter_context(httpx.Client(base_url=browser.client.base_url, trust_env=False, timeout=20))
+            listeners = [Listener(browser=replace(browser, client=own)).start() for _ in range(3)]
+            asked_at = time.monotonic()
+        assert time.monotonic() - asked_at < 4
+        for listener in listeners:
+            wait_until(lambda heard=listener: heard.is_over)  # type: ignore[misc] # bound now
+            assert listener.names == [], "at the end of the answer, and not cut off"

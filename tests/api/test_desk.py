@@ -11,10 +11,25 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection, Engine, text
 from typer.testing import CliRunner
 
-from alerts.alert import AlertState, Role
+from alerts.alert import AlertState, NotificationState, Role, StepKind, TaskKind
+from alerts.answer import Answer
+from alerts.channel import Channel
+from alerts.event import EVENT_OF_CONDITION, EVENT_OF_FINDING, EventKind
+from alerts.history import HistoryKind
 from alerts.life import Closing, IllegalTurnError, Reopening
 from api.access.roles import AccountRole, Scope
 from api.access.tokens import create_token
+from api.casework.names import (
+    ANSWER_NAMES_ZH,
+    CHANNEL_NAMES_ZH,
+    EVENT_NAMES_ZH,
+    FOUND_NAMES_ZH,
+    HISTORY_NAMES_ZH,
+    MESSAGE_NAMES_ZH,
+    ROLE_NAMES_ZH,
+    STEP_NAMES_ZH,
+    TASK_NAMES_ZH,
+)
 from api.cli.main import assemble
 from api.clock import FixedClock
 from api.desk.alerts import (
@@ -34,6 +49,7 @@ from tests.access.people import official_in
 from tests.api.casework_scene import NOW, Office, a_case
 from tests.api.live_server import bearer, running_server
 from tests.make import KEYRING, KEYRING_PATH, SECRET
+from tests.order_rows import add_alert_work
 
 command_line = assemble()
 
@@ -134,19 +150,36 @@ def test_who_may_not_close_or_see_turns_nothing(engine: Engine, office: Office) 
         assert connection.execute(text("SELECT count(*) FROM alert_history")).scalar_one() == 1
 
 
+OF_AN_ALERT = (
+    "alert", "alert_finding", "alert_history", "delivery_report", "escalation_step", "guardian_answer", "notification",
+    "reply", "task",
+)  # fmt: skip
+
+
 def test_an_alert_of_a_contact_is_the_prosecutors_only(engine: Engine, office: Office) -> None:
     alert_id = an_alert(engine, office.no, event="contact")
     a_message(engine, alert_id, state="dead")
+    with engine.begin() as connection:
+        met = "INSERT INTO finding (finding_id, subject_no, order_no, kind, started_at, decided_at, known_at,"
+        met += " engine_version, policy_version) SELECT :id, subject_no, order_no, 'contact', now(), now(), now(),"
+        connection.execute(text(f"{met} 'e', 'p' FROM supervision_order"), {"id": alert_id})
+        add_alert_work(connection, office.no, finding_id=alert_id, keyring=KEYRING)
+        task = "INSERT INTO task (task_id, kind, subject_no, alert_id, due_at, opened_at)"
+        connection.execute(
+            text(f"{task} VALUES (:id, 'review', :no, :id, now(), now())"), {"id": alert_id, "no": office.no}
+        )
     for who in ("police", "supervisor", "leader"):
         with office.as_(who) as connection:
             assert alerts_of_account(connection) == []
             assert letters_of_account(connection) == []
-            for table in ("alert_history", "notification", "alert"):
+            for table in OF_AN_ALERT:
                 assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, (who, table)
             with pytest.raises(NotThereError):
                 acknowledge_alert(connection, alert_id, by=office.accounts[who])
     with office.as_("prosecutor") as connection:
         assert [item["alert_id"] for item in alerts_of_account(connection)] == [alert_id]
+        for table in OF_AN_ALERT:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() >= 1, table
         assert acknowledge_alert(connection, alert_id, by=office.accounts["prosecutor"]) == "acknowledged"
 
 
@@ -204,6 +237,16 @@ def test_leaders_keep_the_rosters_of_their_unit_and_officers_read_them(engine: E
         with pytest.raises(NotThereError):
             revoke(connection, turn)
     with office.as_("leader") as connection:
+        revoke(connection, number)
+        shown = rosters_of_account(connection, KEYRING, since=NOW)
+        assert (shown["people"], shown["absences"]) == ([], [])
+        assert [item["recipient_ids"] for item in shown["duties"]] == [[]], (
+            "a turn of nobody is a gap, and shown as one"
+        )
+        assert enter_person(connection, KEYRING, person) == number
+        assert [item["recipient_ids"] for item in rosters_of_account(connection, KEYRING, since=NOW)["duties"]] == [
+            [number]
+        ]
         for entry in (turn, away, number):
             revoke(connection, entry)
         assert not any(rosters_of_account(connection, KEYRING, since=NOW).values())
@@ -228,6 +271,45 @@ def test_figures_count_and_name_nobody(engine: Engine, office: Office) -> None:
         with office.as_(who) as connection:
             none = figures_between(connection, now - timedelta(weeks=1), now)
         assert (none.times, none.alerts, none.person_weeks) == ((), {}, 0.0)
+
+
+def taken_away(engine: Engine, alert_id: UUID, *, after_s: float) -> None:
+    """The guardian says so, so long after the event, which was an hour ago."""
+    values = {"id": alert_id, "new": new_id(), "after": timedelta(seconds=after_s)}
+    with engine.begin() as connection:
+        for statement in (
+            "UPDATE alert SET state = 'acknowledged', opened_at = now() - interval '1 hour', acknowledged_at = now(),"
+            " settled_at = now() - interval '1 hour' + :after WHERE alert_id = :id",
+            "INSERT INTO guardian_link (link_id, alert_id, recipient_id, subject_no, token_hash, made_at, expires_at)"
+            " SELECT :new, alert_id, recipient_id, a.subject_no, sha256(alert_id::text::bytea), now(),"
+            " now() + interval '1 day' FROM alert a, recipient r WHERE alert_id = :id AND r.role = 'guardian'",
+            "INSERT INTO guardian_answer (answer_id, link_id, alert_id, subject_no, answer, answered_at)"
+            " SELECT :new, :new, alert_id, subject_no, 'taken_away', settled_at FROM alert WHERE alert_id = :id",
+        ):
+            connection.execute(text(statement), values)
+
+
+def test_time_to_rescue_is_from_the_event_to_an_answer_that_stands(engine: Engine, office: Office) -> None:
+    quick, slow, closed, mistaken = (an_alert(engine, office.no) for _ in range(4))
+    taken_away(engine, quick, after_s=600)
+    taken_away(engine, slow, after_s=1800)
+    taken_away(engine, mistaken, after_s=60)
+    by = office.accounts["police"]
+    with office.as_("police") as connection:
+        for alert_id in (quick, closed, mistaken):
+            close_alert(connection, alert_id, by=by, closing=Closing.RETURNED)
+        reopen_alert(connection, mistaken, by=by, reason=Reopening.NEW_EVIDENCE)
+        listed = {item["alert_id"]: item["time_to_rescue_s"] for item in alerts_of_account(connection)}
+        assert alert_shown(connection, slow)["time_to_rescue_s"] == 1800.0
+    assert listed == {quick: 600.0, slow: 1800.0, closed: None, mistaken: None}
+    now = datetime.now(UTC)
+    with office.as_("leader") as connection:
+        figures = figures_between(connection, now - timedelta(weeks=1), now + timedelta(seconds=1))
+    assert figures.rescues.count == 2
+    assert figures.rescues.quantiles == pytest.approx((1200.0, 1740.0))
+    told = exposition(figures).decode()
+    assert "hulan_rescues 2.0" in told
+    assert 'hulan_rescue_seconds{quantile="0.95"} 1740.0' in told
 
 
 def test_metrics_go_to_a_token_with_the_scope_and_to_nobody_else(engine: Engine, database_url: str) -> None:
@@ -256,7 +338,7 @@ def test_metrics_go_to_a_token_with_the_scope_and_to_nobody_else(engine: Engine,
     families = {family.name: family for family in text_string_to_metric_families(told)}
     assert set(families) == {
         "hulan_notification_seconds", "hulan_notification_messages", "hulan_decisions", "hulan_alerts",
-        "hulan_person_weeks", "hulan_alerts_per_person_week",
+        "hulan_person_weeks", "hulan_alerts_per_person_week", "hulan_rescues",
     }  # fmt: skip
 
 
@@ -283,7 +365,8 @@ def test_the_command_line_does_all_of_it_for_an_account(
     assert "open" in run("alert", "reopen", str(alert_id), "closed_in_error", "--by", "o0")
     shown = run("alert", "show", str(alert_id), "--by", "o0")
     assert "reopened" in shown
-    assert "sms delivered" in shown
+    assert "短信 sms  已送达 delivered" in shown
+    assert "只给领导" in run("alert", "metrics", "--by", "o1", code=1)
     assert "没有这一项" in run("alert", "show", str(alert_id), "--by", "stranger", code=1)
     assert "fixed_to_delivered" in run("alert", "metrics", "--by", "o3")
     unit = ("--unit", "合成派出所", "--by", "o3")
@@ -294,3 +377,17 @@ def test_the_command_line_does_all_of_it_for_an_account(
     listed = run("roster", "list", "--by", "o1")
     assert listed.count("合成值班") == 3
     assert "13800000122" not in listed
+    run("roster", "revoke", number, "--by", "o3")
+    assert "无人在班" in run("roster", "list", "--by", "o1")
+
+
+def test_whatever_an_officer_reads_about_alerts_has_a_name() -> None:
+    """A new kind of anything is named before officers see its code."""
+    for names, kinds in (
+        (EVENT_NAMES_ZH, EventKind), (HISTORY_NAMES_ZH, HistoryKind), (ROLE_NAMES_ZH, Role),
+        (CHANNEL_NAMES_ZH, Channel), (MESSAGE_NAMES_ZH, NotificationState), (STEP_NAMES_ZH, StepKind),
+        (ANSWER_NAMES_ZH, Answer),
+    ):  # fmt: skip
+        assert set(names) == set(kinds)
+    assert set(TaskKind) <= set(TASK_NAMES_ZH)
+    assert set(EVENT_OF_FINDING) | set(map(str, EVENT_OF_CONDITION)) <= set(FOUND_NAMES_ZH)

@@ -46,6 +46,7 @@ from tests.make import (
     BAR_LONGITUDE,
     EVENING,
     KEYRING,
+    KEYRING_PATH,
     METRES_PER_DEGREE,
     a_bar,
     a_fix,
@@ -149,11 +150,13 @@ from datetime import datetime
 import api.worker
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
+from pathlib import Path
 from tests.api.test_edits_under_load import Since
 from tests.make import a_worker
 configure_logs("warning")
 api.worker.CLOCK_EVERY_S, api.worker.IDLE_WAIT_S = 0.2, 0.05
-worker = a_worker(open_engine(sys.argv[1]))
+worker = a_worker(open_engine(sys.argv[1]), keyring=Keyring(Path(sys.argv[4])))
 worker.clock, worker.lease_seconds = Since(datetime.fromisoformat(sys.argv[2]), float(sys.argv[3])), 5.0
 worker.run()
 """
@@ -161,7 +164,7 @@ worker.run()
 
 @contextmanager
 def two_workers(url: str, clock: Since) -> Iterator[None]:
-    arguments = [url_as(url, Login.WORKER), clock.start.isoformat(), str(clock.begun)]
+    arguments = [url_as(url, Login.WORKER), clock.start.isoformat(), str(clock.begun), str(KEYRING_PATH)]
     processes = [subprocess.Popen([sys.executable, "-c", _WORKER, *arguments]) for _ in range(2)]
     try:
         yield

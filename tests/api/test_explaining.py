@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
+from alerts.event import EVENT_OF_FINDING
+from api.casework.names import FOUND_NAMES_ZH
 from api.explaining import FixEvidence, explain_alert
 from tests.make import KEYRING, a_bar, a_fix, a_person, a_visit, a_worker, log_fixes
 from tracking.fix import Fix
@@ -13,14 +15,14 @@ from tracking.policy import PresencePolicy
 
 
 def explained(engine: Engine, fixes: list[Fix]) -> tuple[tuple[FixEvidence, ...], float]:
-    """The fixes of the only alert, and the peak that was stored with its episode."""
+    """The fixes of the only alert about a stay, and the peak that was stored with its episode."""
     with engine.begin() as connection:
         a_bar(connection)
         person = a_person(connection)
     log_fixes(engine, person, fixes)
     a_worker(engine).drain()
     with engine.connect() as connection:
-        alert_id = connection.execute(text("SELECT alert_id FROM alert")).scalar_one()
+        alert_id = connection.execute(text("SELECT alert_id FROM alert WHERE event = 'entry'")).scalar_one()
         peak = connection.execute(text("SELECT peak_probability FROM episode WHERE tier = 'probable'")).scalar_one()
         return explain_alert(connection, str(alert_id), keyring=KEYRING).fixes, peak
 
@@ -48,3 +50,20 @@ def test_an_earlier_day_has_no_part_in_it(engine: Engine) -> None:
     yesterday = [a_fix(minutes=minute, east_m=900.0) for minute in np.arange(-1440.0, -1380.0)]
     fixes, _ = explained(engine, yesterday + a_visit())
     assert all(fix.fixed_at >= a_visit()[0].fixed_at for fix in fixes)
+
+
+def test_an_alert_about_no_stay_is_explained_by_its_findings(engine: Engine) -> None:
+    visit = a_visit()
+    visit[15] = replace(visit[15], is_mock=True)
+    explained(engine, visit)
+    with engine.connect() as connection:
+        alert_id = connection.execute(text("SELECT alert_id FROM alert WHERE event = 'mock_location'")).scalar_one()
+        found = explain_alert(connection, str(alert_id), keyring=KEYRING)
+    facts = dict(found.facts)
+    assert facts["发现 finding 1/2"] == "模拟定位 mock_location"
+    assert facts["发现 finding 2/2"] == "模拟定位 mock_location：已结束 is over"
+    assert found.fixes == ()
+
+
+def test_every_kind_of_finding_has_a_name_for_officers() -> None:
+    assert set(EVENT_OF_FINDING) <= set(FOUND_NAMES_ZH)

@@ -39,6 +39,8 @@ def test_a_bar_that_is_registered_around_somebody_silent_is_told_once_and_is_no_
     ((_, started_at, probability, detail),) = findings(engine, "inside_when_bound")
     assert (started_at, detail["is_entry"]) == (EVENING, False)
     assert probability > 0.5
+    ((said,),) = rows(engine, "SELECT text FROM notification WHERE template = 'guardian_inside_when_bound_suspected'")
+    assert said == "22时00分禁入开始时，您的孩子小丽疑似仍在禁入区域，请尽快核实并带离。"
     log_fixes(engine, person, [a_fix(minutes=minute, east_m=2.0) for minute in range(2, 12)])
     look(other, clock, EVENING + 12 * MINUTE)
     assert rows(engine, "SELECT is_entry FROM episode") == [(False,)]

@@ -95,7 +95,8 @@ def test_who_is_off_the_way_for_ten_minutes_is_found_once_and_not_where(engine: 
     told = (
         "SELECT r.role, a.event FROM notification n JOIN alert a USING (alert_id) JOIN recipient r USING (recipient_id)"
     )
-    assert ("guardian", "off_route") in rows(engine, told)
+    assert ("guardian", "off_route") not in rows(engine, told), "officers look into it before the family hears"
+    assert ("off_route", "open") in rows(engine, "SELECT event, state FROM alert")
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,33 @@ def fingerprint(engine: Engine) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
+def rights(engine: Engine) -> list[tuple[Any, ...]]:
+    """Policies, own functions, and what anybody but the owner may do with tables, columns and functions."""
+    query = """
+        WITH own AS (
+            SELECT oid, oid::regprocedure::text AS name, coalesce(proacl, acldefault('f', proowner)) AS acl, proowner
+            FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+                AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+        ), tables AS (
+            SELECT oid, relname, relacl, relowner, relrowsecurity FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+        ), given AS (
+            SELECT name, a.* FROM own, aclexplode(acl) AS a WHERE grantee <> proowner
+            UNION ALL SELECT relname, a.* FROM tables, aclexplode(relacl) AS a WHERE grantee <> relowner
+            UNION ALL SELECT relname || '.' || attname, a.* FROM tables JOIN pg_attribute ON attrelid = oid,
+                aclexplode(attacl) AS a WHERE grantee <> relowner AND NOT attisdropped
+        )
+        SELECT 'policy', tablename || '.' || policyname, permissive || roles::text || cmd || coalesce(qual, '')
+            || coalesce(with_check, '') FROM pg_policies WHERE schemaname = 'public'
+        UNION ALL SELECT 'rows guarded', relname, relrowsecurity::text FROM tables
+        UNION ALL SELECT 'function', name, pg_get_functiondef(oid) FROM own
+        UNION ALL SELECT 'may', name, grantee::regrole || ' ' || privilege_type FROM given
+        ORDER BY 1, 2, 3
+    """
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
 def kind_of(column: Column[Any]) -> set[str]:
     return next(names for kind, names in POSTGRES_TYPES.items() if isinstance(column.type, kind))
 
@@ -169,6 +196,21 @@ def test_going_down_and_up_again_gives_the_same_schema(engine: Engine) -> None:
     assert current_version(engine) is None
     assert migrate(engine, keyring=KEYRING) == expected_version()
     assert fingerprint(engine) == before
+
+
+def test_each_step_down_gives_the_schema_and_the_rights_of_before(engine: Engine) -> None:
+    revisions = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    before = {}
+    for revision in revisions:
+        before[revision] = [*fingerprint(engine), *rights(engine)]
+        with engine.begin() as connection:
+            command.downgrade(alembic_config(connection), "-1")
+    other = {}
+    for revision in reversed(revisions):
+        with engine.begin() as connection:
+            command.upgrade(alembic_config(connection), revision)
+        other[revision] = set(before[revision]) ^ {*fingerprint(engine), *rights(engine)}
+    assert {revision: found for revision, found in other.items() if found} == {}
 
 
 def test_cursors_rebased_while_anything_else_commits_skip_nothing(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from api.logins import Login
 from tests.api.clock_scene import a_duty, rows
 from tests.api.faults import wait_until
 from tests.api.live_server import url_as
-from tests.make import EVENING, SECRET, a_person
+from tests.make import EVENING, KEYRING_PATH, SECRET, a_person
 from tracking.calendar import WorkCalendar
 from tracking.check_plan import CheckCondition, plan_spots
 from tracking.order import ConditionKind
@@ -29,9 +29,9 @@ from tracking.timetable import Timetable, Window
 from tracking.windows import Windows
 
 PEOPLE = 150
-SPEED = 120.0
-"""Two minutes a second: the lease of a killed worker is six minutes, less than the quarter of an hour in which a spot
-check may still be shown."""
+SPEED = 60.0
+"""A minute a second: the lease of a killed worker is three minutes, much less than the quarter of an hour in which a
+spot check may still be shown."""
 ALL_DAY = Timetable(windows=(Window(starts=clock_time(0), ends=clock_time(0)),))
 PARAMETERS = {"per_week": 70.0, "spacing_minutes": 0.0, "answer_minutes": 5.0}
 MINUTE = timedelta(minutes=1)
@@ -44,6 +44,8 @@ from alerts.gateway import FakeGateway
 from api.clock import SystemClock
 from api.database import open_engine
 from api.logs import configure_logs
+from api.personal.keyring import Keyring
+from pathlib import Path
 from tests.make import a_worker
 
 class Fast(SystemClock):
@@ -53,7 +55,7 @@ class Fast(SystemClock):
 
 configure_logs("warning")
 api.worker.CLOCK_EVERY_S, api.worker.IDLE_WAIT_S = 0.1, 0.05
-worker = a_worker(open_engine(sys.argv[1]))
+worker = a_worker(open_engine(sys.argv[1]), keyring=Keyring(Path(sys.argv[5])))
 worker.clock, worker.lease_seconds = Fast(), 3.0
 worker.run()
 """
@@ -74,7 +76,7 @@ def workers(url: str, begun: float) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def a_process(url: str, begun: float) -> subprocess.Popen[bytes]:
-    arguments = [url_as(url, Login.WORKER), EVENING.isoformat(), str(begun), str(SPEED)]
+    arguments = [url_as(url, Login.WORKER), EVENING.isoformat(), str(begun), str(SPEED), str(KEYRING_PATH)]
     return subprocess.Popen([sys.executable, "-c", _WORKER, *arguments])
 
 
@@ -111,7 +113,7 @@ def test_each_spot_check_is_asked_once_with_two_workers_one_of_them_killed(engin
         # What is planned is what comes later than the first plan.
         (first,) = rows(engine, "SELECT min(clock_at) FROM shard")[0]
         for kill in range(4):
-            time.sleep(5)
+            time.sleep(10)
             victim = living.pop(kill % 2)
             os.kill(victim.pid, signal.SIGKILL)
             victim.wait()

@@ -102,7 +102,7 @@ def test_truth_is_what_the_script_says(evening: Evening) -> None:
         cast.OUT_OF_THE_CITY: ("alert", False),
         cast.EIGHTEEN_LAST_WEEK: ("alert", False),
         cast.AT_HOME_UNDER_SURVEILLANCE: ("none", False),
-        cast.IN_THE_DRAWN_ZONE: ("alert", True),
+        cast.IN_THE_DRAWN_ZONE: ("alert", False),
         cast.FIRST_GUARDIAN_BLOCKED: ("alert", True),
     }
 

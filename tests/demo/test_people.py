@@ -101,12 +101,12 @@ def test_conditions_carry_what_their_kind_needs(people: dict[str, DemoPerson], c
     assert people[cast.AT_HOME_UNDER_SURVEILLANCE].conditions[0].geometry == city.residence_boundary
 
 
-def test_only_the_drawn_zone_has_a_protected_label(people: dict[str, DemoPerson]) -> None:
+def test_only_the_drawn_zone_is_of_a_protected_person(people: dict[str, DemoPerson]) -> None:
     protected = [
         (person.alias, condition.kind, condition.radius_m)
         for person in people.values()
         for condition in person.conditions
-        if condition.is_label_protected
+        if condition.is_protected
     ]
     assert protected == [(cast.IN_THE_DRAWN_ZONE, ConditionKind.EXCLUSION_ZONE, 120.0)]
 

@@ -94,7 +94,7 @@ def an_alert(engine: Engine, *, person: Person | None = None, gap: bool = True) 
     log_fixes(engine, person, an_evening(gap=gap))
     a_worker(engine).drain()
     with engine.connect() as connection:
-        query = text("SELECT alert_id FROM alert WHERE subject_no = :no")
+        query = text("SELECT alert_id FROM alert WHERE subject_no = :no AND event = 'entry'")
         return person, connection.execute(query, {"no": person.subject_no}).scalar_one()
 
 

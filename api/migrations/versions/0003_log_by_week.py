@@ -88,7 +88,8 @@ ALTER TABLE fix RENAME TO fix_in_weeks;
 ALTER INDEX fix_pkey RENAME TO fix_in_weeks_pkey;
 ALTER INDEX fix_log_order RENAME TO fix_in_weeks_log_order;
 CREATE TABLE fix (LIKE fix_in_weeks);
-ALTER TABLE fix DROP COLUMN cell, ALTER COLUMN written_by SET DEFAULT pg_current_xact_id(),
+ALTER TABLE fix DROP COLUMN cell, ALTER COLUMN flags SET DEFAULT 0,
+    ALTER COLUMN written_by SET DEFAULT pg_current_xact_id(),
     ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY;
 INSERT INTO fix ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM fix_in_weeks;
 SELECT setval(pg_get_serial_sequence('fix', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM fix), false);

@@ -247,47 +247,12 @@ CREATE TABLE provider_state (
 """
 
 FUNCTIONS = """
--- An officer of the case takes an alert up, closes it, or opens it again. alerts.life says what is allowed and makes
--- the entry; this sees to it that the caller may, that the alert still is as the caller saw it, and that both are there
--- or neither.
-CREATE FUNCTION turn_alert(turned alert, seen text, entry alert_history) RETURNS alert
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-    found alert;
-BEGIN
-    IF turned.state = 'closed' AND NOT account_decides() THEN
-        RETURN NULL;
-    END IF;
-    UPDATE alert SET state = turned.state, settled_at = turned.settled_at,
-        acknowledged_at = CASE turned.state WHEN 'acknowledged' THEN now() WHEN 'open' THEN NULL
-            ELSE acknowledged_at END,
-        acknowledged_by = CASE turned.state WHEN 'acknowledged' THEN current_account_no() WHEN 'open' THEN NULL
-            ELSE acknowledged_by END,
-        closed_at = CASE turned.state WHEN 'closed' THEN now() END,
-        closed_by = CASE turned.state WHEN 'closed' THEN current_account_no() END,
-        closed_reason = CASE turned.state WHEN 'closed' THEN entry.reason_code END,
-        closed_remark = CASE turned.state WHEN 'closed' THEN entry.remark END
-    WHERE alert_id = turned.alert_id AND state = seen AND state <> turned.state
-        AND closed_reason IS DISTINCT FROM 'sealed' AND subject_no IN (SELECT visible_subjects())
-        AND (event IS DISTINCT FROM 'contact' OR current_account_has('prosecutor'))
-    RETURNING * INTO found;
-    IF found.alert_id IS NOT NULL THEN
-        INSERT INTO alert_history (entry_id, alert_id, subject_no, kind, at, actor_kind, actor_id, reason_code,
-            reason_zh, reason_en, about, remark)
-        VALUES (entry.entry_id, found.alert_id, found.subject_no, entry.kind, now(), 'officer',
-            (SELECT account_id FROM account WHERE account_no = current_account_no()), entry.reason_code,
-            entry.reason_zh, entry.reason_en, entry.about, entry.remark);
-    END IF;
-    RETURN found;
-END $$;
-
 -- The key to seal a reply with, held until the transaction ends: rotation waits for it.
 CREATE FUNCTION reply_key_id() RETURNS text
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT key_id FROM personal_key WHERE is_current FOR SHARE
 $$;
-REVOKE ALL ON FUNCTION turn_alert(alert, text, alert_history), reply_key_id() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION turn_alert(alert, text, alert_history) TO hulan_app;
+REVOKE ALL ON FUNCTION reply_key_id() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reply_key_id() TO hulan_gate, hulan_worker;
 """
 
@@ -307,9 +272,10 @@ $$;
 OF_0020 = """
     UNION ALL SELECT 'alert_finding', ARRAY[alert_id, finding_id]::text FROM alert_finding
         JOIN alerts USING (alert_id)
+    UNION ALL SELECT 'case_intake', item_id::text FROM case_intake JOIN sealed USING (subject_no)
     UNION ALL SELECT 'delivery_report', report_no::text FROM delivery_report JOIN sealed USING (subject_no)
     UNION ALL SELECT 'reply', reply_id::text FROM reply JOIN sealed USING (subject_no)"""
-"""What providers say is about nobody when it is written: the entry names no subject, and the row does later."""
+"""Lines of files and what providers say: the entry of the writing names no subject, the row does later."""
 
 OF_A_SUBJECT = (
     "alert_history", "escalation_step", "guardian_link", "guardian_answer", "delivery_report", "reply",
@@ -394,13 +360,12 @@ PERSONAL_COLUMNS = {
 
 DOWN = """
 DO $$ BEGIN
-    IF EXISTS (SELECT FROM recipient WHERE subject_no IS NULL) THEN
-        RAISE EXCEPTION 'there are people who are told by duty, for whom the schema before has no place';
+    IF EXISTS (SELECT FROM recipient WHERE subject_no IS NULL OR role NOT IN ('guardian', 'prosecutor', 'police')) THEN
+        RAISE EXCEPTION 'there are guarantors or people who are told by duty: the schema before has no place for them';
     END IF;
 END $$;
 UPDATE alert SET kind = event WHERE kind IS NULL;
 ALTER TABLE alert ALTER COLUMN kind SET NOT NULL;
-DROP FUNCTION turn_alert(alert, text, alert_history);
 DROP FUNCTION reply_key_id();
 ALTER TABLE task DROP COLUMN alert_id, DROP COLUMN recipient_id, DROP COLUMN reason_code, DROP COLUMN reason_zh,
     DROP COLUMN reason_en;
@@ -411,7 +376,8 @@ ALTER TABLE notification
     DROP COLUMN obstacle, DROP COLUMN tell_until, DROP COLUMN failover_from, DROP COLUMN successor_id;
 DROP INDEX notification_reference;
 ALTER TABLE recipient DROP COLUMN language, DROP COLUMN channels, DROP COLUMN email, DROP COLUMN unit,
-    DROP COLUMN blocked_for, ALTER COLUMN subject_no SET NOT NULL;
+    DROP COLUMN blocked_for, ALTER COLUMN subject_no SET NOT NULL, DROP CONSTRAINT recipient_role_check,
+    ADD CONSTRAINT recipient_role_check CHECK (role IN ('guardian', 'prosecutor', 'police'));
 ALTER TABLE alert
     DROP COLUMN event, DROP COLUMN acknowledged_at, DROP COLUMN acknowledged_by,
     DROP COLUMN settled_at, DROP COLUMN closed_at, DROP COLUMN closed_by, DROP COLUMN closed_remark;
@@ -419,13 +385,26 @@ COMMENT ON COLUMN notification.decided_at IS NULL;
 COMMENT ON COLUMN notification.known_at IS NULL;
 """
 
-CONTACT = "event IS DISTINCT FROM 'contact' OR (SELECT current_account_has('prosecutor'))"
+TO_PROSECUTOR = "coalesce(event, kind) NOT IN ('contact', 'no_contact') OR (SELECT current_account_has('prosecutor'))"
 """That two people met is told to the prosecutors of the case and to no other account (0018)."""
 
-SHOWN_WITH_ALERT = (
-    "alert_finding", "alert_history", "escalation_step", "guardian_link", "guardian_answer", "task", "alert_violation",
-    "notification",
-)  # fmt: skip
+_ALERT_SHOWN = "EXISTS (SELECT FROM alert a WHERE a.alert_id = {table}.alert_id)"
+_MESSAGE_SHOWN = (
+    "notification_id IS NULL OR EXISTS (SELECT FROM notification n WHERE n.notification_id = {table}.notification_id)"
+)
+SHOWN_WITH = {
+    "alert_finding": _ALERT_SHOWN,
+    "alert_history": _ALERT_SHOWN,
+    "alert_violation": _ALERT_SHOWN,
+    "delivery_report": _MESSAGE_SHOWN,
+    "escalation_step": _ALERT_SHOWN,
+    "guardian_answer": _ALERT_SHOWN,
+    "guardian_link": _ALERT_SHOWN,
+    "notification": _ALERT_SHOWN,
+    "reply": _MESSAGE_SHOWN,
+    "task": f"alert_id IS NULL OR {_ALERT_SHOWN}",
+}
+"""Table → which of its rows hang on an alert, or on a message of one, that the account is shown."""
 
 
 def upgrade() -> None:
@@ -438,22 +417,23 @@ def upgrade() -> None:
     for role, rights in (("app", APP), ("worker", WORKER), ("gate", GATE), ("keeper", KEEPER)):
         for table, privileges in rights.items():
             op.execute(f"GRANT {privileges} ON {table} TO hulan_{role}")
+    op.execute("GRANT UPDATE (email, language, channels) ON recipient TO hulan_registrar")
     for table in GATE:
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
     of_account = "subject_no IN (SELECT subjects_of_account())"
     op.execute(f"CREATE POLICY reach_of_hulan_keeper ON reply TO hulan_keeper USING ({of_account})"
                f" WITH CHECK ({of_account})")  # fmt: skip
-    op.execute(f"CREATE POLICY contact_for_prosecutor ON alert AS RESTRICTIVE FOR ALL TO hulan_app USING ({CONTACT})")
-    for table in SHOWN_WITH_ALERT:
-        shown = "alert_id IN (SELECT alert_id FROM alert)"
-        op.execute(
-            f"CREATE POLICY with_alert_shown ON {table} AS RESTRICTIVE FOR ALL TO hulan_app"
-            f" USING ({'alert_id IS NULL OR ' if table == 'task' else ''}{shown})"
-        )
+    _restrict("alert", "contact_for_prosecutor", TO_PROSECUTOR)
+    for table, shown in SHOWN_WITH.items():
+        _restrict(table, "with_alert_shown", shown.format(table=table))
     for table, personal in AUDITED_TABLES.items():
         op.execute(f"SELECT audit_protect('{table}', '{personal}')")
     for table, (_, personal) in PERSONAL_COLUMNS.items():
         op.execute(REPROTECT.format(table=table, personal=personal))
+
+
+def _restrict(table: str, name: str, shown: str) -> None:
+    op.execute(f"CREATE POLICY {name} ON {table} AS RESTRICTIVE FOR ALL TO hulan_app USING ({shown})")
 
 
 def _bind(table: str) -> None:
@@ -487,11 +467,12 @@ def downgrade() -> None:
         " successor_id = NULL, obstacle = 'before_0020' WHERE channel <> 'sms'"
     )
     op.execute("DROP POLICY contact_for_prosecutor ON alert")
-    for table in SHOWN_WITH_ALERT:
+    for table in SHOWN_WITH:
         op.execute(f"DROP POLICY with_alert_shown ON {table}")
     op.execute("REVOKE SELECT ON violation FROM hulan_worker")
     op.execute("GRANT SELECT (violation_id) ON violation TO hulan_worker")
     op.execute("REVOKE UPDATE (state, closed_reason) ON alert FROM hulan_worker")
+    op.execute("REVOKE SELECT (phone_index) ON recipient FROM hulan_worker")
     op.execute(DOWN)
     for table in OWN_TABLES:
         op.execute(f"DROP TABLE {table}")

@@ -1,10 +1,8 @@
-"""The officers' desk: turns of an alert by role, contacts for prosecutors only, rosters, a stream in order of commits.
+"""The officers' desk: turns of an alert by role, rosters, a stream in the order of commits, figures.
 
-What two people met is told to the prosecutors of the case and to no other account: the alert of it neither, nor what
-hangs on that. Figures of all cases are given as counts and quantiles, to leaders and to the system administrator.
+That two people met is for the prosecutors of the case alone (0018, 0020), here too. Figures of all cases are given as
+counts and quantiles, to leaders and to the system administrator.
 """
-
-import importlib
 
 from alembic import op
 
@@ -17,17 +15,9 @@ CREATE INDEX alert_history_stream ON alert_history (written_in, entry_no);
 COMMENT ON COLUMN alert_history.written_in IS 'the transaction: entries are streamed once none before it still runs';
 """
 
-ROLES = """
-ALTER TABLE recipient DROP CONSTRAINT recipient_role_check, ADD CONSTRAINT recipient_role_check
-    CHECK (role IN ('guardian', 'prosecutor', 'police', 'guarantor', 'duty_officer', 'leader'));
-"""
-
 _FACT_OF_CONTACT = "coalesce({row}event, {row}kind) IN ('contact', 'no_contact')"
-_TO_PROSECUTOR = f"NOT {_FACT_OF_CONTACT.format(row='')} OR (SELECT current_account_has('prosecutor'))"
 
 TURNS = f"""
-DROP FUNCTION turn_alert(alert, text, alert_history);
-
 -- An officer of the case takes an alert up, closes it, or opens it again. alerts.life says what is allowed and makes
 -- the entry; this sees to it that the caller may, that the alert still is as the caller saw it, and that alert, entry
 -- and the steps planned anew are there, or none of them.
@@ -246,6 +236,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     GROUP BY 1 ORDER BY 1
 $$;
 
+-- Seconds from the event to when the family said that the child was taken away, of events within the span; an answer
+-- that was taken back, or that an officer opened again after, is none.
+CREATE FUNCTION alert_rescues(since timestamptz, until timestamptz)
+RETURNS TABLE (rescues bigint, p50 double precision, p95 double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT count(*), (percentile_cont(0.5) WITHIN GROUP (ORDER BY r.span))::double precision,
+        (percentile_cont(0.95) WITHIN GROUP (ORDER BY r.span))::double precision
+    FROM (
+        SELECT greatest(extract(epoch FROM a.settled_at - a.opened_at), 0)::double precision AS span
+        FROM alert a JOIN open_subject USING (subject_no)
+        WHERE a.opened_at >= since AND a.opened_at < until AND may_see_figures()
+            AND coalesce(a.event, a.kind) NOT IN ('contact', 'no_contact')
+            AND EXISTS (SELECT FROM guardian_answer g WHERE g.alert_id = a.alert_id AND g.answer = 'taken_away'
+                AND g.answered_at = a.settled_at)
+    ) AS r
+$$;
+
 CREATE FUNCTION person_weeks(since timestamptz, until timestamptz) RETURNS double precision
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce(sum(extract(epoch FROM upper(span) - lower(span))), 0)::double precision / 604800
@@ -268,6 +275,7 @@ FOR_OFFICERS = {
     "alert_times": "timestamptz, timestamptz",
     "alert_precision": "timestamptz, timestamptz",
     "alert_counts": "timestamptz, timestamptz",
+    "alert_rescues": "timestamptz, timestamptz",
     "person_weeks": "timestamptz, timestamptz",
     "visible_units": "",
 }
@@ -276,13 +284,6 @@ FOR_OFFICERS = {
 INNER = {"may_see_figures": ""}
 """Called by the others only."""
 
-_OF_ALERT_SHOWN = "EXISTS (SELECT FROM alert a WHERE a.alert_id = {table}.alert_id)"
-_OF_MESSAGE_SHOWN = (
-    "notification_id IS NULL OR EXISTS (SELECT FROM notification n WHERE n.notification_id = {table}.notification_id)"
-)
-HANGING_ON_ALERT = ("alert_history", "escalation_step", "guardian_answer")
-HANGING_ON_MESSAGE = ("delivery_report", "reply")
-
 ROSTER_POLICIES = {
     "duty_roster": "unit IN (SELECT visible_units())",
     "duty_absence": "recipient_id IN (SELECT recipient_id FROM recipient WHERE subject_no IS NULL)",
@@ -290,19 +291,13 @@ ROSTER_POLICIES = {
 
 
 def upgrade() -> None:
-    """Create them; what is of a contact is closed to all but prosecutors."""
-    for statements in (ROLES, STREAM, TURNS, ROSTERS, FIGURES):
+    """Create them, closed to all but whom they serve."""
+    for statements in (STREAM, TURNS, ROSTERS, FIGURES):
         op.execute(statements)
     for name, arguments in (FOR_OFFICERS | INNER).items():
         op.execute(f"REVOKE ALL ON FUNCTION {name}({arguments}) FROM PUBLIC")
     for name, arguments in FOR_OFFICERS.items():
         op.execute(f"GRANT EXECUTE ON FUNCTION {name}({arguments}) TO hulan_app")
-    _restrict("alert", "contact_to_prosecutor", _TO_PROSECUTOR)
-    for table in HANGING_ON_ALERT:
-        _restrict(table, "of_alert_shown", _OF_ALERT_SHOWN.format(table=table))
-    _restrict("task", "of_alert_shown", f"alert_id IS NULL OR {_OF_ALERT_SHOWN.format(table='task')}")
-    for table in HANGING_ON_MESSAGE:
-        _restrict(table, "of_message_shown", _OF_MESSAGE_SHOWN.format(table=table))
     for table, seen in ROSTER_POLICIES.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY seen_by_account ON {table} FOR SELECT TO hulan_app USING ({seen})")
@@ -316,35 +311,14 @@ def upgrade() -> None:
     )
 
 
-def _restrict(table: str, name: str, shown: str) -> None:
-    op.execute(f"CREATE POLICY {name} ON {table} AS RESTRICTIVE FOR ALL TO hulan_app USING ({shown})")
-
-
 def downgrade() -> None:
-    """As before: whoever saw the case sees its contacts' alerts again."""
+    """Drop them: nobody turns an alert, sees a roster or a figure."""
     op.execute("DROP POLICY by_duty_seen_by_account ON recipient")
     for table in ROSTER_POLICIES:
         op.execute(f"REVOKE SELECT ON {table} FROM hulan_app")
         op.execute(f"DROP POLICY every_row_for_hulan_worker ON {table}")
         op.execute(f"DROP POLICY seen_by_account ON {table}")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-    for table in HANGING_ON_MESSAGE:
-        op.execute(f"DROP POLICY of_message_shown ON {table}")
-    for table in (*HANGING_ON_ALERT, "task"):
-        op.execute(f"DROP POLICY of_alert_shown ON {table}")
-    op.execute("DROP POLICY contact_to_prosecutor ON alert")
     for name, arguments in (FOR_OFFICERS | INNER).items():
         op.execute(f"DROP FUNCTION {name}({arguments})")
     op.execute("ALTER TABLE alert_history DROP COLUMN written_in")
-    op.execute(_turn_before())
-
-
-def _turn_before() -> str:
-    """The function as migration 0020 made it, with its rights."""
-    functions: str = importlib.import_module("api.migrations.versions.0020_outbox").FUNCTIONS
-    begin = functions.index("CREATE FUNCTION turn_alert(")
-    arguments = "turn_alert(alert, text, alert_history)"
-    return (
-        functions[begin : functions.index("END $$;", begin)]
-        + f"END $$; REVOKE ALL ON FUNCTION {arguments} FROM PUBLIC; GRANT EXECUTE ON FUNCTION {arguments} TO hulan_app"
-    )

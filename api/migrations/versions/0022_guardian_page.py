@@ -6,6 +6,12 @@ revision = "0022"
 down_revision = "0021"
 
 TABLES = """
+ALTER TABLE notification ADD COLUMN event_at timestamptz;
+COMMENT ON COLUMN notification.event_at IS 'what the text says as the time of the event; NULL: it stays as it is';
+
+ALTER TABLE provider_state ADD COLUMN polled_at timestamptz;
+COMMENT ON COLUMN provider_state.polled_at IS 'when a worker last took the turn of asking it what became of messages';
+
 CREATE TABLE link_guess (
     key_hash bytea PRIMARY KEY,
     from_at timestamptz NOT NULL,
@@ -137,14 +143,19 @@ OF_GATE = {
 """What the web process could do without the functions, and can no more."""
 
 
+WORDING = "UPDATE (template, text, variables, language) ON notification"
+"""Of the worker, which words a message anew if the day or the reader changed before it left."""
+
+
 def upgrade() -> None:
-    """Two tables that are about nobody, and the functions in place of rights on tables."""
+    """Two tables that are about nobody, the functions in place of rights on tables, and messages worded anew."""
     op.execute(TABLES)
     op.execute(FUNCTIONS)
     for table in ("link_guess", "callback_nonce"):
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
     op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON link_guess TO hulan_gate")
+    op.execute(f"GRANT {WORDING} TO hulan_worker")
     op.execute("GRANT SELECT, INSERT, DELETE ON callback_nonce TO hulan_gate")
     for table, rights in OF_GATE.items():
         op.execute(f"REVOKE {rights} ON {table} FROM hulan_gate")
@@ -160,3 +171,6 @@ def downgrade() -> None:
         op.execute(f"GRANT {rights} ON {table} TO hulan_gate")
         op.execute(f"CREATE POLICY every_row_for_hulan_gate ON {table} TO hulan_gate USING (true) WITH CHECK (true)")
     op.execute("DROP TABLE callback_nonce, link_guess")
+    op.execute(f"REVOKE {WORDING} FROM hulan_worker")
+    op.execute("ALTER TABLE notification DROP COLUMN event_at")
+    op.execute("ALTER TABLE provider_state DROP COLUMN polled_at")
