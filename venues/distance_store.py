@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isnan
 from typing import Any
 from uuid import UUID
 
 from shapely.geometry import MultiPolygon, Point, Polygon
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from geo.datum import Datum
 from geo.postgis import from_element, insert_columns
@@ -23,6 +24,9 @@ from venues.measurement import METHOD, Measurement
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 from venues.store import venue_table
+
+_POINTS = "text[]::geometry"
+"""Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,8 @@ class GatesSaved:
 def load_placed_venues(connection: Connection, division_of: Callable[[Point], str]) -> tuple[PlacedVenue, ...]:
     """Every venue as the law of distance sees it, by id; ``division_of`` a point (WGS-84) is six digits."""
     found = []
-    for row in connection.execute(select(venue_table).order_by(venue_table.c.venue_id)):
+    imported_on = func.timezone("Asia/Shanghai", venue_table.c.imported_at).label("imported_on")
+    for row in connection.execute(select(venue_table, imported_on).order_by(venue_table.c.venue_id)):
         geometry = from_element(row.geometry)
         middle = geometry if isinstance(geometry, Point) else geometry.representative_point()
         found.append(
@@ -76,7 +81,7 @@ def load_placed_venues(connection: Connection, division_of: Callable[[Point], st
                 longitude=middle.x,
                 latitude=middle.y,
                 footprint=geometry if isinstance(geometry, Polygon | MultiPolygon) else None,
-                data_on=row.imported_at.date(),
+                data_on=row.imported_on.date(),
             )
         )
     return tuple(found)
@@ -99,8 +104,8 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
             "kind": ("text", [str(gate.gate.kind) for gate in rows]),
             "is_closed": ("boolean", [gate.gate.is_closed for gate in rows]),
             "error_m": ("double precision", [gate.gate.error_m for gate in rows]),
-            "geometry": ("geometry", [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
-            "raw_geometry": ("geometry", [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
+            "geometry": (_POINTS, [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
+            "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
             "datum": ("text", [str(gate.datum) for gate in rows]),
             "imported_at": ("timestamptz", [at] * len(rows)),
         },
@@ -331,7 +336,7 @@ def _beaten(finding: DistanceFinding) -> str:
 
 
 def _known(metres: float) -> float | None:
-    return None if metres != metres else metres  # NaN is not itself
+    return None if isnan(metres) else metres
 
 
 def _point_text(x: float, y: float, srid: int) -> str:

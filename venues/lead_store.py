@@ -80,9 +80,7 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
     return opened
 
 
-def add_event(
-    connection: Connection, *, lead_no: int, position: int, event: LeadEvent, account_no: int | None
-) -> bool:
+def add_event(connection: Connection, *, lead_no: int, position: int, event: LeadEvent, account_no: int | None) -> bool:
     """Add an event at a place that must be free; ``False`` if somebody else took it."""
     found = connection.execute(
         text(

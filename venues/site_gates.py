@@ -1,4 +1,4 @@
-"""Gates as registered, each brought to the school it belongs to: the one that its row names, or in whose wall it is. Pure."""
+"""Gates as registered, each at the school that its row names, or in whose wall it is. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -64,6 +64,4 @@ def _with_named(campuses: Sequence[Campus], own: Sequence[Gate]) -> tuple[Campus
                 np.array([campus.latitude for campus in campuses]),
             )
             added[int(np.argmin(away_m))].append(gate)
-    return tuple(
-        replace(campus, gates=(*campus.gates, *more)) for campus, more in zip(campuses, added, strict=True)
-    )
+    return tuple(replace(campus, gates=(*campus.gates, *more)) for campus, more in zip(campuses, added, strict=True))
