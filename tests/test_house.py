@@ -153,6 +153,7 @@ def test_contracts_hold_in_an_untouched_copy(house: House) -> None:
         ("tracking/evaluate.py", "from tracking.store import load_states", "Stores and gateways"),
         ("alerts/decide.py", "from alerts import gateway_webhook", "Stores and gateways"),
         ("tracking/order.py", "import tracking.gateway_calendar", "Stores and gateways"),
+        ("venues/distance.py", "import venues.gateway_distance_law", "Stores and gateways"),
         ("maps/heat.py", "import geo.postgis", "Stores and gateways"),
     ],
 )

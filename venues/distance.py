@@ -1,7 +1,8 @@
 """Every venue against every site near it, by every rule of the day: what breaks the law of distance, and by which rule.
 
 Both distances are always told, straight and on foot, between the ends that the rule names. Of several rules for one
-pair the most local wins, then the latest; the others are told beside it, with what they would have said.
+pair the most local wins, then the latest; but a rule that says not how to measure yields to one that does, for as many
+metres or more. Those that did not win are told beside it, with what they would have said.
 """
 
 from collections.abc import Iterator, Sequence
@@ -92,7 +93,7 @@ class DistanceRun:
     venues: tuple[PlacedVenue, ...]
     sites: tuple[ProtectedSite, ...]
     rules: tuple[DistanceRule, ...]
-    """In force on the day, from the first to yield to the one that wins."""
+    """In force on the day, by precedence."""
     policy: DistancePolicy
     network_version: str | None
     pairs: DistancePairs
@@ -196,7 +197,7 @@ def _rows(
         )
         if pair.size:
             parts.append(_rule_rows(pairs, rule, number, pair, papers, on, known))
-    return _sorted(parts)
+    return _sorted(parts, rules)
 
 
 def _rule_rows(
@@ -249,19 +250,28 @@ def _as(reading: Reading, metric: Metric) -> Reading:
     return Reading(site_end=site_end, venue_end=venue_end, metric=metric)
 
 
-def _sorted(parts: Sequence[DistanceRows]) -> DistanceRows:
-    """All rows by pair; a rule that wins has a higher position, so that it comes last."""
+def _sorted(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule]) -> DistanceRows:
+    """All rows by pair, the winning rule last: the most local one, but for those that yield."""
     names = DistanceRows.__slots__
     if not parts:
         kinds = {"is_winning": np.bool_, "pair": np.int64, "rule": np.int64, "door": np.int64, "gate": np.int64,
                  "verdict": np.int8, "reason": np.int8, "walk_status": np.int8}  # fmt: skip
         return DistanceRows(**{name: np.zeros(0, dtype=kinds.get(name, np.float64)) for name in names})
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    order = np.lexsort((columns["rule"], columns["pair"]))
+    order = np.lexsort((columns["rule"], ~_yields(columns["pair"], columns["rule"], rules), columns["pair"]))
     columns = {name: column[order] for name, column in columns.items()}
     columns["is_winning"][:-1] = columns["pair"][:-1] != columns["pair"][1:]
     columns["is_winning"][-1] = True
     return DistanceRows(**columns)
+
+
+def _yields(pair: IntArray, rule: IntArray, rules: Sequence[DistanceRule]) -> Flags:
+    """Which rows say not how to measure, where another rule of the pair does, for no fewer metres."""
+    is_silent = np.array([one.metric is None for one in rules], dtype=np.bool_)[rule]
+    threshold_m = np.array([one.threshold_m for one in rules])[rule]
+    widest_said_m = np.zeros(int(pair.max()) + 1)
+    np.maximum.at(widest_said_m, pair[~is_silent], threshold_m[~is_silent])
+    return is_silent & (widest_said_m[pair] >= threshold_m)
 
 
 def _papers(

@@ -69,7 +69,10 @@ class CampusColumns:
 
 
 def venue_columns(venues: Sequence[PlacedVenue], policy: DistancePolicy) -> VenueColumns:
-    """The doors of ``venues``; a venue without doors is given one at its point."""
+    """The doors of ``venues``; a venue without doors is given one at its point.
+
+    Raises ValueError naming the venue for a place that is not on Earth.
+    """
     rows = [row for number, venue in enumerate(venues) for row in _doors(number, venue, policy)]
     table = np.array(rows, dtype=np.float64).reshape(-1, 6)
     venue_row = table[:, 0].astype(np.int64)
@@ -79,6 +82,7 @@ def venue_columns(venues: Sequence[PlacedVenue], policy: DistancePolicy) -> Venu
     for number, venue in enumerate(venues):
         footprint[number] = venue.footprint
     longitude, latitude = table[:, 1].copy(), table[:, 2].copy()
+    _check_positions(longitude, latitude, [f"venue {venues[row].venue_id}" for row in venue_row.tolist()])
     return VenueColumns(
         venue_row=venue_row,
         longitude=longitude,
@@ -138,11 +142,20 @@ def _extents(
 
 
 def campus_columns(sites: Sequence[ProtectedSite], policy: DistancePolicy) -> CampusColumns:
-    """The campuses of ``sites`` and their gates. Raises ValueError for a site without campus."""
+    """The campuses of ``sites`` and their gates.
+
+    Raises ValueError naming the site if it has no campus, or a place of it is not on Earth.
+    """
     for site in sites:
         if not site.campuses:
             raise ValueError(f"site {site.site_id} has no campus: give at least one, with a point of it")
     campuses = [(number, campus) for number, site in enumerate(sites) for campus in site.campuses]
+    for kind, places in (
+        ("campus", [(number, campus.longitude, campus.latitude) for number, campus in campuses]),
+        ("gate", [(number, gate.longitude, gate.latitude) for number, campus in campuses for gate in campus.gates]),
+    ):
+        table = np.array(places, dtype=np.float64).reshape(-1, 3)
+        _check_positions(table[:, 1], table[:, 2], [f"{kind} of site {sites[number].site_id}" for number, *_ in places])
     geometry = np.empty(len(campuses), dtype=object)
     for row, (_, campus) in enumerate(campuses):
         geometry[row] = campus.boundary or shapely.Point(campus.longitude, campus.latitude)
@@ -175,6 +188,13 @@ def _gate_columns(by_campus: Sequence[tuple[Gate, ...]], policy: DistancePolicy)
         is_open=np.array([not gate.is_closed for gate in gates], dtype=np.bool_),
         first=np.concatenate([[0], np.cumsum([len(group) for group in by_campus])]).astype(np.int64),
     )
+
+
+def _check_positions(longitude: FloatArray, latitude: FloatArray, owners: Sequence[str]) -> None:
+    for row in np.flatnonzero(~((np.abs(longitude) <= 180.0) & (np.abs(latitude) <= 90.0)))[:1].tolist():
+        raise ValueError(
+            f"{owners[row]} is not on Earth: longitude {longitude[row]}, latitude {latitude[row]}; are they swapped?"
+        )
 
 
 def _errors(given: Sequence[float | None], assumed: Sequence[float]) -> FloatArray:

@@ -51,11 +51,11 @@ class DistanceLaw:
     """Every rule known, also past ones and drafts, and what is known to be missing."""
 
     rules: tuple[DistanceRule, ...] = ()
-    """From the first to yield to the one that wins."""
+    """By precedence: from the nation to the county, then by day."""
     gaps: tuple[LawGap, ...] = ()
 
     def in_force(self, day: date) -> tuple[DistanceRule, ...]:
-        """The rules of a day, from the first to yield to the one that wins."""
+        """The rules of a day, by precedence."""
         return tuple(rule for rule in self.rules if rule.is_in_force(day))
 
     def days_of_change(self, *, since: date, until: date) -> tuple[date, ...]:

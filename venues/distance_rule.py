@@ -164,5 +164,5 @@ def covers(jurisdiction: str, division: str) -> bool:
 
 
 def by_precedence(rules: Iterable[DistanceRule]) -> tuple[DistanceRule, ...]:
-    """From the first to yield to the one that wins: the more local, then the later, then by id so that it is fixed."""
+    """From the nation to the county, then from the earlier to the later, then by id so that it is fixed."""
     return tuple(sorted(rules, key=lambda rule: (rule.locality, rule.effective_from or date.min, rule.rule_id)))

@@ -4,15 +4,14 @@ A pattern proposes one lead for each venue and ground, with the facts that made 
 """
 
 import hashlib
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from geo.walk import WalkStatus
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
 from venues.distance import DistanceFinding
-from venues.distance_verdict import REASON_TEXTS, VERDICT_NAMES_ZH, Verdict
+from venues.distance_verdict import Verdict
+from venues.distance_words import finding_line
 
 
 class LeadGround(StrEnum):
@@ -76,7 +75,7 @@ def distance_leads(findings: Iterable[DistanceFinding]) -> tuple[LeadProposal, .
             LeadGround.DISTANCE,
             held[0].venue.venue_id,
             frozenset().union(*(finding.venue.categories & finding.rule.venue_categories for finding in held)),
-            [_distance_fact(finding) for finding in held],
+            [finding_line(finding) for finding in held],
             is_sure=any(finding.verdict is Verdict.BREACH for finding in held),
         )
         for held in _by_venue(findings).values()
@@ -98,7 +97,7 @@ def unlicensed_leads(
             missing,
             [
                 f"实为{_names(missing)}，未见相应许可 / seen to be {_words(missing)}, no such licence on file",
-                *(_distance_fact(finding) for finding in near[standing.venue_id]),
+                *(finding_line(finding) for finding in near[standing.venue_id]),
             ],
             is_sure=False,
         )
@@ -126,11 +125,6 @@ def mis_registered_leads(standings: Iterable[VenueStanding]) -> tuple[LeadPropos
     )
 
 
-_NOT_WALKED = {
-    WalkStatus.BEYOND_LIMIT.value: "步行超出测量范围",
-    WalkStatus.UNREACHABLE.value: "步行不可达",
-    WalkStatus.NOT_SNAPPED.value: "不在路网上",
-}
 _MINORS_BARRED = frozenset(
     {VenueCategory.BAR, VenueCategory.NIGHTCLUB, VenueCategory.KTV, VenueCategory.INTERNET_CAFE, VenueCategory.ARCADE}
 )
@@ -142,22 +136,6 @@ def _by_venue(findings: Iterable[DistanceFinding], *, also: Verdict | None = Non
         if finding.verdict in (Verdict.BREACH, Verdict.SURVEY, also):
             held.setdefault(finding.venue.venue_id, []).append(finding)
     return held
-
-
-def _distance_fact(finding: DistanceFinding) -> str:
-    reason_zh, reason_en = REASON_TEXTS[finding.reason]
-    straight = "直线不详" if math.isnan(finding.straight_m) else f"直线{finding.straight_m:.0f}米"
-    return (
-        f"距{finding.site.name}{straight}、{_on_foot(finding)}，限{finding.rule.threshold_m:g}米"
-        f"（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，{reason_zh} / "
-        f"{finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
-    )
-
-
-def _on_foot(finding: DistanceFinding) -> str:
-    if not math.isnan(finding.walking_m):
-        return f"步行{finding.walking_m:.0f}米"
-    return _NOT_WALKED.get(finding.walk_status, "步行未测")
 
 
 def _proposal(

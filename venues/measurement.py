@@ -38,7 +38,7 @@ class MeasurementInput:
     site: ProtectedSite
     """With the one campus that is measured."""
     rules: tuple[DistanceRule, ...]
-    """That bind the pair, from the first to yield to the one that wins."""
+    """That bind the pair, by precedence."""
     policy: DistancePolicy
     network_version: str | None
     network_on: date | None

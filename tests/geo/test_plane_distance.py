@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import LineString, Point, Polygon, box
 
@@ -22,6 +22,7 @@ def distance_m(one: object, other: object) -> float:
     return float(plane_distance_m(pair[0], pair[1])[0])
 
 
+@settings(deadline=None)
 @given(metres, metres)
 def test_a_point_is_as_far_from_a_wall_as_the_zone_index_says(x: float, y: float) -> None:
     longitude, latitude = at(x, y)
@@ -30,6 +31,7 @@ def test_a_point_is_as_far_from_a_wall_as_the_zone_index_says(x: float, y: float
     assert abs(distance_m(Point(longitude, latitude), YARD) - expected_m) < 0.01
 
 
+@settings(deadline=None)
 @given(metres, metres, metres, metres)
 def test_two_points_are_a_geodesic_apart(x: float, y: float, to_x: float, to_y: float) -> None:
     one, other = at(x, y), at(to_x, to_y)

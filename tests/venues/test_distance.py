@@ -37,6 +37,10 @@ STREET = divided_street()
 NORTH_GATE = gate(0.0, 0.0, kind=STUDENTS)
 
 
+SITE = school(NORTH_GATE, wall=YARD)
+SHOP = shop(0.0, 43.0)
+
+
 def close_to(metres: float) -> object:
     return pytest.approx(metres, abs=0.2)
 
@@ -162,6 +166,14 @@ def test_the_nearest_of_several_doors_counts_unless_the_rule_names_the_main_one(
     assert (by_main.verdict, by_main.door) == (Verdict.CLEAR, back.doors[1])
 
 
+def test_a_side_door_at_the_gate_of_an_undrawn_school_says_nothing_of_the_main_door() -> None:
+    venue = shop(0.0, 230.0, doors=((0.0, 230.0), (0.0, 101.0)))
+    venue = replace(venue, doors=(venue.doors[0], replace(venue.doors[1], is_main=False)))
+    site = school(gate(0.0, 100.0), centre=(0.0, 0.0))
+    by_main, by_any = (only(venue, site, replace(RULE, venue_end=end)) for end in (VenueEnd.DOOR, VenueEnd.ANY_DOOR))
+    assert (by_main.verdict, by_any.verdict) == (Verdict.SURVEY, Verdict.BREACH)
+
+
 def test_a_rule_that_names_no_method_is_clear_only_where_both_readings_agree() -> None:
     rule = replace(RULE, site_end=None, venue_end=None, metric=None)
     site = school(NORTH_GATE, wall=YARD)
@@ -188,6 +200,17 @@ def test_the_most_local_rule_wins_and_what_it_beats_is_told() -> None:
     assert (found.rule, found.verdict) == (local, Verdict.CLEAR)
     assert [(one.rule, one.verdict) for one in found.beaten] == [(RULE, Verdict.BREACH)]
     assert found.is_disputed
+
+
+@pytest.mark.parametrize(("threshold_m", "winner"), [(100.0, "national"), (80.0, "national"), (120.0, "local")])
+def test_a_local_rule_without_a_method_leaves_it_to_one_that_has_it(threshold_m: float, winner: str) -> None:
+    """Beijing's 200 m for internet cafés name no method; the national reply does: straight, from the wall."""
+    silent = replace(RULE, rule_id="local", jurisdiction="320300", metric=None, threshold_m=threshold_m)
+    named = replace(RULE, rule_id="national")
+    found = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, named, network=STREET)
+    assert (found.rule.rule_id, len(found.beaten)) == (winner, 1)
+    alone = only(shop(0.0, 43.0), school(NORTH_GATE, wall=YARD), silent, network=STREET)
+    assert alone.rule == silent
 
 
 def test_of_equally_local_rules_the_later_wins() -> None:
@@ -272,6 +295,17 @@ def test_no_venue_no_site_and_no_rule_are_no_finding() -> None:
     for venues, sites, rules in (([], [school()], [RULE]), ([shop(0, 0)], [], [RULE]), ([shop(0, 0)], [school()], [])):
         run = evaluate_distances(venues, sites, law(*rules), on=ON, network=STREET, policy=POLICY)
         assert not list(run.findings())
+
+
+@pytest.mark.parametrize("longitude", [np.nan, 200.0])
+def test_a_place_that_is_not_on_earth_is_refused(longitude: float) -> None:
+    for venue, site, named in (
+        (shop(0.0, 43.0, doors=(), longitude=longitude), SITE, "venue shop"),
+        (SHOP, school(replace(NORTH_GATE, longitude=longitude)), "gate of site school"),
+        (SHOP, replace(SITE, campuses=(replace(SITE.campuses[0], longitude=longitude),)), "campus of site school"),
+    ):
+        with pytest.raises(ValueError, match=f"{named} is not on Earth: longitude {longitude}"):
+            findings(venue, site, RULE, network=STREET)
 
 
 def test_a_limit_on_foot_below_the_law_is_refused() -> None:

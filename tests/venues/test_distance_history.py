@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.venues.distance_scene import (
@@ -127,6 +127,7 @@ verdicts = st.builds(
 states = st.lists(verdicts, max_size=3, unique_by=lambda one: one.key)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), states), max_size=6))
 def test_no_run_changes_what_was_known_before_it_and_each_is_found_again(
     runs: list[tuple[int, list[RecordedVerdict]]],

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden_files import assert_golden
+from tests.venues.distance_law_page import law_page
 from tests.venues.distance_scene import RULE, law
 from venues.category import SiteCategory, VenueCategory
 from venues.distance_law import DistanceLawError, read_distance_law
@@ -64,6 +66,11 @@ def test_the_shipped_law_holds_every_row_of_the_matrix() -> None:
     drafts = {rule.rule_id for rule in LAW.rules if rule.status is RuleStatus.DRAFT}
     assert drafts == {"beijing-welfare-lottery-draft-2025", "wanning-tobacco-draft-2021"}
     assert {gap.jurisdiction for gap in LAW.gaps} == {"000000", "310000", "430000", "520000", "320000", "370000"}
+
+
+@pytest.mark.golden
+def test_the_page_for_lawyers_is_what_is_shipped() -> None:
+    assert_golden("../../docs/distance-law.md", law_page(LAW))
 
 
 def test_the_national_rule_is_about_schools_and_no_kindergarten() -> None:

@@ -41,6 +41,7 @@ def judged(low_m: float, high_m: float, rule: DistanceRule, known: Known = Known
     return Verdict(int(one.verdict[0])), Reason(int(one.reason[0]))
 
 
+@settings(deadline=None)
 @given(metres, errors, st.floats(0.0, 1.0), rules)
 def test_a_clear_word_holds_for_every_distance_within_the_errors(
     middle_m: float, error_m: float, part: float, rule: DistanceRule
@@ -51,6 +52,7 @@ def test_a_clear_word_holds_for_every_distance_within_the_errors(
     assert verdict is Verdict.SURVEY or too_near == (verdict is Verdict.BREACH)
 
 
+@settings(deadline=None)
 @given(metres, errors, errors, rules)
 def test_greater_errors_never_make_a_verdict_surer(
     middle_m: float, error_m: float, more_m: float, rule: DistanceRule
@@ -71,6 +73,7 @@ def test_what_is_not_known_is_said_and_never_a_breach(known: Known) -> None:
     assert reason.name == known.name or reason is Reason.WITHIN_ERROR
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(0.0, 90.0), (90.0, 110.0), (110.0, 500.0)]), st.sampled_from([(0.0, 95.0), (120.0, np.inf)]))
 def test_two_readings_agree_or_somebody_looks(one: tuple[float, float], other: tuple[float, float]) -> None:
     known = np.zeros(1, dtype=np.int8)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from venues.lead import (
@@ -154,6 +154,7 @@ def test_a_lead_opened_again_has_no_clock_of_its_former_life() -> None:
     assert recheck_on(events) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(LeadStep), max_size=12), st.booleans())
 def test_whatever_is_tried_nothing_follows_before_somebody_was_there(steps: list[LeadStep], is_found: bool) -> None:
     events = lead()

@@ -33,6 +33,7 @@ from venues.distance import evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Verdict
+from venues.distance_words import measurement_lines
 from venues.measurement import (
     Measurement,
     MeasurementError,
@@ -83,6 +84,13 @@ def test_the_archived_text_is_as_recorded() -> None:
     found = made()
     whole = json.dumps(json.loads(found.text), ensure_ascii=False, indent=1, sort_keys=True)
     assert_golden("measurement.json", f"{whole}\n{found.hash}\n")
+
+
+@pytest.mark.golden
+def test_the_report_says_what_was_measured() -> None:
+    unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
+    pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
+    assert_golden("measurement_report.txt", "\n".join(pages))
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:

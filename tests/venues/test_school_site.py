@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
@@ -104,6 +104,7 @@ def test_one_area_drawn_twice_is_one_campus() -> None:
     assert len(joined[0].grounds) == 1
 
 
+@settings(deadline=None)
 @given(st.permutations(range(7)))
 def test_the_order_of_records_does_not_matter(order: list[int]) -> None:
     records = [

@@ -1,0 +1,120 @@
+"""A finding and a measurement in words, Chinese first: what leads and the measurement report say. Pure."""
+
+import math
+from datetime import date
+
+from geo.walk import WalkStatus
+from venues.distance import DistanceFinding
+from venues.distance_pairs import NO_NETWORK
+from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
+from venues.distance_verdict import REASON_TEXTS, VERDICT_NAMES_ZH
+from venues.measurement import Measurement
+
+SITE_END_NAMES_ZH: dict[SiteEnd | None, str] = {
+    SiteEnd.BOUNDARY: "围墙或校园边界",
+    SiteEnd.ALL_GATES: "所有出入口",
+    SiteEnd.STUDENT_GATES: "学生出入的校门",
+    None: "（未写明）",
+}
+VENUE_END_NAMES_ZH: dict[VenueEnd | None, str] = {
+    VenueEnd.DOOR: "主要出入口",
+    VenueEnd.ANY_DOOR: "任一出入口",
+    VenueEnd.FOOTPRINT: "场所边沿",
+    None: "（未写明）",
+}
+METRIC_NAMES_ZH: dict[Metric | None, str] = {
+    Metric.STRAIGHT: "直线",
+    Metric.WALKING: "步行",
+    None: "量法未写明",
+}
+_NOT_WALKED = {
+    WalkStatus.BEYOND_LIMIT.value: "超出测量范围",
+    WalkStatus.UNREACHABLE.value: "路网上不可达",
+    WalkStatus.NOT_SNAPPED.value: "一端不在路网上",
+    NO_NETWORK: "没有路网，未测",
+}
+
+
+def threshold_zh(rule: DistanceRule) -> str:
+    """How far the rule asks and how it measures: ``100 米（含本数），步行，从……到……``."""
+    counts = "含本数" if rule.is_inclusive else "不含本数"
+    ends = f"从{SITE_END_NAMES_ZH[rule.site_end]}到{VENUE_END_NAMES_ZH[rule.venue_end]}"
+    return f"{rule.threshold_m:g} 米（{counts}），{METRIC_NAMES_ZH[rule.metric]}，{ends}"
+
+
+def straight_zh(finding: DistanceFinding) -> str:
+    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped."""
+    to_wall = (
+        "（校门未登记，量至边界）" if not finding.campus.gates and SiteEnd.BOUNDARY is not finding.rule.site_end else ""
+    )
+    return f"{_metres(finding.straight_m, finding.straight_error_m)}{to_wall}"
+
+
+def walking_zh(finding: DistanceFinding) -> str:
+    """``110 米 ± 2 米``, or why there is none."""
+    if not math.isnan(finding.walking_m):
+        return _metres(finding.walking_m, finding.walking_error_m)
+    if not finding.campus.gates:
+        return "校门未登记，未测"
+    return _NOT_WALKED.get(finding.walk_status, "没有开放的校门，未测")
+
+
+def finding_line(finding: DistanceFinding) -> str:
+    """One finding as a fact of a lead, in Chinese and English."""
+    reason_zh, reason_en = REASON_TEXTS[finding.reason]
+    return (
+        f"距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
+        f"限 {finding.rule.threshold_m:g} 米（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，{reason_zh}"
+        f" / {finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
+    )
+
+
+def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
+    """What the report of a measurement says, as headings and texts in order; coordinates are WGS-84 degrees."""
+    found, given = made.finding, made.given
+    reason_zh, reason_en = REASON_TEXTS[found.reason]
+    end = found.door or found.venue
+    door = "出入口" if found.door else "出入口未登记，按点位"
+    gate = (
+        "未登记" if found.gate is None else f"{found.gate.gate_id}，{_place(found.gate.longitude, found.gate.latitude)}"
+    )
+    lines = [
+        ("场所 Venue", f"{found.venue.name}（{found.venue.venue_id}），{door} {_place(end.longitude, end.latitude)}"),
+        ("学校 Site", f"{found.site.name}（{found.site.site_id}，校区 {found.campus.campus_id}），校门 {gate}"),
+        ("规则 Rule", f"{found.rule.document}（{found.rule.rule_id}，版本 {found.rule.rule_version}）"),
+        ("原文要点 Text", found.rule.text_zh),
+        ("距离要求 Threshold", threshold_zh(found.rule)),
+        ("直线 Straight", straight_zh(found)),
+        ("步行 On foot", walking_zh(found)),
+        ("结论 Verdict", f"{VERDICT_NAMES_ZH[found.verdict]}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
+    ]
+    lines += [
+        (
+            "另一规则 Another rule",
+            f"{other.rule.document}：{VERDICT_NAMES_ZH[other.verdict]}（{threshold_zh(other.rule)}）",
+        )
+        for other in found.beaten
+    ]
+    return (
+        *lines,
+        ("适用之日 Law of", given.on.isoformat()),
+        (
+            "数据日期 Data of",
+            f"场所 {_day(found.venue.data_on)}，学校 {_day(found.site.data_on)}，路网 {_day(given.network_on)}",
+        ),
+        ("路网版本 Network", given.network_version or "无 none"),
+        ("方法 Method", f"{given.method}，假设 {given.policy.version}"),
+        ("校验值 SHA-256", made.hash),
+    )
+
+
+def _metres(metres: float, error_m: float) -> str:
+    return "不详" if math.isnan(metres) else f"{metres:.0f} 米 ± {error_m:.0f} 米"
+
+
+def _place(longitude: float, latitude: float) -> str:
+    return f"{longitude:.7f}, {latitude:.7f}"
+
+
+def _day(day: date | None) -> str:
+    return "不详" if day is None else day.isoformat()
