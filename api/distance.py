@@ -6,8 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
-import shapely
-from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry import MultiPolygon, Polygon
 from sqlalchemy import Connection, select, text
 
 from api.files.saved_walk_network import load_walk_network, save_walk_network
@@ -15,6 +14,7 @@ from api.files.walk_network import read_walk_network
 from api.ids import new_id
 from geo.datum import Datum
 from geo.postgis import from_element
+from geo.shapes import Area
 from geo.walk_network import WalkNetwork, without_fragments
 from tracking.local_time import LOCAL_TIME
 from tracking.store import zone_table
@@ -143,7 +143,7 @@ def load_placed(connection: Connection, division: str) -> Placed:
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
-        venues=load_placed_venues(connection, _division_finder(connection, division)),
+        venues=load_placed_venues(connection, areas=_boundaries(connection), default=division),
         sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on),
         gate_count=len(gates),
     )
@@ -261,23 +261,15 @@ def _weight(finding: DistanceFinding) -> tuple[bool, bool, float]:
     return (finding.verdict is not Verdict.BREACH, finding.verdict is not Verdict.SURVEY, finding.low_m)
 
 
-def _division_finder(connection: Connection, default: str) -> Callable[[Point], str]:
-    """The smallest imported administrative boundary that a point lies in, else ``default``."""
+def _boundaries(connection: Connection) -> dict[str, Area]:
+    """The administrative boundaries that were imported, by code."""
     query = select(zone_table.c.source_id, zone_table.c.geometry).where(
         zone_table.c.origin == str(ZoneOrigin.BOUNDARY), zone_table.c.superseded_at.is_(None)
     )
-    coded = [
-        (row.source_id, geometry)
+    return {
+        row.source_id: Area(geometry=geometry)
         for row in connection.execute(query)
         if len(row.source_id) == 6
         and row.source_id.isdigit()
         and isinstance(geometry := from_element(row.geometry), Polygon | MultiPolygon)
-    ]
-    coded.sort(key=lambda one: one[1].area)
-    tree = shapely.STRtree([geometry for _, geometry in coded])
-
-    def find(point: Point) -> str:
-        rows = tree.query(point, predicate="intersects")
-        return coded[int(rows.min())][0] if rows.size else default
-
-    return find
+    }

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, text
 
 from geo.datum import Datum
 from geo.postgis import from_element, insert_columns
+from geo.shapes import Area
 from venues.canonical_json import canonical_text, parsed
 from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
@@ -20,6 +21,7 @@ from venues.distance_ends import Gate, GateKind, PlacedVenue
 from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
+from venues.division_of import divisions_of
 from venues.measurement import METHOD, Measurement
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
@@ -65,26 +67,31 @@ class GatesSaved:
 # ---- what is measured
 
 
-def load_placed_venues(connection: Connection, division_of: Callable[[Point], str]) -> tuple[PlacedVenue, ...]:
-    """Every venue as the law of distance sees it, by id; ``division_of`` a point (WGS-84) is six digits."""
-    found = []
+def load_placed_venues(connection: Connection, *, areas: Mapping[str, Area], default: str) -> tuple[PlacedVenue, ...]:
+    """Every venue as the law of distance sees it, by id.
+
+    Its division is the most local of ``areas`` that holds it, else ``default``: codes of six digits.
+    """
     imported_on = func.timezone("Asia/Shanghai", venue_table.c.imported_at).label("imported_on")
-    for row in connection.execute(select(venue_table, imported_on).order_by(venue_table.c.venue_id)):
-        geometry = from_element(row.geometry)
-        middle = geometry if isinstance(geometry, Point) else geometry.representative_point()
-        found.append(
-            PlacedVenue(
-                venue_id=str(row.venue_id),
-                name=row.name,
-                categories=frozenset({VenueCategory(row.category)}),
-                division=division_of(middle),
-                longitude=middle.x,
-                latitude=middle.y,
-                footprint=geometry if isinstance(geometry, Polygon | MultiPolygon) else None,
-                data_on=row.imported_on.date(),
-            )
+    rows = connection.execute(select(venue_table, imported_on).order_by(venue_table.c.venue_id)).all()
+    outlines = [from_element(row.geometry) for row in rows]
+    points = [outline if isinstance(outline, Point) else outline.representative_point() for outline in outlines]
+    divisions = divisions_of(
+        longitude=[point.x for point in points], latitude=[point.y for point in points], areas=areas
+    )
+    return tuple(
+        PlacedVenue(
+            venue_id=str(row.venue_id),
+            name=row.name,
+            categories=frozenset({VenueCategory(row.category)}),
+            division=division or default,
+            longitude=point.x,
+            latitude=point.y,
+            footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
+            data_on=row.imported_on.date(),
         )
-    return tuple(found)
+        for row, outline, point, division in zip(rows, outlines, points, divisions, strict=True)
+    )
 
 
 def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime) -> GatesSaved:

@@ -47,7 +47,8 @@ def put_scene(connection: Connection, *, shop_y: float = 43.0) -> UUID:
         address="合成路 7 号",
     )  # fmt: skip
     save_venues(connection, [venue], at=NOW, new_id=new_id)
-    return connection.execute(text("SELECT venue_id FROM venue")).scalar_one()
+    shop: UUID = connection.execute(text("SELECT venue_id FROM venue")).scalar_one()
+    return shop
 
 
 def put_gate(connection: Connection, *, is_closed: bool = False, source_id: str = "north", y: float = 0.0) -> None:

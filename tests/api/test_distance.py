@@ -1,4 +1,4 @@
-"""The law of distance through the database: what is found stays, a change of law adds, measurements can be made again."""
+"""The law of distance through the database: what is found stays, a change of law adds, archives are measured again."""
 
 import hashlib
 from dataclasses import replace
