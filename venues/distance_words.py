@@ -64,8 +64,8 @@ def finding_line(finding: DistanceFinding) -> str:
     reason_zh, reason_en = REASON_TEXTS[finding.reason]
     return (
         f"距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
-        f"限 {finding.rule.threshold_m:g} 米（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，{reason_zh}"
-        f" / {finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
+        f"限 {finding.rule.threshold_m:g} 米（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，"
+        f"{reason_zh} / {finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
     )
 
 
