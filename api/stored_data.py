@@ -414,7 +414,7 @@ PLACES = (
         "lead", "检察监督线索，关于场所 leads about venues", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS,
         _clear(PLACE, "lead_no lead_id lead_key ground venue_id venue_name venue_address division categories is_sure"
                       " facts run_no"),
-        _clear(LEGAL, "regulator candidates route_zh route_en"),
+        _clear(LEGAL, "regulator candidates route_zh route_en route_basis"),
     ),
     _table(
         "lead_event", "线索的办理经过，只增不改 what was done with a lead, never changed", Basis.MINORS,

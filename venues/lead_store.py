@@ -47,6 +47,8 @@ class StoredLead:
     candidates: tuple[str, ...]
     route_zh: str
     route_en: str
+    route_basis: str
+    """What makes the regulator competent, as the table names it; empty where nothing fits."""
     events: tuple[LeadEvent, ...]
     account_nos: tuple[int | None, ...]
 
@@ -58,9 +60,10 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
         lead_no = connection.execute(
             text(
                 "INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division,"
-                " categories, is_sure, facts, regulator, candidates, route_zh, route_en, run_no)"
+                " categories, is_sure, facts, regulator, candidates, route_zh, route_en,"
+                " route_basis, run_no)"
                 " VALUES (:lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division, :categories,"
-                " :is_sure, :facts, :regulator, :candidates, :route_zh, :route_en, :run_no)"
+                " :is_sure, :facts, :regulator, :candidates, :route_zh, :route_en, :route_basis, :run_no)"
                 " ON CONFLICT (lead_key) DO NOTHING RETURNING lead_no"
             ),
             {
@@ -70,7 +73,8 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
                 "categories": sorted(str(category) for category in draft.proposal.categories),
                 "is_sure": draft.proposal.is_sure, "facts": list(draft.proposal.facts),
                 "regulator": draft.routed.regulator, "candidates": list(draft.routed.candidates),
-                "route_zh": draft.routed.text_zh, "route_en": draft.routed.text_en, "run_no": run_no,
+                "route_zh": draft.routed.text_zh, "route_en": draft.routed.text_en,
+                "route_basis": draft.routed.route.basis if draft.routed.route else "", "run_no": run_no,
             },
         ).scalar_one_or_none()  # fmt: skip
         if lead_no is not None:
@@ -128,6 +132,7 @@ def _lead(row: Any, events: Sequence[Any]) -> StoredLead:
         candidates=tuple(row.candidates),
         route_zh=row.route_zh,
         route_en=row.route_en,
+        route_basis=row.route_basis,
         events=tuple(
             LeadEvent(
                 step=LeadStep(event.step),

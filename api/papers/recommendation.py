@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).with_name("recommendation.toml")
 OPEN_NUMBER = "（文号待编）"
 
 _WORDS = (
-    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "laws", "period", "on",
+    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "basis", "period", "on",
 )  # fmt: skip
 _MONTHS_ZH = {2: "两个月"}
 _DAYS_ZH = {15: "十五日"}
@@ -81,7 +81,7 @@ def draft_of(
             "ground": (GROUND_NAMES_ZH[lead.ground],),
             "facts": tuple(f"{count}．{fact}。" for count, fact in enumerate(facts, start=1)),
             "checked": (_checked(lead),),
-            "laws": (lead.route_zh + "。",),
+            "basis": (lead.route_basis or "（请补充职责依据）",),
             "period": (_DAYS_ZH[URGENT_REPLY_DAYS] if is_urgent else _MONTHS_ZH[REPLY_MONTHS],),
             "on": (f"{on.year}年{on.month}月{on.day}日",),
         },

@@ -125,6 +125,7 @@ CREATE TABLE lead (
     candidates text[] NOT NULL,
     route_zh text NOT NULL,
     route_en text NOT NULL,
+    route_basis text NOT NULL,
     run_no bigint REFERENCES distance_run
 );
 COMMENT ON COLUMN lead.lead_key IS 'the same whenever the same ground is found about the same venue again';
