@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from api.errors import NotThereError
+from venues.distance_rule import DistanceRule
 from venues.distance_store import archived_text, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
@@ -98,12 +99,15 @@ def rule_shown(connection: Connection, rule_id: str, rule_version: str) -> dict[
     rule = load_rule(connection, rule_id, rule_version)
     if rule is None:
         raise NotThereError
-    return {
-        "rule_id": rule.rule_id, "rule_version": rule.rule_version, "jurisdiction": rule.jurisdiction,
-        "document": rule.document, "text_zh": rule.text_zh, "threshold_zh": threshold_zh(rule),
-        "effective_from": rule.effective_from, "effective_to": rule.effective_to, "source": rule.source,
-        "verification": rule.verification,
-    }  # fmt: skip
+    return _rule(rule)
+
+
+def rules_shown(connection: Connection) -> list[dict[str, Any]]:
+    """Every version of every rule that a run knew, by id and by when it was first known."""
+    rows = connection.execute(
+        text("SELECT rule_id, rule_version FROM distance_rule ORDER BY rule_id, recorded_at, rule_version")
+    ).all()
+    return [rule_shown(connection, row.rule_id, row.rule_version) for row in rows]
 
 
 def measurement_shown(connection: Connection, measurement_hash: str) -> dict[str, str]:
@@ -112,6 +116,15 @@ def measurement_shown(connection: Connection, measurement_hash: str) -> dict[str
     if content is None:
         raise NotThereError
     return {"hash": measurement_hash, "method": METHOD, "content": content}
+
+
+def _rule(rule: DistanceRule) -> dict[str, Any]:
+    return {
+        "rule_id": rule.rule_id, "rule_version": rule.rule_version, "jurisdiction": rule.jurisdiction,
+        "document": rule.document, "text_zh": rule.text_zh, "threshold_zh": threshold_zh(rule),
+        "effective_from": rule.effective_from, "effective_to": rule.effective_to, "status": rule.status,
+        "source": rule.source, "verification": rule.verification,
+    }  # fmt: skip
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The connection is one of ``as_account``: PostgreSQL shows leads to officers, and
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -160,6 +160,13 @@ def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
     """Figures of all leads, which name nobody."""
     lives = (LeadLife(ground=lead.ground, events=lead.events) for lead in load_leads(connection))
     return lead_figures(lives, today=today, is_rest_day=rest_days(connection))
+
+
+def figures_shown(connection: Connection, *, today: date) -> dict[str, Any]:
+    """The figures as an answer: counts by name."""
+    figures = figures_of_leads(connection, today=today)
+    found = {field.name: getattr(figures, field.name) for field in fields(figures)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
 
 
 def rest_days(connection: Connection) -> IsRestDay:

@@ -1,6 +1,5 @@
 """Leads about venues: list, show, the next step, figures, the draft of a recommendation."""
 
-from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ from pydantic import Field
 from api.access.caller import as_account
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole
-from api.leads import LeadFilter, event_by, figures_of_leads, lead_of, lead_shown, leads_shown, take_lead_step
+from api.leads import LeadFilter, event_by, figures_shown, lead_of, lead_shown, leads_shown, take_lead_step
 from api.papers.recommendation import draft_of, load_template
 from api.papers.recommendation_files import recommendation_pdf, recommendation_word
 from api.routes.orders import Body
@@ -69,7 +68,7 @@ def get_leads(
 def get_statistics(request: Request) -> dict[str, Any]:
     """Figures of all leads."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
-        return asdict(figures_of_leads(connection, today=_today(request)))
+        return figures_shown(connection, today=_today(request))
 
 
 @router.get("/leads/{lead_id}", dependencies=[Depends(READS_LEADS)])
