@@ -51,6 +51,7 @@ from api.routes import (
     session,
     subjects,
     track,
+    venues,
 )
 from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
@@ -140,8 +141,8 @@ def create_app(
     errors.install(app)
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
-        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, rosters, metrics, guardian,
-        callbacks, distance, leads,
+        exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, rosters, metrics, venues,
+        guardian, callbacks, distance, leads,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -1,7 +1,7 @@
 """The law of distance over the register: every venue against every site, what changed, and the leads that follow."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
@@ -28,15 +28,17 @@ from venues.distance_store import (
     last_run,
     load_gates,
     load_history,
-    load_placed_venues,
+    load_places,
     save_rules,
     save_run,
 )
 from venues.distance_verdict import Verdict
-from venues.lead_pattern import distance_leads
+from venues.division_of import divisions_of
+from venues.lead_pattern import LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
 from venues.lead_route import LeadRoute, route_lead
 from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
+from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
 from venues.school_site import join_sites
 from venues.site_gates import sites_with_gates
 from venues.store import load_sites
@@ -74,6 +76,8 @@ class Placed:
 
     venues: tuple[PlacedVenue, ...]
     sites: tuple[ProtectedSite, ...]
+    places: tuple[RegisteredPlace, ...]
+    """Also those without position or category."""
     gate_count: int
 
     @property
@@ -99,8 +103,9 @@ def evaluate_register(
     """Evaluate the day ``on`` (Asia/Shanghai), and before it each day since the last run on which law or papers change.
 
     Venues in none of the boundaries that were imported count as in ``division``. The law's versions, the runs and what
-    they change are stored; venues whose verdict on the last day is one of ``leads_of`` become leads, once. ``at`` is
-    aware. Raises DistanceRefusedError without venues or sites, and ValueError as ``evaluate_distances``.
+    they change are stored; venues whose verdict on the last day is one of ``leads_of`` become leads, once, and so do
+    those that the patterns of licences and registrations find. ``at`` is aware. Raises DistanceRefusedError without
+    venues or sites, and ValueError as ``evaluate_distances``.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
     placed = load_placed(connection, division)
@@ -132,19 +137,28 @@ def evaluate_register(
         )  # fmt: skip
         run_no = save_run(connection, run, made, entries, known)
         history.extend(entries)
-        leads = _open_leads(connection, run, run_no, routes, leads_of, at) if day == days[-1] else 0
+        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == days[-1] else 0
         found.append(Evaluated(run=run, run_no=run_no, entries=entries, lead_count=leads))
     return found
 
 
 def load_placed(connection: Connection, division: str) -> Placed:
     """The register as it is now. A venue in none of the imported boundaries is in ``division``."""
-    gates = load_gates(connection)
+    gates, places = load_gates(connection), load_places(connection)
+    points = [(place, point) for place in places if (point := place.point) is not None]
+    divisions = divisions_of(
+        longitude=[point.x for _, point in points],
+        latitude=[point.y for _, point in points],
+        areas=_boundaries(connection),
+    )
+    venues = (placed_venue(place, division=code or division)
+              for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
-        venues=load_placed_venues(connection, areas=_boundaries(connection), default=division),
+        venues=tuple(venue for venue in venues if venue is not None),
         sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on),
+        places=places,
         gate_count=len(gates),
     )
 
@@ -219,30 +233,34 @@ def _open_leads(
     connection: Connection,
     run: DistanceRun,
     run_no: int,
+    placed: Placed,
     routes: tuple[LeadRoute, ...],
     leads_of: Sequence[Verdict],
     at: datetime,
 ) -> int:
-    venues = {venue.venue_id: venue for venue in run.venues}
-    addresses = _addresses(connection)
     # One sort of finding decides whether there is a lead; its facts are all that somebody must look at there.
     wanted = {finding.venue.venue_id for finding in run.findings(*leads_of)} if leads_of else set()
-    findings = [one for one in run.findings(Verdict.BREACH, Verdict.SURVEY) if one.venue.venue_id in wanted]
-    drafts = []
-    for proposal in distance_leads(findings):
-        venue = venues[proposal.venue_id]
-        routed = route_lead(routes, ground=proposal.ground, categories=proposal.categories, division=venue.division)
-        drafts.append(
-            LeadDraft(
-                lead_id=new_id(), proposal=proposal, venue_name=venue.name,
-                venue_address=addresses.get(venue.venue_id, ""), division=venue.division, routed=routed,
-            )
-        )  # fmt: skip
+    findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
+    venues = {venue.venue_id: venue for venue in placed.venues}
+    standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
+    on_file = licences_on_file(placed.places)
+    proposals = [
+        *distance_leads(finding for finding in findings if finding.venue.venue_id in wanted),
+        *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
+        *mis_registered_leads(standings),
+    ]
+    addresses = {place.venue_id: place.address for place in placed.places}
+    drafts = [_draft(proposal, venues[proposal.venue_id], addresses[proposal.venue_id], routes)
+              for proposal in proposals]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
 
 
-def _addresses(connection: Connection) -> dict[str, str]:
-    return {str(row.venue_id): row.address for row in connection.execute(text("SELECT venue_id, address FROM venue"))}
+def _draft(proposal: LeadProposal, venue: PlacedVenue, address: str, routes: tuple[LeadRoute, ...]) -> LeadDraft:
+    routed = route_lead(routes, ground=proposal.ground, categories=proposal.categories, division=venue.division)
+    return LeadDraft(
+        lead_id=new_id(), proposal=proposal, venue_name=venue.name, venue_address=address, division=venue.division,
+        routed=routed,
+    )  # fmt: skip
 
 
 def _known_names(connection: Connection) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from shapely import MultiPolygon, Point, Polygon
 from sqlalchemy import Connection, select
@@ -17,7 +18,9 @@ from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
 from venues.place import PlacesRead, Rejected, Site, Venue
-from venues.store import save_sites, save_venues
+from venues.register import RegisterEntry, entry_of_venue
+from venues.register_store import save_entries, settle_venues
+from venues.store import save_sites
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +37,8 @@ class ImportReport:
     unchanged_count: int
     ignored_count: int
     rejected: tuple[Rejected, ...]
+    withdrawn_count: int = 0
+    """Venues that a register no longer has."""
 
     def lines(self) -> list[tuple[str, int]]:
         """Label and count, Chinese and English."""
@@ -41,24 +46,60 @@ class ImportReport:
             ("新增 added", self.added_count),
             ("更新 updated", self.changed_count),
             ("未变 unchanged", self.unchanged_count),
+            *([("撤回 withdrawn", self.withdrawn_count)] if self.withdrawn_count else []),
             ("无关 not ours", self.ignored_count),
             ("拒收 rejected", len(self.rejected)),
         ]
 
 
 def import_venues(
-    connection: Connection, read: PlacesRead, *, at: datetime, valid_from: datetime | None = None
+    connection: Connection,
+    read: PlacesRead,
+    *,
+    at: datetime,
+    valid_from: datetime | None = None,
+    whole_source: str | None = None,
 ) -> ImportReport:
     """Save the venues of a file and the zone around each; sites in it count as not ours."""
-    saved = save_venues(connection, read.venues, at=at, new_id=new_id)
-    drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.VENUE)
+    return import_entries(
+        connection,
+        [entry_of_venue(venue) for venue in read.venues],
+        rejected=read.rejected,
+        ignored_count=read.ignored_count + len(read.sites),
+        at=at,
+        valid_from=valid_from,
+        whole_source=whole_source,
+    )
+
+
+def import_entries(
+    connection: Connection,
+    entries: Sequence[RegisterEntry],
+    *,
+    rejected: Sequence[Rejected],
+    ignored_count: int,
+    at: datetime,
+    by: str = "import",
+    valid_from: datetime | None = None,
+    whole_source: str | None = None,
+) -> ImportReport:
+    """Save entries of the register, and the zone of each that has place and category.
+
+    ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone.
+    """
+    saved = save_entries(connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source)
+    written = [*saved.added, *saved.changed]
+    placed = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
+    drafts, refused = _zones_of(placed, ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
+    settle_venues(connection, saved.touched, at=at)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
         unchanged_count=saved.unchanged_count,
-        ignored_count=read.ignored_count + len(read.sites),
-        rejected=(*read.rejected, *refused),
+        withdrawn_count=saved.withdrawn_count,
+        ignored_count=ignored_count,
+        rejected=(*rejected, *refused),
     )
 
 
@@ -153,7 +194,9 @@ def place_shape(place: Venue | Site) -> Shape:
     return Area(geometry=place.geometry)
 
 
-def _zones_of(places: Sequence[tuple[Any, Venue | Site]], origin: ZoneOrigin) -> tuple[list[ZoneDraft], list[Rejected]]:
+def _zones_of(
+    places: Sequence[tuple[UUID, Venue | Site]], origin: ZoneOrigin
+) -> tuple[list[ZoneDraft], list[Rejected]]:
     """A place whose outline cannot be watched stays in the register, and is named in the reject file."""
     drafts: list[ZoneDraft] = []
     refused: list[Rejected] = []

@@ -82,7 +82,7 @@ CASES = (
         "zone", "区域：条件、场所、边界 zones of conditions, venues, boundaries", Basis.ORDER, Retention.CASE,
         Seen.FINDING,
         _clear(LOCATION, "geometry radius_m"), _clear(LEGAL, "kind origin category name"),
-        _clear(TECHNICAL, "zone_no zone_id version source source_id created_at superseded_at valid_from"),
+        _clear(TECHNICAL, "zone_no zone_id version source source_id created_at superseded_at valid_from withdrawn_at"),
     ),
     _table(
         "order_in_force", "视图：何时适用哪一版决定书 view: which version governs when", Basis.ORDER, Retention.CASE,
@@ -374,7 +374,24 @@ PLACES = (
     _table(
         "venue", "场所 venues", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "venue_no venue_id source source_id name category address geometry raw_geometry datum"
-                      " imported_at"),
+                      " imported_at premises record_no current_no merge_no is_watched withdrawn_at"),
+    ),
+    _table(
+        "venue_source_record", "各登记对场所的记录，不改不删 what registers say of venues, never changed", Basis.MINORS,
+        Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "record_no record_id source source_id kind content longitude latitude imported_at imported_by"),
+        _hashed(PLACE, "content_hash"),
+    ),
+    _table(
+        "venue_link", "哪些记录是同一场所：决定，只增不改 which records are one venue: decisions", Basis.MINORS,
+        Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "link_no link_id kind left_no right_no kept_no absorbed_no undone_no probability at reason"),
+        _clear(ACCOUNT, "decided_by"),
+    ),
+    _table(
+        "venue_review", "待人判断是否同一场所 pairs for a person to judge", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "review_no review_id left_no right_no probability doubt prior_bits weights model_version"
+                      " proposed_at superseded_at"),
     ),
     _table(
         "site", "学校等保护场所 schools and other sites", Basis.MINORS, Retention.REGISTER, Seen.ALL,

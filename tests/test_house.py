@@ -155,6 +155,9 @@ def test_contracts_hold_in_an_untouched_copy(house: House) -> None:
         ("tracking/order.py", "import tracking.gateway_calendar", "Stores and gateways"),
         ("venues/distance.py", "import venues.gateway_distance_law", "Stores and gateways"),
         ("maps/heat.py", "import geo.postgis", "Stores and gateways"),
+        ("venues/identity.py", "import venues.gateway_splink", "Stores and gateways"),
+        ("venues/identity.py", "import splink", "Splink and its database"),
+        ("api/importing.py", "def count() -> None:\n    import duckdb", "Splink and its database"),
     ],
 )
 def test_contract_notices_a_forbidden_import(house: House, file: str, code: str, contract: str) -> None:

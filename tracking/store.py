@@ -49,6 +49,7 @@ zone_table = Table(
     Column("created_at", DateTime(timezone=True)),
     Column("superseded_at", DateTime(timezone=True)),
     Column("valid_from", DateTime(timezone=True)),
+    Column("withdrawn_at", DateTime(timezone=True)),
 )
 
 
@@ -83,21 +84,23 @@ def save_zones(
     new_from: datetime | None = None,
     changed_from: datetime | None = None,
 ) -> ZonesSaved:
-    """Add zones, or a new version of those whose content changed; an unchanged zone stays the version it is.
+    """Add zones, or a new version of those whose content changed or that were withdrawn; others stay as they are.
 
     New zones govern fixes from ``new_from`` on, new versions from ``changed_from`` on, both from ``at`` unless given.
     An instant in the past is a correction: what was found since is evaluated again (ADR 0013).
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/zone'))"))
-    current = zone_table.c.superseded_at.is_(None) & zone_table.c.source.in_({draft.source for draft in drafts})
-    known = {(row.source, row.source_id): row for row in connection.execute(select(zone_table).where(current))}
+    latest = zone_table.c.superseded_at.is_(None) | zone_table.c.withdrawn_at.is_not(None)
+    query = select(zone_table).where(latest, zone_table.c.source.in_({draft.source for draft in drafts}))
+    rows = connection.execute(query.order_by(zone_table.c.version))
+    known = {(row.source, row.source_id): row for row in rows}
     new, changed, renamed = [], [], []
     for draft in drafts:
         row = _zone_row(draft)
         old = known.get((draft.source, draft.source_id))
         if old is None:
             new.append({**row, "version": 1, "created_at": at, "valid_from": new_from or at})
-        elif _zone_content(old) != _draft_content(draft):
+        elif old.superseded_at is not None or _zone_content(old) != _draft_content(draft):
             changed.append(old.zone_no)
             start = changed_from or at
             new.append(
@@ -106,7 +109,8 @@ def save_zones(
         elif old.name != draft.name:
             renamed.append({"of_zone": old.zone_no, "new_name": draft.name})
     if changed:
-        connection.execute(zone_table.update().where(zone_table.c.zone_no.in_(changed)).values(superseded_at=at))
+        is_current = zone_table.c.zone_no.in_(changed) & zone_table.c.superseded_at.is_(None)
+        connection.execute(zone_table.update().where(is_current).values(superseded_at=at))
     if new:
         connection.execute(zone_table.insert(), new)
         reevaluate_near(connection, {row["zone_id"] for row in new}, since=min(r["valid_from"] for r in new), at=at)

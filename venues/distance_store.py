@@ -8,24 +8,23 @@ from math import isnan
 from typing import Any
 from uuid import UUID
 
-from shapely.geometry import MultiPolygon, Point, Polygon
-from sqlalchemy import Connection, func, select, text
+import shapely
+from shapely.geometry import Point
+from sqlalchemy import Connection, text
 
 from geo.datum import Datum
-from geo.postgis import from_element, insert_columns
-from geo.shapes import Area
+from geo.postgis import insert_columns
 from venues.canonical_json import canonical_text, parsed
-from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
-from venues.distance_ends import Gate, GateKind, PlacedVenue
+from venues.distance_ends import Gate, GateKind
 from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
-from venues.division_of import divisions_of
 from venues.measurement import METHOD, Measurement
 from venues.place import SourceKey
+from venues.register_facts import RegisteredPlace, RegisterRow
+from venues.register_store import RECORD_COLUMNS, record_of_row
 from venues.site_gates import RegisteredGate
-from venues.store import venue_table
 
 _POINTS = "text[]::geometry"
 """Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
@@ -67,30 +66,34 @@ class GatesSaved:
 # ---- what is measured
 
 
-def load_placed_venues(connection: Connection, *, areas: Mapping[str, Area], default: str) -> tuple[PlacedVenue, ...]:
-    """Every venue as the law of distance sees it, by id.
-
-    Its division is the most local of ``areas`` that holds it, else ``default``: codes of six digits.
-    """
-    imported_on = func.timezone("Asia/Shanghai", venue_table.c.imported_at).label("imported_on")
-    rows = connection.execute(select(venue_table, imported_on).order_by(venue_table.c.venue_id)).all()
-    outlines = [from_element(row.geometry) for row in rows]
-    points = [outline if isinstance(outline, Point) else outline.representative_point() for outline in outlines]
-    divisions = divisions_of(
-        longitude=[point.x for point in points], latitude=[point.y for point in points], areas=areas
-    )
-    return tuple(
-        PlacedVenue(
-            venue_id=str(row.venue_id),
-            name=row.name,
-            categories=frozenset({VenueCategory(row.category)}),
-            division=division or default,
-            longitude=point.x,
-            latitude=point.y,
-            footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
-            data_on=row.imported_on.date(),
+def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
+    """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now."""
+    found: dict[UUID, list[Any]] = {}
+    rows = connection.execute(
+        text(
+            f"SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,"
+            " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on"
+            " FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no"
+            " WHERE v.withdrawn_at IS NULL ORDER BY top.venue_id, v.venue_no"
         )
-        for row, outline, point, division in zip(rows, outlines, points, divisions, strict=True)
+    )
+    for row in rows:
+        found.setdefault(row.top_id, []).append(row)
+    return tuple(
+        RegisteredPlace(
+            venue_id=str(venue_id),
+            name=held[0].top_name,
+            address=held[0].top_address,
+            rows=tuple(
+                RegisterRow(
+                    record=record_of_row(row),
+                    geometry=None if row.shape is None else shapely.from_wkb(bytes(row.shape)),
+                    imported_on=row.imported_on,
+                )
+                for row in held
+            ),
+        )
+        for venue_id, held in found.items()
     )
 
 

@@ -1,4 +1,7 @@
-"""Venues, sites and incidents in PostGIS. Re-import of a source id updates; nothing is ever doubled."""
+"""Sites and incidents in PostGIS, and venues as maps show them. Re-import of a source id updates; nothing is doubled.
+
+Venues are written by ``venues.register_store``.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +9,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, DateTime, Table, Text, Uuid, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Table,
+    Text,
+    Uuid,
+    literal_column,
+    select,
+    text,
+)
 
 from geo.datum import Datum
 from geo.postgis import from_element, geometry_column, insert_columns, metadata, raw_geometry_column, to_element
@@ -29,7 +45,18 @@ def _place_columns(prefix: str) -> list[Column[Any]]:
     ]
 
 
-venue_table = Table("venue", metadata, *_place_columns("venue"), Column("address", Text))
+venue_table = Table(
+    "venue",
+    metadata,
+    *_place_columns("venue"),
+    Column("address", Text),
+    Column("premises", Text),
+    Column("record_no", BigInteger),
+    Column("current_no", BigInteger),
+    Column("merge_no", BigInteger),
+    Column("is_watched", Boolean),
+    Column("withdrawn_at", DateTime(timezone=True)),
+)
 site_table = Table("site", metadata, *_place_columns("site"))
 incident_table = Table(
     "venue_incident",
@@ -46,79 +73,59 @@ incident_table = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What an import changed: the places that are new or differ, with their ids, and how many were the same."""
+    """What an import changed: the sites that are new or differ, with their ids, and how many were the same."""
 
-    added: tuple[tuple[UUID, Venue | Site], ...]
-    changed: tuple[tuple[UUID, Venue | Site], ...]
+    added: tuple[tuple[UUID, Site], ...]
+    changed: tuple[tuple[UUID, Site], ...]
     unchanged_count: int
 
 
-def save_venues(connection: Connection, venues: Sequence[Venue], *, at: datetime, new_id: Callable[[], UUID]) -> Saved:
-    """Add venues or update those whose (source, source_id) is known. Keys must be unique within ``venues``."""
-    return _save(connection, venue_table, "venue", venues, at, new_id)
-
-
 def save_sites(connection: Connection, sites: Sequence[Site], *, at: datetime, new_id: Callable[[], UUID]) -> Saved:
-    """Add sites or update those whose (source, source_id) is known."""
-    return _save(connection, site_table, "site", sites, at, new_id)
-
-
-def _save(
-    connection: Connection,
-    table: Table,
-    prefix: str,
-    places: Sequence[Venue | Site],
-    at: datetime,
-    new_id: Callable[[], UUID],
-) -> Saved:
+    """Add sites or update those whose (source, source_id) is known. Keys must be unique within ``sites``."""
     # Two imports of one source at a time would both find a place missing and both add it.
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"import/{prefix}"})
-    known = _known(connection, table, prefix, {place.key.source for place in places})
-    added: list[tuple[UUID, Venue | Site]] = []
-    changed: list[tuple[UUID, Venue | Site]] = []
-    for place in places:
-        old = known.get((place.key.source, place.key.source_id))
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/site'))"))
+    known = _known(connection, {site.key.source for site in sites})
+    added: list[tuple[UUID, Site]] = []
+    changed: list[tuple[UUID, Site]] = []
+    for site in sites:
+        old = known.get((site.key.source, site.key.source_id))
         if old is None:
-            added.append((new_id(), place))
-        elif old[1] != _content(place):
-            changed.append((old[0], place))
+            added.append((new_id(), site))
+        elif old[1] != _content(site):
+            changed.append((old[0], site))
     if added:
-        connection.execute(table.insert(), [{f"{prefix}_id": place_id, **_row(place, at)} for place_id, place in added])
-    for place_id, place in changed:
-        connection.execute(table.update().where(table.c[f"{prefix}_id"] == place_id).values(**_row(place, at)))
-    return Saved(added=tuple(added), changed=tuple(changed), unchanged_count=len(places) - len(added) - len(changed))
+        connection.execute(site_table.insert(), [{"site_id": site_id, **_row(site, at)} for site_id, site in added])
+    for site_id, site in changed:
+        connection.execute(site_table.update().where(site_table.c.site_id == site_id).values(**_row(site, at)))
+    return Saved(added=tuple(added), changed=tuple(changed), unchanged_count=len(sites) - len(added) - len(changed))
 
 
-def _known(
-    connection: Connection, table: Table, prefix: str, sources: set[str]
-) -> Mapping[tuple[str, str], tuple[UUID, tuple[Any, ...]]]:
-    rows = connection.execute(select(table).where(table.c.source.in_(sources)))
+def _known(connection: Connection, sources: set[str]) -> Mapping[tuple[str, str], tuple[UUID, tuple[Any, ...]]]:
+    rows = connection.execute(select(site_table).where(site_table.c.source.in_(sources)))
     return {
         (row.source, row.source_id): (
-            getattr(row, f"{prefix}_id"),
-            (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum, getattr(row, "address", "")),
+            row.site_id,
+            (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum),
         )
         for row in rows
     }
 
 
-def _content(place: Venue | Site) -> tuple[Any, ...]:
-    address = place.address if isinstance(place, Venue) else ""
-    return (place.name, str(place.category), place.raw_geometry.wkb, str(place.datum), address)
+def _content(site: Site) -> tuple[Any, ...]:
+    return (site.name, str(site.category), site.raw_geometry.wkb, str(site.datum))
 
 
-def _row(place: Venue | Site, at: datetime) -> dict[str, Any]:
-    row = {
-        "source": place.key.source,
-        "source_id": place.key.source_id,
-        "name": place.name,
-        "category": str(place.category),
-        "geometry": to_element(place.geometry),
-        "raw_geometry": to_element(place.raw_geometry, srid=0),
-        "datum": str(place.datum),
+def _row(site: Site, at: datetime) -> dict[str, Any]:
+    return {
+        "source": site.key.source,
+        "source_id": site.key.source_id,
+        "name": site.name,
+        "category": str(site.category),
+        "geometry": to_element(site.geometry),
+        "raw_geometry": to_element(site.raw_geometry, srid=0),
+        "datum": str(site.datum),
         "imported_at": at,
     }
-    return row | {"address": place.address} if isinstance(place, Venue) else row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +163,22 @@ def save_incidents(connection: Connection, incidents: Sequence[VenueIncident], *
 
 
 def load_venues(connection: Connection) -> list[Venue]:
-    """Every venue, by source and source id."""
-    rows = connection.execute(select(venue_table).order_by(venue_table.c.source, venue_table.c.source_id))
+    """Every place that has a position and a category once, by source and source id: as its row shown has it."""
+    rows = connection.execute(
+        select(venue_table).where(_is_shown()).order_by(venue_table.c.source, venue_table.c.source_id)
+    )
     return [Venue(category=VenueCategory(row.category), address=row.address, **_loaded(row)) for row in rows]
+
+
+def _is_shown() -> ColumnElement[bool]:
+    """Of the rows of a place the one that maps show: the first that is watched, else the first with position."""
+    return literal_column(f"venue.venue_no = ({_SHOWN.format(current='venue.current_no')})").is_(True)
+
+
+_SHOWN = (
+    "SELECT m.venue_no FROM venue m WHERE m.current_no = {current} AND m.geometry IS NOT NULL"
+    " AND m.category IS NOT NULL AND m.withdrawn_at IS NULL ORDER BY m.is_watched DESC, m.venue_no LIMIT 1"
+)
 
 
 def load_sites(connection: Connection) -> list[Site]:
@@ -178,12 +198,15 @@ def _loaded(row: Any) -> dict[str, Any]:
 
 
 def load_incidents(connection: Connection) -> list[VenueIncident]:
-    """Every incident, oldest first."""
+    """Every incident, oldest first, of the row that its place is shown by, or of its own if the place is not shown."""
+    shown: ColumnElement[int] = literal_column(f"coalesce(({_SHOWN.format(current='own.current_no')}), own.venue_no)")
+    own = venue_table.alias("own")
     query = (
         select(
             incident_table, venue_table.c.source.label("venue_source"), venue_table.c.source_id.label("venue_source_id")
         )
-        .join(venue_table, venue_table.c.venue_no == incident_table.c.venue_no)
+        .join(own, own.c.venue_no == incident_table.c.venue_no)
+        .join(venue_table, venue_table.c.venue_no == shown)
         .order_by(incident_table.c.occurred_at, incident_table.c.source, incident_table.c.source_id)
     )
     return [

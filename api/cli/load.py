@@ -1,5 +1,6 @@
 """Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,10 @@ ValidFromOption = Annotated[
         help="区域自何时起生效，默认导入时；早于现在则重新评估 / since when the zones govern; default: now",
     ),
 ]
+WholeOption = Annotated[
+    bool,
+    typer.Option("--whole", help="文件是该登记的全部：其中已没有的场所及其区域撤回 / the file is all of the register"),
+]
 RejectsOption = Annotated[
     Path | None, typer.Option("--rejects", help="拒收行写入此文件，默认 文件名.rejects.csv / where rejected rows go")
 ]
@@ -60,16 +65,25 @@ def venues(
     layer: LayerOption = None,
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
+    whole: WholeOption = False,
 ) -> None:
     """导入场所：CSV、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
 
     例 / example:  hulan import venues poi.csv --mapping amap --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
+        if whole and source is None:
+            raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
         read = _read_places(file, mapping, datum, source, layer)
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            report = import_venues(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
-        _tell(file, report, rejects)
+            report = import_venues(
+                connection,
+                read,
+                at=SystemClock().now(),
+                valid_from=local(valid_from),
+                whole_source=source if whole else None,
+            )
+        tell_import(file, report, rejects)
 
 
 def sites(
@@ -89,7 +103,7 @@ def sites(
         read = _read_places(file, mapping, datum, source, layer)
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
             report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
-        _tell(file, report, rejects)
+        tell_import(file, report, rejects)
 
 
 def zones(
@@ -104,7 +118,7 @@ def zones(
     例 / example:  hulan import zones zones.geojson
     """
     with plain_errors(*PROBLEMS):
-        read = read_zones(file, datum=_datum(datum))
+        read = read_zones(file, datum=stated_datum(datum))
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
             report = import_zones(
                 connection,
@@ -115,7 +129,7 @@ def zones(
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
             )
-        _tell(file, report, rejects)
+        tell_import(file, report, rejects)
 
 
 def local(instant: datetime | None) -> datetime | None:
@@ -143,7 +157,7 @@ def boundaries(
                 file,
                 code_column=code_column,
                 name_column=name_column,
-                datum=_datum(datum),
+                datum=stated_datum(datum),
                 layer=layer,
                 repair=repair,
                 progress=advance,
@@ -159,7 +173,7 @@ def boundaries(
             )
         if read.repaired:
             say(f"已修复 repaired: {', '.join(read.repaired)}")
-        _tell(file, report, rejects)
+        tell_import(file, report, rejects)
 
 
 def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = None) -> None:
@@ -188,7 +202,7 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
             ignored_count=0,
             rejected=(*read.rejected, *unknown),
         )
-        _tell(file, report, rejects)
+        tell_import(file, report, rejects)
 
 
 def fixes(
@@ -206,8 +220,8 @@ def fixes(
     with plain_errors(*PROBLEMS):
         settings = _settings()
         with open_database(settings, say=say) as engine:
-            report = _import_fixes(engine, path, _datum(datum), timezone)
-        _tell(path, report, rejects)
+            report = _import_fixes(engine, path, stated_datum(datum), timezone)
+        tell_import(path, report, rejects)
 
 
 def _import_fixes(engine: Engine, path: Path, datum: Datum | None, timezone: str | None) -> ImportReport:
@@ -221,14 +235,15 @@ def _read_places(file: Path, mapping: str, datum: str | None, source: str | None
         return read_places(
             file,
             mapping=load_mapping(mapping),
-            datum=_datum(datum),
+            datum=stated_datum(datum),
             source=source,
             layer=layer,
             progress=advance,
         )
 
 
-def _datum(text: str | None) -> Datum | None:
+def stated_datum(text: str | None) -> Datum | None:
+    """The datum that was typed, if any. Raises ValueError for one that is none."""
     return None if text is None else parse_datum(text)
 
 
@@ -238,9 +253,10 @@ def _settings() -> Settings:
     return settings
 
 
-def _tell(file: Path, report: ImportReport, rejects: Path | None) -> None:
+def tell_import(file: Path, report: ImportReport, rejects: Path | None, *, also: Sequence[Rejected] = ()) -> None:
+    """Print what came of a file, and write what was rejected, and ``also``, beside it or to ``rejects``."""
     out.print("  ".join(f"{label}: {count}" for label, count in report.lines()), markup=False)
-    if report.rejected:
+    if report.rejected or also:
         path = rejects or file.with_name(file.name + ".rejects.csv")
-        write_rejects(path, report.rejected)
+        write_rejects(path, [*report.rejected, *also])
         out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)

@@ -56,6 +56,7 @@ _GROUPS = {
     "texts": _Group(
         module="texts", help="短信措辞。What messages say.", commands={"lint": "lint", "show": "show"}
     ),
+    "venue": _Group(module="venue"),
     "outbox": _Group(module="outbox"),
     "alert": _Group(module="desk"),
     "roster": _Group(module="desk"),

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +18,7 @@ from api.case_file import CaseIn, CasesRead, check_case
 from api.files.case_columns import CASE_COLUMNS, DATES, REJECT_COLUMNS, column_for, column_key, wanted_words
 from api.files.case_rows import Entry, case_of, entry_of, plain_cell
 from api.files.errors import UnreadableFile, missing_column
+from api.files.sheets import sheet_cell
 from api.files.tables import read_table
 from api.files.text import open_text
 from venues.place import Rejected
@@ -256,7 +256,7 @@ def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
         raise UnreadableFile(f"{name}：不是 Excel 工作簿（.xlsx）/ is no Excel workbook (.xlsx)") from error
     sheet = book["cases"] if "cases" in book.sheetnames else book.worksheets[0]
     values = [list(row) for row in sheet.iter_rows(values_only=True)]
-    numbered = [(line, [_cell(value) for value in row]) for line, row in enumerate(values, start=1)]
+    numbered = [(line, [sheet_cell(value) for value in row]) for line, row in enumerate(values, start=1)]
     filled = [item for item in numbered if any(item[1])]
     if not filled:
         raise UnreadableFile(f"{name}：文件为空 / the file is empty")
@@ -272,7 +272,7 @@ def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
         keys=keys,
         raw={
             line: tuple(
-                _cell(from_excel(value, book.epoch) if _is_serial(value, key) else value)
+                sheet_cell(from_excel(value, book.epoch) if _is_serial(value, key) else value)
                 for key, value in zip(keys, values[line - 1], strict=True)
             )
             for line, cells in numbered
@@ -284,19 +284,6 @@ def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
 def _is_serial(value: object, key: str | None) -> bool:
     """Whether a number in a column of dates is a day as Excel counts them, by the book's own epoch."""
     return key in DATES and isinstance(value, int | float) and not isinstance(value, bool) and 1 < value < 100_000
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case datetime() if value.time() == datetime.min.time():
-            return value.date().isoformat()
-        case datetime():
-            return value.isoformat(sep=" ", timespec="minutes")
-        case float() if value.is_integer():
-            return str(int(value))
-    return str(value).strip()
 
 
 def _keys(headers: Sequence[str], file: str) -> tuple[str | None, ...]:

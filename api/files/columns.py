@@ -55,3 +55,20 @@ def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
 def first_cell(cells: Mapping[str, str], accepted: tuple[str, ...]) -> str:
     """The cell under the first of ``accepted`` that ``cells`` (keys in lower case) has, else an empty text."""
     return next((cells[name] for name in accepted if name in cells), "")
+
+
+SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
+    "name": (
+        "name", "名称", "企业名称", "市场主体名称", "商户名称", "单位名称", "场所名称", "字号名称", "店名",
+    ),
+    "address": ("address", "addr:full", "地址", "经营场所", "经营地址", "住所", "住所(经营场所)", "住所（经营场所）"),
+    "uscc": ("uscc", "统一社会信用代码", "社会信用代码", "信用代码"),
+    "tobacco_licence": ("tobacco_licence", "烟草专卖零售许可证号", "烟草零售许可证号", "烟草许可证号"),
+    "culture_licence": (
+        "culture_licence", "文化经营许可证号", "网络文化经营许可证号", "娱乐经营许可证号", "文化许可证号",
+    ),
+    "phone": ("phone", "contact:phone", "tel", "电话", "联系电话", "经营电话"),
+    "valid_from": ("valid_from", "成立日期", "发证日期", "有效期起", "有效期自", "核准日期"),
+    "valid_to": ("valid_to", "有效期止", "有效期至", "注销日期", "吊销日期"),
+}  # fmt: skip
+"""Columns of registers. What is under other names (a legal representative, an ID number) is not read and not kept."""

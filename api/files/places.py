@@ -74,7 +74,7 @@ def _from_osm(found: OsmObject | Rejected, mapping: CategoryMapping, datum: Datu
         line=found.record,
         source_id=found.reference,
         name=found.tags.get("name", ""),
-        address=_osm_address(found.tags),
+        address=osm_address(found.tags),
         decision=decision,
         category_text="",
         geometry=found.geometry,
@@ -82,7 +82,8 @@ def _from_osm(found: OsmObject | Rejected, mapping: CategoryMapping, datum: Datu
     )
 
 
-def _osm_address(tags: Mapping[str, str]) -> str:
+def osm_address(tags: Mapping[str, str]) -> str:
+    """The address that an OSM object's tags give; empty if none."""
     if "addr:full" in tags:
         return tags["addr:full"]
     parts = (tags.get(f"addr:{part}", "") for part in ("city", "district", "street", "housenumber"))

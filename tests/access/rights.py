@@ -333,6 +333,9 @@ EXPECTED: dict[str, dict[str, str]] = {
     "venue": {
         "app": "SELECT",
     },
+    "venue_link": {"app": "SELECT"},
+    "venue_review": {"app": "SELECT"},
+    "venue_source_record": {"app": "SELECT"},
     "venue_incident": {
         "app": "SELECT",
     },
@@ -384,6 +387,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "current_account_has": {"app", "keeper"},
     "current_account_no": {"app", "keeper"},
     "decide_found": {"app"},
+    "decide_link": {"app"},
     "decide_look": {"app"},
     "drop_fix_week": {"worker"},
     "end_order": {"app"},

@@ -133,7 +133,20 @@ A_LEAVE = {
     "transport": "汽车", "contact": "合成", "from_at": "2026-03-20T00:00:00Z", "to_at": "2026-03-21T00:00:00Z",
 }  # fmt: skip
 
+OF_PLACES = {"is_open": Open.TO_TOKENS, "roles": OFFICERS, "scope": Scope.VENUES_READ}
+BY_KEEPERS = {"is_open": Open.TO_SESSIONS, "roles": frozenset({AccountRole.POLICE, AccountRole.SUPERVISOR})}
+
 ROUTES: dict[str, RouteEntry] = {
+    # Places, not people; of the register nothing is in the scene. tests/api/test_venue_routes.py has the rest.
+    "GET /venues": RouteEntry(**OF_PLACES),  # type: ignore[arg-type]
+    "GET /venues/{venue_id}": RouteEntry(granted=404, **OF_PLACES),  # type: ignore[arg-type]
+    "GET /venues/{venue_id}/records": RouteEntry(granted=404, **OF_PLACES),  # type: ignore[arg-type]
+    "GET /venue-reviews": RouteEntry(**OF_PLACES),  # type: ignore[arg-type]
+    "POST /venue-reviews/{review_id}": RouteEntry(body={"answer": "confirm"}, granted=404, **BY_KEEPERS),  # type: ignore[arg-type]
+    "POST /venues/{venue_id}/splits": RouteEntry(
+        body={"merge_id": A_NUMBER, "reason": "两家店"}, granted=404, **BY_KEEPERS  # type: ignore[arg-type]
+    ),
+    "POST /venue-links/{link_id}/undo": RouteEntry(granted=404, **BY_KEEPERS),  # type: ignore[arg-type]
     "GET /health": RouteEntry(is_open=Open.TO_ALL),
     "POST /positions": RouteEntry(is_open=Open.TO_DEVICES, body={"fixes": []}, granted=201),
     "GET /check-ins": RouteEntry(is_open=Open.TO_DEVICES),

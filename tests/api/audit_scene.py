@@ -68,6 +68,14 @@ SELECT gen_random_uuid(), recipient_id, now(), now() + interval '1 day' FROM rec
 INSERT INTO record_sealing (sealing_id, subject_no, action, ground, ground_text, document_number, by_account_no, at,
     keep_until) SELECT gen_random_uuid(), subject_no, 'sealed', 'non_prosecution', '', '合成封〔2026〕' || subject_no,
     1, now(), now() FROM subject;
+INSERT INTO venue (venue_id, source, source_id, name, imported_at)
+SELECT gen_random_uuid(), 'test', i::text, '合成场所', now() FROM generate_series(1, 3) i;
+INSERT INTO venue_source_record (record_id, source, source_id, kind, content, content_hash, imported_at, imported_by)
+SELECT gen_random_uuid(), source, source_id, 'poi', '{"name": "合成场所"}', sha256(source_id::bytea), now(), 'import'
+FROM venue;
+INSERT INTO venue_link (link_id, kind, left_no, right_no, decided_by, at, reason)
+SELECT gen_random_uuid(), 'refuse', record_no, record_no + 1, 'account:x', now(), '两家' FROM venue_source_record
+ORDER BY record_no LIMIT 2;
 INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
 SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
 FROM subject;
@@ -130,7 +138,7 @@ KEYS = {
     "alert_finding": "ARRAY[alert_id::text, finding_id::text]", "alert_history": "entry_id",
     "duty_roster": "roster_id", "duty_absence": "absence_id", "guardian_link": "link_id",
     "guardian_answer": "answer_id", "delivery_report": "report_no", "reply": "reply_id",
-    "case_intake": "item_id",
+    "case_intake": "item_id", "venue_link": "link_no",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -175,6 +183,7 @@ ONE_BYTE = {
     "delivery_report": ("is_delivered", "NOT is_delivered"),
     "reply": ("text", "set_byte(text, 20, (get_byte(text, 20) + 1) % 256)"),
     "case_intake": ("result", "set_byte(result, 0, (get_byte(result, 0) + 1) % 256)"),
+    "venue_link": ("reason", "reason || '.'"),
 }
 """One column altered as little as can be. What an alert holds is all key: a changed row is another row."""
 
@@ -227,6 +236,7 @@ ANOTHER = {
     "delivery_report": {"report_no": "report_no + 1000", "reference": "reference || 'x'"},
     "reply": {"reply_id": "gen_random_uuid()"},
     "case_intake": {"item_id": "gen_random_uuid()"},
+    "venue_link": {"link_no": "link_no + 1000", "link_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from api.distance import Evaluated, WalkedBy, evaluate_register
 from api.ids import new_id
+from api.importing import import_venues
 from geo.datum import Datum
 from geo.walk_network import WalkNetwork
 from tests.geo.walk_reference import at
@@ -19,9 +20,9 @@ from venues.distance_ends import Gate, GateKind
 from venues.distance_rule import DistanceRule
 from venues.distance_store import save_gates
 from venues.gateway_distance_law import load_lead_routes
-from venues.place import Site, SourceKey, Venue
+from venues.place import PlacesRead, Site, SourceKey, Venue
 from venues.site_gates import RegisteredGate
-from venues.store import save_sites, save_venues
+from venues.store import save_sites
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 DIVISION = "320312"
@@ -46,7 +47,7 @@ def put_scene(connection: Connection, *, shop_y: float = 43.0) -> UUID:
         geometry=box(west, south, east, north), raw_geometry=box(west, south, east, north), datum=Datum.WGS84,
         address="合成路 7 号",
     )  # fmt: skip
-    save_venues(connection, [venue], at=NOW, new_id=new_id)
+    import_venues(connection, PlacesRead(venues=(venue,)), at=NOW)
     shop: UUID = connection.execute(text("SELECT venue_id FROM venue")).scalar_one()
     return shop
 

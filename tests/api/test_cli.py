@@ -40,6 +40,8 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
         ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
         ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],
+        *(["venue", word] for word in ("import", "resolve", "list", "show", "confirm", "refuse", "split", "undo")),
+        ["venue", "review", "list"],
         ["texts", "lint"], ["texts", "show"],
     ],
 )  # fmt: skip

@@ -12,16 +12,31 @@ from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
 from api.ids import new_id
+from api.importing import import_entries
 from geo.shapes import Area
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
 from tests.geo.walk_reference import at
 from tests.venues.distance_scene import ON, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
+from venues.category import VenueCategory
 from venues.distance_history import verdicts_on
-from venues.distance_store import archive_measurement, archived_text, load_gates, load_history, load_rule
-from venues.distance_verdict import Verdict
+from venues.distance_rule import AppliesTo, Grandfather
+from venues.distance_store import (
+    archive_measurement,
+    archived_text,
+    load_gates,
+    load_history,
+    load_places,
+    load_rule,
+)
+from venues.distance_verdict import Reason, Verdict
+from venues.link_store import load_links, save_merges
+from venues.links import merge_events
 from venues.measurement import measured_again
+from venues.place import SourceKey
+from venues.register import entries_of_records
+from venues.source_record import SourceKind, SourceRecord, read_source_record
 
 LATER = NOW + timedelta(days=20)
 
@@ -219,3 +234,65 @@ def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> Non
         put_scene(connection)
         evaluated(connection)
         assert [run.run.on for run in evaluated(connection, on=date(2027, 3, 1), at=LATER)] == [date(2027, 3, 1)]
+
+
+# ---- what the register knows
+
+
+def a_record(kind: SourceKind, source_id: str, category: VenueCategory | None = None, **sent: str) -> SourceRecord:
+    x, y = at(0.0, 43.0)
+    cells = {"name": "路口烟店", "address": "合成路 7 号", "longitude": str(x), "latitude": str(y), "datum": "WGS84"}
+    record, problems = read_source_record(
+        cells | sent, key=SourceKey(source=str(kind), source_id=source_id), kind=kind, longitude=x, latitude=y,
+        category=category,
+    )  # fmt: skip
+    assert problems == ()
+    return record
+
+
+def put_records(connection: Connection, *records: SourceRecord) -> None:
+    import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
+
+
+REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+LICENCE = {"tobacco_licence": "320303112345"}
+
+
+def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Engine) -> None:
+    new_only = replace(BY_AIR, threshold_m=90.0, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
+                       valid_to="2026-12-31", **LICENCE)  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, licence)
+        (kept,) = evaluated(connection, new_only)
+        assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
+        # No more than time passes: the day after the licence's last is a day of its own.
+        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=LATER)
+        assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
+        rows = stored(connection, "verdict, cause, holds_from")
+    assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
+
+
+def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engine) -> None:
+    seen = a_record(SourceKind.POI, "p", VenueCategory.BAR)
+    registered = a_record(SourceKind.BUSINESS_REGISTRATION, "b", None, **REGISTRATION)
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, seen, registered)
+        links = load_links(connection)
+        merges = merge_events(
+            [(seen.record_id, registered.record_id, 0.999)], links=links, new_id=new_id, decided_by="machine:test",
+            at=NOW,
+        )  # fmt: skip
+        save_merges(connection, merges, at=NOW)
+        (place,) = load_places(connection)
+        assert {row.record.kind for row in place.rows} == {SourceKind.POI, SourceKind.BUSINESS_REGISTRATION}
+        (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
+        assert len(run.run.venues) == 1
+        grounds = connection.execute(text("SELECT ground FROM lead ORDER BY ground")).scalars().all()
+        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalar_one()
+    assert grounds == ["mis_registered"]
+    assert "登记为小吃服务，实为酒吧" in facts

@@ -19,9 +19,9 @@ PRELOADED = ("numpy", "numba", "scipy.special", "shapely", "pyproj", "h3")
 
 FORBIDDEN = frozenset(
     {
-        "aiohttp", "alembic", "apscheduler", "fastapi", "flask", "ftplib", "geoalchemy2", "http.server", "httpx",
-        "imaplib", "psycopg", "psycopg2", "requests", "smtplib", "sqlalchemy", "sqlite3", "starlette", "structlog",
-        "telnetlib", "typer", "urllib3", "uvicorn", "websockets", "xmlrpc",
+        "aiohttp", "alembic", "apscheduler", "duckdb", "fastapi", "flask", "ftplib", "geoalchemy2", "http.server",
+        "httpx", "imaplib", "psycopg", "psycopg2", "requests", "smtplib", "splink", "sqlalchemy", "sqlite3",
+        "starlette", "structlog", "telnetlib", "typer", "urllib3", "uvicorn", "websockets", "xmlrpc",
     }
 )  # fmt: skip
 """Databases, networks and the web. ``ssl``, ``socket`` and ``urllib`` are not here: SciPy and numba load them at once,

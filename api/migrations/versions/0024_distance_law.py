@@ -6,7 +6,7 @@ What was found, measured or done stays: these tables only grow, whoever writes. 
 from alembic import op
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 
 PLACES = """
 -- Gates of schools, as imported. One that names no school belongs to the one in whose wall it is.

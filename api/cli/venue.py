@@ -1,0 +1,262 @@
+"""The register of venues: files in, records resolved, questions answered, decisions undone."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from api.cli.acting import AsJson, By, acting, show
+from api.cli.case_lines import Item
+from api.cli.load import (
+    DatumOption,
+    File,
+    LayerOption,
+    RejectsOption,
+    ValidFromOption,
+    WholeOption,
+    local,
+    stated_datum,
+    tell_import,
+)
+from api.cli.problems import PROBLEMS
+from api.cli.screen import bar_of, out, plain_errors, progress, say
+from api.clock import SystemClock
+from api.files.mappings import load_mapping
+from api.files.source_records import read_source_records
+from api.importing import import_entries
+from api.register import resolve as resolve_register
+from api.session import open_database
+from api.settings import read_settings
+from api.venue_desk import confirm_review, refuse_review, split_venue, undo_link
+from api.venue_listing import (
+    VenueFilter,
+    open_reviews,
+    records_of_venue,
+    venue_of_register,
+    venues_of_register,
+)
+from tracking.local_time import LOCAL_TIME
+from venues.category import VenueCategory
+from venues.register import entries_of_records
+from venues.source_record import SOURCE_KIND_NAMES_ZH, SourceKind
+
+venue = typer.Typer(help="场所登记册。The register of venues.", no_args_is_help=True)
+review = typer.Typer(help="待判断是否同一场所。Pairs for a person to judge.", no_args_is_help=True)
+venue.add_typer(review, name="review")
+
+VenueId = Annotated[UUID, typer.Argument(help="场所 id / id of the venue")]
+ReviewId = Annotated[UUID, typer.Argument(help="问题 id（见 hulan venue review list）/ id of the question")]
+Reason = Annotated[str, typer.Option("--reason", help="理由 / why")]
+
+
+@venue.command("import")
+def import_file(
+    file: File,
+    kind: Annotated[SourceKind, typer.Option(help="登记种类 / kind of register")],
+    source: Annotated[str, typer.Option(help="登记名称，同名登记按编号更新 / name of the register")],
+    mapping: Annotated[
+        str | None, typer.Option(help="类别映射：hulan、osm、amap 或 TOML 文件；不填则不映射 / mapping of categories")
+    ] = None,
+    datum: DatumOption = None,
+    layer: LayerOption = None,
+    valid_from: ValidFromOption = None,
+    whole: WholeOption = False,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入登记：CSV、Excel、GeoJSON、GeoPackage、OSM；原始记录永不更改。Import a register; records never change.
+
+    例 / example:  hulan venue import 工商.xlsx --kind business_registration --source 徐州市监 --mapping hulan
+    """
+    with plain_errors(*PROBLEMS):
+        with progress("读取 reading") as advance:
+            read = read_source_records(
+                file,
+                kind=kind,
+                source=source,
+                mapping=None if mapping is None else load_mapping(mapping),
+                datum=stated_datum(datum),
+                layer=layer,
+                progress=advance,
+            )
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            report = import_entries(
+                connection,
+                entries_of_records(read.records),
+                rejected=read.rejected,
+                ignored_count=read.ignored_count,
+                by=f"cli:{SOURCE_KIND_NAMES_ZH[kind]}",
+                at=SystemClock().now(),
+                valid_from=local(valid_from),
+                whole_source=source if whole else None,
+            )
+        if read.set_aside:
+            say(f"已收录但号码有误 taken without a number that cannot be: {len(read.set_aside)}")
+        tell_import(file, report, rejects, also=read.set_aside)
+
+
+@venue.command("resolve")
+def resolve() -> None:
+    """判断哪些记录是同一场所：确定的合并，存疑的列出待判断。Which records are one venue: merge, or ask.
+
+    例 / example:  hulan venue resolve
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine:
+        with bar_of("比对 comparing") as (begin, advance):
+            done = resolve_register(engine, at=SystemClock().now(), progress=_parts(begin, advance))
+        lines = [
+            ("记录 records", done.record_count), ("场所 venues", done.venue_count), ("合并 merged", done.merged_count),
+            ("待判断 asked", done.asked_count), ("先后经营 one after the other", done.succession_count),
+        ]  # fmt: skip
+        out.print("  ".join(f"{label}: {count}" for label, count in lines), markup=False)
+
+
+def _parts(begin: Any, advance: Any) -> Any:
+    def told(done: int, parts: int) -> None:
+        if done == 1:
+            begin(parts)
+        advance(1)
+
+    return told
+
+
+@venue.command("list")
+def list_venues(
+    by: By,
+    name: Annotated[str, typer.Option(help="名称包含 / part of the name")] = "",
+    category: Annotated[VenueCategory | None, typer.Option(help="类别 / category")] = None,
+    after: Annotated[UUID | None, typer.Option(help="从此 id 之后 / after this id")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """场所，每次 200 处。Venues, 200 at a time.
+
+    例 / example:  hulan venue list --category ktv --by wang
+    """
+    with acting(by) as who:
+        found = venues_of_register(who.connection, VenueFilter(name=name, category=category, after=after))
+    show(found, venue_lines, none="没有场所 no venues", as_json=as_json)
+
+
+@venue.command("show")
+def show_venue(venue_id: VenueId, by: By, as_json: AsJson = False) -> None:
+    """一处场所：各登记的记录、同址先后经营者、合并与拆分。One venue: its records, who was there, decisions.
+
+    例 / example:  hulan venue show 0190f3a2-… --by wang
+    """
+    with acting(by) as who:
+        found = venue_of_register(who.connection, venue_id)
+        found["records"] = records_of_venue(who.connection, venue_id)
+    show([found], whole_venue_lines, none="", as_json=as_json)
+
+
+@review.command("list")
+def list_reviews(by: By, as_json: AsJson = False) -> None:
+    """待判断的记录对，附各项依据。Pairs to judge, with what each field said.
+
+    例 / example:  hulan venue review list --by wang
+    """
+    with acting(by) as who:
+        found = open_reviews(who.connection)
+    show(found, review_lines, none="没有待判断的 nothing to judge", as_json=as_json)
+
+
+@venue.command("confirm")
+def confirm(review_id: ReviewId, by: By) -> None:
+    """是同一场所：合并。They are one venue.
+
+    例 / example:  hulan venue confirm 0190f3a2-… --by wang
+    """
+    with acting(by) as who:
+        merge_id = confirm_review(who.connection, review_id, by=who.account_id)
+    out.print(f"已合并 merged  撤销 undo: hulan venue undo {merge_id} --by {by}", markup=False, soft_wrap=True)
+
+
+@venue.command("refuse")
+def refuse(review_id: ReviewId, by: By, reason: Reason = "") -> None:
+    """不是同一场所：不再询问。They are two venues, and are not asked about again.
+
+    例 / example:  hulan venue refuse 0190f3a2-… --reason 楼上楼下两家 --by wang
+    """
+    with acting(by) as who:
+        refuse_review(who.connection, review_id, by=who.account_id, reason=reason)
+    out.print("已记为两处 two venues", markup=False)
+
+
+@venue.command("split")
+def split(
+    venue_id: VenueId, merge_id: Annotated[UUID, typer.Argument(help="合并 id / id of the merge")], by: By,
+    reason: Reason,
+) -> None:  # fmt: skip
+    """合并有误：拆开，且不再自动合并。A merge was wrong: undone, and not made again.
+
+    例 / example:  hulan venue split 0190f3a2-… 0190f3b1-… --reason 两家店 --by wang
+    """
+    with acting(by) as who:
+        apart = split_venue(who.connection, venue_id, merge_id=merge_id, by=who.account_id, reason=reason)
+    out.print(f"已拆分 split: {apart}", markup=False)
+
+
+@venue.command("undo")
+def undo(link_id: Annotated[UUID, typer.Argument(help="合并或拆分 id / id of a merge or split")], by: By) -> None:
+    """撤销一次合并或拆分。Take a merge or a split back.
+
+    例 / example:  hulan venue undo 0190f3b1-… --by wang
+    """
+    with acting(by) as who:
+        undo_link(who.connection, link_id, by=who.account_id)
+    out.print("已撤销 undone", markup=False)
+
+
+def venue_lines(item: Item) -> Iterator[str]:
+    """A venue in three lines."""
+    names = "、".join(item["categories"].values()) or "类别不明 no category"
+    yield f"{item['name'] or '无名 no name'}  {names}  {item['venue_id']}"
+    yield f"  {item['address'] or '地址不明 no address'}"
+    state = ["已撤回 withdrawn"] if item["is_withdrawn"] else []
+    state += ["有区域 has a zone"] if item["is_watched"] else ["无区域 no zone"]
+    yield f"  {item['record_count']} 条登记 registers  {'  '.join(state)}"
+
+
+def whole_venue_lines(item: Item) -> Iterator[str]:
+    """A venue with all that is known of it."""
+    yield from venue_lines(item)
+    for label, key in (
+        ("登记类别 registered as", "registered_categories"),
+        ("实际类别 seen as", "observed_categories"),
+    ):
+        if item[key]:
+            yield f"  {label}: {'、'.join(item[key].values())}"
+    for field, values in item["licences"].items():
+        if values:
+            yield f"  {field}: {', '.join(values)}"
+    for record in item["records"]:
+        old = "" if record["is_current"] else "  旧 former"
+        yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['content']['name']}{old}"
+    for period in item["operators"]:
+        until = f"{period['ended'] or '今 now'}{'（推定 assumed）' if period['is_end_assumed'] else ''}"
+        yield f"  同址 at this address {period['began'] or '…'} – {until}: {period['name']}"
+    for link in item["history"]:
+        stands = "" if link["kind"] != "merge" or link["stands"] else "  已拆 split"
+        at = link["at"].astimezone(LOCAL_TIME)
+        what = f"{_KIND_NAMES[link['kind']]} {link['link_id']}"
+        yield f"  {at:%Y-%m-%d %H:%M} {what}  {link['decided_by']}{stands}"
+
+
+def review_lines(item: Item) -> Iterator[str]:
+    """A question with its two records and what each field adds."""
+    yield f"{item['probability']:.3f}  {' '.join(item['doubt_texts'])}  {item['review_id']}"
+    for side in ("left", "right"):
+        record = item[side]
+        yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['name']}  {record['address']}"
+    for weight in item["weights"]:
+        if weight["bits"]:
+            yield f"    {weight['bits']:+7.2f}  {weight['zh']} / {weight['en']}"
+
+
+_KIND_NAMES = {"merge": "合并 merged", "split": "拆分 split", "confirm": "确认 confirmed", "refuse": "否定 refused"}
+
+
+def _settings() -> Any:
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings

@@ -1,0 +1,88 @@
+"""The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from api.ids import new_id
+from venues.identity import IdentityPlan, QueuedPair, plan_identity
+from venues.identity_model import MODEL_VERSION
+from venues.link_store import load_links, save_merges, save_reviews
+from venues.links import MACHINE, Links, Merged, follow, merge_events
+from venues.register_store import load_current_records, sources_without_doubles
+from venues.scored_pairs import Waterfall
+from venues.source_record import SourceRecord
+from venues.traits import traits_of
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What came of it."""
+
+    record_count: int
+    venue_count: int
+    """Places there are now."""
+    merged_count: int
+    asked_count: int
+    succession_count: int
+    """Pairs of businesses, one after the other at one door."""
+
+
+def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -> Resolved:
+    """Score all records, merge what is certain, and replace the questions for people. ``at``: aware.
+
+    Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
+    followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
+    """
+    with engine.connect() as connection:
+        records, links = load_current_records(connection), load_links(connection)
+    plan, questions = _plan(records, links, progress)
+    merges = _merges(plan, links, at)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
+        after = follow(merges, after=load_links(connection))
+        save_merges(connection, merges, at=at)
+        save_reviews(connection, questions, model_version=MODEL_VERSION, at=at, new_id=new_id)
+    return Resolved(
+        record_count=len(records),
+        venue_count=len({after.venue_of(record.record_id) for record in records}),
+        merged_count=len(merges),
+        asked_count=len(questions),
+        succession_count=len(plan.successions),
+    )
+
+
+def _plan(
+    records: list[SourceRecord], links: Links, progress: Progress | None
+) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
+    from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
+
+    traits = [traits_of(record) for record in records]
+    free = sources_without_doubles(records)
+    pairs = score_pairs(traits, duplicate_free=free, progress=progress)
+    plan = plan_identity(
+        pairs,
+        traits,
+        venue_of={record.record_id: links.venue_of(record.record_id) for record in records},
+        refused=_refused_now(records, links),
+        duplicate_free=free,
+    )
+    return plan, [(pair, pairs.waterfall(pair.pair)) for pair in plan.queue]
+
+
+def _merges(plan: IdentityPlan, links: Links, at: datetime) -> list[Merged]:
+    proposed = ((merge.left, merge.right, merge.probability) for merge in plan.merges)
+    return merge_events(proposed, links=links, new_id=new_id, decided_by=f"{MACHINE}:{MODEL_VERSION}", at=at)
+
+
+def _refused_now(records: list[SourceRecord], links: Links) -> list[set[UUID]]:
+    """What people refused, as pairs of the records that stand now for those they saw."""
+    current = {links.found[record.record_id].venue_id: record.record_id for record in records}
+    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in links.refused)
+    found = ({record_id for record_id in pair if record_id is not None} for pair in pairs)
+    return [pair for pair in found if len(pair) == 2]

@@ -1,0 +1,98 @@
+"""The register of venues: what each place is, by which records, and who said that they are one."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+
+from api.access.caller import as_account
+from api.access.policy import AccessPolicy, Who
+from api.access.roles import OFFICERS, AccountRole, Scope
+from api.routes.orders import Body
+from api.routes.sealing import Words
+from api.venue_desk import confirm_review, refuse_review, split_venue, undo_link
+from api.venue_listing import VenueFilter, open_reviews, records_of_venue, venue_of_register, venues_of_register
+from venues.category import VenueCategory
+
+router = APIRouter()
+
+READERS = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VENUES_READ)
+KEEPERS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.POLICE, AccountRole.SUPERVISOR}))
+
+Reason = Annotated[Words, Field(min_length=2)]
+
+
+class AnswerIn(Body):
+    """Whether two records are one place."""
+
+    answer: Literal["confirm", "refuse"]
+    reason: Words = ""
+
+
+class SplitIn(Body):
+    """Which merge of the place was wrong, and why."""
+
+    merge_id: UUID
+    reason: Reason
+
+
+@router.get("/venues", dependencies=[Depends(READERS)])
+def get_venues(
+    request: Request,
+    name: Annotated[str, Query(max_length=100)] = "",
+    category: VenueCategory | None = None,
+    after: UUID | None = None,
+) -> list[dict[str, Any]]:
+    """Places of the register, by id, 200 at a time: give the last id as ``after`` for the next ones."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return venues_of_register(connection, VenueFilter(name=name, category=category, after=after))
+
+
+@router.get("/venues/{venue_id}", dependencies=[Depends(READERS)])
+def get_venue(request: Request, venue_id: UUID) -> dict[str, Any]:
+    """One place by any id that it ever had: what registers say, who was at its address, what was decided."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return venue_of_register(connection, venue_id)
+
+
+@router.get("/venues/{venue_id}/records", dependencies=[Depends(READERS)])
+def get_records(request: Request, venue_id: UUID) -> list[dict[str, Any]]:
+    """Every record of the place in every version, as sent."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return records_of_venue(connection, venue_id)
+
+
+@router.post("/venues/{venue_id}/splits", status_code=201, dependencies=[Depends(KEEPERS)])
+def post_split(request: Request, venue_id: UUID, body: SplitIn) -> dict[str, UUID]:
+    """A merge was wrong: undone, and not made again by the machine."""
+    caller = request.state.caller.account_id
+    with as_account(request.app.state.services.engine, caller) as connection:
+        split = split_venue(connection, venue_id, merge_id=body.merge_id, by=caller, reason=body.reason)
+        return {"venue_id": split}
+
+
+@router.get("/venue-reviews", dependencies=[Depends(READERS)])
+def get_reviews(request: Request) -> list[dict[str, Any]]:
+    """Pairs that a person must judge, the likeliest first, with what each field said."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return open_reviews(connection)
+
+
+@router.post("/venue-reviews/{review_id}", dependencies=[Depends(KEEPERS)])
+def post_answer(request: Request, review_id: UUID, body: AnswerIn) -> dict[str, UUID | None]:
+    """One place, or two. The id of the merge is what undoes it."""
+    caller = request.state.caller.account_id
+    with as_account(request.app.state.services.engine, caller) as connection:
+        if body.answer == "confirm":
+            return {"merge_id": confirm_review(connection, review_id, by=caller)}
+        refuse_review(connection, review_id, by=caller, reason=body.reason)
+        return {"merge_id": None}
+
+
+@router.post("/venue-links/{link_id}/undo", status_code=204, dependencies=[Depends(KEEPERS)])
+def post_undo(request: Request, link_id: UUID) -> None:
+    """A merge as if it had never been; or a split taken back."""
+    caller = request.state.caller.account_id
+    with as_account(request.app.state.services.engine, caller) as connection:
+        undo_link(connection, link_id, by=caller)

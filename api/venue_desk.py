@@ -1,0 +1,77 @@
+"""Officers' decisions on the register: what is one place, what is two. The connection is one of ``as_account``.
+
+PostgreSQL decides who may, and that what is decided on still is as it was seen (``decide_link``).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from api.errors import NotThereError
+from api.ids import new_id
+from api.venue_listing import top_of
+from venues.link_store import OPEN_REVIEWS, decide, load_links, load_merge, load_undone
+from venues.links import Confirmed, Merged, Refused, Split, merge_events, take_apart
+
+
+def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID:
+    """The two are one place: merged; returns the decision's id. Raises ``NotThereError`` if it is no open question."""
+    row = _open_review(connection, review_id)
+    links = load_links(connection, around=[row.left_id, row.right_id])
+    pair = (row.left_id, row.right_id, row.probability)
+    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=f"account:{by}", at=_NOT_SAID)
+    _decide(connection, merge)
+    return merge.merge_id
+
+
+def refuse_review(connection: Connection, review_id: UUID, *, by: UUID, reason: str) -> None:
+    """The two are two places, and are not asked about again. Raises ``NotThereError`` if it is no open question."""
+    row = _open_review(connection, review_id)
+    records = (row.left_id, row.right_id)
+    _decide(connection, Refused(records=records, decided_by=f"account:{by}", at=_NOT_SAID, reason=reason))
+
+
+def split_venue(connection: Connection, venue_id: UUID, *, merge_id: UUID, by: UUID, reason: str) -> UUID:
+    """A merge of this place was wrong: undone, and not made again. Returns the id of the venue that is one again."""
+    merge = load_merge(connection, merge_id)
+    if merge is None or top_of(connection, merge.absorbed) != top_of(connection, venue_id):
+        raise NotThereError
+    for event in take_apart(merge, decided_by=f"account:{by}", at=_NOT_SAID, reason=reason):
+        _decide(connection, event)
+    return merge.absorbed
+
+
+def undo_link(connection: Connection, link_id: UUID, *, by: UUID) -> None:
+    """A merge as if it had never been; or the merge that a split undid once more, by who says so now."""
+    merge, undone = load_merge(connection, link_id), load_undone(connection, link_id)
+    who = f"account:{by}"
+    if merge is not None:
+        _decide(connection, Split(merge_id=link_id, decided_by=who, at=_NOT_SAID, reason="撤销 undone"))
+    elif undone is not None:
+        links = load_links(connection, around=undone.records)
+        pair = (*undone.records, undone.probability)
+        for again in merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID):
+            _decide(connection, again)
+        _decide(connection, Confirmed(records=undone.records, decided_by=who, at=_NOT_SAID))
+    else:
+        raise NotThereError
+
+
+_NOT_SAID = datetime.fromtimestamp(0, tz=UTC)
+"""The database says when a decision is taken."""
+
+
+def _decide(connection: Connection, event: Merged | Split | Confirmed | Refused) -> None:
+    if not decide(connection, event, new_id=new_id):
+        raise NotThereError
+
+
+def _open_review(connection: Connection, review_id: UUID) -> Any:
+    row = connection.execute(
+        text(f"SELECT * FROM ({OPEN_REVIEWS}) AS q WHERE review_id = :id"), {"id": review_id}
+    ).one_or_none()
+    if row is None:
+        raise NotThereError
+    return row

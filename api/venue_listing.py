@@ -1,0 +1,275 @@
+"""The register as officers read it: what each place is by its registers, its address, its decisions, what is asked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from api.errors import NotThereError
+from venues.address import parse_address
+from venues.category import CATEGORY_NAMES_ZH, VenueCategory
+from venues.identity import DOUBT_TEXTS, Doubt
+from venues.link_store import OPEN_REVIEWS
+from venues.operator_period import Tenure, operator_periods
+from venues.register_store import RECORD_COLUMNS, record_of_row
+from venues.scored_pairs import FieldWeight
+from venues.source_record import LICENCE_FIELDS, SOURCE_KIND_NAMES_ZH, SourceKind, SourceRecord
+
+MOST = 200
+"""In one answer; the next ones follow the last id of it."""
+
+OBSERVED = frozenset({SourceKind.POLICE, SourceKind.POI})
+"""Registers of what somebody saw; the others have what a business said that it would be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueFilter:
+    """What to list: all that is given must hold of one of the place's records. ``after``: id of the last one shown."""
+
+    name: str = ""
+    category: VenueCategory | None = None
+    after: UUID | None = None
+    with_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """One register's entry of a place."""
+
+    venue_no: int
+    record: SourceRecord
+    longitude: float | None
+    latitude: float | None
+    is_watched: bool
+    withdrawn_at: datetime | None
+    premises: str
+    imported_at: datetime
+
+
+def venues_of_register(connection: Connection, wanted: VenueFilter) -> list[dict[str, Any]]:
+    """Places, by id, at most ``MOST``: what their registers say, put together."""
+    rows = connection.execute(
+        text(
+            "SELECT top.venue_no, top.venue_id FROM venue top WHERE top.venue_no = top.current_no"
+            " AND (CAST(:after AS uuid) IS NULL OR top.venue_id > :after)"
+            " AND EXISTS (SELECT FROM venue m WHERE m.current_no = top.venue_no"
+            "  AND (:all OR m.withdrawn_at IS NULL) AND (:name = '' OR strpos(m.name, :name) > 0)"
+            "  AND (CAST(:category AS text) IS NULL OR m.category = :category))"
+            " ORDER BY top.venue_id LIMIT :most"
+        ),
+        {"after": wanted.after, "all": wanted.with_withdrawn, "name": wanted.name, "category": wanted.category,
+         "most": MOST},
+    )  # fmt: skip
+    ids = {row.venue_no: row.venue_id for row in rows}
+    members = _members(connection, ids)
+    return [_shown(ids[number], members[number]) for number in ids if number in members]
+
+
+def venue_of_register(connection: Connection, venue_id: UUID) -> dict[str, Any]:
+    """One place, by any id that it ever had, with who else was at its address. Raises ``NotThereError``."""
+    number, top_id = top_of(connection, venue_id)
+    members = _members(connection, [number])[number]
+    return _shown(top_id, members) | {
+        "operators": _operators(connection, members),
+        "history": _history(connection, number),
+    }
+
+
+def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
+    """Every record of a place in every version, newest first, as sent. Raises ``NotThereError``."""
+    number, _ = top_of(connection, venue_id)
+    rows = connection.execute(
+        text("SELECT r.record_id, r.source, r.source_id, r.kind, r.content, encode(r.content_hash, 'hex') AS hash,"
+             " r.imported_at, v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at"
+             " FROM venue v JOIN venue_source_record r USING (source, source_id) WHERE v.current_no = :number"
+             " ORDER BY r.record_no DESC LIMIT 500"),
+        {"number": number},
+    )  # fmt: skip
+    return [
+        {
+            **{name: getattr(row, name) for name in ("record_id", "source", "source_id", "kind", "content", "hash")},
+            "kind_zh": SOURCE_KIND_NAMES_ZH[SourceKind(row.kind)],
+            "imported_at": row.imported_at,
+            "is_current": row.is_current and row.withdrawn_at is None,
+            "found_with": row.found_with,
+        }
+        for row in rows
+    ]
+
+
+def open_reviews(connection: Connection, *, most: int = MOST) -> list[dict[str, Any]]:
+    """Questions for a person, the likeliest first, with what each field said."""
+    query = f"SELECT * FROM ({OPEN_REVIEWS}) AS q ORDER BY probability DESC, review_no LIMIT :most"
+    rows = connection.execute(text(query), {"most": min(most, MOST)}).all()
+    said = _records_said(connection, [each for row in rows for each in (row.left_id, row.right_id)])
+    return [
+        {
+            "review_id": row.review_id,
+            "probability": row.probability,
+            "doubt": row.doubt,
+            "doubt_texts": DOUBT_TEXTS[Doubt(row.doubt)],
+            "left": said[row.left_id] | {"venue_id": row.left_venue},
+            "right": said[row.right_id] | {"venue_id": row.right_venue},
+            "prior_bits": row.prior_bits,
+            "weights": [_weight(FieldWeight(field=name, level=level, bits=bits)) for name, level, bits in row.weights],
+            "model_version": row.model_version,
+            "proposed_at": row.proposed_at,
+        }
+        for row in rows
+    ]
+
+
+def top_of(connection: Connection, venue_id: UUID) -> tuple[int, UUID]:
+    """Number and id of the row that stands for the place of any id that it ever had. Raises ``NotThereError``."""
+    row = connection.execute(
+        text("SELECT top.venue_no, top.venue_id FROM venue v JOIN venue top ON top.venue_no = v.current_no"
+             " WHERE v.venue_id = :id"),
+        {"id": venue_id},
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        raise NotThereError
+    return row.venue_no, row.venue_id
+
+
+def _members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[_Member]]:
+    rows = connection.execute(
+        text(f"SELECT v.venue_no, v.current_no, v.is_watched, v.withdrawn_at, v.premises, r.imported_at,"
+             f" {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
+             " WHERE v.current_no = ANY (:numbers) ORDER BY v.is_watched DESC, v.venue_no"),
+        {"numbers": list(numbers)},
+    )  # fmt: skip
+    members: dict[int, list[_Member]] = {}
+    for row in rows:
+        members.setdefault(row.current_no, []).append(
+            _Member(
+                venue_no=row.venue_no,
+                record=record_of_row(row),
+                longitude=row.longitude,
+                latitude=row.latitude,
+                is_watched=row.is_watched,
+                withdrawn_at=row.withdrawn_at,
+                premises=row.premises,
+                imported_at=row.imported_at,
+            )
+        )
+    return members
+
+
+def _shown(venue_id: UUID, members: Sequence[_Member]) -> dict[str, Any]:
+    """What the registers say of one place, put together; the first is the one whose zone it has."""
+    there = [member for member in members if member.withdrawn_at is None] or list(members)
+    records = [member.record for member in there]
+    placed = next((member for member in there if member.longitude is not None), None)
+    address = next((record.address for record in records if record.address), "")
+    parts = parse_address(address)
+    days = _days(records)
+    return {
+        "venue_id": venue_id,
+        "name": next((record.name for record in records if record.name), ""),
+        "names": sorted({record.name for record in records} - {""}),
+        "categories": _categories(records),
+        "registered_categories": _categories(record for record in records if record.kind not in OBSERVED),
+        "observed_categories": _categories(record for record in records if record.kind in OBSERVED),
+        "address": address,
+        "building": parts.building,
+        "floor": parts.floor,
+        "unit": parts.unit,
+        "longitude": None if placed is None else placed.longitude,
+        "latitude": None if placed is None else placed.latitude,
+        "licences": {field: sorted({getattr(record, field) for record in records} - {""}) for field in LICENCE_FIELDS},
+        "valid_from": days[0],
+        "valid_to": days[1],
+        "record_count": len(members),
+        "is_watched": any(member.is_watched for member in members),
+        "is_withdrawn": all(member.withdrawn_at is not None for member in members),
+    }
+
+
+def _categories(records: Iterable[SourceRecord]) -> dict[str, str]:
+    found = {record.category for record in records if record.category is not None}
+    return {str(category): CATEGORY_NAMES_ZH[category] for category in sorted(found)}
+
+
+def _days(records: Iterable[SourceRecord]) -> tuple[date | None, date | None]:
+    """First day of the earliest registration, and last of the latest; ``None``: not known, or it goes on."""
+    dated = [record for record in records if record.valid_from is not None or record.valid_to is not None]
+    began = min((record.valid_from for record in dated if record.valid_from is not None), default=None)
+    ends = [record.valid_to for record in dated]
+    return began, None if None in ends else max((day for day in ends if day is not None), default=None)
+
+
+def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[str, Any]]:
+    """Who was at the address of the place from when to when, itself included."""
+    premises = next((member.premises for member in members if member.premises), "")
+    if not premises:
+        return []
+    rows = connection.execute(
+        text("SELECT DISTINCT v.current_no, top.venue_id FROM venue v JOIN venue top ON top.venue_no = v.current_no"
+             " WHERE v.premises = :premises"),
+        {"premises": premises},
+    )  # fmt: skip
+    ids = {row.current_no: row.venue_id for row in rows}
+    others = _members(connection, ids)
+    names = {ids[number]: _shown(ids[number], others[number])["name"] for number in others}
+    tenures = []
+    for number, found in others.items():
+        began, ended = _days(member.record for member in found)
+        if began is None or ended is None or began <= ended:
+            address = next(member.record.address for member in found if member.premises == premises)
+            tenures.append(Tenure(venue_id=ids[number], address=parse_address(address), began=began, ended=ended))
+    return [
+        {
+            "venue_id": period.venue_id,
+            "name": names[period.venue_id],
+            "began": period.began,
+            "ended": period.ended,
+            "is_end_assumed": period.is_end_assumed,
+        }
+        for period in operator_periods(tenures).get(premises, ())
+    ]
+
+
+def _history(connection: Connection, number: int) -> list[dict[str, Any]]:
+    """Decisions on records that are of the place, or were taken from it, newest first."""
+    rows = connection.execute(
+        text("WITH own AS (SELECT r.record_no FROM venue v JOIN venue_source_record r USING (source, source_id)"
+             " WHERE v.current_no = :number), named AS (SELECT link_no FROM venue_link"
+             " WHERE left_no IN (SELECT record_no FROM own) OR right_no IN (SELECT record_no FROM own))"
+             " SELECT e.link_id, e.kind, e.at, e.decided_by, e.reason, e.probability, u.link_id AS undone_id,"
+             " k.venue_id AS kept, a.venue_id AS absorbed,"
+             " EXISTS (SELECT FROM venue v WHERE v.merge_no = e.link_no) AS stands"
+             " FROM venue_link e LEFT JOIN venue_link u ON u.link_no = e.undone_no"
+             " LEFT JOIN venue k ON k.venue_no = e.kept_no LEFT JOIN venue a ON a.venue_no = e.absorbed_no"
+             " WHERE e.link_no IN (SELECT link_no FROM named) OR e.undone_no IN (SELECT link_no FROM named)"
+             " ORDER BY e.link_no DESC LIMIT 200"),
+        {"number": number},
+    )  # fmt: skip
+    return [dict(row._mapping) for row in rows]
+
+
+def _records_said(connection: Connection, record_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Any]]:
+    rows = connection.execute(
+        text("SELECT record_id, source, source_id, kind, content FROM venue_source_record"
+             " WHERE record_id = ANY (:ids)"),
+        {"ids": list(record_ids)},
+    )  # fmt: skip
+    return {
+        row.record_id: {
+            "record_id": row.record_id,
+            "source": row.source,
+            "source_id": row.source_id,
+            "kind": row.kind,
+            "kind_zh": SOURCE_KIND_NAMES_ZH[SourceKind(row.kind)],
+            "name": row.content["name"],
+            "address": row.content.get("address", ""),
+        }
+        for row in rows
+    }
+
+
+def _weight(weight: FieldWeight) -> dict[str, Any]:
+    zh, en = weight.words
+    return {"field": weight.field, "zh": zh, "en": en, "bits": round(weight.bits, 2)}

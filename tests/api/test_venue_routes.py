@@ -1,0 +1,237 @@
+"""The register from the outside: over HTTP with roles and scopes, and by command with files."""
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from api.access.roles import AccountRole, Scope
+from api.access.tokens import create_token
+from api.register import resolve
+from tests.access.people import Browser, a_browser, another, official_in
+from tests.api.live_server import NOW
+from tests.api.test_casework_routes import command
+from tests.files.shared_data import shared_file
+from tests.make import SECRET
+from tests.venues.test_register_store import a_record, a_street, put, state
+from venues.category import VenueCategory
+from venues.source_record import SourceKind
+
+LICENCE = "91350100M000100Y43"
+
+
+@pytest.fixture
+def register(engine: Engine) -> Engine:
+    """One street, resolved: a KTV of three registers, and a bar of which a person must say whether it is another's."""
+    alike = a_record("police", 3, kind=SourceKind.POLICE, at_m=130, name="夜色", category=VenueCategory.BAR)
+    with engine.begin() as connection:
+        put(connection, [*a_street(), alike])
+    resolve(engine, at=NOW - timedelta(days=1))
+    return engine
+
+
+def logged_in(browser: Browser, engine: Engine, name: str, role: AccountRole, *, seat: int) -> Browser:
+    """Each at a machine of their own."""
+    there = another(browser, f"198.51.100.{seat}")
+    there.log_in(official_in(engine, name, role))
+    return there
+
+
+def ktv(browser: Browser) -> dict[str, Any]:
+    (found,) = [item for item in browser.ask("GET", "/venues").json() if item["record_count"] == 3]
+    return dict(found)
+
+
+def test_officers_read_the_register_and_police_and_supervisors_keep_it(register: Engine, database_url: str) -> None:
+    with a_browser(database_url) as browser:
+        police = logged_in(browser, register, "wang", AccountRole.POLICE, seat=11)
+        prosecutor = logged_in(browser, register, "li", AccountRole.PROSECUTOR, seat=12)
+        listed = police.ask("GET", "/venues").json()
+        assert prosecutor.ask("GET", "/venues").json() == listed
+        assert len(listed) == 4
+        place = ktv(police)
+        assert place["licences"]["uscc"] == [LICENCE]
+        assert place["registered_categories"] == place["observed_categories"] == {"ktv": "KTV"}
+        assert [item["name"] for item in police.ask("GET", "/venues", params={"category": "bar"}).json()]
+        assert police.ask("GET", "/venues", params={"name": "无此名"}).json() == []
+        assert police.ask("GET", "/venues", params={"after": listed[-1]["venue_id"]}).json() == []
+        records = police.ask("GET", f"/venues/{place['venue_id']}/records").json()
+        assert {record["kind_zh"] for record in records} == {"市场主体登记", "地图兴趣点", "公安登记"}
+        (question,) = police.ask("GET", "/venue-reviews").json()
+        assert {question["left"]["name"], question["right"]["name"]} == {"夜色酒吧", "夜色"}
+        assert sum(weight["bits"] for weight in question["weights"]) != 0
+        path = f"/venue-reviews/{question['review_id']}"
+        assert prosecutor.ask("POST", path, json={"answer": "confirm"}).status_code == 403
+        merge_id = police.ask("POST", path, json={"answer": "confirm"}).json()["merge_id"]
+        assert police.ask("GET", "/venue-reviews").json() == []
+        assert police.ask("POST", path, json={"answer": "refuse", "reason": "两家"}).status_code == 404, (
+            "it is answered"
+        )
+        assert police.ask("POST", f"/venue-links/{merge_id}/undo").status_code == 204
+        assert police.ask("GET", "/venue-reviews").json() == [question], "asked again, as if nothing had been"
+        assert police.ask("POST", path, json={"answer": "refuse", "reason": "两家"}).status_code == 200
+        assert police.ask("GET", "/venue-reviews").json() == []
+
+
+def test_a_wrong_merge_is_split_taken_back_and_shown_with_who_did_it(register: Engine, database_url: str) -> None:
+    with register.connect() as connection:
+        before = state(connection)
+    with a_browser(database_url) as browser:
+        police = logged_in(browser, register, "wang", AccountRole.SUPERVISOR, seat=11)
+        place = ktv(police)
+        shown = police.ask("GET", f"/venues/{place['venue_id']}").json()
+        merges = [item for item in shown["history"] if item["kind"] == "merge" and item["stands"]]
+        assert len(merges) == 2
+        assert {item["decided_by"] for item in merges} == {"machine:1"}
+        path = f"/venues/{place['venue_id']}/splits"
+        assert police.ask("POST", path, json={"merge_id": str(UUID(int=7)), "reason": "两家店"}).status_code == 404
+        assert police.ask("POST", path, json={"merge_id": merges[0]["link_id"], "reason": ""}).status_code == 422
+        split = police.ask("POST", path, json={"merge_id": merges[0]["link_id"], "reason": "两家店"})
+        assert split.status_code == 201
+        apart = police.ask("GET", f"/venues/{split.json()['venue_id']}").json()
+        assert apart["venue_id"] == split.json()["venue_id"]
+        (entry,) = [item for item in apart["history"] if item["kind"] == "split"]
+        assert entry["decided_by"].startswith("account:")
+        assert entry["reason"] == "两家店"
+        assert police.ask("POST", f"/venue-links/{entry['link_id']}/undo").status_code == 204
+        assert ktv(police)["record_count"] == 3
+    with register.connect() as connection:
+        after = state(connection)
+    assert {row[:-4] for row in after["venues"]} == {row[:-4] for row in before["venues"]}
+    assert after["zones"] == before["zones"]
+
+
+def test_a_token_with_its_scope_reads_venues_and_decides_nothing(register: Engine, database_url: str) -> None:
+    official = official_in(register, "wang", AccountRole.POLICE)
+    with register.begin() as connection:
+        _, token = create_token(
+            connection,
+            official.account_no,
+            label="x",
+            scopes=[Scope.VENUES_READ],
+            roles=frozenset({AccountRole.POLICE}),
+            life=timedelta(days=1),
+            secret=SECRET,
+            now=NOW,
+        )
+    with a_browser(database_url) as browser:
+        headers = {"Authorization": f"Bearer {token}"}
+        assert len(browser.ask("GET", "/venues", headers=headers).json()) == 4
+        (question,) = browser.ask("GET", "/venue-reviews", headers=headers).json()
+        path = f"/venue-reviews/{question['review_id']}"
+        assert browser.ask("POST", path, json={"answer": "confirm"}, headers=headers).status_code == 403
+
+
+def test_businesses_that_followed_one_another_at_one_door_are_shown(engine: Engine, database_url: str) -> None:
+    kind, home = SourceKind.BUSINESS_REGISTRATION, "徐州市云龙区和平路28号3层305室"
+    first, second = (
+        a_record("register", 1, kind=kind, name="旧日网吧有限公司", address=home, uscc=LICENCE, valid_from="2015-01-01",
+                 category=VenueCategory.INTERNET_CAFE),
+        a_record("register", 2, kind=kind, name="新潮歌厅有限公司", address=home, uscc="91320300MA1MA1MA18",
+                 valid_from="2021-05-01"),
+    )  # fmt: skip
+    with engine.begin() as connection:
+        put(connection, [first, second])
+    official_in(engine, "wang", AccountRole.POLICE)
+    with a_browser(database_url) as browser:
+        police = logged_in(browser, engine, "zhao", AccountRole.POLICE, seat=11)
+        venue_id = police.ask("GET", "/venues").json()[0]["venue_id"]
+        operators = police.ask("GET", f"/venues/{venue_id}").json()["operators"]
+    assert [(item["name"], item["ended"], item["is_end_assumed"]) for item in operators] == [
+        ("旧日网吧有限公司", "2021-04-30", True),
+        ("新潮歌厅有限公司", None, False),
+    ]
+
+
+# ---- by command
+
+
+def test_a_register_comes_in_whole_or_not_and_its_rejected_rows_lie_beside_it(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    official_in(engine, "wang", AccountRole.POLICE)
+
+    def hulan(*words: str) -> str:
+        return command(words, tmp_path, database_url).output
+
+    file = tmp_path / "登记.csv"
+    rows = "编号,企业名称,经营场所,统一社会信用代码,经度,纬度,坐标系\n1,星光娱乐有限公司,和平路28号," + LICENCE
+    file.write_text(f"{rows},117.18,34.26,GCJ02\n2,坏号公司,和平路30号,123,117.18,34.26,GCJ02\n", encoding="utf-8")
+    importing = ("venue", "import", str(file), "--kind", "business_registration", "--source", "徐州")
+    told = hulan(*importing)
+    assert "added: 1" in told
+    assert "rejected: 1" in told
+    with (tmp_path / "登记.csv.rejects.csv").open(encoding="utf-8-sig") as stream:
+        assert [(row["line"], row["field"]) for row in csv.DictReader(stream)] == [("3", "uscc")]
+    assert "unchanged: 1" in hulan(*importing)
+    file.write_text(rows.replace("1,星光", "9,月光") + ",117.18,34.26,GCJ02\n", encoding="utf-8")
+    assert "withdrawn: 1" in hulan(*importing, "--whole")
+    listed = hulan("venue", "list", "--by", "wang")
+    assert "月光娱乐有限公司" in listed
+    assert "星光" not in listed
+    file.write_text(rows.replace("1,星光", "7,半张") + ",117.18,34.26,NOWHERE\n", encoding="utf-8")
+    hulan(*importing)
+    file.write_text("编号,地址\n1,x\n", encoding="utf-8")
+    assert "name" in hulan(*importing)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM venue")).scalar_one() == 2, "nothing of a bad file is kept"
+
+
+def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Path, database_url: str) -> None:
+    official_in(engine, "wang", AccountRole.POLICE)
+    alike = a_record("police", 3, kind=SourceKind.POLICE, at_m=130, name="夜色", category=VenueCategory.BAR)
+    with engine.begin() as connection:
+        put(connection, [*a_street(), alike])
+
+    def hulan(*words: str) -> str:
+        return command(words, tmp_path, database_url).output
+
+    assert "merged: 2" in hulan("venue", "resolve")
+    asked = hulan("venue", "review", "list", "--by", "wang")
+    review_id = asked.splitlines()[0].split()[-1]
+    assert "夜色酒吧" in asked
+    merge_id = hulan("venue", "confirm", review_id, "--by", "wang").split()[-3]
+    assert "nothing to judge" in hulan("venue", "review", "list", "--by", "wang")
+    hulan("venue", "undo", merge_id, "--by", "wang")
+    assert "two venues" in hulan("venue", "refuse", review_id, "--by", "wang", "--reason", "两家")
+    place = next(line.split()[-1] for line in hulan("venue", "list", "--by", "wang").splitlines() if "KTV" in line)
+    shown = hulan("venue", "show", place, "--by", "wang")
+    merge = next(line for line in shown.splitlines() if "合并 merged" in line).split()[4]
+    assert "split" in hulan("venue", "split", place, merge, "--reason", "两家店", "--by", "wang")
+    assert "已拆 split" in hulan("venue", "show", place, "--by", "wang")
+
+
+@pytest.mark.real
+def test_beijing_west_comes_in_whole_with_a_reject_file_and_is_resolved(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    path = shared_file("beijing_osm_bbbike_2020/venues_west.csv")
+    rejects = tmp_path / "rejects.csv"
+    told = command(
+        ("venue", "import", str(path), "--kind", "poi", "--source", "osm", "--mapping", "osm", "--datum", "WGS84",
+         "--rejects", str(rejects)), tmp_path, database_url
+    ).output  # fmt: skip
+    counts = {word.split()[-1]: int(number) for word, _, number in
+              (part.partition(": ") for part in told.splitlines()[-2].split("  "))}  # fmt: skip
+    assert sum(counts.values()) == 2441
+    with rejects.open(encoding="utf-8-sig") as stream:
+        assert len(list(csv.DictReader(stream))) == counts["rejected"] > 0
+    with engine.connect() as connection:
+        zones, venues = (
+            connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in ("zone", "venue")
+        )
+    assert zones == venues == counts["added"]
+    done = resolve(engine, at=NOW)
+    assert done.record_count == counts["added"]
+    assert done.venue_count == counts["added"] - done.merged_count
+    with engine.connect() as connection:
+        current = connection.execute(text("SELECT count(*) FROM zone WHERE superseded_at IS NULL")).scalar_one()
+        lost = connection.execute(
+            text("SELECT count(*) FROM venue v WHERE NOT EXISTS (SELECT FROM venue w WHERE w.is_watched"
+                 " AND w.current_no = v.current_no AND w.category = v.category)")
+        ).scalar_one()  # fmt: skip
+    assert (lost, current <= venues) == (0, True)

@@ -1,0 +1,350 @@
+"""The register in the database: nothing is doubled, a merge and its split leave nothing behind, no zone is lost."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from shapely import Point
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from api.access.caller import as_account
+from api.access.roles import AccountRole
+from api.ids import new_id
+from api.importing import ImportReport, import_entries
+from api.register import resolve
+from geo.datum import Datum
+from tests.access.people import an_official
+from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
+from venues.category import VenueCategory
+from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
+from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
+from venues.place import SourceKey
+from venues.register import RegisterEntry, entries_of_records
+from venues.register_store import load_current_records
+from venues.source_record import SourceKind, SourceRecord, read_source_record
+
+EAST = 1.0 / 92_000.0
+LATER = EVENING + timedelta(hours=1)
+
+
+def a_record(
+    source: str,
+    number: int,
+    *,
+    kind: SourceKind = SourceKind.POI,
+    category: VenueCategory | None = VenueCategory.KTV,
+    at_m: float | None = 0.0,
+    **cells: str,
+) -> SourceRecord:
+    """A record at so many metres east of the bar; without position for ``None``."""
+    place: dict[str, Any] = {}
+    if at_m is not None:
+        longitude, latitude = BAR_LONGITUDE + at_m * EAST, BAR_LATITUDE
+        place = {"longitude": longitude, "latitude": latitude}
+        cells |= {"longitude": repr(longitude), "latitude": repr(latitude), "datum": "WGS84"}
+    key = SourceKey(source=source, source_id=str(number))
+    record, problems = read_source_record(cells, key=key, kind=kind, category=category, **place)
+    assert not problems
+    return record
+
+
+def a_street() -> list[SourceRecord]:
+    """One KTV as three registers have it, its neighbours, and a bar whose map entry has a name quite like it."""
+    register = SourceKind.BUSINESS_REGISTRATION
+    home, code = "徐州市云龙区和平路28号", "91350100M000100Y43"
+    return [
+        a_record("register", 1, kind=register, name="徐州市云龙区星光娱乐有限公司", uscc=code, address=home, at_m=None),
+        a_record("map", 1, at_m=30, name="星光ＫＴＶ", address="和平路28号3层", phone="13800000101"),
+        a_record("police", 1, kind=SourceKind.POLICE, at_m=55, name="星光量贩KTV", uscc=code, phone="138 0000 0101"),
+        a_record("map", 2, at_m=25, name="老王烟酒店", address="和平路28号1层", category=VenueCategory.TOBACCO),
+        a_record("map", 3, at_m=40, name="夜色酒吧", address="和平路30号", category=VenueCategory.BAR),
+    ]
+
+
+def put(
+    connection: Connection, records: Sequence[SourceRecord], *, at: datetime = EVENING, **more: Any
+) -> ImportReport:
+    return import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=at, **more)
+
+
+VENUES = (
+    "SELECT venue_id, source_id, name, category, address, premises, ST_AsText(geometry), ST_AsText(raw_geometry),"
+    " datum, imported_at, record_no, current_no, merge_no, is_watched, withdrawn_at FROM venue ORDER BY venue_no"
+)
+ZONES = (
+    "SELECT zone_id, kind, origin, source, source_id, name, category, ST_AsText(geometry), radius_m FROM zone"
+    " WHERE superseded_at IS NULL ORDER BY zone_id"
+)
+
+
+def state(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """All that decisions move: venues, zones in force, open questions, and what the links come to."""
+    said = {name: [tuple(row) for row in connection.execute(text(query))] for name, query in
+            {"venues": VENUES, "zones": ZONES}.items()}  # fmt: skip
+    said["questions"] = sorted(
+        tuple(row) for row in connection.execute(text(f"SELECT review_id FROM ({OPEN_REVIEWS}) q"))
+    )
+    return said
+
+
+def merged_by_machine(connection: Connection, *pairs: tuple[SourceRecord, SourceRecord], at: datetime = LATER) -> None:
+    links = load_links(connection)
+    proposed = [(one.record_id, other.record_id, 0.995) for one, other in pairs]
+    events = merge_events(proposed, links=links, new_id=new_id, decided_by="machine:1", at=at)
+    follow(events, after=links)
+    save_merges(connection, events, at=at)
+
+
+def zone_names(connection: Connection) -> set[str]:
+    return {row[5] for row in connection.execute(text(ZONES))}
+
+
+# ---- records
+
+
+def test_the_same_file_twice_changes_nothing_and_another_row_is_another_version(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        assert put(connection, street).added_count == 5
+        before = state(connection)
+        assert put(connection, street, at=LATER).unchanged_count == 5
+        assert state(connection) == before
+        moved = a_record("map", 3, at_m=60, name="夜色酒吧", address="和平路30号", category=VenueCategory.BAR)
+        assert put(connection, [moved], at=LATER).changed_count == 1
+        assert put(connection, [street[4]], at=LATER).changed_count == 1, "back to what it said before"
+        count = connection.execute(text("SELECT count(*) FROM venue_source_record")).scalar_one()
+        assert count == 6, "the first version is the first version again"
+        assert {row.record_id for row in load_current_records(connection)} == {row.record_id for row in street}
+
+
+def test_what_is_kept_is_the_record_to_the_hash(engine: Engine) -> None:
+    street = sorted(a_street(), key=lambda record: (record.key.source, record.key.source_id))
+    with engine.begin() as connection:
+        put(connection, street)
+        assert load_current_records(connection) == street
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET at_or = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize("table", ["venue_source_record", "venue_link"])
+def test_not_even_the_owner_changes_a_record_or_a_decision(engine: Engine, table: str, statement: str) -> None:
+    column = {"venue_source_record": "imported_by = 'x'", "venue_link": "reason = 'x'"}[table]
+    with engine.begin() as connection:
+        put(connection, a_street())
+    with engine.connect() as connection, pytest.raises(ProgrammingError, match=r"only added to|refused"):
+        connection.execute(text(statement.format(table).replace("at_or = 1", column)))
+
+
+def test_another_mapping_of_the_same_content_is_a_change_of_category_and_of_zone(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        assert put(connection, [replace(street[4], category=VenueCategory.NIGHTCLUB)], at=LATER).changed_count == 1
+        query = text("SELECT category FROM zone WHERE name = '夜色酒吧' AND superseded_at IS NULL")
+        assert connection.execute(query).scalars().all() == ["nightclub"]
+        assert put(connection, [replace(street[4], category=None)], at=LATER).changed_count == 1
+        assert "夜色酒吧" not in zone_names(connection), "what the mapping no longer names is watched no longer"
+
+
+# ---- zones
+
+
+def test_what_a_whole_register_no_longer_has_is_withdrawn_with_its_zone_and_comes_back(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        without = [record for record in street if record.key.source == "map" and record.name != "夜色酒吧"]
+        assert put(connection, without, at=LATER).withdrawn_count == 0, "part of a register says nothing of the rest"
+        assert put(connection, without, at=LATER, whole_source="map").withdrawn_count == 1
+        assert "夜色酒吧" not in zone_names(connection)
+        back = LATER + timedelta(hours=1)
+        assert put(connection, [street[4]], at=back).changed_count == 1
+        rows = connection.execute(
+            text("SELECT version, in_force_from, in_force_to FROM zone JOIN zone_in_force USING (zone_no, zone_id)"
+                 " WHERE name = '夜色酒吧' ORDER BY version")
+        ).all()  # fmt: skip
+    assert rows[0][1:] == (EVENING, LATER), "not in force while the register did not have it"
+    assert rows[-1][1:] == (back, None)
+
+
+def test_a_place_keeps_one_zone_for_each_category_that_a_register_gives_it(engine: Engine) -> None:
+    map_entry = a_record("map", 1, name="星光")
+    same = a_record("police", 1, kind=SourceKind.POLICE, at_m=20, name="星光量贩")
+    bar = a_record("police", 2, kind=SourceKind.POLICE, at_m=10, name="星光酒吧", category=VenueCategory.BAR)
+    nowhere = a_record("register", 1, at_m=None, name="星光娱乐有限公司")
+    with engine.begin() as connection:
+        put(connection, [map_entry, same, bar, nowhere])
+        merged_by_machine(connection, (nowhere, map_entry), (map_entry, same), (same, bar))
+        assert len(set(connection.execute(text("SELECT current_no FROM venue")).scalars())) == 1
+        assert zone_names(connection) == {"星光量贩", "星光酒吧"}
+
+
+# ---- decisions
+
+
+def test_a_merge_and_its_split_restore_the_former_state_exactly(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        official = an_official(connection, "wang", AccountRole.POLICE)
+        before, links = state(connection), load_links(connection)
+        merged_by_machine(connection, (street[1], street[2]), (street[0], street[1]))
+        assert len(zone_names(connection)) == 3
+        merges = list(load_links(connection).merged.values())
+    for merge in merges:
+        with as_account(engine, official.account_id) as connection:
+            split = Split(merge_id=merge.merge_id, decided_by="x", at=LATER, reason="两家店")
+            assert decide(connection, split, new_id=new_id)
+    with engine.connect() as connection:
+        assert state(connection) == before
+        assert load_links(connection) == links
+
+
+def test_the_database_comes_to_what_the_pure_core_comes_to(engine: Engine) -> None:
+    """Forty decisions by chance, each tried on both; in the end every split leaves the state of before."""
+    rng = random.Random(8)
+    records = [a_record("map", number, at_m=number, name=f"店{number}") for number in range(12)]
+    with engine.begin() as connection:
+        put(connection, records)
+        official = an_official(connection, "wang", AccountRole.SUPERVISOR)
+        before = state(connection)
+    for _ in range(40):
+        with as_account(engine, official.account_id) as connection:
+            one, other = (record.record_id for record in rng.sample(records, 2))
+            links = load_links(connection, around=[one, other])
+            whole = load_links(connection)
+            assert links.venue_of(one) == whole.venue_of(one)
+            event = some_decision(rng, whole, one, other)
+            if event is not None:
+                assert decide(connection, event, new_id=new_id)
+        with engine.connect() as connection:
+            assert_same(connection)
+    with engine.connect() as connection:
+        standing = list(load_links(connection).merged.values())
+        assert standing, "nothing was merged: this test shows nothing"
+    for merge in rng.sample(standing, len(standing)):
+        with as_account(engine, official.account_id) as connection:
+            split = Split(merge_id=merge.merge_id, decided_by="x", at=LATER, reason="")
+            assert decide(connection, split, new_id=new_id)
+    with engine.connect() as connection:
+        assert state(connection) == before
+
+
+def some_decision(
+    rng: random.Random, links: Any, one: UUID, other: UUID
+) -> Merged | Split | Confirmed | Refused | None:
+    by, at = "account:x", LATER
+    if links.merged and rng.random() < 0.25:
+        return Split(
+            merge_id=rng.choice(sorted(m.merge_id for m in links.merged.values())), decided_by=by, at=at, reason=""
+        )
+    if links.venue_of(one) == links.venue_of(other):
+        return Confirmed(records=(one, other), decided_by=by, at=at)
+    if rng.random() < 0.3:
+        return Refused(records=(one, other), decided_by=by, at=at, reason="两家")
+    (merge,) = merge_events([(one, other, 0.7)], links=links, new_id=new_id, decided_by=by, at=at)
+    return merge
+
+
+def assert_same(connection: Connection) -> None:
+    pure, stored = follow(load_events(connection)), load_links(connection)
+    assert pure == stored
+    rows = connection.execute(
+        text("SELECT r.record_id, top.venue_id FROM venue_source_record r JOIN venue v USING (source, source_id)"
+             " JOIN venue top ON top.venue_no = v.current_no")
+    ).all()  # fmt: skip
+    assert {row.record_id: row.venue_id for row in rows} == {each: pure.venue_of(each) for each in pure.found}
+    watched = connection.execute(
+        text("SELECT count(*) FROM venue v WHERE is_watched <> EXISTS (SELECT FROM zone z WHERE z.zone_id = v.venue_id"
+             " AND z.superseded_at IS NULL)")
+    ).scalar_one()  # fmt: skip
+    assert watched == 0
+
+
+def test_who_may_not_decide_decides_nothing_and_a_decision_on_what_is_no_longer_so_is_refused(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        police = an_official(connection, "wang", AccountRole.POLICE)
+        prosecutor = an_official(connection, "li", AccountRole.PROSECUTOR)
+        links = load_links(connection)
+    pair = (street[1].record_id, street[2].record_id)
+    (merge,) = merge_events([(*pair, 0.9)], links=links, new_id=new_id, decided_by="account:x", at=LATER)
+    confirmed = Confirmed(records=pair, decided_by="x", at=LATER)
+    with as_account(engine, prosecutor.account_id) as connection:
+        assert not decide(connection, merge, new_id=new_id)
+    with as_account(engine, police.account_id) as connection:
+        assert not decide(connection, confirmed, new_id=new_id), "they are two venues"
+        assert decide(connection, merge, new_id=new_id)
+        assert not decide(connection, replace(merge, merge_id=new_id()), new_id=new_id), "they are one by now"
+        stored = load_merge(connection, merge.merge_id)
+        assert stored is not None
+        assert stored.decided_by == f"account:{police.account_id}", "who it was is not for the caller to say"
+    with as_account(engine, prosecutor.account_id) as connection, pytest.raises(ProgrammingError, match="denied"):
+        connection.execute(text("UPDATE venue SET merge_no = NULL"))
+
+
+# ---- resolving
+
+
+def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(engine: Engine) -> None:
+    street = [
+        *a_street(),
+        a_record("police", 3, kind=SourceKind.POLICE, at_m=70, name="夜色", category=VenueCategory.BAR),
+    ]
+    with engine.begin() as connection:
+        a_person(connection)
+        put(connection, street)
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    seen: list[tuple[int, int]] = []
+    done = resolve(engine, at=LATER, progress=lambda part, parts: seen.append((part, parts)))
+    assert (done.record_count, done.merged_count) == (6, 2)
+    assert seen[-1][0] == seen[-1][1]
+    assert done.venue_count == 4
+    with engine.connect() as connection:
+        links, first = load_links(connection), state(connection)
+        assert len({links.venue_of(street[row].record_id) for row in (0, 1, 2)}) == 1
+        assert len(first["questions"]) == done.asked_count
+    again = resolve(engine, at=LATER + timedelta(hours=1))
+    assert again.merged_count == 0
+    with engine.begin() as connection:
+        assert state(connection)["questions"] == first["questions"]
+        (merge, *_) = links.merged.values()
+    with as_account(engine, official.account_id) as connection:
+        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
+            assert decide(connection, event, new_id=new_id)
+    assert resolve(engine, at=LATER + timedelta(hours=2)).merged_count == 0, "what was split is not merged again"
+
+
+def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> None:
+    one, other = (a_record("map", 1, name="星光KTV", phone="13800000101"),
+                  a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101"))  # fmt: skip
+    with engine.begin() as connection:
+        put(connection, [one, other])
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    assert resolve(engine, at=LATER).merged_count == 1
+    with engine.connect() as connection:
+        (merge,) = load_links(connection).merged.values()
+    with as_account(engine, official.account_id) as connection:
+        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
+            assert decide(connection, event, new_id=new_id)
+    with engine.begin() as connection:
+        put(connection, [a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号")], at=LATER)
+    done = resolve(engine, at=LATER)
+    assert (done.merged_count, done.asked_count) == (0, 0)
+
+
+def test_an_entry_without_a_usable_outline_stands_at_its_point() -> None:
+    bow = "POLYGON ((117.18 34.26, 117.19 34.27, 117.19 34.26, 117.18 34.27, 117.18 34.26))"
+    sent, key = {"name": "合成", "geometry": bow, "datum": "GCJ02"}, SourceKey(source="map", source_id="1")
+    record, _ = read_source_record(sent, key=key, kind=SourceKind.POI, longitude=117.185, latitude=34.265)
+    (entry,) = entries_of_records([record])
+    assert entry.geometry == Point(117.185, 34.265)
+    assert entry.datum is Datum.GCJ02
+    assert entry == RegisterEntry(
+        record=record, geometry=entry.geometry, raw_geometry=entry.raw_geometry, datum=entry.datum
+    )

@@ -1,0 +1,199 @@
+"""What one register said about one place at one time: never changed, known by its content. Pure.
+
+A register that says something else later gives another record of the same key. Numbers that are not what their
+column says are set aside and told, and take no part in matching; the register's own must be right, or it is no record.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from venues.category import VenueCategory
+from venues.licence import LicenceError, check_culture_licence, check_phone, check_tobacco_licence, check_uscc
+from venues.place import SourceKey
+
+
+class SourceKind(StrEnum):
+    """What kind of register a record is from; the values are stored."""
+
+    BUSINESS_REGISTRATION = "business_registration"  # 市场主体登记
+    POI = "poi"  # 地图兴趣点
+    TOBACCO_LICENCE = "tobacco_licence"  # 烟草专卖零售许可证
+    CULTURE_LICENCE = "culture_licence"  # 文化经营许可
+    POLICE = "police"  # 公安场所登记
+
+
+SOURCE_KIND_NAMES_ZH: dict[SourceKind, str] = {
+    SourceKind.BUSINESS_REGISTRATION: "市场主体登记",
+    SourceKind.POI: "地图兴趣点",
+    SourceKind.TOBACCO_LICENCE: "烟草零售许可",
+    SourceKind.CULTURE_LICENCE: "文化经营许可",
+    SourceKind.POLICE: "公安登记",
+}
+
+LICENCE_FIELDS: dict[str, Callable[[str], str]] = {
+    "uscc": check_uscc,
+    "tobacco_licence": check_tobacco_licence,
+    "culture_licence": check_culture_licence,
+}
+"""Fields that name a business for certain, each with its check. Two values of one of them are two businesses."""
+
+OWN_NUMBER: dict[SourceKind, str] = {
+    SourceKind.BUSINESS_REGISTRATION: "uscc",
+    SourceKind.TOBACCO_LICENCE: "tobacco_licence",
+    SourceKind.CULTURE_LICENCE: "culture_licence",
+}
+"""Without this number a row of the register is no record."""
+
+_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
+_FOR_GOOD = {"长期", "永久", "长期有效", "至今"}
+_PHONE_SEPARATORS = str.maketrans("；、/|,，", ";;;;;;")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """One record. Longitude and latitude are WGS-84 degrees, both or neither; days are calendar days in China."""
+
+    key: SourceKey
+    kind: SourceKind
+    sent: tuple[tuple[str, str], ...]
+    """Every field as the register has it, by name, sorted: what the hash is taken of."""
+    name: str
+    address: str = ""
+    longitude: float | None = None
+    latitude: float | None = None
+    category: VenueCategory | None = None
+    """As the register has it; what was seen on site is another field of the venue."""
+    category_text: str = ""
+    uscc: str = ""
+    tobacco_licence: str = ""
+    culture_licence: str = ""
+    phones: tuple[str, ...] = ()
+    """E.164, in the order sent."""
+    valid_from: date | None = None
+    """First day of the registration or licence."""
+    valid_to: date | None = None
+    """Last day; ``None`` if it goes on."""
+    set_aside: tuple[str, ...] = ()
+    """Fields whose value was sent and is no such number."""
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
+        content = [self.kind, self.key.source, self.key.source_id, self.sent]
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def record_id(self) -> UUID:
+        """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
+        return UUID(bytes=_as_version_8(bytes.fromhex(self.content_hash)[:16]))
+
+
+def read_source_record(
+    sent: Mapping[str, str],
+    *,
+    key: SourceKey,
+    kind: SourceKind,
+    longitude: float | None = None,
+    latitude: float | None = None,
+    category: VenueCategory | None = None,
+) -> tuple[SourceRecord, tuple[LicenceError, ...]]:
+    """The record of one row, and what had to be set aside.
+
+    ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
+    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to`` (days), and any others,
+    which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in ``sent``.
+
+    Raises LicenceError if the register's own number, the name or a day is wrong, or one coordinate is there alone.
+    """
+    cells = {field: text.strip() for field, text in sent.items()}
+    _check_form(cells, kind=kind, longitude=longitude, latitude=latitude)
+    problems: list[LicenceError] = []
+    numbers = {field: _checked(cells, field, kind, problems) for field in LICENCE_FIELDS}
+    record = SourceRecord(
+        key=key,
+        kind=kind,
+        sent=tuple(sorted(sent.items())),
+        name=cells["name"],
+        address=cells.get("address", ""),
+        longitude=longitude,
+        latitude=latitude,
+        category=category,
+        category_text=cells.get("category", ""),
+        uscc=numbers["uscc"],
+        tobacco_licence=numbers["tobacco_licence"],
+        culture_licence=numbers["culture_licence"],
+        phones=_phones(cells.get("phone", ""), problems),
+        valid_from=_day(cells, "valid_from"),
+        valid_to=_day(cells, "valid_to"),
+        set_aside=tuple(sorted({problem.field for problem in problems})),
+    )
+    return record, tuple(problems)
+
+
+def _check_form(cells: Mapping[str, str], *, kind: SourceKind, longitude: float | None, latitude: float | None) -> None:
+    if not cells.get("name"):
+        raise _refused("name", "", "名称为空，请补填", "no name: give the name of the place")
+    own = OWN_NUMBER.get(kind)
+    if own is not None and not cells.get(own):
+        raise _refused(own, "", "本登记的编号为空，请补填", "the register's own number is missing: give it")
+    values = [value for value in (longitude, latitude) if value is not None]
+    if len(values) == 1 or not all(map(math.isfinite, values)):
+        value = f"{longitude}, {latitude}"
+        raise _refused("longitude", value, "经纬度须成对给出", "give both longitude and latitude, or neither")
+
+
+def _checked(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[LicenceError]) -> str:
+    text = cells.get(field, "")
+    if not text:
+        return ""
+    try:
+        return LICENCE_FIELDS[field](text)
+    except LicenceError as problem:
+        if OWN_NUMBER.get(kind) == field:
+            raise
+        problems.append(problem)
+        return ""
+
+
+def _phones(text: str, problems: list[LicenceError]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for part in text.translate(_PHONE_SEPARATORS).split(";"):
+        if part.strip():
+            try:
+                found[check_phone(part)] = None
+            except LicenceError as problem:
+                problems.append(problem)
+    return tuple(found)
+
+
+def _day(cells: Mapping[str, str], field: str) -> date | None:
+    text = cells.get(field, "")
+    if not text:
+        return None
+    if field == "valid_to" and (text in _FOR_GOOD or text.startswith("9999")):
+        return None
+    try:
+        found = _DAY.fullmatch(text)
+        return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
+    except ValueError:
+        raise _refused(
+            field, text, f"“{text}”不是日期，请写成 2026-11-22", f"{text!r} is no day: write it as 2026-11-22"
+        ) from None
+
+
+def _refused(field: str, value: str, reason_zh: str, reason: str) -> LicenceError:
+    return LicenceError(field=field, value=value, reason_zh=reason_zh, reason=reason)
+
+
+def _as_version_8(raw: bytes) -> bytes:
+    number = int.from_bytes(raw, "big")
+    number &= ~(0xF << 76) & ~(0x3 << 62)
+    return (number | 0x8 << 76 | 0x2 << 62).to_bytes(16, "big")
