@@ -239,12 +239,12 @@ def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> Non
 # ---- what the register knows
 
 
-def a_record(kind: SourceKind, source_id: str, category: VenueCategory | None = None, **sent: str) -> SourceRecord:
+def a_record(kind: SourceKind, source_id: str, is_a: VenueCategory | None = None, **sent: str) -> SourceRecord:
     x, y = at(0.0, 43.0)
     cells = {"name": "路口烟店", "address": "合成路 7 号", "longitude": str(x), "latitude": str(y), "datum": "WGS84"}
     record, problems = read_source_record(
         cells | sent, key=SourceKey(source=str(kind), source_id=source_id), kind=kind, longitude=x, latitude=y,
-        category=category,
+        category=is_a,
     )  # fmt: skip
     assert problems == ()
     return record
