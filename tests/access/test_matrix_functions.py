@@ -125,7 +125,7 @@ def test_who_is_sealed_is_told_to_nobody_but_whose_entries_are_withheld(scene: S
 
 AUDITED_ABOUT_NOBODY = {
     "account", "account_identity", "account_role", "api_token", "calendar_year", "division", "duty_absence",
-    "duty_roster", "export_limit", "look_rule", "retention_run", "thinning_run",
+    "duty_roster", "export_limit", "look_rule", "retention_run", "thinning_run", "venue_link",
 }  # fmt: skip
 """Audited tables without a subject whose rows are about no subject: accounts, places, officers, settings, runs."""
 

@@ -84,6 +84,8 @@ SHOWS_NOBODY = {
     "division add", "calendar show", "calendar import", "texts lint", "texts show",
     "alert metrics", "roster add", "roster list", "roster absence",
     "roster revoke",
+    "venue import", "venue resolve", "venue list", "venue show", "venue review list", "venue confirm", "venue refuse",
+    "venue split", "venue undo",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
 

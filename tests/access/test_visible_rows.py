@@ -41,7 +41,9 @@ UNDER_A_LOOK = ("fix", "fix_flag", "fix_set_aside")
 THROUGH_OTHERS = {"zone_in_force", "order_in_force", "shard"}
 """Views with the rights of whoever asks, and how far the log was read: no data of anybody."""
 
-OPEN = {"division", "venue", "site", "venue_incident", "calendar_year"}
+OPEN = {
+    "division", "venue", "site", "venue_incident", "calendar_year", "venue_source_record", "venue_link", "venue_review",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

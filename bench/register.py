@@ -1,0 +1,102 @@
+"""The register through the database: five synthetic registers imported and resolved: ``python -m bench.register``.
+
+Prints what each step took: import with zones and audit, the same files once more, scoring and saving of the merges,
+what officers wait for. Checks that no category of a place lost its zone.
+"""
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine, text
+
+from api.cluster import running_cluster
+from api.database import migrate, open_engine
+from api.importing import import_entries
+from api.register import resolve
+from api.venue_listing import VenueFilter, open_reviews, venues_of_register
+from bench.identity_scene import synthetic_scene
+from bench.report import peak_memory_mib, print_json, print_table
+from tests.make import KEYRING
+from venues.register import RegisterEntry, entries_of_records
+from venues.source_record import SourceRecord
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+
+LOST = """
+SELECT count(*) FROM venue v WHERE v.category IS NOT NULL AND NOT EXISTS (SELECT FROM venue w JOIN zone z
+    ON z.zone_id = w.venue_id AND z.superseded_at IS NULL WHERE w.current_no = v.current_no AND w.category = v.category)
+"""
+
+
+def main() -> None:
+    """Import, import again, resolve, read."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--venues", type=int, default=10_000, help="venues; each has some 2.6 records")
+    parser.add_argument("--seed", type=int, default=20261122)
+    options = parser.parse_args()
+    scene = synthetic_scene(options.venues, np.random.default_rng(options.seed))
+    entries = entries_of_records([_placed(record) for record in scene.records])
+    folder = Path(tempfile.mkdtemp(prefix="hulan-bench-"))
+    folder.chmod(0o755)
+    try:
+        with running_cluster(folder / "data", say=lambda _: None) as url:
+            engine = open_engine(url)
+            migrate(engine, keyring=KEYRING)
+            measure(engine, entries)
+            engine.dispose()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure(engine: Engine, entries: Sequence[RegisterEntry]) -> None:
+    """Two tables and a line."""
+    seconds: dict[str, float] = {}
+    for number, step in enumerate(("import", "import of the same")):
+        with timed(seconds, step), engine.begin() as connection:
+            at = AT + timedelta(hours=number)
+            report = import_entries(connection, entries, rejected=(), ignored_count=0, at=at)
+    assert report.unchanged_count == len(entries)
+    with engine.begin() as connection:
+        connection.execute(text("ANALYZE"))
+    with timed(seconds, "resolve"):
+        done = resolve(engine, at=AT + timedelta(hours=2), progress=lambda part, parts: print(f"  {part} of {parts}"))
+    with engine.connect() as connection:
+        assert connection.execute(text(LOST)).scalar_one() == 0, "a category of a place lost its zone"
+        with timed(seconds, "200 questions"):
+            open_reviews(connection)
+        with timed(seconds, "200 venues"):
+            venues_of_register(connection, VenueFilter())
+    print_table(["step", "s"], list(seconds.items()))
+    figures = {"records": done.record_count, "venues": done.venue_count, "merged": done.merged_count,
+               "asked": done.asked_count}  # fmt: skip
+    print_table(list(figures), [list(figures.values())])
+    all_figures = {**figures, **{f"{step}_s": round(taken, 2) for step, taken in seconds.items()}}
+    print_json("register", figures={**all_figures, "peak_memory_mib": round(peak_memory_mib())}, ratios={})
+
+
+@contextmanager
+def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    """Note how long the block took."""
+    began = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - began
+
+
+def _placed(record: SourceRecord) -> SourceRecord:
+    """As a file would have said it: with its position among what was sent."""
+    if record.longitude is None:
+        return record
+    place = {"longitude": repr(record.longitude), "latitude": repr(record.latitude), "datum": "WGS84"}
+    return replace(record, sent=tuple(sorted((dict(record.sent) | place).items())))
+
+
+if __name__ == "__main__":
+    main()
