@@ -350,4 +350,4 @@ def _known(metres: float) -> float | None:
 
 
 def _point_text(x: float, y: float, srid: int) -> str:
-    return f"SRID={srid};POINT({x!r} {y!r})"
+    return f"SRID={srid};POINT({float(x)!r} {float(y)!r})"
