@@ -108,6 +108,8 @@ def evaluate_register(
     venues or sites, and ValueError as ``evaluate_distances``.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
+    # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
+    connection.execute(text("ANALYZE venue, venue_source_record, distance_finding"))
     placed = load_placed(connection, division)
     if not placed.venues or not placed.sites:
         raise DistanceRefusedError(
