@@ -35,10 +35,12 @@ from api.routes import (
     case_files,
     check_ins,
     decisions,
+    distance,
     evidence,
     exports,
     guardian,
     health,
+    leads,
     leaves,
     looks,
     metrics,
@@ -146,7 +148,7 @@ def create_app(
     modules = (
         positions, check_ins, health, session, oidc_routes, account, accounts, subjects, looks, track, person, audit,
         exports, evidence, sealing, orders, case_files, leaves, decisions, alerts, recipients, rosters, metrics, venues,
-        guardian, callbacks,
+        guardian, callbacks, distance, leads,
     )  # fmt: skip
     for module in modules:
         app.include_router(module.router)

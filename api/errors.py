@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from alerts.life import IllegalTurnError
+from venues.lead import LeadError
 
 
 class UnknownDeviceError(Exception):
@@ -175,6 +176,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
         code="alert_turn",
         message="警报当前状态不允许此操作，或此结案理由须写明情况；请查看该警报"
         " / the alert cannot do this in its state, or this reason needs a remark: look at the alert",
+    ),
+    LeadError: Problem(
+        status=409,
+        code="lead_step",
+        message="线索现在不能办理这一步，或缺少必填项（日期、部门、文号、核查结果、理由），或刚被他人办理；"
+        "请查看该线索的 next_steps"
+        " / the lead does not allow this step now, or the step lacks a day, agency, document number, finding or reason,"
+        " or somebody else was quicker: look at the lead's next_steps",
     ),
     TooManyStreamsError: Problem(
         status=429,

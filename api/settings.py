@@ -123,6 +123,16 @@ class Settings(GatewaySettings):
         description="本单位的告警数值文件（TOML）：每日短信条数、升级时限等；不填则用默认值，见 hulan alert policy"
         " / own numbers of alerting: messages a day, times of escalation …; none: the defaults, see hulan alert policy",
     )
+    distance_law_file: Path | None = Field(
+        None,
+        description="本单位的距离规则文件（TOML），补充或替换自带规则；不填则只用自带的"
+        " / own rules of distance, added to those shipped or in their place; none: those shipped",
+    )
+    lead_routes_file: Path | None = Field(
+        None,
+        description="本单位的线索移送表（TOML），优先于自带的；不填则只用自带的"
+        " / own table of which regulator a lead goes to, before the one shipped; none: the one shipped",
+    )
     guardian_codes: bool = Field(
         False,
         description="监护人短信末尾是否带反馈码；默认否。先让 /g 可从外网打开，并报备带反馈码的措辞"

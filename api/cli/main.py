@@ -34,9 +34,10 @@ _GROUPS = {
         module="load",
         help="从文件导入。Import from files.",
         commands={
-            name: name for name in ("venues", "sites", "zones", "boundaries", "incidents", "cases", "fixes")
+            name: name
+            for name in ("venues", "sites", "gates", "zones", "boundaries", "incidents", "cases", "fixes")
         },
-        elsewhere={"cases": "load_cases"},
+        elsewhere={"cases": "load_cases", "gates": "distance"},
     ),
     "keys": _Group(
         module="keys",
@@ -59,6 +60,15 @@ _GROUPS = {
     "outbox": _Group(module="outbox"),
     "alert": _Group(module="desk"),
     "roster": _Group(module="desk"),
+    "distance": _Group(
+        module="distance",
+        help="学校周边距离规则。The law of distance.",
+        commands={
+            "evaluate": "evaluate", "list": "list_findings", "changes": "changes", "show": "show_venue",
+            "rules": "rules", "report": "report", "verify": "verify",
+        },
+    ),
+    "lead": _Group(module="lead"),
     "seal": _Group(module="seal"),
     "order": _Group(module="casework"),
     "exemption": _Group(module="casework"),

@@ -121,6 +121,9 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT UPDATE(content)",
     },
+    "distance_finding": {"app": "SELECT"},
+    "distance_rule": {"app": "SELECT"},
+    "distance_run": {"app": "SELECT"},
     "division": {
         "app": "SELECT",
     },
@@ -193,6 +196,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "DELETE SELECT(subject_no)",
         "worker": "INSERT SELECT",
     },
+    "lead": {"app": "SELECT"},
+    "lead_event": {"app": "SELECT"},
     "leave": {
         "app": "SELECT",
         "keeper": "SELECT(contact key_id leave_id subject_no) UPDATE(contact key_id)",
@@ -216,6 +221,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "shredder": "SELECT(subject_no) UPDATE(purpose)",
     },
     "look_rule": CLOSED,
+    "measurement_archive": {"app": "SELECT"},
     "notice": {
         "app": "SELECT",
         "shredder": "SELECT(remark subject_no) UPDATE(remark)",
@@ -292,6 +298,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "site": {
         "app": "SELECT",
     },
+    "site_gate": {"app": "SELECT"},
     "subject": {
         "app": "SELECT",
         "gate": "SELECT(sealed_at shard subject_no)",
@@ -358,6 +365,7 @@ EXPECTED: dict[str, dict[str, str]] = {
 EXECUTABLE: dict[str, set[str]] = {
     "account_decides": set(),
     "accounts_led": {"app"},
+    "add_lead_event": {"app"},
     "alert_counts": {"app"},
     "alert_rescues": {"app"},
     "alert_precision": {"app"},
@@ -401,6 +409,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "open_looks": {"app"},
     "open_spans": {"app"},
     "people_of_alerts": {"app"},
+    "people_of_leads": {"app"},
     "people_of_looks": {"app"},
     "people_of_work": {"app"},
     "person_weeks": {"app"},

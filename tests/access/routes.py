@@ -113,6 +113,8 @@ AN_UNSEALING = {"ground": "case_need", "ground_text": "另案办理需要", "doc
 
 OF_CASES = {"roles": OFFICERS, "scope": Scope.CASES_READ}
 
+OF_VENUES = {"is_open": Open.TO_TOKENS, "roles": OFFICERS, "scope": Scope.VENUES_READ}
+
 SESSION_OF_CASE = {"is_open": Open.TO_SESSIONS, "roles": OFFICERS}
 OF_SUBJECT = {**SESSION_OF_CASE, "about": About.CASE}
 OF_ORDERS = frozenset({Needle.ID, Needle.DOCUMENT})
@@ -274,6 +276,22 @@ ROUTES: dict[str, RouteEntry] = {
         is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404, body=A_SPAN | {"recipient_id": A_NUMBER}
     ),
     "POST /rosters/{entry_id}/revoke": RouteEntry(is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404),
+    # About venues: tests/api/test_distance_routes.py and tests/api/test_leads.py have what they show.
+    "GET /distance/runs": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
+    "GET /distance/findings": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
+    "GET /distance/changes": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
+    "GET /distance/venues/{venue_id}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
+    "GET /distance/rules/{rule_id}/{rule_version}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
+    "GET /distance/measurements/{measurement_hash}": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
+    "GET /leads": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /leads/statistics": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "GET /leads/{lead_id}": RouteEntry(granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /leads/{lead_id}/steps": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404, body={"step": "close"}
+    ),
+    "GET /leads/{lead_id}/recommendation": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404, query={"procuratorate": "合成检察院"}
+    ),
     "GET /metrics": RouteEntry(is_open=Open.TO_TOKENS, roles=frozenset({SYSTEM}), scope=Scope.METRICS_READ),
     "POST /subjects/{subject_id}/exports": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=OFFICERS, about=About.CASE, body={"format": "csv"}, granted=403

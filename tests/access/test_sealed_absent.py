@@ -86,6 +86,10 @@ SHOWS_NOBODY = {
     "roster revoke",
     "venue import", "venue resolve", "venue list", "venue show", "venue review list", "venue confirm", "venue refuse",
     "venue split", "venue undo",
+    "import gates", "distance evaluate", "distance list", "distance changes", "distance show", "distance rules",
+    "distance report", "distance verify", "lead list", "lead show", "lead check", "lead dismiss", "lead consult",
+    "lead recommend", "lead deliver", "lead reply", "lead recheck", "lead open-case", "lead close", "lead reopen",
+    "lead recommendation", "lead statistics",
 }  # fmt: skip
 """Processes, files without a database, accounts, places."""
 

@@ -1,0 +1,286 @@
+"""The law of distance on the command line: gates, evaluation, what changed, one measurement as evidence."""
+
+import getpass
+import hashlib
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import Engine
+
+from api.cli.acting import AsJson, show
+from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
+from api.cli.load import DatumOption, RejectsOption, SourceOption
+from api.cli.problems import PROBLEMS
+from api.cli.screen import out, plain_errors, progress, say
+from api.clock import SystemClock
+from api.distance import (
+    DistanceRefusedError,
+    WalkedBy,
+    evaluate_register,
+    keep_network,
+    kept_network,
+    measure_pair,
+    read_network,
+)
+from api.distance_shown import FindingFilter, changes_shown, findings_shown, history_shown, rules_shown
+from api.errors import NotThereError
+from api.evidence.font import load_fonts
+from api.files.gates import read_gates
+from api.files.osm import OSM_SUFFIXES
+from api.files.rejects import write_rejects
+from api.papers.measurement_report import measurement_pdf
+from api.session import open_database
+from api.settings import Settings, read_settings
+from geo.datum import parse_datum
+from tracking.local_time import LOCAL_TIME
+from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
+from venues.distance_verdict import Verdict
+from venues.gateway_distance_law import load_distance_law, load_lead_routes
+from venues.measurement import measured_again
+from venues.place import SourceKey
+from venues.site_gates import RegisteredGate
+
+FOUND_FAULTS = 3
+
+Day = typer.Option(formats=["%Y-%m-%d"], help="哪一天的法律，默认今天 / the law of which day; default: today")
+
+
+def gates(
+    file: Annotated[Path, typer.Argument(help="校门文件 CSV、OSM / gates of schools", exists=True)],
+    datum: DatumOption = None,
+    source: SourceOption = None,
+    rejects: RejectsOption = None,
+) -> None:
+    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭）或 OSM。Import gates of schools.
+
+    例 / example:  hulan import gates gates.csv --datum GCJ02
+    """
+    with plain_errors(*PROBLEMS):
+        with progress("读取 reading") as advance:
+            read = read_gates(file, datum=None if datum is None else parse_datum(datum), progress=advance)
+        register = source or ("osm" if file.name.casefold().endswith(OSM_SUFFIXES) else file.stem)
+        found = [
+            RegisteredGate(
+                key=SourceKey(source=register, source_id=one.gate.gate_id), gate=one.gate, site_key=one.site_key,
+                raw=one.raw, datum=one.datum,
+            )
+            for one in read.gates
+        ]  # fmt: skip
+        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+            saved = save_gates(connection, found, at=SystemClock().now())
+        out.print(
+            f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
+            f"未变 unchanged: {saved.unchanged_count}  拒收 rejected: {len(read.rejected)}",
+            markup=False,
+        )
+        if read.rejected:
+            path = rejects or file.with_name(file.name + ".rejects.csv")
+            write_rejects(path, read.rejected)
+            out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+
+
+def evaluate(
+    division: Annotated[
+        str, typer.Option(help="场所所在区划，六位；已导入的边界优先 / division of places outside imported boundaries")
+    ],
+    network: Annotated[
+        Path | None,
+        typer.Option(help="步行路网：OSM、线数据或已保存的；默认上次的 / the walk network; default: of the last run"),
+    ] = None,
+    network_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="路网数据的日期 / the day that its source describes")
+    ] = None,
+    on: Annotated[datetime | None, Day] = None,
+    survey_leads: Annotated[
+        bool, typer.Option(help="需现场测量的也列为线索 / whether venues that need a survey become leads too")
+    ] = False,
+) -> None:
+    """评估登记册中所有场所与学校，记录变化，违反的列为线索。Evaluate every venue against every school.
+
+    例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
+    """
+    with plain_errors(*PROBLEMS):
+        settings, clock = _settings(), SystemClock()
+        law, routes = load_distance_law(settings.distance_law_file), load_lead_routes(settings.lead_routes_file)
+        _check_division(division)
+        now = clock.now()
+        with open_database(settings, say=say) as engine:
+            walked = _walked(engine, settings, network, _day(network_on))
+            with engine.begin() as connection:
+                found = evaluate_register(
+                    connection, law, routes, on=_day(on) or now.astimezone(LOCAL_TIME).date(), at=now,
+                    made_by=_operator(), division=division, walked=walked,
+                    leads_of=(Verdict.BREACH, Verdict.SURVEY) if survey_leads else (Verdict.BREACH,), say=say,
+                )  # fmt: skip
+        for one in found:
+            for line in evaluated_lines(one):
+                out.print(line, markup=False, soft_wrap=True)
+        for gap in law.gaps_of(division):
+            out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
+
+
+def list_findings(
+    verdict: Annotated[str | None, typer.Option(help="clear、survey、breach、grandfathered")] = None,
+    on: Annotated[datetime | None, Day] = None,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="最多几条 / most rows")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """当前结论，违反的在前。Verdicts, breaches first.
+
+    例 / example:  hulan distance list --verdict breach
+    """
+    with plain_errors(*PROBLEMS):
+        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on))
+        with open_database(_settings(), say=say) as engine, engine.connect() as connection:
+            found = findings_shown(connection, wanted, most=most)
+    show(found, finding_lines, none="没有结论；评估：hulan distance evaluate / nothing found", as_json=as_json)
+
+
+def changes(as_json: AsJson = False) -> None:
+    """上次评估改变了什么。What the last evaluation changed.
+
+    例 / example:  hulan distance changes
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        found = changes_shown(connection)
+    show(found, change_lines, none="没有变化 nothing changed", as_json=as_json)
+
+
+def show_venue(
+    venue: Annotated[UUID, typer.Argument(help="场所 id / id of the venue")], as_json: AsJson = False
+) -> None:
+    """一个场所的全部结论，含以往。All that was ever said of a venue.
+
+    例 / example:  hulan distance show 0190f3a2-…
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        try:
+            found = history_shown(connection, venue)
+        except NotThereError:
+            raise LookupError(f"对场所 {venue} 没有结论 / nothing was found about this venue") from None
+    show(found, history_lines, none="", as_json=as_json)
+
+
+def rules(as_json: AsJson = False) -> None:
+    """适用过的规则及其版本。The rules that were applied, by version.
+
+    例 / example:  hulan distance rules
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        found = rules_shown(connection)
+    show(found, rule_lines, none="没有规则；评估：hulan distance evaluate / no rules yet", as_json=as_json)
+
+
+def report(
+    venue: Annotated[UUID, typer.Argument(help="场所 id / id of the venue")],
+    file: Annotated[Path, typer.Option("--out", help="写入此 PDF / the PDF to write")],
+    site: Annotated[
+        str | None,
+        typer.Option(help="学校 id，默认最要紧的一所 / id of the school; default: what matters most"),
+    ] = None,
+    on: Annotated[datetime | None, Day] = None,
+) -> None:
+    """测距报告：测量、存档、成文。Measure a venue against a school, archive it, write the report.
+
+    例 / example:  hulan distance report 0190f3a2-… --out report.pdf
+    """
+    with plain_errors(*PROBLEMS):
+        settings, now = _settings(), SystemClock().now()
+        if file.exists() or not file.parent.is_dir():
+            raise FileExistsError(f"文件已存在，或文件夹不存在 / there is such a file, or no such folder: {file}")
+        load_fonts(settings.assets_dir)
+        law = load_distance_law(settings.distance_law_file)
+        with open_database(settings, say=say) as engine:
+            walked = _walked(engine, settings, None, None)
+            with engine.begin() as connection:
+                made = measure_pair(
+                    connection, law, on=_day(on) or now.astimezone(LOCAL_TIME).date(), venue_id=venue, site_id=site,
+                    walked=walked,
+                )  # fmt: skip
+                archive_measurement(connection, made, at=now, made_by=_operator())
+        with file.open("xb") as stream:
+            stream.write(measurement_pdf(made))
+        out.print(f"测距报告 report: {file}", markup=False, soft_wrap=True)
+        out.print(f"校验值 SHA-256: {made.hash}", markup=False, soft_wrap=True)
+
+
+def verify(
+    measurement: Annotated[str, typer.Argument(help="校验值 / the hash of a measurement")],
+    file: Annotated[Path | None, typer.Option("--out", help="另写一份报告 / write the report again")] = None,
+) -> None:
+    """用存档重新测量并核对校验值。Measure again from the archive, and compare the hash.
+
+    退出码 exit code: 0 相同 the same, 3 不同 another.
+
+    例 / example:  hulan distance verify 011fc96d66602627…
+    """
+    with plain_errors(*PROBLEMS):
+        settings = _settings()
+        with open_database(settings, say=say) as engine, engine.connect() as connection:
+            text = archived_text(connection, measurement)
+        if text is None:
+            raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
+        version = _network_version(text)
+        made = measured_again(text, None if version is None else kept_network(version, settings.data_dir))
+        is_same = made.hash == measurement == hashlib.sha256(text.encode()).hexdigest()
+        if is_same and file is not None:
+            load_fonts(settings.assets_dir)
+            with file.open("xb") as stream:
+                stream.write(measurement_pdf(made))
+        out.print(f"{'一致 the same' if is_same else '不一致 NOT THE SAME'}: {made.hash}", markup=False, soft_wrap=True)
+    if not is_same:
+        raise typer.Exit(FOUND_FAULTS)
+
+
+# ---- parts
+
+
+def _walked(engine: Engine, settings: Settings, file: Path | None, network_on: date | None) -> WalkedBy | None:
+    """The network of the file, kept for measurements to come; without a file that of the last run, if there was one."""
+    if file is not None:
+        with progress("读取路网 walk network"):
+            network = read_network(file)
+        keep_network(network, settings.data_dir)
+        return WalkedBy(network=network, network_on=network_on)
+    with engine.connect() as connection:
+        before = last_run(connection)
+    if before is None or before.network_version is None:
+        say("没有步行路网：步行规则只能凭直线排除 / no walk network: rules on foot go by the straight line")
+        return None
+    return WalkedBy(network=kept_network(before.network_version, settings.data_dir), network_on=before.network_on)
+
+
+def _network_version(text: str) -> str | None:
+    version = json.loads(text)["given"]["network_version"]
+    return None if version is None else str(version)
+
+
+def _check_division(division: str) -> None:
+    if len(division) != 6 or not (division.isascii() and division.isdigit()):
+        raise DistanceRefusedError(f"--division 应为六位区划代码 must be a division code of six digits: {division}")
+
+
+def _verdict(word: str) -> Verdict:
+    try:
+        return Verdict[word.upper()]
+    except KeyError:
+        words = "、".join(verdict.name.lower() for verdict in Verdict)
+        raise LookupError(f"--verdict 应为 must be one of {words}: {word}") from None
+
+
+def _day(instant: datetime | None) -> date | None:
+    return None if instant is None else instant.date()
+
+
+def _operator() -> str:
+    return f"cli:{getpass.getuser()}"
+
+
+def _settings() -> Settings:
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings

@@ -1,0 +1,75 @@
+"""The law of distance in lines for the terminal, Chinese first."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from api.cli.case_lines import Item, minute
+from api.distance import Evaluated
+from venues.distance_verdict import VERDICT_NAMES_ZH, Verdict
+
+_CAUSE_NAMES_ZH = {
+    "first": "首次",
+    "rule": "规则变了",
+    "distance": "位置、校门或路网变了",
+    "papers": "许可、日期或到期",
+    "gone": "不再受规则约束",
+}
+
+
+def evaluated_lines(one: Evaluated) -> Iterator[str]:
+    """One day's run in numbers."""
+    run = one.run
+    yield (
+        f"{run.on.isoformat()}  场所 venues {len(run.venues):,}  学校 sites {len(run.sites):,}  规则 rules"
+        f" {len(run.rules)}  路网 network {(run.network_version or '无 none')[:16]}"
+    )
+    yield "  " + "  ".join(
+        f"{VERDICT_NAMES_ZH[verdict]} {verdict.name.lower()}: {one.count(verdict):,}"
+        for verdict in (Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED, Verdict.CLEAR)
+    )
+    yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
+
+
+def finding_lines(item: Item) -> Iterator[str]:
+    """A verdict of today."""
+    yield f"{_said(item['verdict'])}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    yield f"  {_metres(item)}  限 {item['threshold_m']:g} 米  {item['document']}"
+    yield f"  {item['reason_zh']}{'；各规则结论不一，须明确适用哪一条' if item['is_disputed'] else ''}"
+
+
+def change_lines(item: Item) -> Iterator[str]:
+    """What a run changed, and from what."""
+    before = "" if item["verdict_before"] is None else f"{_said(item['verdict_before'])} → "
+    after = "—" if item["verdict"] is None else _said(item["verdict"])
+    yield f"{before}{after}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}，自 from {item['holds_from']}  {_metres(item)}"
+
+
+def history_lines(item: Item) -> Iterator[str]:
+    """An entry of a venue's history."""
+    said = "不再受规则约束 gone" if item["verdict"] is None else f"{_said(item['verdict'])}：{item['reason_zh']}"
+    yield f"自 from {item['holds_from']}  {item['site_name']}（{item['site_id']}）  {said}"
+    if item["verdict"] is not None:
+        yield f"  {_metres(item)}  {item['document']}（{item['rule_id']}，版本 {item['rule_version']}）"
+    yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}；记录于 recorded {minute(item['recorded_at'])}"
+
+
+def rule_lines(item: Item) -> Iterator[str]:
+    """One version of a rule."""
+    yield f"{item['rule_id']}  版本 {item['rule_version']}  {item['jurisdiction']}"
+    yield f"  {item['document']}：{item['threshold_zh']}"
+    yield f"  {item['effective_from'] or '?'} – {item['effective_to'] or ''}"
+    yield f"  来源 {item['source']}（{item['verification']}）"
+
+
+def _said(verdict: str) -> str:
+    return f"{VERDICT_NAMES_ZH[Verdict[verdict.upper()]]} {verdict}"
+
+
+def _metres(item: Item) -> str:
+    return f"直线 straight {_one(item, 'straight')}  步行 on foot {_one(item, 'walking')}"
+
+
+def _one(item: Any, which: str) -> str:
+    metres, error_m = item[f"{which}_m"], item[f"{which}_error_m"]
+    return "–" if metres is None else f"{metres:.0f} 米 ± {error_m or 0:.0f} 米"

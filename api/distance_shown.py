@@ -1,0 +1,139 @@
+"""What the law of distance found, as it is shown: verdicts of a day, what runs changed, the history of a venue."""
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from api.errors import NotThereError
+from venues.distance_rule import DistanceRule
+from venues.distance_store import archived_text, load_rule
+from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
+from venues.distance_words import threshold_zh
+from venues.measurement import METHOD
+
+MOST_SHOWN = 500
+
+_COLUMNS = (
+    "f.finding_no, f.venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from, f.recorded_at, f.cause,"
+    " f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m, f.straight_error_m, f.walking_m,"
+    " f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten,"
+    " r.content->>'document' AS document, (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
+)
+_PAIR = "venue_id, site_id, campus_id"
+_ORDER = "CASE verdict WHEN 'breach' THEN 0 WHEN 'survey' THEN 1 WHEN 'grandfathered' THEN 2 ELSE 3 END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFilter:
+    """Which verdicts are wanted; the newest of each pair, or those of a day of the law."""
+
+    verdict: Verdict | None = None
+    venue_id: UUID | None = None
+    on: date | None = None
+
+
+def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]]:
+    """Evaluations, the newest first."""
+    rows = connection.execute(
+        text(
+            "SELECT run_id, law_day, evaluated_at, made_by, division, method, policy->>'version' AS policy_version,"
+            " network_version, network_on, venue_count, site_count, gate_count, rule_count, verdicts, change_count"
+            " FROM distance_run ORDER BY run_no DESC LIMIT :most"
+        ),
+        {"most": most},
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
+    """The verdict of each pair that a rule binds, breaches first, then by how near it is."""
+    query = (
+        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM distance_finding"
+        " WHERE (CAST(:on AS date) IS NULL OR holds_from <= :on)"
+        " AND (CAST(:venue_id AS uuid) IS NULL OR venue_id = :venue_id)"
+        f" ORDER BY {_PAIR}, holds_from DESC, recorded_at DESC, finding_no DESC) AS f"
+        " JOIN distance_rule r USING (rule_id, rule_version)"
+        " WHERE f.verdict IS NOT NULL AND (CAST(:verdict AS text) IS NULL OR f.verdict = :verdict)"
+        f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
+    )
+    values = {
+        "on": wanted.on, "venue_id": wanted.venue_id, "most": most,
+        "verdict": None if wanted.verdict is None else wanted.verdict.name.lower(),
+    }  # fmt: skip
+    return [_shown(row) for row in connection.execute(text(query), values)]
+
+
+def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
+    """What the last evaluation changed, with what was said before; new breaches first."""
+    query = (
+        f"SELECT {_COLUMNS}, b.verdict AS verdict_before, b.straight_m AS straight_before_m,"
+        " b.walking_m AS walking_before_m, b.rule_id AS rule_before"
+        " FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE (p.venue_id, p.site_id, p.campus_id)"
+        " = (f.venue_id, f.site_id, f.campus_id) AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
+        " ORDER BY p.holds_from DESC, p.finding_no DESC LIMIT 1) b ON true"
+        " WHERE f.recorded_at = (SELECT max(evaluated_at) FROM distance_run)"
+        f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
+    )
+    return [_shown(row) for row in connection.execute(text(query), {"most": most})]
+
+
+def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
+    """All that was ever said of a venue, by school, the oldest first. ``NotThereError`` if nothing was."""
+    query = (
+        f"SELECT {_COLUMNS} FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        " WHERE f.venue_id = :venue_id ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
+    )
+    rows = connection.execute(text(query), {"venue_id": venue_id}).all()
+    if not rows:
+        raise NotThereError
+    return [_shown(row) for row in rows]
+
+
+def rule_shown(connection: Connection, rule_id: str, rule_version: str) -> dict[str, Any]:
+    """One version of a rule, word for word. ``NotThereError``."""
+    rule = load_rule(connection, rule_id, rule_version)
+    if rule is None:
+        raise NotThereError
+    return _rule(rule)
+
+
+def rules_shown(connection: Connection) -> list[dict[str, Any]]:
+    """Every version of every rule that a run knew, by id and by when it was first known."""
+    rows = connection.execute(
+        text("SELECT rule_id, rule_version FROM distance_rule ORDER BY rule_id, recorded_at, rule_version")
+    ).all()
+    return [rule_shown(connection, row.rule_id, row.rule_version) for row in rows]
+
+
+def measurement_shown(connection: Connection, measurement_hash: str) -> dict[str, str]:
+    """An archived measurement: its text, whose SHA-256 the hash is. ``NotThereError``."""
+    content = archived_text(connection, measurement_hash)
+    if content is None:
+        raise NotThereError
+    return {"hash": measurement_hash, "method": METHOD, "content": content}
+
+
+def _rule(rule: DistanceRule) -> dict[str, Any]:
+    return {
+        "rule_id": rule.rule_id, "rule_version": rule.rule_version, "jurisdiction": rule.jurisdiction,
+        "document": rule.document, "text_zh": rule.text_zh, "threshold_zh": threshold_zh(rule),
+        "effective_from": rule.effective_from, "effective_to": rule.effective_to, "status": rule.status,
+        "source": rule.source, "verification": rule.verification,
+    }  # fmt: skip
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    """A row with its reason in words; JSON knows no infinity, so that an open end is ``None``."""
+    shown = {name: _finite(value) for name, value in row._mapping.items() if name != "finding_no"}
+    if row.reason is not None:
+        shown["reason_zh"], shown["reason_en"] = REASON_TEXTS[Reason[row.reason.upper()]]
+    return shown
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,240 @@
+"""Leads as officers see and work them: what is open, what an agency still owes, and the next step.
+
+The connection is one of ``as_account``: PostgreSQL shows leads to officers, and adds events of prosecutors and leaders.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from api.calendars import current_calendar
+from api.errors import NotThereError
+from tracking.calendar import CalendarMissingError
+from venues.category import CATEGORY_NAMES_ZH
+from venues.lead import (
+    IsRestDay,
+    LeadError,
+    LeadEvent,
+    LeadState,
+    LeadStep,
+    ReplyClock,
+    recheck_on,
+    reply_clock,
+    state_of,
+    with_step,
+)
+from venues.lead_figures import LeadFigures, LeadLife, lead_figures
+from venues.lead_pattern import LeadGround
+from venues.lead_store import StoredLead, load_leads
+
+STATE_NAMES_ZH: dict[LeadState, str] = {
+    LeadState.NEW: "待核查",
+    LeadState.CHECKED: "已现场核查",
+    LeadState.NO_CASE: "不立案",
+    LeadState.CONSULTATION: "磋商",
+    LeadState.RECOMMENDATION: "检察建议",
+    LeadState.REPLIED: "已回复，待回访",
+    LeadState.REMEDIED: "已整改",
+    LeadState.NOT_REMEDIED: "未整改",
+    LeadState.CASE: "立案",
+    LeadState.CLOSED: "办结",
+}
+STEP_NAMES_ZH: dict[LeadStep, str] = {
+    LeadStep.OPEN: "发现",
+    LeadStep.CHECK: "现场核查",
+    LeadStep.DISMISS: "不立案",
+    LeadStep.CONSULT: "磋商",
+    LeadStep.RECOMMEND: "制发检察建议",
+    LeadStep.DELIVER: "送达",
+    LeadStep.REPLY: "行政机关回复",
+    LeadStep.RECHECK: "回访",
+    LeadStep.OPEN_CASE: "立案",
+    LeadStep.CLOSE: "办结",
+    LeadStep.REOPEN: "重新打开",
+}
+GROUND_NAMES_ZH: dict[LeadGround, str] = {
+    LeadGround.DISTANCE: "设在学校、幼儿园周边",
+    LeadGround.UNLICENSED: "学校周边无许可经营",
+    LeadGround.MIS_REGISTERED: "登记业态与实际不符",
+    LeadGround.ADMITS_MINORS: "接纳未成年人",
+    LeadGround.SELLS_ALCOHOL: "向未成年人售酒",
+    LeadGround.SELLS_TOBACCO: "向未成年人售烟",
+    LeadGround.SELLS_LOTTERY: "向未成年人售彩票",
+}
+
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadFilter:
+    """Which leads are wanted; all by default."""
+
+    state: LeadState | None = None
+    ground: LeadGround | None = None
+    is_overdue: bool | None = None
+    """Whether an agency's time ran out without an answer."""
+    venue_id: UUID | None = None
+
+
+def leads_shown(connection: Connection, wanted: LeadFilter, *, today: date, most: int = 200) -> list[dict[str, Any]]:
+    """Leads with state, regulator and due day, the newest first. ``today``: of Asia/Shanghai."""
+    is_rest_day = rest_days(connection)
+    shown = (_listed(lead, today, is_rest_day) for lead in load_leads(connection) if _is_wanted(lead, wanted))
+    return [one for one in shown if wanted.is_overdue in {None, one["is_overdue"]}][:most]
+
+
+def lead_shown(connection: Connection, lead_id: UUID, *, today: date) -> dict[str, Any]:
+    """One lead: facts, regulator, events with who did them, the clock, and what may be done next. ``NotThereError``."""
+    lead = lead_of(connection, lead_id)
+    names = _names(connection, lead)
+    events = [
+        {
+            "step": event.step, "at": event.at, "by": names.get(number) if number is not None else None, "on": event.on,
+            "is_found": event.is_found, "is_urgent": event.is_urgent, "regulator": event.regulator,
+            "document_number": event.document_number, "note": event.note,
+        }
+        for event, number in zip(lead.events, lead.account_nos, strict=True)
+    ]  # fmt: skip
+    return _listed(lead, today, rest_days(connection)) | {
+        "facts": list(lead.facts), "route_zh": lead.route_zh, "route_en": lead.route_en,
+        "next_steps": list(next_steps(lead.events)), "events": events,
+    }  # fmt: skip
+
+
+def lead_of(connection: Connection, lead_id: UUID) -> StoredLead:
+    """The lead. Raises ``NotThereError`` for one that the caller does not see."""
+    found = load_leads(connection, lead_id=lead_id)
+    if not found:
+        raise NotThereError
+    return found[0]
+
+
+def take_lead_step(connection: Connection, lead_id: UUID, event: LeadEvent) -> LeadState:
+    """One step further; returns the new state.
+
+    Raises ``NotThereError`` for a lead that the account does not see or may not act on, and LeadError for a step that
+    the lead does not allow, that lacks something, or that another officer was quicker than.
+    """
+    lead = lead_of(connection, lead_id)
+    if not _may_act(connection):
+        raise NotThereError
+    whole = with_step(lead.events, event)
+    asked = {
+        "lead_no": lead.lead_no, "position": len(lead.events), "step": event.step, "at": event.at.isoformat(),
+        "on_day": None if event.on is None else event.on.isoformat(), "is_found": event.is_found,
+        "is_urgent": event.is_urgent, "regulator": event.regulator, "document_number": event.document_number,
+        "note": event.note,
+    }  # fmt: skip
+    added = connection.execute(
+        text("SELECT add_lead_event(jsonb_populate_record(NULL::lead_event, CAST(:asked AS jsonb)))"),
+        {"asked": json.dumps(asked, ensure_ascii=False)},
+    ).scalar_one()
+    if added is None:
+        raise LeadError("线索刚被他人办理，请重新查看 / somebody else was quicker: look at the lead again")
+    return state_of(whole)
+
+
+def next_steps(events: tuple[LeadEvent, ...]) -> tuple[LeadStep, ...]:
+    """The steps that the lead allows now, whatever they need besides."""
+    last = events[-1]
+    allowed = []
+    for step in LeadStep:
+        tried = LeadEvent(
+            step=step, at=last.at, by=last.by, on=last.at.date(), is_found=True, regulator="-", document_number="-",
+            note="-",
+        )  # fmt: skip
+        try:
+            with_step(events, tried)
+        except LeadError:
+            continue
+        allowed.append(step)
+    return tuple(allowed)
+
+
+def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
+    """Figures of all leads, which name nobody."""
+    lives = (LeadLife(ground=lead.ground, events=lead.events) for lead in load_leads(connection))
+    return lead_figures(lives, today=today, is_rest_day=rest_days(connection))
+
+
+def figures_shown(connection: Connection, *, today: date) -> dict[str, Any]:
+    """The figures as an answer: counts by name."""
+    figures = figures_of_leads(connection, today=today)
+    found = {field.name: getattr(figures, field.name) for field in fields(figures)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
+
+
+def rest_days(connection: Connection) -> IsRestDay:
+    """Whether a day is one of rest, by the calendar; of a year that is not imported yet, by the weekend alone."""
+    calendar = current_calendar(connection)
+
+    def is_rest_day(day: date) -> bool:
+        try:
+            return calendar.is_rest_day(day)
+        except CalendarMissingError:
+            return day.weekday() >= _SATURDAY
+
+    return is_rest_day
+
+
+def event_by(step: LeadStep, *, account_id: UUID, at: datetime, **given: Any) -> LeadEvent:
+    """A step as entered by an officer; what is not given is left open."""
+    return replace(LeadEvent(step=step, at=at, by=str(account_id)), **given)
+
+
+def _may_act(connection: Connection) -> bool:
+    found: bool = connection.execute(
+        text("SELECT current_account_has('prosecutor') OR current_account_has('leader')")
+    ).scalar_one()
+    return found
+
+
+def _is_wanted(lead: StoredLead, wanted: LeadFilter) -> bool:
+    return (
+        wanted.state in {None, state_of(lead.events)}
+        and wanted.ground in {None, lead.ground}
+        and wanted.venue_id in {None, lead.venue_id}
+    )
+
+
+def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, Any]:
+    clock = reply_clock(lead.events, today=today, is_rest_day=is_rest_day)
+    return {
+        "lead_id": lead.lead_id, "state": state_of(lead.events), "ground": lead.ground, "is_sure": lead.is_sure,
+        "venue_id": lead.venue_id, "venue_name": lead.venue_name, "venue_address": lead.venue_address,
+        "division": lead.division, "categories": sorted(lead.categories), "opened_at": lead.events[0].at,
+        "regulator": _regulator(lead), "candidates": list(lead.candidates),
+        "recheck_on": recheck_on(lead.events, is_rest_day=is_rest_day), **_clock(clock),
+    }  # fmt: skip
+
+
+def _clock(clock: ReplyClock | None) -> Mapping[str, Any]:
+    if clock is None:
+        return {"delivered_on": None, "due_on": None, "days_left": None, "colour": None, "is_overdue": False}
+    return {
+        "delivered_on": clock.delivered_on, "due_on": clock.due_on, "days_left": clock.days_left,
+        "colour": clock.colour, "is_overdue": clock.is_overdue and clock.replied_on is None,
+    }  # fmt: skip
+
+
+def _regulator(lead: StoredLead) -> str | None:
+    """Whom the last consultation or recommendation went to; before one, whom the table named."""
+    told = (event.regulator for event in reversed(lead.events) if event.regulator)
+    return next(told, lead.regulator)
+
+
+def _names(connection: Connection, lead: StoredLead) -> dict[int, str]:
+    numbers = sorted({number for number in lead.account_nos if number is not None})
+    rows = connection.execute(text("SELECT * FROM people_of_leads(:numbers)"), {"numbers": numbers})
+    return {row.account_no: row.display_name for row in rows}
+
+
+def names_of(categories: list[str]) -> str:
+    """Categories in Chinese."""
+    by_value: Mapping[str, str] = {str(category): name for category, name in CATEGORY_NAMES_ZH.items()}
+    return "、".join(by_value[category] for category in categories)

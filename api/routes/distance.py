@@ -1,0 +1,87 @@
+"""The law of distance: evaluations, verdicts, what changed, the history of a venue, rules, archived measurements."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from api.access.caller import as_account
+from api.access.policy import AccessPolicy, Who
+from api.access.roles import OFFICERS, Scope
+from api.distance_shown import (
+    MOST_SHOWN,
+    FindingFilter,
+    changes_shown,
+    findings_shown,
+    history_shown,
+    measurement_shown,
+    rule_shown,
+    runs_shown,
+)
+from venues.distance_verdict import Verdict
+
+router = APIRouter()
+
+READS_VENUES = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VENUES_READ)
+
+
+class VerdictWord(StrEnum):
+    """A verdict as it is written in addresses and answers."""
+
+    CLEAR = "clear"
+    SURVEY = "survey"
+    BREACH = "breach"
+    GRANDFATHERED = "grandfathered"
+
+
+@router.get("/distance/runs", dependencies=[Depends(READS_VENUES)])
+def get_runs(request: Request) -> dict[str, Any]:
+    """Evaluations, the newest first."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"runs": runs_shown(connection)}
+
+
+@router.get("/distance/findings", dependencies=[Depends(READS_VENUES)])
+def get_findings(
+    request: Request,
+    verdict: Annotated[VerdictWord | None, Query()] = None,
+    venue_id: Annotated[UUID | None, Query()] = None,
+    on: Annotated[date | None, Query()] = None,
+    most: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = MOST_SHOWN,
+) -> dict[str, Any]:
+    """Verdicts, breaches first; ``on``: of a day of the law, instead of the newest."""
+    wanted = FindingFilter(verdict=None if verdict is None else Verdict[verdict.name], venue_id=venue_id, on=on)
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"findings": findings_shown(connection, wanted, most=most)}
+
+
+@router.get("/distance/changes", dependencies=[Depends(READS_VENUES)])
+def get_changes(request: Request) -> dict[str, Any]:
+    """What the last evaluation changed."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"changes": changes_shown(connection)}
+
+
+@router.get("/distance/venues/{venue_id}", dependencies=[Depends(READS_VENUES)])
+def get_history(request: Request, venue_id: UUID) -> dict[str, Any]:
+    """All that was ever said of a venue, by school, the oldest first."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return {"findings": history_shown(connection, venue_id)}
+
+
+@router.get("/distance/rules/{rule_id}/{rule_version}", dependencies=[Depends(READS_VENUES)])
+def get_rule(request: Request, rule_id: str, rule_version: str) -> dict[str, Any]:
+    """One version of a rule, as it was applied."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return rule_shown(connection, rule_id, rule_version)
+
+
+@router.get("/distance/measurements/{measurement_hash}", dependencies=[Depends(READS_VENUES)])
+def get_measurement(
+    request: Request, measurement_hash: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+) -> dict[str, str]:
+    """An archived measurement; the SHA-256 of its text is its name."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return measurement_shown(connection, measurement_hash)

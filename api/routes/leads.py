@@ -1,0 +1,113 @@
+"""Leads about venues: list, show, the next step, figures, the draft of a recommendation."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
+
+from api.access.caller import as_account
+from api.access.policy import AccessPolicy, Who
+from api.access.roles import OFFICERS, AccountRole
+from api.leads import LeadFilter, event_by, figures_shown, lead_of, lead_shown, leads_shown, take_lead_step
+from api.papers.recommendation import draft_of, load_template
+from api.papers.recommendation_files import recommendation_pdf, recommendation_word
+from api.routes.orders import Body
+from api.routes.sealing import Words
+from tracking.local_time import LOCAL_TIME
+from venues.lead import LeadState, LeadStep
+from venues.lead_pattern import LeadGround
+
+router = APIRouter()
+
+READS_LEADS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
+WORKS_LEADS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER}))
+
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+class PaperKind(StrEnum):
+    """In which form a paper is handed out."""
+
+    WORD = "docx"
+    PDF = "pdf"
+
+
+class StepIn(Body):
+    """What was done with a lead, on which day (Asia/Shanghai)."""
+
+    step: Literal[
+        "check", "dismiss", "consult", "recommend", "deliver", "reply", "recheck", "open_case", "close", "reopen"
+    ]
+    on: date | None = None
+    is_found: bool | None = None
+    is_urgent: bool = False
+    regulator: Words = ""
+    document_number: Words = ""
+    note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f]*$")] = ""
+
+
+@router.get("/leads", dependencies=[Depends(READS_LEADS)])
+def get_leads(
+    request: Request,
+    state: Annotated[LeadState | None, Query()] = None,
+    ground: Annotated[LeadGround | None, Query()] = None,
+    is_overdue: Annotated[bool | None, Query()] = None,
+    venue_id: Annotated[UUID | None, Query()] = None,
+) -> dict[str, Any]:
+    """Leads with state, regulator and due day, the newest first."""
+    services = request.app.state.services
+    wanted = LeadFilter(state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id)
+    with as_account(services.engine, request.state.caller.account_id) as connection:
+        return {"leads": leads_shown(connection, wanted, today=_today(request))}
+
+
+@router.get("/leads/statistics", dependencies=[Depends(READS_LEADS)])
+def get_statistics(request: Request) -> dict[str, Any]:
+    """Figures of all leads."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return figures_shown(connection, today=_today(request))
+
+
+@router.get("/leads/{lead_id}", dependencies=[Depends(READS_LEADS)])
+def get_lead(request: Request, lead_id: UUID) -> dict[str, Any]:
+    """One lead with its events, its clock, and what may be done next."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        return lead_shown(connection, lead_id, today=_today(request))
+
+
+@router.post("/leads/{lead_id}/steps", dependencies=[Depends(WORKS_LEADS)])
+def post_step(request: Request, lead_id: UUID, body: StepIn) -> dict[str, str]:
+    """One step further. 409 ``lead_step`` if the lead does not allow it, or it lacks something."""
+    services, caller = request.app.state.services, request.state.caller
+    given = body.model_dump(exclude={"step"})
+    event = event_by(LeadStep(body.step), account_id=caller.account_id, at=services.clock.now(), **given)
+    with as_account(services.engine, caller.account_id) as connection:
+        return {"state": take_lead_step(connection, lead_id, event)}
+
+
+@router.get("/leads/{lead_id}/recommendation", dependencies=[Depends(WORKS_LEADS)])
+def get_recommendation(
+    request: Request,
+    lead_id: UUID,
+    procuratorate: Annotated[str, Query(min_length=2, max_length=100)],
+    form: Annotated[PaperKind, Query()] = PaperKind.WORD,
+    is_urgent: Annotated[bool, Query()] = False,
+) -> Response:
+    """A draft of the recommendation (检察建议书), for a prosecutor to finish."""
+    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
+        lead = lead_of(connection, lead_id)
+    draft = draft_of(lead, load_template(), procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent)
+    is_word = form is PaperKind.WORD
+    return Response(
+        recommendation_word(draft) if is_word else recommendation_pdf(draft),
+        media_type=WORD if is_word else "application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="recommendation-{lead_id}.{form}"'},
+    )
+
+
+def _today(request: Request) -> date:
+    now = request.app.state.services.clock.now()
+    return now.astimezone(LOCAL_TIME).date()  # type: ignore[no-any-return] # the state of the app is untyped

@@ -1,0 +1,298 @@
+"""The law of distance through the database: what is found stays, a change of law adds, archives are measured again."""
+
+import hashlib
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from shapely.geometry import box
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.ids import new_id
+from api.importing import import_entries
+from geo.shapes import Area
+from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
+from tests.geo.walk_reference import at
+from tests.venues.distance_scene import ON, law
+from tracking.store import ZoneDraft, save_zones
+from tracking.zone import ZoneKind, ZoneOrigin
+from venues.category import VenueCategory
+from venues.distance_history import verdicts_on
+from venues.distance_rule import AppliesTo, Grandfather
+from venues.distance_store import (
+    archive_measurement,
+    archived_text,
+    load_gates,
+    load_history,
+    load_places,
+    load_rule,
+)
+from venues.distance_verdict import Reason, Verdict
+from venues.link_store import load_links, save_merges
+from venues.links import merge_events
+from venues.measurement import measured_again
+from venues.place import SourceKey
+from venues.register import entries_of_records
+from venues.source_record import SourceKind, SourceRecord, read_source_record
+
+LATER = NOW + timedelta(days=20)
+
+
+def stored(connection: Connection, columns: str) -> list[tuple[object, ...]]:
+    rows = connection.execute(text(f"SELECT {columns} FROM distance_finding ORDER BY finding_no"))
+    return [tuple(row) for row in rows]
+
+
+def test_one_shop_breaks_the_straight_rule_and_keeps_the_one_on_foot(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        (straight,) = evaluated(connection, BY_AIR)
+        (walked,) = evaluated(connection, BY_AIR, WALKED, at=LATER)
+        assert [(one.count(Verdict.BREACH), one.count(Verdict.CLEAR)) for one in (straight, walked)] == [(1, 0), (0, 1)]
+        rows = stored(
+            connection, "verdict, cause, round(straight_m), round(walking_m), is_disputed, venue_name, site_name"
+        )
+        assert rows == [
+            ("breach", "first", 43, 110, False, "路口烟店", "育才小学"),
+            ("clear", "rule", 43, 110, True, "路口烟店", "育才小学"),
+        ]
+        beaten = (
+            connection.execute(text("SELECT beaten FROM distance_finding ORDER BY finding_no DESC")).scalars().first()
+        )
+        assert beaten == [{"rule_id": BY_AIR.rule_id, "rule_version": BY_AIR.rule_version, "verdict": "breach",
+                           "reason": "distance"}]  # fmt: skip
+
+
+def test_a_run_that_finds_the_same_adds_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection)
+        (again,) = evaluated(connection, at=LATER)
+        assert again.entries == ()
+        assert connection.execute(text("SELECT count(*) FROM distance_run")).scalar_one() == 2
+        assert len(stored(connection, "1")) == 1
+
+
+def test_a_gate_that_is_closed_changes_the_way_on_foot_only(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection)
+        put_gate(connection, is_closed=True)
+        evaluated(connection, at=LATER)
+        first, second = stored(connection, "cause, verdict, reason, round(straight_m), round(walking_m)")
+    assert first == ("first", "clear", "distance", 43, 110)
+    assert second == ("distance", "survey", "no_open_gate", 43, None)
+
+
+def test_a_change_of_law_adds_and_what_was_lawful_before_stays_told(engine: Engine) -> None:
+    begins = ON + timedelta(days=10)
+    loose = replace(BY_AIR, rule_id="loose", threshold_m=20.0, effective_to=begins - timedelta(days=1))
+    strict = replace(BY_AIR, rule_id="strict", effective_from=begins)
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, loose, strict)
+        runs = evaluated(connection, loose, strict, on=begins + timedelta(days=5), at=LATER)
+        assert [run.run.on for run in runs] == [begins, begins + timedelta(days=5)]
+        assert [len(run.entries) for run in runs] == [1, 0]
+        history = load_history(connection)
+        (before,) = verdicts_on(history, begins - timedelta(days=1)).values()
+        (after,) = verdicts_on(history, begins).values()
+        assert (before.verdict, after.verdict) == (Verdict.CLEAR, Verdict.BREACH)
+        (as_known,) = verdicts_on(history, begins, known_at=NOW).values()
+        assert as_known.verdict is Verdict.CLEAR
+        assert load_rule(connection, before.rule_id, before.rule_version) == loose
+        assert load_rule(connection, after.rule_id, after.rule_version) == strict
+
+
+def test_a_venue_that_is_gone_leaves_its_history(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection)
+        connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 1, 0)"))
+        evaluated(connection, at=LATER)
+        rows = stored(connection, "cause, verdict, venue_name")
+    assert rows == [("first", "clear", "路口烟店"), ("gone", None, "路口烟店")]
+
+
+@pytest.mark.parametrize("table", ["distance_rule", "distance_run", "distance_finding", "lead", "lead_event"])
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
+def test_what_was_found_cannot_be_changed_even_by_the_owner(engine: Engine, table: str, change: str) -> None:
+    column = {"distance_rule": "rule_id", "lead": "ground", "lead_event": "note"}.get(table, "run_no")
+    if column == "run_no" and "UPDATE" in change:
+        column = "venue_name" if table == "distance_finding" else "made_by"
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+    with engine.begin() as connection, pytest.raises(DBAPIError) as raised:
+        connection.execute(text(change.format(table, column, column)))
+    assert getattr(raised.value.orig, "sqlstate", None) == "42501"
+
+
+def test_a_register_without_a_school_is_refused(engine: Engine) -> None:
+    with engine.begin() as connection, pytest.raises(DistanceRefusedError, match="import"):
+        evaluated(connection)
+
+
+def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_gate(connection)
+        (first,) = load_gates(connection)
+        put_gate(connection)
+        assert load_gates(connection) == (first,)
+        put_gate(connection, is_closed=True)
+        (second,) = load_gates(connection)
+    assert second == replace(first, gate=replace(first.gate, is_closed=True))
+
+
+# ---- measurements
+
+
+WALK = WalkedBy(network=STREET, network_on=NETWORK_ON)
+LAW = law(BY_AIR, WALKED)
+
+
+def test_a_measurement_made_again_from_the_archive_has_the_same_hash(engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection)
+        made = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+        kept = archive_measurement(connection, made, at=NOW, made_by="tests")
+        archive_measurement(connection, made, at=LATER, made_by="tests")
+    with engine.connect() as connection:
+        text_of = archived_text(connection, kept)
+    assert text_of is not None
+    assert hashlib.sha256(text_of.encode()).hexdigest() == kept
+    assert measured_again(text_of, STREET).hash == kept
+
+
+def test_a_door_moved_by_a_metre_gives_another_measurement(engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection)
+        first = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+        north_deg = 1.0 / 110_900
+        connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 0, :deg)"), {"deg": north_deg})
+        moved = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+    assert moved.hash != first.hash
+    assert moved.finding.straight_m - first.finding.straight_m == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_archive_under_another_hash_is_refused_by_the_database(engine: Engine) -> None:
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="check constraint"):
+        connection.execute(
+            text("INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at,"
+                 " made_by) VALUES (repeat('0', 64), '{}', gen_random_uuid(), 's', 'clear', now(), 'tests')")
+        )  # fmt: skip
+
+
+def test_the_network_of_a_measurement_is_kept_by_its_version(tmp_path: Path) -> None:
+    keep_network(STREET, tmp_path)
+    keep_network(STREET, tmp_path)
+    assert kept_network(STREET.network_version, tmp_path).network_version == STREET.network_version
+    with pytest.raises(DistanceRefusedError, match="not kept"):
+        kept_network("another", tmp_path)
+
+
+# ---- leads
+
+
+def test_a_breach_becomes_one_lead_with_its_regulator_however_often_it_is_found(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        (first,) = evaluated(connection, BY_AIR)
+        (again,) = evaluated(connection, BY_AIR, at=LATER)
+        assert (first.lead_count, again.lead_count) == (1, 0)
+        (lead,) = connection.execute(text("SELECT * FROM lead")).all()
+    assert (lead.regulator, lead.venue_address, lead.division, lead.is_sure) == (
+        "烟草专卖行政主管部门", "合成路 7 号", "320312", True
+    )  # fmt: skip
+    assert "育才小学" in lead.facts[0]
+    assert "明显违反" in lead.facts[0]
+
+
+def test_a_venue_in_an_imported_boundary_is_bound_by_the_rules_of_that_place(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        (elsewhere,) = evaluated(connection, replace(BY_AIR, jurisdiction="440100"))
+        assert elsewhere.run.rows.pair.size == 0
+        west, south = at(-5000.0, -5000.0)
+        east, north = at(5000.0, 5000.0)
+        district = ZoneDraft(
+            zone_id=new_id(), source="boundary:t", source_id="440106", kind=ZoneKind.INCLUSION,
+            origin=ZoneOrigin.BOUNDARY, name="合成区", shape=Area(geometry=box(west, south, east, north)),
+        )  # fmt: skip
+        save_zones(connection, [district], at=NOW)
+        (inside,) = evaluated(connection, replace(BY_AIR, jurisdiction="440100"), at=LATER)
+        assert inside.count(Verdict.BREACH) == 1
+
+
+def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection)
+        assert [run.run.on for run in evaluated(connection, on=date(2027, 3, 1), at=LATER)] == [date(2027, 3, 1)]
+
+
+# ---- what the register knows
+
+
+def a_record(kind: SourceKind, source_id: str, is_a: VenueCategory | None = None, **sent: str) -> SourceRecord:
+    x, y = at(0.0, 43.0)
+    cells = {"name": "路口烟店", "address": "合成路 7 号", "longitude": str(x), "latitude": str(y), "datum": "WGS84"}
+    record, problems = read_source_record(
+        cells | sent, key=SourceKey(source=str(kind), source_id=source_id), kind=kind, longitude=x, latitude=y,
+        category=is_a,
+    )  # fmt: skip
+    assert problems == ()
+    return record
+
+
+def put_records(connection: Connection, *records: SourceRecord) -> None:
+    import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
+
+
+REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+LICENCE = {"tobacco_licence": "320303112345"}
+
+
+def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Engine) -> None:
+    new_only = replace(BY_AIR, threshold_m=90.0, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
+                       valid_to="2026-12-31", **LICENCE)  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, licence)
+        (kept,) = evaluated(connection, new_only)
+        assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
+        # No more than time passes: the day after the licence's last is a day of its own.
+        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=LATER)
+        assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
+        rows = stored(connection, "verdict, cause, holds_from")
+    assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
+
+
+def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engine) -> None:
+    seen = a_record(SourceKind.POI, "p", VenueCategory.BAR)
+    registered = a_record(SourceKind.BUSINESS_REGISTRATION, "b", None, **REGISTRATION)
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, seen, registered)
+        links = load_links(connection)
+        merges = merge_events(
+            [(seen.record_id, registered.record_id, 0.999)], links=links, new_id=new_id, decided_by="machine:test",
+            at=NOW,
+        )  # fmt: skip
+        save_merges(connection, merges, at=NOW)
+        (place,) = load_places(connection)
+        assert {row.record.kind for row in place.rows} == {SourceKind.POI, SourceKind.BUSINESS_REGISTRATION}
+        (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
+        assert len(run.run.venues) == 1
+        grounds = connection.execute(text("SELECT ground FROM lead ORDER BY ground")).scalars().all()
+        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalar_one()
+    assert grounds == ["mis_registered"]
+    assert "登记为小吃服务，实为酒吧" in facts

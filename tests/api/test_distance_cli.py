@@ -1,0 +1,153 @@
+"""The law of distance and leads by command: gates in, evaluated, reported, verified, worked."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner, Result
+
+from api.access.roles import AccountRole
+from api.cli.main import assemble
+from api.files.saved_walk_network import save_walk_network
+from tests.access.people import official_in
+from tests.api.distance_register import NOW, STREET, put_scene
+from tests.evidence.scene import text_of_pdf
+from tests.geo.walk_reference import at
+from tests.make import KEYRING_PATH
+
+command_line = assemble()
+
+RULE = """
+[[rule]]
+id = "own-tobacco"
+jurisdiction = "320300"
+venues = ["tobacco"]
+sites = ["primary_school"]
+threshold_m = {threshold}
+inclusive = true
+site_end = "{end}"
+venue_end = "any_door"
+metric = "{metric}"
+from = 2026-01-01
+applies_to = "all"
+later_site_exempt = false
+status = "in_force"
+document = "合成规定"
+text_zh = "合成规则"
+source = "tests"
+verification = "office"
+"""
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def hulan(database_url: str, tmp_path: Path) -> Run:
+    """A command, with an office's own law; words are checked to have worked unless ``fails``."""
+    law = tmp_path / "law.toml"
+    law.write_text(RULE.format(threshold=70, end="boundary", metric="straight"), encoding="utf-8")
+    environment = {
+        "HULAN_DATA_DIR": str(tmp_path / "data"), "HULAN_KEYRING": str(KEYRING_PATH),
+        "HULAN_DATABASE_URL": database_url, "HULAN_SECRET_KEY": "a secret only of this test",
+        "HULAN_DISTANCE_LAW_FILE": str(law),
+    }  # fmt: skip
+
+    def run(*words: str, exit_code: int = 0) -> Result:
+        done = CliRunner().invoke(command_line, list(words), env=environment)
+        assert done.exit_code == exit_code, done.output + done.stderr
+        return done
+
+    return run
+
+
+def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engine, tmp_path: Path) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        connection.execute(text("DELETE FROM site_gate"))
+    longitude, latitude = at(0.0, 0.0)
+    gates = tmp_path / "gates.csv"
+    gates.write_text(
+        f"id,longitude,latitude,datum,kind,error_m\nn,{longitude},{latitude},WGS84,学生,1\nx,500,0,WGS84,学生,1\n",
+        encoding="utf-8",
+    )
+    done = hulan("import", "gates", str(gates))
+    assert "added: 1" in done.output
+    assert "rejected: 1" in done.output
+    assert "500" in (tmp_path / "gates.csv.rejects.csv").read_text(encoding="utf-8")
+    street = tmp_path / "street.npz"
+    save_walk_network(STREET, street)
+
+    first = hulan(
+        "distance", "evaluate", "--division", "320312", "--network", str(street), "--network-on", "2026-08-01"
+    )
+    assert "breach: 1" in first.output
+    assert "new leads: 1" in first.output
+    listed = hulan("distance", "list", "--verdict", "breach").output
+    assert "路口烟店 — 育才小学" in listed
+    assert "直线 straight 43 米" in listed
+    assert "步行 on foot 110 米" in listed
+
+    # On foot the same shop keeps the same metres: the law is changed in the office's file.
+    law = tmp_path / "law.toml"
+    law.write_text(RULE.format(threshold=70, end="all_gates", metric="walking"), encoding="utf-8")
+    second = hulan("distance", "evaluate", "--division", "320312")
+    assert "clear: 1" in second.output
+    assert "明显违反 breach → 不违反 clear" in hulan("distance", "changes").output
+    history = hulan("distance", "show", str(shop)).output
+    assert history.index("明显违反") < history.index("不违反 clear")
+    assert history.count("合成规定（own-tobacco，版本") == 2
+    assert hulan("distance", "rules").output.count("own-tobacco") == 2
+
+    report, again = tmp_path / "report.pdf", tmp_path / "again.pdf"
+    told = hulan("distance", "report", str(shop), "--out", str(report)).output
+    found = re.search(r"[0-9a-f]{64}", told)
+    assert found is not None
+    assert "110 米" in "".join(text_of_pdf(report.read_bytes()))
+    assert "the same" in hulan("distance", "verify", found[0], "--out", str(again)).output
+    assert again.read_bytes() == report.read_bytes()
+    (kept,) = (tmp_path / "data" / "walk").iterdir()
+    kept.rename(kept.with_name("lost"))
+    assert "not kept" in hulan("distance", "verify", found[0], exit_code=1).stderr
+    assert "no such measurement" in hulan("distance", "verify", "0" * 64, exit_code=1).stderr
+
+
+def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+    hulan("distance", "evaluate", "--division", "320312")
+    official_in(engine, "wang", now=NOW)
+    official_in(engine, "zhao", AccountRole.POLICE, now=NOW)
+    listed = hulan("lead", "list", "--by", "wang").output
+    found = re.search(r"id ([0-9a-f-]{36})", listed)
+    assert found is not None
+    assert "烟草专卖行政主管部门" in listed
+    lead = found[1]
+    refused = hulan("lead", "recommend", lead, "--regulator", "甲", "--number", "1", "--by", "wang", exit_code=1)
+    assert "not open to recommend" in refused.stderr
+    hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "zhao", exit_code=1)
+    assert "checked" in hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "wang").output
+    hulan("lead", "recommend", lead, "--regulator", "合成烟草局", "--number", "合成检建〔2026〕1号", "--by", "wang")
+    hulan("lead", "deliver", lead, "--on", "2026-11-23", "--urgent", "--by", "wang")
+    shown = hulan("lead", "show", lead, "--by", "zhao").output
+    assert "2026-12-08" in shown
+    assert "合成检建〔2026〕1号" in shown
+    assert "下一步 next: 送达 deliver、行政机关回复 reply" in shown
+    for name in ("draft.docx", "draft.pdf"):
+        path = tmp_path / name
+        given = ("--procuratorate", "合成检察院", "--out", str(path), "--by", "wang")
+        hulan("lead", "recommendation", lead, *given)
+        assert path.stat().st_size > 1000
+        assert "not there yet" in hulan("lead", "recommendation", lead, *given, exit_code=1).stderr
+    assert "已送达 delivered 1" in hulan("lead", "statistics", "--by", "wang").output
+    assert "no leads" in hulan("lead", "list", "--by", "wang", "--state", "new").output
+
+
+def test_what_was_typed_wrongly_is_told(hulan: Run) -> None:
+    assert "six digits" in hulan("distance", "evaluate", "--division", "3203", exit_code=1).stderr
+    assert "import them first" in hulan("distance", "evaluate", "--division", "320312", exit_code=1).stderr
+    assert "must be one of" in hulan("distance", "list", "--verdict", "bad", exit_code=1).stderr
+    assert "nothing found" in hulan("distance", "list").output
+    number = "00000000-0000-7000-8000-000000000007"
+    assert "nothing was found" in hulan("distance", "show", number, exit_code=1).stderr

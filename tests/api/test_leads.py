@@ -1,0 +1,193 @@
+"""Leads in the database: who sees and works them, their clocks, and that what was done stays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from api.access.caller import as_account
+from api.access.roles import AccountRole
+from api.clock import FixedClock
+from api.errors import NotThereError
+from api.leads import LeadFilter, event_by, figures_of_leads, lead_shown, leads_shown, take_lead_step
+from tests.access.people import Browser, Official, a_browser, official_in
+from tests.api.distance_register import BY_AIR, NOW, evaluated, put_scene
+from venues.lead import LeadError, LeadState, LeadStep
+
+TODAY = date(2026, 11, 22)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """An office with one lead."""
+
+    engine: Engine
+    lead_id: UUID
+    prosecutor: Official
+    police: Official
+
+    def step(self, step: LeadStep, *, by: Official | None = None, **given: Any) -> LeadState:
+        who = by or self.prosecutor
+        with as_account(self.engine, who.account_id) as connection:
+            event = event_by(step, account_id=who.account_id, at=NOW + timedelta(hours=1), **given)
+            return take_lead_step(connection, self.lead_id, event)
+
+    def shown(self, today: date = TODAY, *, by: Official | None = None) -> dict[str, Any]:
+        with as_account(self.engine, (by or self.prosecutor).account_id) as connection:
+            return lead_shown(connection, self.lead_id, today=today)
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+        lead_id = connection.execute(text("SELECT lead_id FROM lead")).scalar_one()
+    return Desk(
+        engine=engine,
+        lead_id=lead_id,
+        prosecutor=official_in(engine, "wang", now=NOW),
+        police=official_in(engine, "zhao", AccountRole.POLICE),
+    )
+
+
+def recommend(desk: Desk, *, delivered_on: date = date(2026, 11, 30), is_urgent: bool = False) -> None:
+    desk.step(LeadStep.CHECK, on=date(2026, 11, 25), is_found=True)
+    desk.step(LeadStep.RECOMMEND, regulator="合成市烟草专卖局", document_number="合成检建〔2026〕1号")
+    desk.step(LeadStep.DELIVER, on=delivered_on, is_urgent=is_urgent)
+
+
+def test_a_lead_goes_from_check_to_answer_and_its_clock_turns_red_on_the_day_after(desk: Desk) -> None:
+    assert desk.shown()["next_steps"] == [LeadStep.CHECK]
+    recommend(desk)
+    # Two months end on 2027-01-30, a Saturday; of 2027 no calendar is in, so that weekends alone move the day.
+    first = desk.shown(date(2027, 2, 1))
+    assert (first["delivered_on"], first["due_on"], first["days_left"]) == (date(2026, 11, 30), date(2027, 2, 1), 0)
+    assert (first["colour"], first["is_overdue"]) == ("yellow", False)
+    late = desk.shown(date(2027, 2, 2))
+    assert (late["colour"], late["is_overdue"], late["recheck_on"]) == ("red", True, date(2027, 2, 2))
+    desk.step(LeadStep.REPLY, on=date(2027, 2, 3))
+    assert desk.step(LeadStep.RECHECK, on=date(2027, 3, 1), is_found=True) is LeadState.REMEDIED
+    assert desk.step(LeadStep.CLOSE) is LeadState.CLOSED
+    whole = desk.shown(date(2027, 3, 2))
+    assert [event["step"] for event in whole["events"]] == [
+        "open", "check", "recommend", "deliver", "reply", "recheck", "close"
+    ]  # fmt: skip
+    assert {event["by"] for event in whole["events"][1:]} == {"合成人员"}
+    assert whole["events"][0]["by"] is None
+    assert whole["regulator"] == "合成市烟草专卖局"
+
+
+def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
+    recommend(desk, delivered_on=date(2026, 12, 1), is_urgent=True)
+    assert desk.shown()["due_on"] == date(2026, 12, 16)
+
+
+def test_nothing_follows_before_somebody_was_there(desk: Desk) -> None:
+    for step in (LeadStep.RECOMMEND, LeadStep.CONSULT, LeadStep.OPEN_CASE):
+        with pytest.raises(LeadError):
+            desk.step(step, regulator="甲", document_number="1")
+    assert desk.shown()["state"] is LeadState.NEW
+
+
+def test_police_see_leads_and_do_not_work_them_and_administrators_see_none(desk: Desk, engine: Engine) -> None:
+    assert desk.shown(by=desk.police)["venue_name"] == "路口烟店"
+    with pytest.raises(NotThereError):
+        desk.step(LeadStep.CHECK, by=desk.police, on=TODAY, is_found=True)
+    administrator = official_in(engine, "sys", AccountRole.SYSTEM_ADMINISTRATOR)
+    with pytest.raises(NotThereError):
+        desk.shown(by=administrator)
+    with as_account(engine, administrator.account_id) as connection:
+        assert leads_shown(connection, LeadFilter(), today=TODAY) == []
+        assert connection.execute(text("SELECT count(*) FROM lead_event")).scalar_one() == 0
+
+
+ADD = (
+    "SELECT add_lead_event(ROW(lead_no, :position, :step, now(), NULL, NULL, NULL, false, '', '', '')::lead_event)"
+    " FROM lead"
+)
+
+
+def added(connection: Connection, position: int, step: str) -> Any:
+    return connection.execute(text(ADD), {"position": position, "step": step}).scalar_one()
+
+
+def test_the_database_adds_after_the_last_event_only_and_for_whom_it_may(desk: Desk) -> None:
+    for official, position, step, expected in (
+        (desk.police, 1, "check", None),
+        (desk.prosecutor, 0, "open", None),
+        (desk.prosecutor, 2, "check", None),
+        (desk.prosecutor, 1, "open", None),
+        (desk.prosecutor, 1, "check", 1),
+        (desk.prosecutor, 1, "check", None),
+    ):
+        with as_account(desk.engine, official.account_id) as connection:
+            assert added(connection, position, step) == expected, (position, step)
+    with desk.engine.connect() as connection:
+        found = connection.execute(text("SELECT account_no FROM lead_event ORDER BY position")).scalars().all()
+    assert found == [None, desk.prosecutor.account_no]
+
+
+def test_two_officers_at_once_leave_one_step(desk: Desk) -> None:
+    with as_account(desk.engine, desk.prosecutor.account_id) as slow:
+        event = event_by(
+            LeadStep.CHECK, account_id=desk.prosecutor.account_id, at=NOW + timedelta(hours=2), on=TODAY, is_found=True
+        )
+        lead_shown(slow, desk.lead_id, today=TODAY)
+        slow.execute(text("SET LOCAL lock_timeout = '5s'"))
+        desk.step(LeadStep.CHECK, on=TODAY, is_found=False)
+        assert take_lead_step(slow, desk.lead_id, event) is LeadState.CHECKED  # it saw the other's, and follows it
+    assert [one["is_found"] for one in desk.shown()["events"][1:]] == [False, True]
+
+
+def test_figures_count_what_was_done_and_name_nobody(desk: Desk) -> None:
+    recommend(desk)
+    with as_account(desk.engine, desk.police.account_id) as connection:
+        figures = figures_of_leads(connection, today=date(2027, 6, 1))
+        assert (figures.lead_count, figures.checked_count, figures.found_share) == (1, 1, 1.0)
+        assert (figures.delivered_count, figures.overdue_count) == (1, 1)
+        shown = leads_shown(connection, LeadFilter(is_overdue=True), today=date(2027, 6, 1))
+        assert [one["lead_id"] for one in shown] == [desk.lead_id]
+        assert leads_shown(connection, LeadFilter(is_overdue=True), today=TODAY) == []
+        assert leads_shown(connection, LeadFilter(state=LeadState.NEW), today=TODAY) == []
+
+
+# ---- over HTTP
+
+
+@pytest.fixture
+def browser(desk: Desk, database_url: str) -> Iterator[Browser]:
+    with a_browser(database_url, clock=FixedClock(NOW + timedelta(days=1))) as found:
+        found.log_in(desk.prosecutor)
+        yield found
+
+
+def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, browser: Browser) -> None:
+    (lead,) = browser.ask("GET", "/leads").json()["leads"]
+    assert (lead["state"], lead["ground"], lead["venue_name"]) == ("new", "distance", "路口烟店")
+    path = f"/leads/{lead['lead_id']}"
+    refused = browser.ask("POST", f"{path}/steps", json={"step": "close"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "lead_step")
+    checked = {"step": "check", "on": "2026-11-23", "is_found": True, "note": "柜台有卷烟"}
+    assert browser.ask("POST", f"{path}/steps", json=checked).json() == {"state": "checked"}
+    assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
+    assert browser.ask("GET", "/leads/statistics").json()["by_state"] == {"checked": 1}
+    for form, begins in (("docx", b"PK"), ("pdf", b"%PDF-")):
+        paper = browser.ask("GET", f"{path}/recommendation", params={"procuratorate": "合成检察院", "form": form})
+        assert paper.content.startswith(begins)
+    (finding,) = browser.ask("GET", "/distance/findings", params={"verdict": "breach"}).json()["findings"]
+    assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
+    assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []
+    assert browser.ask("GET", "/distance/findings", params={"on": "2020-01-01"}).json()["findings"] == []
+    (change,) = browser.ask("GET", "/distance/changes").json()["changes"]
+    assert (change["cause"], change["verdict_before"]) == ("first", None)
+    (run,) = browser.ask("GET", "/distance/runs").json()["runs"]
+    assert run["verdicts"] == {"clear": 0, "survey": 0, "breach": 1, "grandfathered": 0}
+    rule = browser.ask("GET", f"/distance/rules/{finding['rule_id']}/{finding['rule_version']}").json()
+    assert rule["text_zh"] == "直线七十米"
+    history = browser.ask("GET", f"/distance/venues/{finding['venue_id']}").json()["findings"]
+    assert [one["verdict"] for one in history] == ["breach"]

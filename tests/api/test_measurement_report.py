@@ -1,0 +1,128 @@
+"""The report of a measurement and the draft of a recommendation, as people read them."""
+
+import io
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from docx import Document
+
+from api.evidence.font import load_fonts
+from api.ids import new_id
+from api.papers.measurement_map import MeasurementMap, sketch_of
+from api.papers.measurement_report import measurement_pdf
+from api.papers.recommendation import Paper, TemplateError, draft_of, load_template
+from api.papers.recommendation_files import recommendation_pdf, recommendation_word
+from tests.api.distance_register import NOW
+from tests.evidence.scene import text_of_pdf
+from tests.golden_files import assert_golden
+from tests.venues.distance_scene import gate, school
+from tests.venues.test_measurement import SHOP, SITE, STREET, made
+from venues.category import VenueCategory
+from venues.lead import LeadEvent, LeadStep
+from venues.lead_pattern import LeadGround
+from venues.lead_store import PROGRAM, StoredLead
+from venues.measurement import measured_again
+
+ON = date(2026, 11, 22)
+
+
+@pytest.mark.golden
+def test_the_report_reads_as_recorded() -> None:
+    load_fonts()
+    assert_golden("measurement_report.txt", "\n----\n".join(text_of_pdf(measurement_pdf(made()))) + "\n")
+
+
+def test_the_report_of_a_measurement_made_again_is_the_same_to_the_byte() -> None:
+    load_fonts()
+    first = made()
+    report = measurement_pdf(first)
+    assert measurement_pdf(measured_again(first.text, STREET)) == report
+    text = "".join(text_of_pdf(report))
+    for word in (first.hash, first.finding.rule.text_zh, first.finding.rule.rule_version, STREET.network_version):
+        assert word in text.replace("\n", "")
+
+
+def test_the_map_holds_both_ends_and_the_whole_way() -> None:
+    load_fonts()
+    first = made()
+    panel = MeasurementMap(first, width=400.0, height=250.0)
+    _, sketch = sketch_of(first)
+    assert sketch.way is not None
+    assert round(sketch.way.length) == 110
+    assert round(sketch.straight.length) == 43
+    for line in (sketch.way, sketch.straight):
+        for x, y in (panel._at(place) for place in line.coords):
+            assert 0 < x < 400
+            assert 0 < y < 250
+
+
+def test_a_school_without_wall_and_gates_is_drawn_too() -> None:
+    load_fonts()
+    assert measurement_pdf(made(SHOP, school()))[:5] == b"%PDF-"
+    assert measurement_pdf(made(replace(SHOP, doors=()), SITE))[:5] == b"%PDF-"
+    assert measurement_pdf(made(SHOP, school(gate(0.0, 0.0, is_closed=True))))[:5] == b"%PDF-"
+
+
+# ---- the recommendation
+
+
+def a_lead(*events: LeadEvent, regulator: str | None = "烟草专卖行政主管部门") -> StoredLead:
+    opening = LeadEvent(step=LeadStep.OPEN, at=NOW, by=PROGRAM)
+    return StoredLead(
+        lead_no=1, lead_id=new_id(), ground=LeadGround.DISTANCE, venue_id=new_id(), venue_name="路口烟店",
+        venue_address="合成路 7 号", division="320312", categories=frozenset({VenueCategory.TOBACCO}), is_sure=True,
+        facts=("距育才小学直线 43 米：明显违反 / breach", "距合成幼儿园直线 60 米：明显违反 / breach"),
+        regulator=regulator, candidates=("甲局", "乙局"), route_zh="移送烟草专卖行政主管部门（未成年人保护法 123）",
+        route_en="to it", route_basis="未成年人保护法 123", events=(opening, *events),
+        account_nos=(None, *(1 for _ in events)),
+    )  # fmt: skip
+
+
+CHECKED = LeadEvent(step=LeadStep.CHECK, at=NOW, by="1", on=date(2026, 11, 20), is_found=True, note="柜台有卷烟")
+
+
+def draft(lead: StoredLead, *, is_urgent: bool = False) -> Paper:
+    return draft_of(lead, load_template(), procuratorate="合成市人民检察院", on=ON, is_urgent=is_urgent)
+
+
+def words_of(word: bytes) -> list[str]:
+    return [paragraph.text for paragraph in Document(io.BytesIO(word)).paragraphs]
+
+
+@pytest.mark.golden
+def test_the_recommendation_reads_as_recorded_and_alike_in_word_and_pdf() -> None:
+    paper = draft(a_lead(CHECKED))
+    lines = words_of(recommendation_word(paper))
+    assert_golden("recommendation.txt", "\n".join(lines) + "\n")
+    pdf = "".join(text_of_pdf(recommendation_pdf(paper))).replace("\n", "")
+    for line in lines:
+        assert line in pdf, line
+
+
+def test_what_is_not_settled_stays_open_in_the_draft() -> None:
+    text = "\n".join(words_of(recommendation_word(draft(a_lead(regulator=None)))))
+    assert "（待定：甲局、乙局）" in text
+    assert "核查前不得制发" in text
+    assert "（文号待编）" in text
+    assert "两个月内" in text
+    assert "十五日内" in "\n".join(words_of(recommendation_word(draft(a_lead(CHECKED), is_urgent=True))))
+
+
+def test_a_template_of_the_office_is_read_and_a_wrong_one_named(tmp_path: Path) -> None:
+    shipped = (Path(__file__).parents[2] / "api" / "papers" / "recommendation.toml").read_text(encoding="utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(shipped.replace("五、异议", "五、异议与复核"), encoding="utf-8")
+    assert "五、异议与复核" in [section.heading for section in load_template(own).sections]
+    for wrong, named in (
+        (shipped.replace("{ground}", "{grounds}"), "grounds"),
+        (shipped.replace("addressee", "to"), "addressee|to"),
+        (shipped.replace('closing = ["{procuratorate}", "{on}"]', "closing = 3"), "closing"),
+        ("[", "own.toml"),
+    ):
+        own.write_text(wrong, encoding="utf-8")
+        with pytest.raises(TemplateError, match=named):
+            load_template(own)
+    with pytest.raises(TemplateError, match="cannot read"):
+        load_template(tmp_path / "absent.toml")

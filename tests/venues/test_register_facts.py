@@ -1,0 +1,74 @@
+"""What the register's rows of one place come to: position, categories, since when, licences that run."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from shapely.geometry import Point, box
+
+from venues.category import VenueCategory
+from venues.place import SourceKey
+from venues.register_facts import RegisteredPlace, RegisterRow, licences_on_file, placed_venue, standing_of
+from venues.source_record import SourceKind, SourceRecord
+
+ON = date(2026, 11, 22)
+HERE, NEAR = Point(117.2, 34.26), Point(117.201, 34.26)
+
+
+def row(kind: SourceKind, category: VenueCategory | None = None, **given: Any) -> RegisterRow:
+    geometry = given.pop("geometry", HERE)
+    record = SourceRecord(
+        key=SourceKey(source=str(kind), source_id="1"), kind=kind, sent=(), name="合成店", category=category, **given
+    )
+    return RegisterRow(record=record, geometry=geometry, imported_on=date(2026, 10, 1))
+
+
+def place(*rows: RegisterRow) -> RegisteredPlace:
+    return RegisteredPlace(venue_id="v", name="合成店", address="合成路 7 号", rows=rows)
+
+
+RESTAURANT = row(SourceKind.BUSINESS_REGISTRATION, category_text="小吃服务", valid_from=date(2018, 5, 1), geometry=None)
+SEEN_AS_BAR = row(SourceKind.POI, VenueCategory.BAR)
+TOBACCO = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, geometry=NEAR, valid_from=date(2022, 1, 1),
+              valid_to=date(2026, 11, 22))  # fmt: skip
+
+
+def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
+    found = placed_venue(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), division="320312")
+    assert found is not None
+    assert found.categories == {VenueCategory.BAR, VenueCategory.TOBACCO}
+    assert found.established_on == date(2018, 5, 1)
+    assert (found.licence_from, found.licence_to) == (date(2022, 1, 1), date(2026, 11, 22))
+    assert (found.longitude, found.latitude) == (HERE.x, HERE.y)
+    renewed = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 23))
+    again = placed_venue(place(TOBACCO, renewed), division="320312")
+    assert again is not None
+    assert (again.licence_from, again.licence_to) == (date(2026, 11, 23), None)
+
+
+def test_an_outline_is_taken_before_any_point_and_a_place_without_position_is_none() -> None:
+    outline = box(117.1999, 34.2599, 117.2001, 34.2601)
+    drawn = replace(TOBACCO, geometry=outline)
+    found = placed_venue(place(SEEN_AS_BAR, drawn), division="320312")
+    assert found is not None
+    assert found.footprint == outline
+    assert placed_venue(place(RESTAURANT), division="320312") is None
+    assert placed_venue(place(row(SourceKind.POI)), division="320312") is None
+
+
+def test_a_licence_counts_to_its_last_day_and_what_is_registered_is_told_in_its_words() -> None:
+    standing = standing_of(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), on=ON)
+    assert standing.observed_as == {VenueCategory.BAR}
+    assert standing.registered_as == frozenset()
+    assert standing.registered_zh == "小吃服务"
+    assert standing.licensed_for == {VenueCategory.TOBACCO}
+    assert standing_of(place(TOBACCO), on=date(2026, 11, 23)).licensed_for == frozenset()
+    assert standing_of(place(TOBACCO), on=date(2021, 12, 31)).licensed_for == frozenset()
+
+
+def test_without_a_register_of_licences_none_is_missing() -> None:
+    assert licences_on_file([place(SEEN_AS_BAR, RESTAURANT)]) == frozenset()
+    assert licences_on_file([place(SEEN_AS_BAR), place(TOBACCO)]) == {VenueCategory.TOBACCO}
+    culture = row(SourceKind.CULTURE_LICENCE)
+    assert VenueCategory.KTV in licences_on_file([place(culture)])
+    assert VenueCategory.KTV in standing_of(place(culture), on=ON).licensed_for

@@ -1,0 +1,353 @@
+"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts, measurements. Only grows."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import isnan
+from typing import Any
+from uuid import UUID
+
+import shapely
+from shapely.geometry import Point
+from sqlalchemy import Connection, text
+
+from geo.datum import Datum
+from geo.postgis import insert_columns
+from venues.canonical_json import canonical_text, parsed
+from venues.distance import DistanceFinding, DistanceRun
+from venues.distance_ends import Gate, GateKind
+from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
+from venues.distance_rule import DistanceRule
+from venues.distance_verdict import Reason, Verdict
+from venues.measurement import METHOD, Measurement
+from venues.place import SourceKey
+from venues.register_facts import RegisteredPlace, RegisterRow
+from venues.register_store import RECORD_COLUMNS, record_of_row
+from venues.site_gates import RegisteredGate
+
+_POINTS = "text[]::geometry"
+"""Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMade:
+    """By what a run was made, and when (aware)."""
+
+    run_id: UUID
+    at: datetime
+    made_by: str
+    division: str
+    """The place of venues for which the register has no other, six digits."""
+    network_on: date | None
+    gate_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """The newest run of the latest day of the law."""
+
+    run_no: int
+    law_day: date
+    division: str
+    network_version: str | None
+    network_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatesSaved:
+    """How many gates were new, differed, or were the same."""
+
+    added_count: int
+    changed_count: int
+    unchanged_count: int
+
+
+# ---- what is measured
+
+
+def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
+    """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now."""
+    found: dict[UUID, list[Any]] = {}
+    rows = connection.execute(
+        text(
+            f"SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,"
+            " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on"
+            " FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no"
+            " WHERE v.withdrawn_at IS NULL ORDER BY top.venue_id, v.venue_no"
+        )
+    )
+    for row in rows:
+        found.setdefault(row.top_id, []).append(row)
+    return tuple(
+        RegisteredPlace(
+            venue_id=str(venue_id),
+            name=held[0].top_name,
+            address=held[0].top_address,
+            rows=tuple(
+                RegisterRow(
+                    record=record_of_row(row),
+                    geometry=None if row.shape is None else shapely.from_wkb(bytes(row.shape)),
+                    imported_on=row.imported_on,
+                )
+                for row in held
+            ),
+        )
+        for venue_id, held in found.items()
+    )
+
+
+def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime) -> GatesSaved:
+    """Add gates, or update those whose (source, source_id) is known. Keys must be unique within ``gates``."""
+    known = {gate.key: gate for gate in load_gates(connection)}
+    added = [gate for gate in gates if gate.key not in known]
+    changed = [gate for gate in gates if gate.key in known and known[gate.key] != gate]
+    rows = [*added, *changed]
+    insert_columns(
+        connection,
+        "site_gate",
+        {
+            "source": ("text", [gate.key.source for gate in rows]),
+            "source_id": ("text", [gate.key.source_id for gate in rows]),
+            "site_source": ("text", [gate.site_key.source if gate.site_key else None for gate in rows]),
+            "site_source_id": ("text", [gate.site_key.source_id if gate.site_key else None for gate in rows]),
+            "kind": ("text", [str(gate.gate.kind) for gate in rows]),
+            "is_closed": ("boolean", [gate.gate.is_closed for gate in rows]),
+            "error_m": ("double precision", [gate.gate.error_m for gate in rows]),
+            "geometry": (_POINTS, [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
+            "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
+            "datum": ("text", [str(gate.datum) for gate in rows]),
+            "imported_at": ("timestamptz", [at] * len(rows)),
+        },
+        on_conflict="ON CONFLICT (source, source_id) DO UPDATE SET site_source = excluded.site_source,"
+        " site_source_id = excluded.site_source_id, kind = excluded.kind, is_closed = excluded.is_closed,"
+        " error_m = excluded.error_m, geometry = excluded.geometry, raw_geometry = excluded.raw_geometry,"
+        " datum = excluded.datum, imported_at = excluded.imported_at",
+    )
+    return GatesSaved(
+        added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
+    )
+
+
+def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
+    """Every gate, by source and source id."""
+    rows = connection.execute(
+        text(
+            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum,"
+            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
+            " ST_Y(raw_geometry) AS raw_y FROM site_gate ORDER BY source, source_id"
+        )
+    )
+    return tuple(
+        RegisteredGate(
+            key=SourceKey(source=row.source, source_id=row.source_id),
+            gate=Gate(
+                gate_id=f"{row.source}/{row.source_id}",
+                longitude=row.longitude,
+                latitude=row.latitude,
+                kind=GateKind(row.kind),
+                is_closed=row.is_closed,
+                error_m=row.error_m,
+            ),
+            site_key=SourceKey(source=row.site_source, source_id=row.site_source_id) if row.site_source else None,
+            raw=Point(row.raw_x, row.raw_y),
+            datum=Datum(row.datum),
+        )
+        for row in rows
+    )
+
+
+# ---- what was found
+
+
+def last_run(connection: Connection) -> LastRun | None:
+    """The newest run; ``None`` before the first."""
+    row = connection.execute(
+        text(
+            "SELECT run_no, law_day, division, network_version, network_on FROM distance_run"
+            " ORDER BY law_day DESC, run_no DESC LIMIT 1"
+        )
+    ).one_or_none()
+    return None if row is None else LastRun(**row._mapping)
+
+
+def save_rules(connection: Connection, rules: Iterable[DistanceRule], *, at: datetime) -> None:
+    """Keep every version of every rule; one that is known already stays as it is."""
+    held = list(rules)
+    insert_columns(
+        connection,
+        "distance_rule",
+        {
+            "rule_id": ("text", [rule.rule_id for rule in held]),
+            "rule_version": ("text", [rule.rule_version for rule in held]),
+            "content": ("jsonb", [canonical_text(rule) for rule in held]),
+            "recorded_at": ("timestamptz", [at] * len(held)),
+        },
+        on_conflict="ON CONFLICT (rule_id, rule_version) DO NOTHING",
+    )
+
+
+def load_rule(connection: Connection, rule_id: str, rule_version: str) -> DistanceRule | None:
+    """One version of a rule, as it was when a run applied it."""
+    content = connection.execute(
+        text("SELECT content FROM distance_rule WHERE rule_id = :rule_id AND rule_version = :rule_version"),
+        {"rule_id": rule_id, "rule_version": rule_version},
+    ).scalar_one_or_none()
+    return None if content is None else parsed(DistanceRule, content)
+
+
+def save_run(
+    connection: Connection, run: DistanceRun, made: RunMade, entries: Sequence[HistoryEntry], names: Mapping[str, str]
+) -> int:
+    """The run and the entries that it adds; returns its number. ``names``: of venues and sites that are gone, by id."""
+    winning = run.rows.verdict[run.rows.is_winning]
+    run_no: int = connection.execute(
+        text(
+            "INSERT INTO distance_run (run_id, law_day, evaluated_at, made_by, division, method, policy,"
+            " network_version, network_on, venue_count, site_count, gate_count, rule_count, verdicts, change_count)"
+            " VALUES (:run_id, :law_day, :at, :made_by, :division, :method, CAST(:policy AS jsonb), :network_version,"
+            " :network_on, :venue_count, :site_count, :gate_count, :rule_count, CAST(:verdicts AS jsonb),"
+            " :change_count) RETURNING run_no"
+        ),
+        {
+            "run_id": made.run_id, "law_day": run.on, "at": made.at, "made_by": made.made_by,
+            "division": made.division, "method": METHOD, "policy": canonical_text(run.policy),
+            "network_version": run.network_version,
+            "network_on": made.network_on if run.network_version else None, "venue_count": len(run.venues),
+            "site_count": len(run.sites), "gate_count": made.gate_count, "rule_count": len(run.rules),
+            "verdicts": json.dumps({verdict.name.lower(): int((winning == verdict).sum()) for verdict in Verdict}),
+            "change_count": len(entries),
+        },
+    ).scalar_one()  # fmt: skip
+    _save_entries(connection, run, run_no, entries, names)
+    return run_no
+
+
+def _save_entries(
+    connection: Connection, run: DistanceRun, run_no: int, entries: Sequence[HistoryEntry], names: Mapping[str, str]
+) -> None:
+    wanted = {entry.key for entry in entries}
+    found = {key: finding for finding in run.findings() if (key := _key(finding)) in wanted}
+    held = [found.get(entry.key) if entry.recorded else None for entry in entries]
+
+    def of_finding(value: Callable[[DistanceFinding], Any]) -> list[Any]:
+        return [None if finding is None else value(finding) for finding in held]
+
+    insert_columns(
+        connection,
+        "distance_finding",
+        {
+            "run_no": ("bigint", [run_no] * len(entries)),
+            "venue_id": ("uuid", [entry.key.venue_id for entry in entries]),
+            "venue_name": ("text", [names.get(entry.key.venue_id, "") for entry in entries]),
+            "site_id": ("text", [entry.key.site_id for entry in entries]),
+            "site_name": ("text", [names.get(entry.key.site_id, "") for entry in entries]),
+            "campus_id": ("text", [entry.key.campus_id for entry in entries]),
+            "holds_from": ("date", [entry.holds_from for entry in entries]),
+            "recorded_at": ("timestamptz", [entry.recorded_at for entry in entries]),
+            "cause": ("text", [str(entry.cause) for entry in entries]),
+            "verdict": ("text", of_finding(lambda one: one.verdict.name.lower())),
+            "reason": ("text", of_finding(lambda one: one.reason.name.lower())),
+            "rule_id": ("text", of_finding(lambda one: one.rule.rule_id)),
+            "rule_version": ("text", of_finding(lambda one: one.rule.rule_version)),
+            "low_m": ("double precision", of_finding(lambda one: one.low_m)),
+            "high_m": ("double precision", of_finding(lambda one: one.high_m)),
+            "straight_m": ("double precision", of_finding(lambda one: _known(one.straight_m))),
+            "straight_error_m": ("double precision", of_finding(lambda one: _known(one.straight_error_m))),
+            "walking_m": ("double precision", of_finding(lambda one: _known(one.walking_m))),
+            "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
+            "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
+            "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
+            "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
+            "beaten": ("jsonb", of_finding(_beaten)),
+        },
+    )
+
+
+def load_history(connection: Connection) -> list[HistoryEntry]:
+    """Every entry, in the order in which they were added."""
+    rows = connection.execute(
+        text(
+            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, verdict, reason, rule_id,"
+            " rule_version, straight_m, walking_m, walk_status, is_disputed FROM distance_finding ORDER BY finding_no"
+        )
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Any) -> HistoryEntry:
+    key = PairKey(venue_id=str(row.venue_id), site_id=row.site_id, campus_id=row.campus_id)
+    return HistoryEntry(
+        key=key,
+        holds_from=row.holds_from,
+        recorded_at=row.recorded_at,
+        cause=Cause(row.cause),
+        recorded=None
+        if row.verdict is None
+        else RecordedVerdict(
+            key=key,
+            verdict=Verdict[row.verdict.upper()],
+            reason=Reason[row.reason.upper()],
+            rule_id=row.rule_id,
+            rule_version=row.rule_version,
+            straight_m=row.straight_m,
+            walking_m=row.walking_m,
+            walk_status=row.walk_status,
+            is_disputed=row.is_disputed,
+        ),
+    )
+
+
+# ---- measurements as evidence
+
+
+def archive_measurement(connection: Connection, made: Measurement, *, at: datetime, made_by: str) -> str:
+    """Keep the measurement's text under its hash, which is returned; one that is there already stays."""
+    connection.execute(
+        text(
+            "INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at, made_by)"
+            " VALUES (:hash, :content, :venue_id, :site_id, :verdict, :at, :made_by)"
+            " ON CONFLICT (measurement_hash) DO NOTHING"
+        ),
+        {
+            "hash": made.hash, "content": made.text, "venue_id": UUID(made.given.venue.venue_id),
+            "site_id": made.given.site.site_id, "verdict": made.finding.verdict.name.lower(), "at": at,
+            "made_by": made_by,
+        },
+    )  # fmt: skip
+    return made.hash
+
+
+def archived_text(connection: Connection, measurement_hash: str) -> str | None:
+    """What was archived under a hash (hex)."""
+    found: str | None = connection.execute(
+        text("SELECT content FROM measurement_archive WHERE measurement_hash = :hash"), {"hash": measurement_hash}
+    ).scalar_one_or_none()
+    return found
+
+
+def _key(finding: DistanceFinding) -> PairKey:
+    return PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id)
+
+
+def _beaten(finding: DistanceFinding) -> str:
+    return json.dumps(
+        [
+            {
+                "rule_id": other.rule.rule_id,
+                "rule_version": other.rule.rule_version,
+                "verdict": other.verdict.name.lower(),
+                "reason": other.reason.name.lower(),
+            }
+            for other in finding.beaten
+        ]
+    )
+
+
+def _known(metres: float) -> float | None:
+    return None if isnan(metres) else metres
+
+
+def _point_text(x: float, y: float, srid: int) -> str:
+    return f"SRID={srid};POINT({float(x)!r} {float(y)!r})"

@@ -1,0 +1,151 @@
+"""Leads and what was done with them, in PostGIS. An event is added after the last one, or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from venues.category import VenueCategory
+from venues.lead import LeadEvent, LeadStep
+from venues.lead_pattern import LeadGround, LeadProposal
+from venues.lead_route import Routed
+
+PROGRAM = "hulan"
+"""Who opens a lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDraft:
+    """A lead to be opened."""
+
+    lead_id: UUID
+    proposal: LeadProposal
+    venue_name: str
+    venue_address: str
+    division: str
+    routed: Routed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLead:
+    """A lead with all its events. ``account_nos``: of each event's officer, ``None`` for the program."""
+
+    lead_no: int
+    lead_id: UUID
+    ground: LeadGround
+    venue_id: UUID
+    venue_name: str
+    venue_address: str
+    division: str
+    categories: frozenset[VenueCategory]
+    is_sure: bool
+    facts: tuple[str, ...]
+    regulator: str | None
+    candidates: tuple[str, ...]
+    route_zh: str
+    route_en: str
+    route_basis: str
+    """What makes the regulator competent, as the table names it; empty where nothing fits."""
+    events: tuple[LeadEvent, ...]
+    account_nos: tuple[int | None, ...]
+
+
+def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: int | None, at: datetime) -> int:
+    """Open those leads whose key is new; returns how many. One that was dismissed or closed is not opened again."""
+    opened = 0
+    for draft in drafts:
+        lead_no = connection.execute(
+            text(
+                "INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division,"
+                " categories, is_sure, facts, regulator, candidates, route_zh, route_en,"
+                " route_basis, run_no)"
+                " VALUES (:lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division, :categories,"
+                " :is_sure, :facts, :regulator, :candidates, :route_zh, :route_en, :route_basis, :run_no)"
+                " ON CONFLICT (lead_key) DO NOTHING RETURNING lead_no"
+            ),
+            {
+                "lead_id": draft.lead_id, "key": draft.proposal.key, "ground": str(draft.proposal.ground),
+                "venue_id": UUID(draft.proposal.venue_id), "venue_name": draft.venue_name,
+                "venue_address": draft.venue_address, "division": draft.division,
+                "categories": sorted(str(category) for category in draft.proposal.categories),
+                "is_sure": draft.proposal.is_sure, "facts": list(draft.proposal.facts),
+                "regulator": draft.routed.regulator, "candidates": list(draft.routed.candidates),
+                "route_zh": draft.routed.text_zh, "route_en": draft.routed.text_en,
+                "route_basis": draft.routed.route.basis if draft.routed.route else "", "run_no": run_no,
+            },
+        ).scalar_one_or_none()  # fmt: skip
+        if lead_no is not None:
+            opening = LeadEvent(step=LeadStep.OPEN, at=at, by=PROGRAM)
+            add_event(connection, lead_no=lead_no, position=0, event=opening, account_no=None)
+            opened += 1
+    return opened
+
+
+def add_event(connection: Connection, *, lead_no: int, position: int, event: LeadEvent, account_no: int | None) -> bool:
+    """Add an event at a place that must be free; ``False`` if somebody else took it."""
+    found = connection.execute(
+        text(
+            "INSERT INTO lead_event (lead_no, position, step, at, account_no, on_day, is_found, is_urgent, regulator,"
+            " document_number, note) VALUES (:lead_no, :position, :step, :at, :account_no, :on_day, :is_found,"
+            " :is_urgent, :regulator, :document_number, :note) ON CONFLICT (lead_no, position) DO NOTHING"
+        ),
+        {
+            "lead_no": lead_no, "position": position, "step": str(event.step), "at": event.at,
+            "account_no": account_no, "on_day": event.on, "is_found": event.is_found, "is_urgent": event.is_urgent,
+            "regulator": event.regulator, "document_number": event.document_number, "note": event.note,
+        },
+    )  # fmt: skip
+    return found.rowcount == 1
+
+
+def load_leads(connection: Connection, *, lead_id: UUID | None = None) -> list[StoredLead]:
+    """All leads that the connection may see, the newest first; or the one with this id."""
+    chosen = "" if lead_id is None else "WHERE lead_id = :lead_id"
+    parameters = {} if lead_id is None else {"lead_id": lead_id}
+    rows = connection.execute(text(f"SELECT * FROM lead {chosen} ORDER BY lead_no DESC"), parameters).all()
+    events: dict[int, list[Any]] = {row.lead_no: [] for row in rows}
+    found = connection.execute(
+        text("SELECT * FROM lead_event WHERE lead_no = ANY (:numbers) ORDER BY lead_no, position"),
+        {"numbers": list(events)},
+    )
+    for event in found:
+        events[event.lead_no].append(event)
+    return [_lead(row, events[row.lead_no]) for row in rows]
+
+
+def _lead(row: Any, events: Sequence[Any]) -> StoredLead:
+    return StoredLead(
+        lead_no=row.lead_no,
+        lead_id=row.lead_id,
+        ground=LeadGround(row.ground),
+        venue_id=row.venue_id,
+        venue_name=row.venue_name,
+        venue_address=row.venue_address,
+        division=row.division,
+        categories=frozenset(VenueCategory(category) for category in row.categories),
+        is_sure=row.is_sure,
+        facts=tuple(row.facts),
+        regulator=row.regulator,
+        candidates=tuple(row.candidates),
+        route_zh=row.route_zh,
+        route_en=row.route_en,
+        route_basis=row.route_basis,
+        events=tuple(
+            LeadEvent(
+                step=LeadStep(event.step),
+                at=event.at,
+                by=PROGRAM if event.account_no is None else str(event.account_no),
+                on=event.on_day,
+                is_found=event.is_found,
+                is_urgent=event.is_urgent,
+                regulator=event.regulator,
+                document_number=event.document_number,
+                note=event.note,
+            )
+            for event in events
+        ),
+        account_nos=tuple(event.account_no for event in events),
+    )

@@ -1,0 +1,139 @@
+"""What the register knows of a place, as the law of distance and the patterns of leads see it. Pure.
+
+Each register's row says one thing: a business registration what the place is registered as and since when, licences
+what it may sell and until when, police and POI providers what it is seen to be.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from shapely.geometry import MultiPolygon, Point, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from venues.category import VenueCategory
+from venues.distance_ends import PlacedVenue
+from venues.lead_pattern import NEEDS_LICENCE, VenueStanding
+from venues.source_record import SourceKind, SourceRecord
+
+BEST_PLACE = (
+    SourceKind.POLICE, SourceKind.POI, SourceKind.CULTURE_LICENCE, SourceKind.TOBACCO_LICENCE,
+    SourceKind.BUSINESS_REGISTRATION,
+)  # fmt: skip
+"""Whose position is taken first, where none has an outline: as zones are chosen."""
+
+_LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
+_OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRow:
+    """One register's row of a place. ``imported_on``: a day of Asia/Shanghai; the geometry is WGS-84."""
+
+    record: SourceRecord
+    geometry: BaseGeometry | None
+    imported_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredPlace:
+    """The rows that are one place now, and the id of the one that stands for it."""
+
+    venue_id: str
+    name: str
+    address: str
+    rows: tuple[RegisterRow, ...]
+
+    @property
+    def categories(self) -> frozenset[VenueCategory]:
+        """Registered and observed, all of them."""
+        return frozenset(row.record.category for row in self.rows if row.record.category is not None)
+
+    @property
+    def outline(self) -> BaseGeometry | None:
+        """The best position: an outline rather than a point, then by register."""
+        placed = [row for row in self.rows if row.geometry is not None]
+        return min(placed, key=_rank).geometry if placed else None
+
+    @property
+    def point(self) -> Point | None:
+        """A point of :attr:`outline`."""
+        outline = self.outline
+        return outline if outline is None or isinstance(outline, Point) else outline.representative_point()
+
+
+def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None:
+    """The venue as the law of distance sees it; ``None`` for a place without position or category.
+
+    The operator counts as there since the earliest day that any register names; the licence is the one that was
+    granted last, by any register of licences.
+    """
+    outline, point = place.outline, place.point
+    if outline is None or point is None or not place.categories:
+        return None
+    began = [row.record.valid_from for row in place.rows if row.record.valid_from is not None]
+    granted = [row.record for row in place.rows if row.record.kind in _LICENCES and row.record.valid_from is not None]
+    last = max(granted, key=lambda record: record.valid_from or date.min, default=None)
+    return PlacedVenue(
+        venue_id=place.venue_id,
+        name=place.name,
+        categories=place.categories,
+        division=division,
+        longitude=point.x,
+        latitude=point.y,
+        footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
+        established_on=min(began, default=None),
+        licence_from=None if last is None else last.valid_from,
+        licence_to=None if last is None else last.valid_to,
+        data_on=max(row.imported_on for row in place.rows),
+    )
+
+
+def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
+    """What registers and observers say the place is, with licences that run on the day ``on``."""
+    registrations = _of(place.rows, SourceKind.BUSINESS_REGISTRATION)
+    observed = _of(place.rows, SourceKind.POLICE, SourceKind.POI)
+    return VenueStanding(
+        venue_id=place.venue_id,
+        name=place.name,
+        registered_as=_categories(registrations),
+        registered_zh="、".join(dict.fromkeys(one.category_text for one in registrations if one.category_text)),
+        observed_as=_categories(observed),
+        licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *_LICENCES) if _runs(one, on))),
+    )
+
+
+def licences_on_file(places: Iterable[RegisteredPlace]) -> frozenset[VenueCategory]:
+    """The categories whose licences the register holds at all: of others a missing licence says nothing."""
+    kinds = {row.record.kind for place in places for row in place.rows}
+    found: frozenset[VenueCategory] = frozenset()
+    if SourceKind.TOBACCO_LICENCE in kinds:
+        found |= {VenueCategory.TOBACCO}
+    if SourceKind.CULTURE_LICENCE in kinds:
+        found |= _OF_CULTURE
+    return found
+
+
+def _licensed(record: SourceRecord) -> frozenset[VenueCategory]:
+    """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
+    if record.kind is SourceKind.TOBACCO_LICENCE:
+        return frozenset({VenueCategory.TOBACCO})
+    return _OF_CULTURE if record.category is None else frozenset({record.category})
+
+
+def _runs(record: SourceRecord, on: date) -> bool:
+    begun = record.valid_from is None or record.valid_from <= on
+    return begun and (record.valid_to is None or on <= record.valid_to)
+
+
+def _of(rows: Iterable[RegisterRow], *kinds: SourceKind) -> list[SourceRecord]:
+    return [row.record for row in rows if row.record.kind in kinds]
+
+
+def _categories(records: Sequence[SourceRecord]) -> frozenset[VenueCategory]:
+    return frozenset(record.category for record in records if record.category is not None)
+
+
+def _rank(row: RegisterRow) -> tuple[bool, int, str, str]:
+    key = row.record.key
+    return isinstance(row.geometry, Point), BEST_PLACE.index(row.record.kind), key.source, key.source_id

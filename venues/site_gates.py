@@ -1,0 +1,67 @@
+"""Gates as registered, each at the school that its row names, or in whose wall it is. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+from shapely.geometry import Point
+
+from geo.datum import Datum
+from geo.projection import geodesic_m
+from venues.distance_ends import Campus, Gate, ProtectedSite
+from venues.place import SourceKey
+from venues.school_site import JoinedSite, gates_by_ground, protected_site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredGate:
+    """One gate in the register."""
+
+    key: SourceKey
+    gate: Gate
+    """WGS-84; its ``gate_id`` is the key in one word."""
+    site_key: SourceKey | None
+    """The record of a school that its row names; ``None`` leaves it to the walls."""
+    raw: Point
+    """As sent, in ``datum``."""
+    datum: Datum
+
+
+def sites_with_gates(
+    joined: Sequence[JoinedSite], gates: Sequence[RegisteredGate], *, data_on: date | None = None
+) -> tuple[ProtectedSite, ...]:
+    """Each school with its gates; ``data_on``: the day as of which the register describes them all.
+
+    A gate that names a record of no school here is left out, as is one in nobody's wall.
+    """
+    named: dict[SourceKey, list[Gate]] = {}
+    for held in gates:
+        if held.site_key is not None:
+            named.setdefault(held.site_key, []).append(held.gate)
+    grounds = [ground for site in joined for ground in site.grounds]
+    free = [held.gate for held in gates if held.site_key is None]
+    by_ground = iter(gates_by_ground(grounds, free))
+    sites = []
+    for site in joined:
+        in_wall = [gate for _ in site.grounds for gate in next(by_ground)]
+        own = [gate for key in site.keys for gate in named.get(key, ())]
+        found = protected_site(site, [*in_wall, *own])
+        sites.append(replace(found, campuses=_with_named(found.campuses, own), data_on=data_on))
+    return tuple(sites)
+
+
+def _with_named(campuses: Sequence[Campus], own: Sequence[Gate]) -> tuple[Campus, ...]:
+    """A gate that names its school belongs to it, also where no wall is drawn beside it: at the nearest campus."""
+    placed = {gate.gate_id for campus in campuses for gate in campus.gates}
+    added: list[list[Gate]] = [[] for _ in campuses]
+    for gate in own:
+        if gate.gate_id not in placed:
+            away_m = geodesic_m(
+                np.full(len(campuses), gate.longitude),
+                np.full(len(campuses), gate.latitude),
+                np.array([campus.longitude for campus in campuses]),
+                np.array([campus.latitude for campus in campuses]),
+            )
+            added[int(np.argmin(away_m))].append(gate)
+    return tuple(replace(campus, gates=(*campus.gates, *more)) for campus, more in zip(campuses, added, strict=True))
