@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261122)
     options = parser.parse_args()
     scene = synthetic_scene(options.venues, np.random.default_rng(options.seed))
-    entries = entries_of_records([_placed(record) for record in scene.records])
+    entries = entries_of_records([placed(record) for record in scene.records])
     folder = Path(tempfile.mkdtemp(prefix="hulan-bench-"))
     folder.chmod(0o755)
     try:
@@ -90,7 +90,7 @@ def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     seconds[step] = time.perf_counter() - began
 
 
-def _placed(record: SourceRecord) -> SourceRecord:
+def placed(record: SourceRecord) -> SourceRecord:
     """As a file would have said it: with its position among what was sent."""
     if record.longitude is None:
         return record

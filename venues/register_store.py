@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
@@ -138,8 +139,8 @@ INSERT INTO venue (venue_id, source, source_id, name, category, address, premise
     imported_at)
 SELECT venue_id, source, source_id, name, category, address, premises, ST_GeomFromWKB(shape, {SRID}),
     ST_GeomFromWKB(raw, 0), datum, %s
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[],
-    %s::bytea[], %s::text[])
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %b::bytea[],
+    %b::bytea[], %s::text[])
     AS sent (venue_id, source, source_id, name, category, address, premises, shape, raw, datum)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     address = excluded.address, premises = excluded.premises, geometry = excluded.geometry,
@@ -160,8 +161,8 @@ def _write_venues(connection: Connection, written: Sequence[tuple[UUID, Register
         [None if entry.record.category is None else str(entry.record.category) for entry in entries],
         [entry.record.address for entry in entries],
         [entry.premises for entry in entries],
-        [_wkb(entry.geometry) for entry in entries],
-        [_wkb(entry.raw_geometry) for entry in entries],
+        _wkb([entry.geometry for entry in entries]),
+        _wkb([entry.raw_geometry for entry in entries]),
         [None if entry.datum is None else str(entry.datum) for entry in entries],
     ]
     driver_connection(connection).execute(_VENUES.encode(), [at, *columns])
@@ -213,8 +214,8 @@ def _withdraw(
     return gone
 
 
-def _wkb(geometry: BaseGeometry | None) -> bytes | None:
-    return None if geometry is None else bytes(shapely.to_wkb(geometry))
+def _wkb(geometries: Sequence[BaseGeometry | None]) -> list[bytes | None]:
+    return list(shapely.to_wkb(np.array(geometries, dtype=object)))
 
 
 def _json(record: SourceRecord) -> str:
