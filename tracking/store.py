@@ -125,11 +125,8 @@ def save_zones(
     )
 
 
-_TYPES = {
-    "zone_id": "uuid", "version": "integer", "radius_m": "double precision", "created_at": "timestamptz",
-    "valid_from": "timestamptz", "geometry": "geometry",
-}  # fmt: skip
-"""SQL types of the columns of a new zone that are not text."""
+_TYPES = {"zone_id": "uuid", "version": "integer", "geometry": "geometry", "radius_m": "double precision"}
+_TYPES |= dict.fromkeys(("created_at", "valid_from"), "timestamptz")
 
 
 def _insert_zones(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
