@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from api.cli.acting import AsJson, show
 from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
-from api.cli.load import DatumOption, RejectsOption, SourceOption
+from api.cli.load import DatumOption, RejectsOption, SourceOption, tell_rejects
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -31,7 +31,6 @@ from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
 from api.files.osm import OSM_SUFFIXES
-from api.files.rejects import write_rejects
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings, read_settings
@@ -78,9 +77,7 @@ def gates(
             markup=False,
         )
         if read.rejected:
-            path = rejects or file.with_name(file.name + ".rejects.csv")
-            write_rejects(path, read.rejected)
-            out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+            tell_rejects(file, read.rejected, rejects)
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from api.clock import SystemClock
 from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
-from api.files.rejects import write_rejects
+from api.files.rejects import is_writable, rejects_path, write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
 from api.importing import ImportReport, import_sites, import_venues, import_zones
@@ -52,9 +52,24 @@ WholeOption = Annotated[
     bool,
     typer.Option("--whole", help="文件是该登记的全部：其中已没有的场所及其区域撤回 / the file is all of the register"),
 ]
+
+
+def _can_be_written(path: Path | None) -> Path | None:
+    if path is not None and (path.is_dir() or not is_writable(path.parent)):
+        raise typer.BadParameter(f"{path} 不能写入，请换一处 / cannot be written: name a file in another folder")
+    return path
+
+
 RejectsOption = Annotated[
-    Path | None, typer.Option("--rejects", help="拒收行写入此文件，默认 文件名.rejects.csv / where rejected rows go")
+    Path | None,
+    typer.Option(
+        "--rejects",
+        callback=_can_be_written,
+        help="拒收行写入此文件；默认写在原文件旁，不能写则写在当前文件夹"
+        " / where rejected rows go; default: beside the file, or in the working folder if that cannot be written",
+    ),
 ]
+"""Checked before anything is read: an import whose rejected rows could not be kept would be half told."""
 
 
 def venues(
@@ -254,9 +269,13 @@ def _settings() -> Settings:
 
 
 def tell_import(file: Path, report: ImportReport, rejects: Path | None, *, also: Sequence[Rejected] = ()) -> None:
-    """Print what came of a file, and write what was rejected, and ``also``, beside it or to ``rejects``."""
+    """Print what came of a file, and write what was rejected, and ``also``, to ``rejects`` or beside it."""
     out.print("  ".join(f"{label}: {count}" for label, count in report.lines()), markup=False)
     if report.rejected or also:
-        path = rejects or file.with_name(file.name + ".rejects.csv")
-        write_rejects(path, [*report.rejected, *also])
-        out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+        tell_rejects(file, [*report.rejected, *also], rejects)
+
+
+def tell_rejects(file: Path, rejected: Sequence[Rejected], chosen: Path | None) -> None:
+    """Write the rows of ``file`` that were rejected, and print where."""
+    path = write_rejects(rejects_path(file, chosen), rejected)
+    out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False, soft_wrap=True)

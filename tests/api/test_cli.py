@@ -75,6 +75,15 @@ def test_places_come_in_twice_without_doubling_and_make_a_map(tmp_path: Path, da
     assert "改名酒吧" in heat.read_text(encoding="utf-8")
 
 
+def test_rejected_rows_have_a_place_before_anything_is_read(tmp_path: Path) -> None:
+    venues = tmp_path / "venues.csv"
+    venues.write_text("nothing that could be read", encoding="utf-8")
+    for group in ("venues", "fixes", "cases", "gates"):
+        done = CliRunner().invoke(app, ["import", group, str(venues), "--rejects", "/proc/self/rejects.csv"])
+        assert done.exit_code == 2, done.output
+        assert "cannot be written" in done.output
+
+
 def test_csv_without_a_datum_is_refused_in_plain_words(tmp_path: Path, database_url: str) -> None:
     venues = tmp_path / "venues.csv"
     venues.write_text("id,name,category,longitude,latitude\n1,合成酒吧,bar,117.2,34.26\n", encoding="utf-8")
