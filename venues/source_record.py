@@ -51,6 +51,8 @@ OWN_NUMBER: dict[SourceKind, str] = {
 }
 """Without this number a row of the register is no record."""
 
+_END_FIELDS = ("valid_to", "revoked_on", "deregistered_on")
+_LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
 _FOR_GOOD = {"长期", "永久", "长期有效", "至今"}
 _PHONE_SEPARATORS = str.maketrans("；、/|,，", ";;;;;;")
@@ -79,7 +81,7 @@ class SourceRecord:
     valid_from: date | None = None
     """First day of the registration or licence."""
     valid_to: date | None = None
-    """Last day; ``None`` if it goes on."""
+    """Last day: the earliest of expiry, revocation and deregistration; ``None`` if it goes on."""
     set_aside: tuple[str, ...] = ()
     """Fields whose value was sent and is no such number."""
 
@@ -108,15 +110,18 @@ def read_source_record(
     """The record of one row, and what had to be set aside.
 
     ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
-    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to`` (days), and any others,
-    which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in ``sent``.
+    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to``, ``revoked_on``,
+    ``deregistered_on`` (days), and any others, which are kept and hashed. Longitude and latitude are WGS-84 degrees; as
+    the register has them they are in ``sent``.
 
-    Raises LicenceError if the register's own number, the name or a day is wrong, or one coordinate is there alone.
+    Raises LicenceError if the register's own number, the name or a licence's day is wrong, or one coordinate is there
+    alone: a business whose founding day is mistyped is there all the same.
     """
     cells = {field: text.strip() for field, text in sent.items()}
     _check_form(cells, kind=kind, longitude=longitude, latitude=latitude)
     problems: list[LicenceError] = []
     numbers = {field: _checked(cells, field, kind, problems) for field in LICENCE_FIELDS}
+    ends = [_day(cells, field, kind, problems) for field in _END_FIELDS]
     record = SourceRecord(
         key=key,
         kind=kind,
@@ -131,8 +136,8 @@ def read_source_record(
         tobacco_licence=numbers["tobacco_licence"],
         culture_licence=numbers["culture_licence"],
         phones=_phones(cells.get("phone", ""), problems),
-        valid_from=_day(cells, "valid_from"),
-        valid_to=_day(cells, "valid_to"),
+        valid_from=_day(cells, "valid_from", kind, problems),
+        valid_to=min((day for day in ends if day is not None), default=None),
         set_aside=tuple(sorted({problem.field for problem in problems})),
     )
     return record, tuple(problems)
@@ -174,19 +179,23 @@ def _phones(text: str, problems: list[LicenceError]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _day(cells: Mapping[str, str], field: str) -> date | None:
+def _day(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[LicenceError]) -> date | None:
     text = cells.get(field, "")
     if not text:
         return None
-    if field == "valid_to" and (text in _FOR_GOOD or text.startswith("9999")):
+    if field in _END_FIELDS and (text in _FOR_GOOD or text.startswith("9999")):
         return None
     try:
         found = _DAY.fullmatch(text)
         return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
     except ValueError:
-        raise _refused(
+        problem = _refused(
             field, text, f"“{text}”不是日期，请写成 2026-11-22", f"{text!r} is no day: write it as 2026-11-22"
-        ) from None
+        )
+    if kind in _LICENCES:
+        raise problem
+    problems.append(problem)
+    return None
 
 
 def _refused(field: str, value: str, reason_zh: str, reason: str) -> LicenceError:

@@ -91,7 +91,7 @@ def import_file(
                 whole_source=source if whole else None,
             )
         if read.set_aside:
-            say(f"已收录但号码有误 taken without a number that cannot be: {len(read.set_aside)}")
+            say(f"已收录但号码或日期有误 taken without a number or a day that cannot be: {len(read.set_aside)}")
         tell_import(file, report, rejects, also=read.set_aside)
 
 

@@ -8,7 +8,7 @@ from geo.datum import Datum, parse_datum
 from geo.position import find_position_fault
 from venues.place import Rejected
 
-_ABSENT = {"", "nan", "null", "none", "na", "n/a", "\\n"}
+_ABSENT = {"", "nan", "null", "none", "na", "n/a", "\\n", "无", "暂无", "-", "--", "—", "——", "/"}
 _YES = {"true", "1", "yes", "y", "t", "是"}
 _NO = {"false", "0", "no", "n", "f", "否"}
 

@@ -53,8 +53,8 @@ def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
 
 
 def first_cell(cells: Mapping[str, str], accepted: tuple[str, ...]) -> str:
-    """The cell under the first of ``accepted`` that ``cells`` (keys in lower case) has, else an empty text."""
-    return next((cells[name] for name in accepted if name in cells), "")
+    """The first filled cell of ``cells`` (keys in lower case) under one of ``accepted``, else an empty text."""
+    return next((cells[name] for name in accepted if cells.get(name, "").strip()), "")
 
 
 SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -69,6 +69,8 @@ SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "phone": ("phone", "contact:phone", "tel", "电话", "联系电话", "经营电话"),
     "valid_from": ("valid_from", "成立日期", "发证日期", "有效期起", "有效期自", "核准日期"),
-    "valid_to": ("valid_to", "有效期止", "有效期至", "注销日期", "吊销日期"),
+    "valid_to": ("valid_to", "有效期止", "有效期至"),
+    "revoked_on": ("revoked_on", "吊销日期"),
+    "deregistered_on": ("deregistered_on", "注销日期"),
 }  # fmt: skip
 """Columns of registers. What is under other names (a legal representative, an ID number) is not read and not kept."""

@@ -57,13 +57,13 @@ def test_every_row_is_a_record_or_rejected_with_field_value_and_remedy(tmp_path:
         GOOD.replace("徐州市云龙区星光娱乐有限公司", ""),
         GOOD.replace("117.255718", ""),
         GOOD.replace("117.255718", "东边"),
-        GOOD.replace("2021年3月1日", "前年"),
+        GOOD.replace("Y43", "Y44").replace("2021年3月1日", "前年"),
         "a,b",
     )
     assert len(read_rows.records) == 1
     told = [(row.line, row.field) for row in read_rows.rejected]
     assert told == [
-        (2, "uscc"), (4, "id"), (5, "id"), (6, "name"), (7, "longitude"), (8, "longitude"), (9, "valid_from"), (10, ""),
+        (2, "uscc"), (4, "id"), (5, "id"), (6, "name"), (7, "longitude"), (8, "longitude"), (9, "uscc"), (10, ""),
     ]  # fmt: skip
     assert all(" / " in row.reason for row in read_rows.rejected)
     text = write_rejects(tmp_path / "rejects.csv", read_rows.rejected).read_text("utf-8-sig")
@@ -74,6 +74,26 @@ def test_a_wrong_telephone_costs_the_number_and_not_the_row(tmp_path: Path) -> N
     found = read(tmp_path, GOOD.replace("13800000101", "12309"))
     assert found.records[0].phones == ()
     assert [(row.line, row.field, row.value) for row in found.set_aside] == [(2, "phone", "12309")]
+
+
+def test_every_column_of_an_end_counts_and_words_for_nothing_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    lines = (
+        "编号,名称,企业名称,有效期止,注销日期,吊销日期",
+        "1,星光歌舞厅,,长期,2023-05-01,",
+        "2,,云上娱乐,2028-01-01,2023-05-01,2022-03-04",
+        "3,好网吧,无,无,—,/",
+        "4,旧网吧,,明年,,",
+    )
+    path.write_text("\n".join(lines), "utf-8")
+    found = read_source_records(path, kind=SourceKind.POLICE, source="公安")
+    assert [(each.name, each.valid_to) for each in found.records] == [
+        ("星光歌舞厅", date(2023, 5, 1)), ("云上娱乐", date(2022, 3, 4)), ("好网吧", None), ("旧网吧", None),
+    ]  # fmt: skip
+    assert not found.rejected
+    assert [(row.line, row.reference, row.field, row.value) for row in found.set_aside] == [
+        (5, "4", "valid_to", "明年")
+    ]
 
 
 def test_a_register_without_positions_needs_no_datum(tmp_path: Path) -> None:
