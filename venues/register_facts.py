@@ -92,12 +92,14 @@ def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None
 def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
     """What registers and observers say the place is, with licences that run on the day ``on``."""
     registrations = _of(place.rows, SourceKind.BUSINESS_REGISTRATION)
+    worded = [one for one in registrations if one.category_text]
+    is_read = all(one.category is not None or one.is_other_trade for one in worded)
     observed = _of(place.rows, SourceKind.POLICE, SourceKind.POI)
     return VenueStanding(
         venue_id=place.venue_id,
         name=place.name,
         registered_as=_categories(registrations),
-        registered_zh="、".join(dict.fromkeys(one.category_text for one in registrations if one.category_text)),
+        registered_zh="、".join(dict.fromkeys(one.category_text for one in worded)) if is_read else "",
         observed_as=_categories(observed),
         licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *_LICENCES) if _runs(one, on))),
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,11 +37,13 @@ class _Known:
     venue_id: UUID
     record_id: UUID | None
     category: str | None
+    is_other_trade: bool
     is_withdrawn: bool
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
-        return not self.is_withdrawn and self.record_id == record.record_id and self.category == record.category
+        mapped = (self.category, self.is_other_trade) == (record.category, record.is_other_trade)
+        return not self.is_withdrawn and self.record_id == record.record_id and mapped
 
 
 def save_entries(
@@ -100,12 +102,14 @@ def load_current_records(connection: Connection) -> list[SourceRecord]:
     return [record_of_row(row) for row in rows]
 
 
-RECORD_COLUMNS = "r.record_id, r.source, r.source_id, r.kind, r.content, r.longitude, r.latitude, v.category"
+RECORD_COLUMNS = (
+    "r.record_id, r.source, r.source_id, r.kind, r.content, r.longitude, r.latitude, v.category, v.is_other_trade"
+)
 
 
 def record_of_row(row: Any) -> SourceRecord:
     """The record of a row with ``RECORD_COLUMNS``: its category is what the last import's mapping made of it."""
-    return record_of_content(
+    record = record_of_content(
         row.content,
         key=SourceKey(source=row.source, source_id=row.source_id),
         kind=SourceKind(row.kind),
@@ -113,11 +117,13 @@ def record_of_row(row: Any) -> SourceRecord:
         latitude=row.latitude,
         category=None if row.category is None else VenueCategory(row.category),
     )
+    return replace(record, is_other_trade=True) if row.is_other_trade else record
 
 
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
-        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.withdrawn_at"
+        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
+             " v.withdrawn_at"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
         {"sources": sorted(sources)},
     )  # fmt: skip
@@ -127,6 +133,7 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             venue_id=row.venue_id,
             record_id=row.record_id,
             category=row.category,
+            is_other_trade=row.is_other_trade,
             is_withdrawn=row.withdrawn_at is not None,
         )
         for row in rows
@@ -134,17 +141,17 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
 
 
 _VENUES = f"""
-INSERT INTO venue (venue_id, source, source_id, name, category, address, premises, geometry, raw_geometry, datum,
-    imported_at)
-SELECT venue_id, source, source_id, name, category, address, premises, ST_GeomFromWKB(shape, {SRID}),
+INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
+    raw_geometry, datum, imported_at)
+SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
     ST_GeomFromWKB(raw, 0), datum, %s
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[],
-    %s::bytea[], %s::text[])
-    AS sent (venue_id, source, source_id, name, category, address, premises, shape, raw, datum)
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
+    %s::bytea[], %s::bytea[], %s::text[])
+    AS sent (venue_id, source, source_id, name, category, is_other_trade, address, premises, shape, raw, datum)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
-    address = excluded.address, premises = excluded.premises, geometry = excluded.geometry,
-    raw_geometry = excluded.raw_geometry, datum = excluded.datum, imported_at = excluded.imported_at,
-    withdrawn_at = NULL
+    is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
+    geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
+    imported_at = excluded.imported_at, withdrawn_at = NULL
 """
 
 
@@ -158,6 +165,7 @@ def _write_venues(connection: Connection, written: Sequence[tuple[UUID, Register
         [entry.record.key.source_id for entry in entries],
         [entry.record.name for entry in entries],
         [None if entry.record.category is None else str(entry.record.category) for entry in entries],
+        [entry.record.is_other_trade for entry in entries],
         [entry.record.address for entry in entries],
         [entry.premises for entry in entries],
         [_wkb(entry.geometry) for entry in entries],

@@ -72,6 +72,8 @@ class SourceRecord:
     latitude: float | None = None
     category: VenueCategory | None = None
     """As the register has it; what was seen on site is another field of the venue."""
+    is_other_trade: bool = False
+    """The mapping knows what the register calls it, and it is nothing to Hulan (a restaurant)."""
     category_text: str = ""
     uscc: str = ""
     tobacco_licence: str = ""

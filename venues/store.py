@@ -55,6 +55,7 @@ venue_table = Table(
     Column("current_no", BigInteger),
     Column("merge_no", BigInteger),
     Column("is_watched", Boolean),
+    Column("is_other_trade", Boolean),
     Column("withdrawn_at", DateTime(timezone=True)),
 )
 site_table = Table("site", metadata, *_place_columns("site"))

@@ -48,7 +48,7 @@ GATE_COLUMNS: dict[str, tuple[str, ...]] = {
 
 def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
     """The names of the column that says what a place is; AMap tables have both ``type`` (words) and ``typecode``."""
-    words = ("category", "type", "类别", "fclass")
+    words = ("category", "type", "类别", "fclass", "业态", "经营业态", "行业", "行业名称")
     return ("typecode", *words) if is_by_code else (*words, "typecode")
 
 

@@ -16,6 +16,7 @@ from venues.category import VenueCategory
 from venues.mapping import Decision, NotAPlace
 from venues.place import PlacesRead, Rejected, Site, SourceKey, Venue
 
+NO_CATEGORY = "类别为空或无法识别 / no category, or one that the mapping does not know: mend it, or the mapping"
 _PLACE_GEOMETRIES = ("Point", "Polygon", "MultiPolygon")
 
 
@@ -87,8 +88,7 @@ def _check(record: FoundPlace, good: Mapping[str, FoundPlace]) -> None:
             reason = "含损坏字符 / holds broken characters: save the file as UTF-8"
             raise CellError(field=field, value=text, reason=reason)
     if isinstance(record.decision, NotAPlace):
-        reason = "类别为空或无法识别 / no category, or one that the mapping does not know: mend it, or the mapping"
-        raise CellError(field="category", value=record.category_text, reason=reason)
+        raise CellError(field="category", value=record.category_text, reason=NO_CATEGORY)
     if record.source_id in good:
         line = good[record.source_id].line
         reason = f"编号重复，已保留第 {line} 行 / duplicate id: line {line} was kept"

@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from api.files.cells import CellError, check_position, is_absent, parse_datum_cell, parse_optional_number
 from api.files.columns import PLACE_COLUMNS, SOURCE_COLUMNS, category_columns, first_cell
 from api.files.errors import UnreadableFile, unknown_datum
+from api.files.found_places import NO_CATEGORY
 from api.files.osm import OSM_SUFFIXES, read_osm_objects
 from api.files.places import osm_address
 from api.files.sheets import SHEET_SUFFIXES, read_sheet
@@ -20,7 +21,7 @@ from api.files.tables import Progress, Table, counted, read_table
 from api.files.text import open_text
 from api.files.vector import VECTOR_SUFFIXES, read_features
 from geo.datum import Datum, to_wgs84
-from venues.category import VenueCategory
+from venues.category import SiteCategory, VenueCategory
 from venues.licence import LicenceError
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
@@ -38,7 +39,7 @@ class SourceRecordsRead:
     set_aside: tuple[Rejected, ...]
     """Numbers that cannot be: the row was taken without them."""
     ignored_count: int
-    """Rows that the mapping says are no venue."""
+    """Rows of a map that the mapping says are no venue; what a register has of another trade is a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,10 @@ def read_source_records(
     """The records in the file at ``path``, positions in WGS-84, and every row that could not be taken, with its reason.
 
     ``source`` names the register. ``mapping`` says which codes or tags are which category; without one the file's words
-    are kept as they are, and no row is ignored. A row's id is its ``id`` column, else the register's own number. The
-    first row of an id is kept. Positions may be missing; ``datum`` is as in ``api.files.places.read_places``.
+    are kept as they are. Words that a closed vocabulary does not know reject the row. What a mapping says is no venue
+    is ignored on a map, and a record of another trade in a register: a bar may be registered so. A row's id is its
+    ``id`` column, else the register's own number. The first row of an id is kept. Positions may be missing; ``datum``
+    is as in ``api.files.places.read_places``.
     Raises UnknownDatum, MissingColumn, UnreadableFile, and OSError.
     """
     rows: dict[str, _Row] = {}
@@ -193,18 +196,23 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
     """One row as far as it can be read alone; ``None`` for what is no venue. Raises CellError, LicenceError."""
     cells = {field: first_cell(entry.cells, names) for field, names in SOURCE_COLUMNS.items()}
     sent = {field: text for field, text in cells.items() if field == "name" or not is_absent(text)}
-    category = VenueCategory.TOBACCO if kind is SourceKind.TOBACCO_LICENCE else None
     words = first_cell(entry.cells, category_columns(is_by_code=mapping is not None and bool(mapping.codes)))
     if not is_absent(words):
         sent["category"] = words
-    if mapping is not None:
-        decision = _decision(entry.cells, mapping, words=sent.get("category", ""), name=sent["name"])
-        if not isinstance(decision, VenueCategory):
-            return None
-        category = decision
+    words = sent.get("category", "")
+    decision = None if mapping is None else _decision(entry.cells, mapping, words=words, name=sent["name"])
+    category = decision if isinstance(decision, VenueCategory) else None
+    if kind is SourceKind.TOBACCO_LICENCE:
+        category = category or VenueCategory.TOBACCO
+    elif decision is NotAPlace.UNKNOWN and (words or kind is SourceKind.POI):
+        raise CellError(field="category", value=words, reason=NO_CATEGORY)
+    elif isinstance(decision, SiteCategory) or (decision is NotAPlace.IGNORED and kind is SourceKind.POI):
+        return None
     position, datum = _position(entry, sent)
     key = SourceKey(source=source, source_id=entry.reference or _own_number(sent, kind))
     record, problems = read_source_record(sent, key=key, kind=kind, category=category)
+    if decision is NotAPlace.IGNORED and words and category is None:
+        record = replace(record, is_other_trade=True)
     return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
 
 

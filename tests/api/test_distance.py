@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.files.mappings import load_mapping
+from api.files.source_records import read_source_records
 from api.ids import new_id
 from api.importing import import_entries
 from geo.shapes import Area
@@ -254,7 +256,6 @@ def put_records(connection: Connection, *records: SourceRecord) -> None:
     import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
 
 
-REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
 LICENCE = {"tobacco_licence": "320303112345"}
 
 
@@ -275,9 +276,18 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
 
 
-def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engine) -> None:
+@pytest.mark.parametrize(("words", "leads"), [("小吃服务", ["mis_registered"]), ("酒吧服务", [])])
+def test_records_of_one_place_are_one_venue_with_all_that_they_say(
+    engine: Engine, tmp_path: Path, words: str, leads: list[str]
+) -> None:
     seen = a_record(SourceKind.POI, "p", VenueCategory.BAR)
-    registered = a_record(SourceKind.BUSINESS_REGISTRATION, "b", None, **REGISTRATION)
+    register = tmp_path / "register.csv"
+    register.write_text(
+        f"统一社会信用代码,企业名称,住所,行业\n91320300MA1XK7QY0G,路口烟店,合成路 7 号,{words}\n", "utf-8"
+    )
+    (registered,) = read_source_records(
+        register, kind=SourceKind.BUSINESS_REGISTRATION, source="市监", mapping=load_mapping("hulan")
+    ).records
     with engine.begin() as connection:
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
@@ -293,6 +303,6 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engin
         (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
         assert len(run.run.venues) == 1
         grounds = connection.execute(text("SELECT ground FROM lead ORDER BY ground")).scalars().all()
-        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalar_one()
-    assert grounds == ["mis_registered"]
-    assert "登记为小吃服务，实为酒吧" in facts
+        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalars().all()
+    assert grounds == leads
+    assert all("登记为小吃服务，实为酒吧" in fact for fact in facts)

@@ -154,6 +154,42 @@ def test_shapes_come_with_their_middle_and_their_category(tmp_path: Path) -> Non
     assert found.records[0].longitude == pytest.approx(117.0005)
 
 
+WORDS = "编号,名称,类别\n1,星光,歌舞娱乐场所\n2,老地方,餐饮服务\n3,云上,云计算\n4,路口,\n5,实验,小学\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "rejected", "ignored"),
+    [
+        (SourceKind.POLICE, [("星光", "ktv", False), ("老地方", None, True), ("路口", None, False)], [4], 1),
+        (SourceKind.POI, [("星光", "ktv", False)], [4, 5], 2),
+    ],
+)
+def test_another_trade_is_a_record_of_a_register_and_no_word_is_lost(
+    tmp_path: Path, kind: SourceKind, taken: list[tuple[str, str | None, bool]], rejected: list[int], ignored: int
+) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text(WORDS, "utf-8")
+    found = read_source_records(path, kind=kind, source="x", mapping=load_mapping("hulan"))
+    assert [(each.name, each.category, each.is_other_trade) for each in found.records] == taken
+    assert [row.line for row in found.rejected] == rejected
+    assert {row.field for row in found.rejected} == {"category"}
+    assert found.ignored_count == ignored
+    unread = read_source_records(path, kind=kind, source="x").records
+    assert [(each.category_text, each.is_other_trade) for each in unread][:2] == [
+        ("歌舞娱乐场所", False),
+        ("餐饮服务", False),
+    ]
+
+
+def test_a_tobacco_licence_is_for_tobacco_whatever_the_shop_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text("烟草许可证号,店名,业态\n320303100123,老王,便利店\n320303100124,老李,食杂\n", "utf-8")
+    found = read_source_records(
+        path, kind=SourceKind.TOBACCO_LICENCE, source="烟草", mapping=load_mapping("hulan")
+    ).records
+    assert [each.category for each in found] == [VenueCategory.TOBACCO] * 2
+
+
 @pytest.mark.real
 def test_monaco_is_read_with_its_categories() -> None:
     path = shared_file("monaco_osm_3_snapshots/monaco_2016.osm.pbf")
