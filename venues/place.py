@@ -89,3 +89,5 @@ class PlacesRead:
     rejected: tuple[Rejected, ...] = field(default=())
     ignored_count: int = 0
     """Rows whose tag or code the mapping does not name (a bank, a bench): neither an error nor a place of ours."""
+    ignored_ids: frozenset[str] = frozenset()
+    """Their ids, as far as they have one: they are in the file all the same."""

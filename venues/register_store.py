@@ -26,7 +26,14 @@ class EntriesSaved:
     """With the id of the venue."""
     changed: tuple[tuple[UUID, RegisterEntry], ...]
     unchanged_count: int
-    withdrawn_count: int
+    withdrawn: tuple[tuple[str, str], ...]
+    """Id in the register, and name, of what it no longer has."""
+    left_as_it_was_count: int
+    """Venues of rows that are in the file and gave no record."""
+    register_count: int
+    """Venues that the whole register had before, those withdrawn before not counted."""
+    known_ids: frozenset[str]
+    """Ids of all that the whole register ever had before."""
     touched: tuple[int, ...]
     """Numbers of venues for :func:`settle_venues`."""
 
@@ -54,11 +61,13 @@ def save_entries(
     at: datetime,
     new_id: Callable[[], UUID],
     whole_source: str | None = None,
+    still_there: Collection[str] = (),
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
-    ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn. The caller
-    draws zones and then calls :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
+    ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
+    ids that are ``still_there``: their rows are in the file, and gave no record. The caller draws zones and then calls
+    :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
@@ -74,7 +83,9 @@ def save_entries(
     written = [*added, *changed]
     _write_venues(connection, written, at)
     _write_records(connection, [entry.record for _, entry in written], by, at)
-    withdrawn = _withdraw(connection, known, entries, whole_source, at)
+    of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
+    missing = of_register.keys() - {entry.record.key for entry in entries}
+    gone = [of_register[key].venue_no for key in missing if key.source_id not in still_there]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
     ).scalars()
@@ -82,8 +93,11 @@ def save_entries(
         added=tuple(added),
         changed=tuple(changed),
         unchanged_count=len(entries) - len(written),
-        withdrawn_count=len(withdrawn),
-        touched=(*numbers, *withdrawn),
+        withdrawn=_withdraw(connection, gone, at),
+        left_as_it_was_count=len(missing) - len(gone),
+        register_count=len(of_register),
+        known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
+        touched=(*numbers, *gone),
     )
 
 
@@ -202,23 +216,12 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
     )  # fmt: skip
 
 
-def _withdraw(
-    connection: Connection,
-    known: dict[SourceKey, _Known],
-    entries: Iterable[RegisterEntry],
-    whole_source: str | None,
-    at: datetime,
-) -> list[int]:
-    there = {entry.record.key for entry in entries}
-    gone = [
-        old.venue_no
-        for key, old in known.items()
-        if key.source == whole_source and key not in there and not old.is_withdrawn
-    ]
-    connection.execute(
-        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone)"), {"at": at, "gone": gone}
-    )
-    return gone
+def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
+    rows = connection.execute(
+        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
+        {"at": at, "gone": gone},
+    )  # fmt: skip
+    return tuple(sorted((row.source_id, row.name) for row in rows))
 
 
 def _wkb(geometry: BaseGeometry | None) -> bytes | None:

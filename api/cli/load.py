@@ -1,6 +1,7 @@
 """Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from api.files.places import read_places
 from api.files.rejects import is_writable, rejects_path, write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
-from api.importing import ImportReport, import_sites, import_venues, import_zones
+from api.importing import ImportReport, WithdrawalRefusedError, import_sites, import_venues, import_zones
 from api.session import open_database
 from api.settings import Settings, read_settings
 from api.track_import import import_tracks
@@ -26,6 +27,8 @@ from tracking.local_time import LOCAL_TIME
 from tracking.zone import ZoneOrigin
 from venues.place import PlacesRead, Rejected
 from venues.store import save_incidents
+
+MOST_WITHDRAWN_SHOWN = 20
 
 File = Annotated[Path, typer.Argument(help="要导入的文件 / the file to import", exists=True)]
 DatumOption = Annotated[
@@ -51,6 +54,17 @@ ValidFromOption = Annotated[
 WholeOption = Annotated[
     bool,
     typer.Option("--whole", help="文件是该登记的全部：其中已没有的场所及其区域撤回 / the file is all of the register"),
+]
+
+
+WithdrawOption = Annotated[
+    int,
+    typer.Option(
+        "--withdraw",
+        min=0,
+        help="与 --whole 一起：确认撤回这么多处，包括文件中已不是场所的"
+        " / with --whole: so many venues may go, also those that the file has as something else now",
+    ),
 ]
 
 
@@ -81,8 +95,9 @@ def venues(
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
     whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
 ) -> None:
-    """导入场所：CSV、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
+    """导入场所：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
 
     例 / example:  hulan import venues poi.csv --mapping amap --datum GCJ02
     """
@@ -90,13 +105,18 @@ def venues(
         if whole and source is None:
             raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
         read = _read_places(file, mapping, datum, source, layer)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with (
+            rejects_told_if_refused(file, read.rejected, rejects),
+            open_database(_settings(), say=say) as engine,
+            engine.begin() as connection,
+        ):
             report = import_venues(
                 connection,
                 read,
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
+                withdraw=withdraw,
             )
         tell_import(file, report, rejects)
 
@@ -110,7 +130,7 @@ def sites(
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入学校、幼儿园。Import schools and kindergartens.
+    """导入学校、幼儿园：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import schools and kindergartens.
 
     例 / example:  hulan import sites map.osm
     """
@@ -271,8 +291,22 @@ def _settings() -> Settings:
 def tell_import(file: Path, report: ImportReport, rejects: Path | None, *, also: Sequence[Rejected] = ()) -> None:
     """Print what came of a file, and write what was rejected, and ``also``, to ``rejects`` or beside it."""
     out.print("  ".join(f"{label}: {count}" for label, count in report.lines()), markup=False)
+    for source_id, name in report.withdrawn[:MOST_WITHDRAWN_SHOWN]:
+        out.print(f"  撤回 withdrawn: {source_id} {name}", markup=False, soft_wrap=True)
+    if len(report.withdrawn) > MOST_WITHDRAWN_SHOWN:
+        out.print(f"  … {len(report.withdrawn) - MOST_WITHDRAWN_SHOWN}", markup=False)
     if report.rejected or also:
         tell_rejects(file, [*report.rejected, *also], rejects)
+
+
+@contextmanager
+def rejects_told_if_refused(file: Path, rejected: Sequence[Rejected], chosen: Path | None) -> Iterator[None]:
+    """What must be mended is told, even where nothing was imported."""
+    try:
+        yield
+    except WithdrawalRefusedError:
+        tell_rejects(file, rejected, chosen)
+        raise
 
 
 def tell_rejects(file: Path, rejected: Sequence[Rejected], chosen: Path | None) -> None:

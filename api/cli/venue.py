@@ -15,7 +15,9 @@ from api.cli.load import (
     RejectsOption,
     ValidFromOption,
     WholeOption,
+    WithdrawOption,
     local,
+    rejects_told_if_refused,
     stated_datum,
     tell_import,
 )
@@ -62,6 +64,7 @@ def import_file(
     layer: LayerOption = None,
     valid_from: ValidFromOption = None,
     whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
     rejects: RejectsOption = None,
 ) -> None:
     """导入登记：CSV、Excel、GeoJSON、GeoPackage、OSM；原始记录永不更改。Import a register; records never change.
@@ -79,16 +82,22 @@ def import_file(
                 layer=layer,
                 progress=advance,
             )
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with (
+            rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects),
+            open_database(_settings(), say=say) as engine,
+            engine.begin() as connection,
+        ):
             report = import_entries(
                 connection,
                 entries_of_records(read.records),
                 rejected=read.rejected,
-                ignored_count=read.ignored_count,
+                ignored_count=len(read.ignored_ids),
+                ignored_ids=read.ignored_ids,
                 by=f"cli:{SOURCE_KIND_NAMES_ZH[kind]}",
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
+                withdraw=withdraw,
             )
         if read.set_aside:
             say(f"已收录但号码或日期有误 taken without a number or a day that cannot be: {len(read.set_aside)}")

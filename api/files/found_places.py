@@ -35,17 +35,24 @@ class FoundPlace:
     datum: Datum
 
 
-Taken = FoundPlace | Rejected | NotAPlace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """One record that is no place of ours."""
+
+    source_id: str
+
+
+Taken = FoundPlace | Rejected | Ignored
 
 
 def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | None) -> PlacesRead:
     """Every record of one file, checked in order; ``source`` is the register's name. The first of an id is kept."""
     good: dict[str, FoundPlace] = {}
     rejected: list[Rejected] = []
-    ignored_count = 0
+    ignored: list[str] = []
     for record in counted(taken, progress):
-        if isinstance(record, NotAPlace):
-            ignored_count += 1
+        if isinstance(record, Ignored):
+            ignored.append(record.source_id)
         elif isinstance(record, Rejected):
             rejected.append(record)
         else:
@@ -59,7 +66,8 @@ def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | N
         venues=tuple(place for place in places if isinstance(place, Venue)),
         sites=tuple(place for place in places if isinstance(place, Site)),
         rejected=tuple(rejected),
-        ignored_count=ignored_count,
+        ignored_count=len(ignored),
+        ignored_ids=frozenset(ignored) - {""},
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 from shapely.geometry import Point
 
 from api.files.errors import MissingColumn, UnknownDatum, UnreadableFile
@@ -107,10 +108,23 @@ def test_an_id_whose_first_row_was_bad_is_not_taken(tmp_path: Path) -> None:
     assert [venue.key.source_id for venue in read.venues] == ["1"]
 
 
+def test_a_workbook_gives_the_same_places_as_a_table(tmp_path: Path) -> None:
+    rows = "1,星光,bar,116.4,39.9\n2,实验小学,小学,116.5,39.9\n3,x,bank,116.4,39.9\n"
+    book = Workbook()
+    for line in (HEADER + rows).splitlines():
+        book.worksheets[0].append(line.split(","))
+    book.save(tmp_path / "places.xlsx")
+    from_table = read_places(a_csv(tmp_path, HEADER + rows), mapping=HULAN, datum=Datum.WGS84, source="x")
+    from_book = read_places(tmp_path / "places.xlsx", mapping=HULAN, datum=Datum.WGS84, source="x")
+    assert from_book == from_table
+    assert (len(from_book.venues), len(from_book.sites), len(from_book.rejected)) == (1, 1, 1)
+
+
 def test_what_is_no_place_of_ours_is_counted(tmp_path: Path) -> None:
     text = "osm_id,type,name,lon,lat\n1,bank,a,116.4,39.9\n2,university,b,0,0\n3,pub,c,116.4,39.9\n"
     read = read_places(a_csv(tmp_path, text), mapping=OSM, datum=Datum.WGS84)
     assert (read.ignored_count, len(read.venues), read.rejected) == (2, 1, ())
+    assert len(read.ignored_ids) == 2, "what is ignored is still in the file"
 
 
 def test_a_table_with_osm_keys_as_columns(tmp_path: Path) -> None:

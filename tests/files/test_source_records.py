@@ -149,7 +149,7 @@ def test_shapes_come_with_their_middle_and_their_category(tmp_path: Path) -> Non
         ("星光", VenueCategory.KTV),
         ("夜色", VenueCategory.BAR),
     ]
-    assert found.ignored_count == 1
+    assert len(found.ignored_ids) == 1
     assert [(row.reference, row.field) for row in found.rejected] == [("3", "geometry")]
     assert found.records[0].longitude == pytest.approx(117.0005)
 
@@ -173,7 +173,8 @@ def test_another_trade_is_a_record_of_a_register_and_no_word_is_lost(
     assert [(each.name, each.category, each.is_other_trade) for each in found.records] == taken
     assert [row.line for row in found.rejected] == rejected
     assert {row.field for row in found.rejected} == {"category"}
-    assert found.ignored_count == ignored
+    assert len(found.ignored_ids) == ignored
+    assert {row.reference for row in found.rejected} <= {"3", "4"}
     unread = read_source_records(path, kind=kind, source="x").records
     assert [(each.category_text, each.is_other_trade) for each in unread][:2] == [
         ("歌舞娱乐场所", False),
@@ -202,7 +203,7 @@ def test_monaco_is_read_with_its_categories() -> None:
 def test_beijing_west_is_read_whole_with_a_reject_file(tmp_path: Path) -> None:
     path = shared_file("beijing_osm_bbbike_2020/venues_west.csv")
     found = read_source_records(path, kind=SourceKind.POI, source="osm", mapping=load_mapping("osm"), datum=Datum.WGS84)
-    assert len(found.records) + len(found.rejected) + found.ignored_count == 2441
+    assert len(found.records) + len(found.rejected) + len(found.ignored_ids) == 2441
     assert found.records
     assert {row.field for row in found.rejected} <= {"name"}
     write_rejects(tmp_path / "rejects.csv", found.rejected)

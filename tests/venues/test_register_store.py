@@ -15,7 +15,7 @@ from sqlalchemy.exc import ProgrammingError
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
-from api.importing import ImportReport, import_entries
+from api.importing import ImportReport, WithdrawalRefusedError, import_entries
 from api.register import resolve
 from geo.datum import Datum
 from tests.access.people import an_official
@@ -23,7 +23,7 @@ from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
 from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
 from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
-from venues.place import IncidentKind, SourceKey, VenueIncident
+from venues.place import IncidentKind, Rejected, SourceKey, VenueIncident
 from venues.register import RegisterEntry, entries_of_records
 from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
@@ -70,7 +70,12 @@ def a_street() -> list[SourceRecord]:
 def put(
     connection: Connection, records: Sequence[SourceRecord], *, at: datetime = EVENING, **more: Any
 ) -> ImportReport:
-    return import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=at, **more)
+    more = {"rejected": ()} | more
+    return import_entries(connection, entries_of_records(records), ignored_count=0, at=at, **more)
+
+
+def unread(source_id: str) -> Rejected:
+    return Rejected(line=3, reference=source_id, field="longitude", value="东边", reason="")
 
 
 VENUES = (
@@ -159,8 +164,8 @@ def test_what_a_whole_register_no_longer_has_is_withdrawn_with_its_zone_and_come
     with engine.begin() as connection:
         put(connection, street)
         without = [record for record in street if record.key.source == "map" and record.name != "夜色酒吧"]
-        assert put(connection, without, at=LATER).withdrawn_count == 0, "part of a register says nothing of the rest"
-        assert put(connection, without, at=LATER, whole_source="map").withdrawn_count == 1
+        assert put(connection, without, at=LATER).withdrawn == (), "part of a register says nothing of the rest"
+        assert put(connection, without, at=LATER, whole_source="map").withdrawn == (("3", "夜色酒吧"),)
         assert "夜色酒吧" not in zone_names(connection)
         back = LATER + timedelta(hours=1)
         assert put(connection, [street[4]], at=back).changed_count == 1
@@ -170,6 +175,35 @@ def test_what_a_whole_register_no_longer_has_is_withdrawn_with_its_zone_and_come
         ).all()  # fmt: skip
     assert rows[0][1:] == (EVENING, LATER), "not in force while the register did not have it"
     assert rows[-1][1:] == (back, None)
+
+
+def test_a_row_that_could_not_be_read_is_not_gone(engine: Engine) -> None:
+    shops = [a_record("map", number, at_m=100 * number, name=f"{number}号店") for number in range(40)]
+    with engine.begin() as connection:
+        put(connection, shops)
+        report = put(connection, shops[2:], whole_source="map", rejected=[unread("0")], ignored_ids=["1"])
+        assert (report.withdrawn, report.left_as_it_was_count) == ((), 2)
+        assert len(zone_names(connection)) == 40
+        assert ("行未收录，场所保留 kept as it was", 2) in report.lines()
+        assert put(connection, shops[1:], whole_source="map", rejected=[unread("5")]).withdrawn == (("0", "0号店"),)
+
+
+def test_what_may_only_be_unreadable_is_withdrawn_on_confirmation(engine: Engine) -> None:
+    shops = [a_record("map", number, at_m=100 * number, name=f"{number}号店") for number in range(40)]
+    with engine.begin() as connection:
+        put(connection, shops)
+    for left, mistyped in ((shops[1:], unread("OO")), (shops[1:], unread("")), (shops[5:], unread("7"))):
+        with pytest.raises(WithdrawalRefusedError, match=r"40 处中的 [15] 处.*0号店"), engine.begin() as connection:
+            put(connection, left, whole_source="map", rejected=[mistyped])
+    with engine.begin() as connection:
+        assert len(zone_names(connection)) == 40, "nothing was imported"
+        assert len(put(connection, shops[5:], whole_source="map", rejected=[unread("")], withdraw=5).withdrawn) == 5
+        now_a_bank = ["5", "6"]
+        assert put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank).left_as_it_was_count == 2
+    with pytest.raises(WithdrawalRefusedError, match=r"35 处中的 2 处及其区域；"), engine.begin() as connection:
+        put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank, withdraw=1)
+    with engine.begin() as connection:
+        assert len(put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank, withdraw=2).withdrawn) == 2
 
 
 def test_a_place_keeps_one_zone_for_each_category_that_a_register_gives_it(engine: Engine) -> None:
