@@ -1,6 +1,6 @@
 """Files into the register: the good rows saved in one transaction, the rejected ones kept with their reasons."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -111,6 +111,7 @@ def import_entries(
     whole_source: str | None = None,
     ignored_ids: Collection[str] = (),
     withdraw: int = 0,
+    index_phone: Callable[[str], bytes] | None = None,
 ) -> ImportReport:
     """Save entries of the register, and the zone of each that has place and category.
 
@@ -118,12 +119,13 @@ def import_entries(
     were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
     unless ``withdraw`` says how many venues are to go. Where a rejected row has no id that the register knows, or more
     than ``SURE_SHARE_WITHDRAWN`` would go while rows were rejected, it must say so too; else WithdrawalRefusedError,
-    and the caller rolls back.
+    and the caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
     """
     still_there = {*(row.reference for row in rejected), *(() if withdraw else ignored_ids)}
     saved = save_entries(
-        connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, still_there=still_there
-    )
+        connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, still_there=still_there,
+        index_phone=index_phone,
+    )  # fmt: skip
     if len(saved.withdrawn) > withdraw:
         _check_withdrawal(saved, rejected, is_counted=withdraw > 0)
     written = [*saved.added, *saved.changed]

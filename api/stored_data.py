@@ -384,6 +384,11 @@ PLACES = (
         _hashed(PLACE, "content_hash"),
     ),
     _table(
+        "venue_phone", "登记的电话是否相同：只存带密钥的散列 whether telephone numbers are equal: keyed hashes only",
+        Basis.MINORS, Retention.REGISTER, Seen.NOBODY,
+        _clear(PLACE, "venue_no"), _hashed(PERSONAL, "phone_index"),
+    ),
+    _table(
         "venue_link", "哪些记录是同一场所：决定，只增不改 which records are one venue: decisions", Basis.MINORS,
         Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "link_no link_id kind left_no right_no kept_no absorbed_no undone_no probability at reason"),
@@ -396,7 +401,8 @@ PLACES = (
     ),
     _table(
         "site", "学校等保护场所 schools and other sites", Basis.MINORS, Retention.REGISTER, Seen.ALL,
-        _clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"),
+        _clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"
+                      " opened_on"),
     ),
     _table(
         "venue_incident", "场所的警情、处罚、案件，不含人 incidents of venues, no people", Basis.MINORS,

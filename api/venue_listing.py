@@ -79,7 +79,7 @@ def venue_of_register(connection: Connection, venue_id: UUID) -> dict[str, Any]:
 
 
 def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
-    """Every record of a place in every version, newest first, as sent. Raises ``NotThereError``."""
+    """Every record of a place in every version, newest first, as sent but for telephones. Raises ``NotThereError``."""
     number, _ = top_of(connection, venue_id)
     rows = connection.execute(
         text("SELECT r.record_id, r.source, r.source_id, r.kind, r.content, encode(r.content_hash, 'hex') AS hash,"

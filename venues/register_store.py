@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from geo.postgis import SRID, driver_connection, insert_columns
 from venues.category import VenueCategory
+from venues.licence import is_shared_line
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
@@ -62,11 +63,13 @@ def save_entries(
     new_id: Callable[[], UUID],
     whole_source: str | None = None,
     still_there: Collection[str] = (),
+    index_phone: Callable[[str], bytes] | None = None,
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
-    ids that are ``still_there``: their rows are in the file, and gave no record. The caller draws zones and then calls
+    ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
+    ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
     :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
@@ -83,6 +86,8 @@ def save_entries(
     written = [*added, *changed]
     _write_venues(connection, written, at)
     _write_records(connection, [entry.record for _, entry in written], by, at)
+    if index_phone is not None:
+        _keep_phones(connection, entries, index_phone)
     of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
     missing = of_register.keys() - {entry.record.key for entry in entries}
     gone = [of_register[key].venue_no for key in missing if key.source_id not in still_there]
@@ -109,11 +114,12 @@ def settle_venues(connection: Connection, touched: Collection[int], *, at: datet
 
 def load_current_records(connection: Connection) -> list[SourceRecord]:
     """What the registers say now, by register and key; what was withdrawn is left out."""
+    phones = _phones(connection)
     rows = connection.execute(
         text(f"SELECT {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
              " WHERE v.withdrawn_at IS NULL ORDER BY r.source, r.source_id")
     )  # fmt: skip
-    return [record_of_row(row) for row in rows]
+    return [record_of_row(row, phones.get((row.source, row.source_id), ())) for row in rows]
 
 
 RECORD_COLUMNS = (
@@ -121,17 +127,21 @@ RECORD_COLUMNS = (
 )
 
 
-def record_of_row(row: Any) -> SourceRecord:
-    """The record of a row with ``RECORD_COLUMNS``: its category is what the last import's mapping made of it."""
-    record = record_of_content(
+def record_of_row(row: Any, phones: tuple[str, ...] = ()) -> SourceRecord:
+    """The record of a row with ``RECORD_COLUMNS``: its category is what the last import's mapping made of it.
+
+    ``phones``: hashes, for whoever compares records; nobody else may read them.
+    """
+    return record_of_content(
         row.content,
         key=SourceKey(source=row.source, source_id=row.source_id),
         kind=SourceKind(row.kind),
         longitude=row.longitude,
         latitude=row.latitude,
         category=None if row.category is None else VenueCategory(row.category),
+        is_other_trade=row.is_other_trade,
+        kept_phones=phones,
     )
-    return replace(record, is_other_trade=True) if row.is_other_trade else record
 
 
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
@@ -216,11 +226,48 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
     )  # fmt: skip
 
 
+def _keep_phones(connection: Connection, entries: Sequence[RegisterEntry], index_phone: Callable[[str], bytes]) -> None:
+    """What the numbers of these venues are told by, as the register has them now; a switchboard tells nothing."""
+    known = _phones(connection)
+    changed: dict[SourceKey, list[bytes]] = {}
+    for entry in entries:
+        key = entry.record.key
+        said = sorted({index_phone(phone) for phone in entry.record.phones if not is_shared_line(phone)})
+        if tuple(index.hex() for index in said) != known.get((key.source, key.source_id), ()):
+            changed[key] = said
+    _forget_phones(connection, list(changed))
+    rows = [(key.source, key.source_id, index) for key, said in changed.items() for index in said]
+    connection.execute(
+        text("INSERT INTO venue_phone (venue_no, phone_index) SELECT v.venue_no, p.phone_index"
+             " FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:indexes AS bytea[]))"
+             " AS p (source, source_id, phone_index) JOIN venue v USING (source, source_id)"),
+        {"sources": [row[0] for row in rows], "ids": [row[1] for row in rows], "indexes": [row[2] for row in rows]},
+    )  # fmt: skip
+
+
+def _forget_phones(connection: Connection, keys: Sequence[SourceKey]) -> None:
+    connection.execute(
+        text("DELETE FROM venue_phone WHERE venue_no IN (SELECT v.venue_no FROM venue v"
+             " JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS k (source, source_id)"
+             " USING (source, source_id))"),
+        {"sources": [key.source for key in keys], "ids": [key.source_id for key in keys]},
+    )  # fmt: skip
+
+
+def _phones(connection: Connection) -> dict[tuple[str, str], tuple[str, ...]]:
+    rows = connection.execute(
+        text("SELECT v.source, v.source_id, array_agg(encode(p.phone_index, 'hex') ORDER BY p.phone_index) AS phones"
+             " FROM venue_phone p JOIN venue v USING (venue_no) GROUP BY v.source, v.source_id")
+    )  # fmt: skip
+    return {(row.source, row.source_id): tuple(row.phones) for row in rows}
+
+
 def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
     rows = connection.execute(
         text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
         {"at": at, "gone": gone},
-    )  # fmt: skip
+    ).all()  # fmt: skip
+    connection.execute(text("DELETE FROM venue_phone WHERE venue_no = ANY (:gone)"), {"gone": gone})
     return tuple(sorted((row.source_id, row.name) for row in rows))
 
 

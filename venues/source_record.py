@@ -7,13 +7,13 @@ column says are set aside and told, and take no part in matching; the register's
 import hashlib
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from venues.calendar_day import parse_day
 from venues.category import VenueCategory
 from venues.licence import LicenceError, check_culture_licence, check_phone, check_tobacco_licence, check_uscc
 from venues.place import SourceKey
@@ -53,7 +53,6 @@ OWN_NUMBER: dict[SourceKind, str] = {
 
 _END_FIELDS = ("valid_to", "revoked_on", "deregistered_on")
 _LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
-_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
 _FOR_GOOD = {"长期", "永久", "长期有效", "至今"}
 _PHONE_SEPARATORS = str.maketrans("；、/|,，", ";;;;;;")
 
@@ -65,7 +64,7 @@ class SourceRecord:
     key: SourceKey
     kind: SourceKind
     sent: tuple[tuple[str, str], ...]
-    """Every field as the register has it, by name, sorted: what the hash is taken of."""
+    """Every field as the register has it but telephone numbers, by name, sorted: what the hash is taken of."""
     name: str
     address: str = ""
     longitude: float | None = None
@@ -79,7 +78,7 @@ class SourceRecord:
     tobacco_licence: str = ""
     culture_licence: str = ""
     phones: tuple[str, ...] = ()
-    """E.164, in the order sent."""
+    """What equal numbers are told by: E.164 as read, in the order sent; keyed hashes (hex) as kept by the register."""
     valid_from: date | None = None
     """First day of the registration or licence."""
     valid_to: date | None = None
@@ -108,13 +107,15 @@ def read_source_record(
     longitude: float | None = None,
     latitude: float | None = None,
     category: VenueCategory | None = None,
+    is_other_trade: bool = False,
+    kept_phones: tuple[str, ...] = (),
 ) -> tuple[SourceRecord, tuple[LicenceError, ...]]:
     """The record of one row, and what had to be set aside.
 
     ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
     ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to``, ``revoked_on``,
     ``deregistered_on`` (days), and any others, which are kept and hashed. Longitude and latitude are WGS-84 degrees; as
-    the register has them they are in ``sent``.
+    the register has them they are in ``sent``. ``kept_phones``: of a record that the register kept.
 
     Raises LicenceError if the register's own number, the name or a licence's day is wrong, or one coordinate is there
     alone: a business whose founding day is mistyped is there all the same.
@@ -127,17 +128,18 @@ def read_source_record(
     record = SourceRecord(
         key=key,
         kind=kind,
-        sent=tuple(sorted(sent.items())),
+        sent=tuple(sorted((field, text) for field, text in sent.items() if field != "phone")),
         name=cells["name"],
         address=cells.get("address", ""),
         longitude=longitude,
         latitude=latitude,
         category=category,
+        is_other_trade=is_other_trade,
         category_text=cells.get("category", ""),
         uscc=numbers["uscc"],
         tobacco_licence=numbers["tobacco_licence"],
         culture_licence=numbers["culture_licence"],
-        phones=_phones(cells.get("phone", ""), problems),
+        phones=kept_phones or _phones(cells.get("phone", ""), problems),
         valid_from=_day(cells, "valid_from", kind, problems),
         valid_to=min((day for day in ends if day is not None), default=None),
         set_aside=tuple(sorted({problem.field for problem in problems})),
@@ -188,8 +190,7 @@ def _day(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[
     if field in _END_FIELDS and (text in _FOR_GOOD or text.startswith("9999")):
         return None
     try:
-        found = _DAY.fullmatch(text)
-        return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
+        return parse_day(text)
     except ValueError:
         problem = _refused(
             field, text, f"“{text}”不是日期，请写成 2026-11-22", f"{text!r} is no day: write it as 2026-11-22"

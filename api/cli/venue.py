@@ -1,6 +1,7 @@
 """The register of venues: files in, records resolved, questions answered, decisions undone."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from api.clock import SystemClock
 from api.files.mappings import load_mapping
 from api.files.source_records import read_source_records
 from api.importing import import_entries
+from api.personal.blind_index import venue_phone_index
+from api.personal.opening import open_checked_keyring
 from api.register import resolve as resolve_register
 from api.session import open_database
 from api.settings import read_settings
@@ -72,6 +75,7 @@ def import_file(
     例 / example:  hulan venue import 工商.xlsx --kind business_registration --source 徐州市监 --mapping hulan
     """
     with plain_errors(*PROBLEMS):
+        settings = _settings()
         with progress("读取 reading") as advance:
             read = read_source_records(
                 file,
@@ -84,7 +88,7 @@ def import_file(
             )
         with (
             rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects),
-            open_database(_settings(), say=say) as engine,
+            open_database(settings, say=say) as engine,
             engine.begin() as connection,
         ):
             report = import_entries(
@@ -98,6 +102,7 @@ def import_file(
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
                 withdraw=withdraw,
+                index_phone=partial(venue_phone_index, open_checked_keyring(settings, engine).index_key),
             )
         if read.set_aside:
             say(f"已收录但号码或日期有误 taken without a number or a day that cannot be: {len(read.set_aside)}")

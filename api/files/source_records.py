@@ -212,9 +212,8 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         reason = "编号为空 / empty id: give an id column, or the register's own number"
         raise CellError(field="id", value="", reason=reason)
     key = SourceKey(source=source, source_id=source_id)
-    record, problems = read_source_record(sent, key=key, kind=kind, category=category)
-    if decision is NotAPlace.IGNORED and words and category is None:
-        record = replace(record, is_other_trade=True)
+    is_other_trade = decision is NotAPlace.IGNORED and bool(words) and category is None
+    record, problems = read_source_record(sent, key=key, kind=kind, category=category, is_other_trade=is_other_trade)
     return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
 
 

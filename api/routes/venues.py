@@ -58,7 +58,7 @@ def get_venue(request: Request, venue_id: UUID) -> dict[str, Any]:
 
 @router.get("/venues/{venue_id}/records", dependencies=[Depends(READERS)])
 def get_records(request: Request, venue_id: UUID) -> list[dict[str, Any]]:
-    """Every record of the place in every version, as sent."""
+    """Every record of the place in every version, as sent but for telephone numbers."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return records_of_venue(connection, venue_id)
 

@@ -335,6 +335,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "app": "SELECT",
     },
     "venue_link": {"app": "SELECT"},
+    "venue_phone": CLOSED,
     "venue_review": {"app": "SELECT"},
     "venue_source_record": {"app": "SELECT"},
     "venue_incident": {

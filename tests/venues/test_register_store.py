@@ -16,10 +16,11 @@ from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
 from api.importing import ImportReport, WithdrawalRefusedError, import_entries
+from api.personal.blind_index import venue_phone_index
 from api.register import resolve
 from geo.datum import Datum
 from tests.access.people import an_official
-from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
+from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
 from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
 from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
@@ -70,8 +71,12 @@ def a_street() -> list[SourceRecord]:
 def put(
     connection: Connection, records: Sequence[SourceRecord], *, at: datetime = EVENING, **more: Any
 ) -> ImportReport:
-    more = {"rejected": ()} | more
-    return import_entries(connection, entries_of_records(records), ignored_count=0, at=at, **more)
+    options: dict[str, Any] = {"rejected": (), "index_phone": index_phone} | more
+    return import_entries(connection, entries_of_records(records), ignored_count=0, at=at, **options)
+
+
+def index_phone(phone: str) -> bytes:
+    return venue_phone_index(KEYRING.index_key, phone)
 
 
 def unread(source_id: str) -> Rejected:
@@ -132,7 +137,38 @@ def test_what_is_kept_is_the_record_to_the_hash(engine: Engine) -> None:
     street = sorted(a_street(), key=lambda record: (record.key.source, record.key.source_id))
     with engine.begin() as connection:
         put(connection, street)
-        assert load_current_records(connection) == street
+        kept = [replace(record, phones=tuple(index_phone(phone).hex() for phone in record.phones)) for record in street]
+        assert load_current_records(connection) == kept
+
+
+def test_the_number_of_a_telephone_is_nowhere_and_still_tells_who_has_it(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        numbers = {record.name: record.phones for record in load_current_records(connection)}
+        assert len(numbers["星光ＫＴＶ"]) == 1
+        assert numbers["星光ＫＴＶ"] == numbers["星光量贩KTV"]
+        everything = connection.execute(
+            text("SELECT string_agg(r::text, '') FROM (SELECT r::text FROM venue_source_record r UNION ALL"
+                 " SELECT v::text FROM venue v UNION ALL SELECT p::text FROM venue_phone p) AS rows (r)")
+        ).scalar_one()  # fmt: skip
+        assert "星光ＫＴＶ" in everything
+        assert "13800000101" not in everything
+        assert "0000 0101" not in everything
+        assert b"13800000101".hex() not in everything
+
+
+def test_the_numbers_that_a_register_has_now_are_those_that_count(engine: Engine) -> None:
+    one: dict[str, Any] = {"at_m": 30.0, "name": "星光ＫＴＶ"}
+    with engine.begin() as connection:
+        put(connection, [a_record("map", 1, phone="13800000101; 4008123456", **one)])
+        put(connection, [a_record("map", 1, phone="13800000102", **one)], at=LATER)
+        (record,) = load_current_records(connection)
+        assert record.phones == (index_phone("+8613800000102").hex(),)
+        put(connection, [a_record("map", 1, **one)], at=LATER, index_phone=None)
+        assert load_current_records(connection) == [record], "who reads no numbers unsays none"
+        put(connection, [], at=LATER, whole_source="map")
+        assert connection.execute(text("SELECT count(*) FROM venue_phone")).scalar_one() == 0
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET at_or = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])

@@ -48,6 +48,12 @@ def test_the_order_of_columns_does_not_matter(items: list[tuple[str, str]]) -> N
     assert read(dict(items)).record_id == read(ROW).record_id
 
 
+def test_telephone_numbers_are_no_part_of_what_is_kept_for_good() -> None:
+    assert "phone" not in dict(read(ROW).sent)
+    other = read(ROW | {"phone": "13800000102"})
+    assert (other.record_id, other.phones) == (read(ROW).record_id, ("+8613800000102",))
+
+
 @given(st.sampled_from(sorted(ROW)), st.text(min_size=1, max_size=3))
 def test_any_other_content_is_another_record(field: str, more: str) -> None:
     changed = ROW | {"remark": more} if field != "address" else ROW | {"address": ROW["address"] + more}
