@@ -138,7 +138,7 @@ def sites(
         read = _read_places(file, mapping, datum, source, layer)
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
             report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
-        tell_import(file, report, rejects)
+        tell_import(file, report, rejects, also=read.set_aside)
 
 
 def zones(

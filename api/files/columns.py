@@ -9,6 +9,7 @@ PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id", "osm_id", "@id", "source_id", "编号"),
     "address": ("address", "addr:full", "地址"),
     "datum": ("datum", "坐标系"),
+    "opened_on": ("opened_on", "开办日期", "建校日期", "启用日期"),
 }
 FIX_COLUMNS: dict[str, tuple[str, ...]] = {
     "subject_id": ("subject_id", "user_id", "track_id"),

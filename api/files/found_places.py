@@ -8,11 +8,11 @@ from shapely.geometry import GeometryCollection
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from api.files.cells import CellError, check_position
+from api.files.cells import CellError, check_position, parse_optional_day
 from api.files.tables import Progress, counted
 from api.files.text import is_damaged
 from geo.datum import Datum, geometry_to_wgs84
-from venues.category import VenueCategory
+from venues.category import SiteCategory, VenueCategory
 from venues.mapping import Decision, NotAPlace
 from venues.place import PlacesRead, Rejected, Site, SourceKey, Venue
 
@@ -33,6 +33,7 @@ class FoundPlace:
     """What the file wrote as its category, for the report."""
     geometry: BaseGeometry
     datum: Datum
+    opened_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +63,12 @@ def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | N
             except CellError as error:
                 rejected.append(error.rejected(line=record.line, reference=record.source_id))
     places = _places(list(good.values()), source=source)
+    set_aside = [problem for record in good.values() if (problem := _wrong_day(record)) is not None]
     return PlacesRead(
         venues=tuple(place for place in places if isinstance(place, Venue)),
         sites=tuple(place for place in places if isinstance(place, Site)),
         rejected=tuple(rejected),
+        set_aside=tuple(set_aside),
         ignored_count=len(ignored),
         ignored_ids=frozenset(ignored) - {""},
     )
@@ -130,5 +133,21 @@ def _place(record: FoundPlace, *, source: str, raw: BaseGeometry, geometry: Base
             address=record.address,
         )
     return Site(
-        key=key, name=record.name, category=record.decision, geometry=geometry, raw_geometry=raw, datum=record.datum
+        key=key,
+        name=record.name,
+        category=record.decision,
+        geometry=geometry,
+        raw_geometry=raw,
+        datum=record.datum,
+        opened_on=None if _wrong_day(record) else parse_optional_day(record.opened_on, field="opened_on"),
     )
+
+
+def _wrong_day(record: FoundPlace) -> Rejected | None:
+    """A school is a school without the day on which it opened."""
+    if isinstance(record.decision, SiteCategory):
+        try:
+            parse_optional_day(record.opened_on, field="opened_on")
+        except CellError as error:
+            return error.rejected(line=record.line, reference=record.source_id)
+    return None

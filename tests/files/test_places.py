@@ -1,6 +1,7 @@
 """Places from CSV: what is taken, what is ignored, and what is rejected with which reason. Synthetic names only."""
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,19 @@ def test_a_rejection_carries_the_rows_own_id(tmp_path: Path) -> None:
 def test_an_id_whose_first_row_was_bad_is_not_taken(tmp_path: Path) -> None:
     read = read_rows(tmp_path, "1,a,bar,x,39.9\n1,a,bar,116.4,39.9\n")
     assert [venue.key.source_id for venue in read.venues] == ["1"]
+
+
+def test_the_day_on_which_a_school_opened_is_read_or_told_and_costs_no_school(tmp_path: Path) -> None:
+    header = "id,name,category,longitude,latitude,建校日期\n"
+    rows = (
+        "1,a,小学,116.4,39.9,2019年9月1日\n2,b,小学,116.5,39.9,1958\n3,c,小学,116.6,39.9,—\n4,d,bar,116.7,39.9,1958\n"
+    )
+    read = read_places(a_csv(tmp_path, header + rows), mapping=HULAN, datum=Datum.WGS84)
+    assert [site.opened_on for site in read.sites] == [date(2019, 9, 1), None, None]
+    assert not read.rejected
+    assert [(row.line, row.reference, row.field, row.value) for row in read.set_aside] == [
+        (3, "2", "opened_on", "1958")
+    ]
 
 
 def test_a_workbook_gives_the_same_places_as_a_table(tmp_path: Path) -> None:
