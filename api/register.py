@@ -1,6 +1,6 @@
 """The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -69,7 +69,8 @@ def _plan(
         pairs,
         traits,
         venue_of={record.record_id: links.venue_of(record.record_id) for record in records},
-        refused=_refused_now(records, links),
+        refused=_said_now(records, links, links.refused),
+        confirmed=_said_now(records, links, links.confirmed),
         duplicate_free=free,
     )
     return plan, [(pair, pairs.waterfall(pair.pair)) for pair in plan.queue]
@@ -80,9 +81,9 @@ def _merges(plan: IdentityPlan, links: Links, at: datetime) -> list[Merged]:
     return merge_events(proposed, links=links, new_id=new_id, decided_by=f"{MACHINE}:{MODEL_VERSION}", at=at)
 
 
-def _refused_now(records: list[SourceRecord], links: Links) -> list[set[UUID]]:
-    """What people refused, as pairs of the records that stand now for those they saw."""
+def _said_now(records: list[SourceRecord], links: Links, said: Iterable[frozenset[UUID]]) -> list[set[UUID]]:
+    """Pairs that people judged, as the records that stand now for those they saw."""
     current = {links.found[record.record_id].venue_id: record.record_id for record in records}
-    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in links.refused)
+    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in said)
     found = ({record_id for record_id in pair if record_id is not None} for pair in pairs)
     return [pair for pair in found if len(pair) == 2]

@@ -21,8 +21,10 @@ def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID
     row = _open_review(connection, review_id)
     links = load_links(connection, around=[row.left_id, row.right_id])
     pair = (row.left_id, row.right_id, row.probability)
-    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=f"account:{by}", at=_NOT_SAID)
+    who = f"account:{by}"
+    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID)
     _decide(connection, merge)
+    _decide(connection, Confirmed(records=merge.records, decided_by=who, at=_NOT_SAID))
     return merge.merge_id
 
 
