@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
+from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
 from venues.register_store import save_entries, settle_venues
@@ -59,6 +60,7 @@ def import_venues(
     at: datetime,
     valid_from: datetime | None = None,
     whole_source: str | None = None,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save the venues of a file and the zone around each; sites in it count as not ours."""
     return import_entries(
@@ -69,6 +71,7 @@ def import_venues(
         at=at,
         valid_from=valid_from,
         whole_source=whole_source,
+        data_on=data_on,
     )
 
 
@@ -82,25 +85,42 @@ def import_entries(
     by: str = "import",
     valid_from: datetime | None = None,
     whole_source: str | None = None,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save entries of the register, and the zone of each that has place and category.
 
     ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone.
+    ``data_on``: the day as of which the file speaks (Asia/Shanghai). A row that says something else than the register
+    did on a later day is rejected. The zone of a venue inside another one is that one's outline.
     """
-    saved = save_entries(connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source)
+    saved = save_entries(connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, data_on=data_on)
+    inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
-    placed = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
-    drafts, refused = _zones_of(placed, ZoneOrigin.VENUE)
+    own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
+    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
-    settle_venues(connection, saved.touched, at=at)
+    settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
         unchanged_count=saved.unchanged_count,
         withdrawn_count=saved.withdrawn_count,
         ignored_count=ignored_count,
-        rejected=(*rejected, *refused),
+        rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_homeless, inside.homeless)),
     )
+
+
+def _outdated(entry: RegisterEntry) -> Rejected:
+    reason = "登记册中已有更晚的数据，此行未采用 / the register has later data of this venue: the row was not taken"
+    return Rejected(line=0, reference=entry.record.key.source_id, field="data_date", value="", reason=reason)
+
+
+def _homeless(source_id: str) -> Rejected:
+    reason = (
+        "已登记，但所在场所不在登记册中：请先导入该场所，其区域随后自动生成"
+        " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
+    )
+    return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
 
 
 def import_sites(

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from api.ids import new_id
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
+from venues.inside_store import load_hosts
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
 from venues.register_store import load_current_records, sources_without_doubles
@@ -40,8 +41,8 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
     """
     with engine.connect() as connection:
-        records, links = load_current_records(connection), load_links(connection)
-    plan, questions = _plan(records, links, progress)
+        records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
+    plan, questions = _plan(records, links, hosts, progress)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
@@ -58,7 +59,7 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, progress: Progress | None
+    records: list[SourceRecord], links: Links, hosts: list[tuple[UUID, UUID]], progress: Progress | None
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
@@ -69,7 +70,7 @@ def _plan(
         pairs,
         traits,
         venue_of={record.record_id: links.venue_of(record.record_id) for record in records},
-        refused=_said_now(records, links, links.refused),
+        refused=[*_said_now(records, links, links.refused), *hosts],
         confirmed=_said_now(records, links, links.confirmed),
         duplicate_free=free,
     )

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ class EntriesSaved:
     """With the id of the venue."""
     changed: tuple[tuple[UUID, RegisterEntry], ...]
     unchanged_count: int
+    outdated: tuple[RegisterEntry, ...]
+    """Left as they were: the register is known to have said something else on a later day."""
     withdrawn_count: int
     touched: tuple[int, ...]
     """Numbers of venues for :func:`settle_venues`."""
@@ -38,6 +40,7 @@ class _Known:
     record_id: UUID | None
     category: str | None
     is_withdrawn: bool
+    data_on: date | None
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
@@ -52,9 +55,11 @@ def save_entries(
     at: datetime,
     new_id: Callable[[], UUID],
     whole_source: str | None = None,
+    data_on: date | None = None,
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
+    ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn. The caller
     draws zones and then calls :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
@@ -63,15 +68,23 @@ def save_entries(
     known = _known(connection, sources)
     added: list[tuple[UUID, RegisterEntry]] = []
     changed: list[tuple[UUID, RegisterEntry]] = []
+    outdated: list[RegisterEntry] = []
+    confirmed: list[int] = []
     for entry in entries:
         old = known.get(entry.record.key)
         if old is None:
             added.append((new_id(), entry))
-        elif not old.says_the_same(entry.record):
+        elif old.says_the_same(entry.record):
+            confirmed.append(old.venue_no)
+        elif data_on is not None and old.data_on is not None and data_on < old.data_on:
+            outdated.append(entry)
+        else:
             changed.append((old.venue_id, entry))
     written = [*added, *changed]
-    _write_venues(connection, written, at)
-    _write_records(connection, [entry.record for _, entry in written], by, at)
+    _write_venues(connection, written, at, data_on)
+    _write_records(connection, [entry.record for _, entry in written], by, at, data_on)
+    if data_on is not None and confirmed:
+        connection.execute(text(_STILL_SO), {"numbers": confirmed, "on": data_on})
     withdrawn = _withdraw(connection, known, entries, whole_source, at)
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
@@ -79,7 +92,8 @@ def save_entries(
     return EntriesSaved(
         added=tuple(added),
         changed=tuple(changed),
-        unchanged_count=len(entries) - len(written),
+        unchanged_count=len(confirmed),
+        outdated=tuple(outdated),
         withdrawn_count=len(withdrawn),
         touched=(*numbers, *withdrawn),
     )
@@ -117,7 +131,7 @@ def record_of_row(row: Any) -> SourceRecord:
 
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
-        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.withdrawn_at"
+        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.withdrawn_at, v.data_on"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
         {"sources": sorted(sources)},
     )  # fmt: skip
@@ -128,27 +142,33 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             record_id=row.record_id,
             category=row.category,
             is_withdrawn=row.withdrawn_at is not None,
+            data_on=row.data_on,
         )
         for row in rows
     }
 
 
+_STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND (data_on IS NULL OR data_on < :on)"
+
 _VENUES = f"""
 INSERT INTO venue (venue_id, source, source_id, name, category, address, premises, geometry, raw_geometry, datum,
-    imported_at)
+    host_source, host_source_id, imported_at, data_on)
 SELECT venue_id, source, source_id, name, category, address, premises, ST_GeomFromWKB(shape, {SRID}),
-    ST_GeomFromWKB(raw, 0), datum, %s
+    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[],
-    %s::bytea[], %s::text[])
-    AS sent (venue_id, source, source_id, name, category, address, premises, shape, raw, datum)
+    %s::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category, address,
+    premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     address = excluded.address, premises = excluded.premises, geometry = excluded.geometry,
-    raw_geometry = excluded.raw_geometry, datum = excluded.datum, imported_at = excluded.imported_at,
+    raw_geometry = excluded.raw_geometry, datum = excluded.datum, host_source = excluded.host_source,
+    host_source_id = excluded.host_source_id, imported_at = excluded.imported_at, data_on = excluded.data_on,
     withdrawn_at = NULL
 """
 
 
-def _write_venues(connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime) -> None:
+def _write_venues(
+    connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime, data_on: date | None
+) -> None:
     if not written:
         return
     entries = [entry for _, entry in written]
@@ -163,11 +183,15 @@ def _write_venues(connection: Connection, written: Sequence[tuple[UUID, Register
         [_wkb(entry.geometry) for entry in entries],
         [_wkb(entry.raw_geometry) for entry in entries],
         [None if entry.datum is None else str(entry.datum) for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source_id for entry in entries],
     ]
-    driver_connection(connection).execute(_VENUES.encode(), [at, *columns])
+    driver_connection(connection).execute(_VENUES.encode(), [at, data_on, *columns])
 
 
-def _write_records(connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime) -> None:
+def _write_records(
+    connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime, data_on: date | None
+) -> None:
     """Insert what is new and point each venue at its record: content that a register goes back to is there already."""
     ids = [record.record_id for record in records]
     insert_columns(
@@ -184,6 +208,7 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
             "latitude": ("double precision", [record.latitude for record in records]),
             "imported_at": ("timestamptz", [at] * len(records)),
             "imported_by": ("text", [by] * len(records)),
+            "data_on": ("date", [data_on] * len(records)),
         },
         on_conflict="ON CONFLICT (record_id) DO NOTHING",
     )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Date,
     DateTime,
     Table,
     Text,
@@ -56,6 +57,9 @@ venue_table = Table(
     Column("merge_no", BigInteger),
     Column("is_watched", Boolean),
     Column("withdrawn_at", DateTime(timezone=True)),
+    Column("data_on", Date),
+    Column("host_source", Text),
+    Column("host_source_id", Text),
 )
 site_table = Table("site", metadata, *_place_columns("site"))
 incident_table = Table(

@@ -378,7 +378,7 @@ def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: En
     """Two floors, so that the machine would not merge them."""
     first, second = (
         a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号3层"),
-        a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101", address="和平路28号5层"),
+        on_floor(5),
     )
     with engine.begin() as connection:
         put(connection, [first, second])
@@ -389,7 +389,7 @@ def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: En
     with as_account(engine, official.account_id) as connection:
         confirm_review(connection, review_id, by=official.account_id)
     with engine.begin() as connection:
-        put(connection, [replaced_floor(second)], at=LATER)
+        put(connection, [on_floor(6)], at=LATER)
     assert together(engine, first, second)
     done = resolve(engine, at=LATER)
     assert (done.merged_count, done.asked_count) == (0, 0)
@@ -402,8 +402,9 @@ def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: En
     assert resolve(engine, at=LATER).asked_count == 1, "what a person takes back is open again"
 
 
-def replaced_floor(record: SourceRecord) -> SourceRecord:
-    return a_record("police", 1, kind=SourceKind.POLICE, **dict(record.sent) | {"address": "和平路28号6层"})
+def on_floor(floor: int) -> SourceRecord:
+    address = f"和平路28号{floor}层"
+    return a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101", address=address)
 
 
 def together(engine: Engine, *records: SourceRecord) -> bool:
