@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
+from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
 from venues.register_store import EntriesSaved, save_entries, settle_venues
@@ -84,6 +85,7 @@ def import_venues(
     valid_from: datetime | None = None,
     whole_source: str | None = None,
     withdraw: int = 0,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save the venues of a file and the zone around each; sites in it count as not ours."""
     return import_entries(
@@ -96,6 +98,7 @@ def import_venues(
         valid_from=valid_from,
         whole_source=whole_source,
         withdraw=withdraw,
+        data_on=data_on,
     )
 
 
@@ -112,6 +115,7 @@ def import_entries(
     ignored_ids: Collection[str] = (),
     withdraw: int = 0,
     index_phone: Callable[[str], bytes] | None = None,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save entries of the register, and the zone of each that has place and category.
 
@@ -120,19 +124,22 @@ def import_entries(
     unless ``withdraw`` says how many venues are to go. Where a rejected row has no id that the register knows, or more
     than ``SURE_SHARE_WITHDRAWN`` would go while rows were rejected, it must say so too; else WithdrawalRefusedError,
     and the caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
+    ``data_on``: the day as of which the file speaks (Asia/Shanghai). A row that says something else than the register
+    did on a later day is rejected. The zone of a venue inside another one is that one's outline.
     """
     still_there = {*(row.reference for row in rejected), *(() if withdraw else ignored_ids)}
     saved = save_entries(
         connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, still_there=still_there,
-        index_phone=index_phone,
+        index_phone=index_phone, data_on=data_on,
     )  # fmt: skip
     if len(saved.withdrawn) > withdraw:
         _check_withdrawal(saved, rejected, is_counted=withdraw > 0)
+    inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
-    placed = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
-    drafts, refused = _zones_of(placed, ZoneOrigin.VENUE)
+    own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
+    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
-    settle_venues(connection, saved.touched, at=at)
+    settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
@@ -140,7 +147,7 @@ def import_entries(
         withdrawn=saved.withdrawn,
         left_as_it_was_count=saved.left_as_it_was_count,
         ignored_count=ignored_count,
-        rejected=(*rejected, *refused),
+        rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_homeless, inside.homeless)),
     )
 
 
@@ -151,6 +158,19 @@ def _check_withdrawal(saved: EntriesSaved, rejected: Sequence[Rejected], *, is_c
         raise WithdrawalRefusedError(
             saved.withdrawn, register_count=saved.register_count, rejected_count=len(unknown or rejected)
         )
+
+
+def _outdated(entry: RegisterEntry) -> Rejected:
+    reason = "登记册中已有更晚的数据，此行未采用 / the register has later data of this venue: the row was not taken"
+    return Rejected(line=0, reference=entry.record.key.source_id, field="data_date", value="", reason=reason)
+
+
+def _homeless(source_id: str) -> Rejected:
+    reason = (
+        "已登记，但所在场所不在登记册中：请先导入该场所，其区域随后自动生成"
+        " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
+    )
+    return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
 
 
 def import_sites(

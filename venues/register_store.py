@@ -1,9 +1,9 @@
 """The register in PostGIS: records that never change, the venue of each key, and the one function that settles both."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from geo.postgis import SRID, driver_connection, insert_columns
 from venues.category import VenueCategory
-from venues.licence import is_shared_line
+from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
@@ -27,10 +27,12 @@ class EntriesSaved:
     """With the id of the venue."""
     changed: tuple[tuple[UUID, RegisterEntry], ...]
     unchanged_count: int
+    outdated: tuple[RegisterEntry, ...]
+    """Left as they were: the register is known to have said something else on a later day."""
     withdrawn: tuple[tuple[str, str], ...]
     """Id in the register, and name, of what it no longer has."""
     left_as_it_was_count: int
-    """Venues of rows that are in the file and gave no record."""
+    """Venues of rows that are in the file and gave no record, or of which a later day is known than the file's."""
     register_count: int
     """Venues that the whole register had before, those withdrawn before not counted."""
     known_ids: frozenset[str]
@@ -47,11 +49,26 @@ class _Known:
     category: str | None
     is_other_trade: bool
     is_withdrawn: bool
+    data_on: date | None
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
         mapped = (self.category, self.is_other_trade) == (record.category, record.is_other_trade)
         return not self.is_withdrawn and self.record_id == record.record_id and mapped
+
+    def is_of_later_than(self, day: date | None) -> bool:
+        """Whether the register is known to have said this on a later day than the one now given."""
+        return day is not None and self.data_on is not None and day < self.data_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SortedOut:
+    """Entries by what is to be done with them; of those that say the same, the venues' numbers."""
+
+    added: list[tuple[UUID, RegisterEntry]] = field(default_factory=list)
+    changed: list[tuple[UUID, RegisterEntry]] = field(default_factory=list)
+    outdated: list[RegisterEntry] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
 
 
 def save_entries(
@@ -64,9 +81,11 @@ def save_entries(
     whole_source: str | None = None,
     still_there: Collection[str] = (),
     index_phone: Callable[[str], bytes] | None = None,
+    data_on: date | None = None,
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
+    ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
     ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
     ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
@@ -75,35 +94,53 @@ def save_entries(
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
-    added: list[tuple[UUID, RegisterEntry]] = []
-    changed: list[tuple[UUID, RegisterEntry]] = []
-    for entry in entries:
-        old = known.get(entry.record.key)
-        if old is None:
-            added.append((new_id(), entry))
-        elif not old.says_the_same(entry.record):
-            changed.append((old.venue_id, entry))
-    written = [*added, *changed]
-    _write_venues(connection, written, at)
-    _write_records(connection, [entry.record for _, entry in written], by, at)
+    sorted_out = _sorted_out(entries, known, data_on, new_id)
+    written = [*sorted_out.added, *sorted_out.changed]
+    _write_venues(connection, written, at, data_on)
+    _write_records(connection, [entry.record for _, entry in written], by, at, data_on)
+    if data_on is not None and sorted_out.confirmed:
+        connection.execute(text(_STILL_SO), {"numbers": sorted_out.confirmed, "on": data_on})
     if index_phone is not None:
-        _keep_phones(connection, entries, index_phone)
+        late = {entry.record.key for entry in sorted_out.outdated}
+        keep_phones(connection, [entry.record for entry in entries if entry.record.key not in late], index_phone)
     of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
     missing = of_register.keys() - {entry.record.key for entry in entries}
-    gone = [of_register[key].venue_no for key in missing if key.source_id not in still_there]
+    left = {key for key in missing if key.source_id in still_there or of_register[key].is_of_later_than(data_on)}
+    gone = [of_register[key].venue_no for key in missing - left]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
     ).scalars()
     return EntriesSaved(
-        added=tuple(added),
-        changed=tuple(changed),
-        unchanged_count=len(entries) - len(written),
+        added=tuple(sorted_out.added),
+        changed=tuple(sorted_out.changed),
+        unchanged_count=len(sorted_out.confirmed),
+        outdated=tuple(sorted_out.outdated),
         withdrawn=_withdraw(connection, gone, at),
-        left_as_it_was_count=len(missing) - len(gone),
+        left_as_it_was_count=len(left),
         register_count=len(of_register),
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
         touched=(*numbers, *gone),
     )
+
+
+def _sorted_out(
+    entries: Iterable[RegisterEntry],
+    known: Mapping[SourceKey, _Known],
+    data_on: date | None,
+    new_id: Callable[[], UUID],
+) -> _SortedOut:
+    found = _SortedOut()
+    for entry in entries:
+        old = known.get(entry.record.key)
+        if old is None:
+            found.added.append((new_id(), entry))
+        elif old.says_the_same(entry.record):
+            found.confirmed.append(old.venue_no)
+        elif old.is_of_later_than(data_on):
+            found.outdated.append(entry)
+        else:
+            found.changed.append((old.venue_id, entry))
+    return found
 
 
 def settle_venues(connection: Connection, touched: Collection[int], *, at: datetime) -> None:
@@ -114,12 +151,12 @@ def settle_venues(connection: Connection, touched: Collection[int], *, at: datet
 
 def load_current_records(connection: Connection) -> list[SourceRecord]:
     """What the registers say now, by register and key; what was withdrawn is left out."""
-    phones = _phones(connection)
+    phones = load_phones(connection)
     rows = connection.execute(
         text(f"SELECT {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
              " WHERE v.withdrawn_at IS NULL ORDER BY r.source, r.source_id")
     )  # fmt: skip
-    return [record_of_row(row, phones.get((row.source, row.source_id), ())) for row in rows]
+    return [record_of_row(row, phones.get(SourceKey(source=row.source, source_id=row.source_id), ())) for row in rows]
 
 
 RECORD_COLUMNS = (
@@ -147,7 +184,7 @@ def record_of_row(row: Any, phones: tuple[str, ...] = ()) -> SourceRecord:
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
         text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
-             " v.withdrawn_at"
+             " v.withdrawn_at, v.data_on"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
         {"sources": sorted(sources)},
     )  # fmt: skip
@@ -159,27 +196,33 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             category=row.category,
             is_other_trade=row.is_other_trade,
             is_withdrawn=row.withdrawn_at is not None,
+            data_on=row.data_on,
         )
         for row in rows
     }
 
 
+_STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND (data_on IS NULL OR data_on < :on)"
+
 _VENUES = f"""
 INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
-    raw_geometry, datum, imported_at)
+    raw_geometry, datum, host_source, host_source_id, imported_at, data_on)
 SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
-    ST_GeomFromWKB(raw, 0), datum, %s
+    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
-    %s::bytea[], %s::bytea[], %s::text[])
-    AS sent (venue_id, source, source_id, name, category, is_other_trade, address, premises, shape, raw, datum)
+    %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
+    is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
     geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
-    imported_at = excluded.imported_at, withdrawn_at = NULL
+    host_source = excluded.host_source, host_source_id = excluded.host_source_id, imported_at = excluded.imported_at,
+    data_on = excluded.data_on, withdrawn_at = NULL
 """
 
 
-def _write_venues(connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime) -> None:
+def _write_venues(
+    connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime, data_on: date | None
+) -> None:
     if not written:
         return
     entries = [entry for _, entry in written]
@@ -195,11 +238,15 @@ def _write_venues(connection: Connection, written: Sequence[tuple[UUID, Register
         [_wkb(entry.geometry) for entry in entries],
         [_wkb(entry.raw_geometry) for entry in entries],
         [None if entry.datum is None else str(entry.datum) for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source_id for entry in entries],
     ]
-    driver_connection(connection).execute(_VENUES.encode(), [at, *columns])
+    driver_connection(connection).execute(_VENUES.encode(), [at, data_on, *columns])
 
 
-def _write_records(connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime) -> None:
+def _write_records(
+    connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime, data_on: date | None
+) -> None:
     """Insert what is new and point each venue at its record: content that a register goes back to is there already."""
     ids = [record.record_id for record in records]
     insert_columns(
@@ -216,6 +263,7 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
             "latitude": ("double precision", [record.latitude for record in records]),
             "imported_at": ("timestamptz", [at] * len(records)),
             "imported_by": ("text", [by] * len(records)),
+            "data_on": ("date", [data_on] * len(records)),
         },
         on_conflict="ON CONFLICT (record_id) DO NOTHING",
     )
@@ -226,48 +274,12 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
     )  # fmt: skip
 
 
-def _keep_phones(connection: Connection, entries: Sequence[RegisterEntry], index_phone: Callable[[str], bytes]) -> None:
-    """What the numbers of these venues are told by, as the register has them now; a switchboard tells nothing."""
-    known = _phones(connection)
-    changed: dict[SourceKey, list[bytes]] = {}
-    for entry in entries:
-        key = entry.record.key
-        said = sorted({index_phone(phone) for phone in entry.record.phones if not is_shared_line(phone)})
-        if tuple(index.hex() for index in said) != known.get((key.source, key.source_id), ()):
-            changed[key] = said
-    _forget_phones(connection, list(changed))
-    rows = [(key.source, key.source_id, index) for key, said in changed.items() for index in said]
-    connection.execute(
-        text("INSERT INTO venue_phone (venue_no, phone_index) SELECT v.venue_no, p.phone_index"
-             " FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:indexes AS bytea[]))"
-             " AS p (source, source_id, phone_index) JOIN venue v USING (source, source_id)"),
-        {"sources": [row[0] for row in rows], "ids": [row[1] for row in rows], "indexes": [row[2] for row in rows]},
-    )  # fmt: skip
-
-
-def _forget_phones(connection: Connection, keys: Sequence[SourceKey]) -> None:
-    connection.execute(
-        text("DELETE FROM venue_phone WHERE venue_no IN (SELECT v.venue_no FROM venue v"
-             " JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS k (source, source_id)"
-             " USING (source, source_id))"),
-        {"sources": [key.source for key in keys], "ids": [key.source_id for key in keys]},
-    )  # fmt: skip
-
-
-def _phones(connection: Connection) -> dict[tuple[str, str], tuple[str, ...]]:
-    rows = connection.execute(
-        text("SELECT v.source, v.source_id, array_agg(encode(p.phone_index, 'hex') ORDER BY p.phone_index) AS phones"
-             " FROM venue_phone p JOIN venue v USING (venue_no) GROUP BY v.source, v.source_id")
-    )  # fmt: skip
-    return {(row.source, row.source_id): tuple(row.phones) for row in rows}
-
-
 def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
     rows = connection.execute(
         text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
         {"at": at, "gone": gone},
     ).all()  # fmt: skip
-    connection.execute(text("DELETE FROM venue_phone WHERE venue_no = ANY (:gone)"), {"gone": gone})
+    forget_phones(connection, gone)
     return tuple(sorted((row.source_id, row.name) for row in rows))
 
 

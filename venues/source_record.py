@@ -16,6 +16,7 @@ from uuid import UUID
 from venues.calendar_day import parse_day
 from venues.category import VenueCategory
 from venues.licence import LicenceError, check_culture_licence, check_phone, check_tobacco_licence, check_uscc
+from venues.opening_hours import check_opening_hours
 from venues.place import SourceKey
 
 
@@ -83,8 +84,12 @@ class SourceRecord:
     """First day of the registration or licence."""
     valid_to: date | None = None
     """Last day: the earliest of expiry, revocation and deregistration; ``None`` if it goes on."""
+    opening_hours: str = ""
+    """In OpenStreetMap's form (``venues.opening_hours``)."""
+    host_key: SourceKey | None = None
+    """The venue that this one is inside of: a hotel's bar, KTV or sauna. As a register names that venue."""
     set_aside: tuple[str, ...] = ()
-    """Fields whose value was sent and is no such number."""
+    """Fields whose value was sent and is not what the field says."""
 
     @property
     def content_hash(self) -> str:
@@ -114,8 +119,9 @@ def read_source_record(
 
     ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
     ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to``, ``revoked_on``,
-    ``deregistered_on`` (days), and any others, which are kept and hashed. Longitude and latitude are WGS-84 degrees; as
-    the register has them they are in ``sent``. ``kept_phones``: of a record that the register kept.
+    ``deregistered_on`` (days), ``opening_hours``, ``host_id`` with ``host_source`` (this register, if blank), and any
+    others, which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in
+    ``sent``. ``kept_phones``: of a record that the register kept.
 
     Raises LicenceError if the register's own number, the name or a licence's day is wrong, or one coordinate is there
     alone: a business whose founding day is mistyped is there all the same.
@@ -142,6 +148,8 @@ def read_source_record(
         phones=kept_phones or _phones(cells.get("phone", ""), problems),
         valid_from=_day(cells, "valid_from", kind, problems),
         valid_to=min((day for day in ends if day is not None), default=None),
+        opening_hours=_hours(cells.get("opening_hours", ""), problems),
+        host_key=_host(cells, key),
         set_aside=tuple(sorted({problem.field for problem in problems})),
     )
     return record, tuple(problems)
@@ -181,6 +189,25 @@ def _phones(text: str, problems: list[LicenceError]) -> tuple[str, ...]:
             except LicenceError as problem:
                 problems.append(problem)
     return tuple(found)
+
+
+def _hours(text: str, problems: list[LicenceError]) -> str:
+    try:
+        return check_opening_hours(text) if text else ""
+    except LicenceError as problem:
+        problems.append(problem)
+        return ""
+
+
+def _host(cells: Mapping[str, str], own: SourceKey) -> SourceKey | None:
+    if not (host_id := cells.get("host_id", "")):
+        return None
+    host = SourceKey(source=cells.get("host_source", "") or own.source, source_id=host_id)
+    if host == own:
+        raise _refused(
+            "host_id", host_id, "所在场所不能是自己，请改正", "a venue is not inside itself: name the other one"
+        )
+    return host
 
 
 def _day(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[LicenceError]) -> date | None:

@@ -58,6 +58,9 @@ venue_table = Table(
     Column("is_watched", Boolean),
     Column("is_other_trade", Boolean),
     Column("withdrawn_at", DateTime(timezone=True)),
+    Column("data_on", Date),
+    Column("host_source", Text),
+    Column("host_source_id", Text),
 )
 site_table = Table("site", metadata, *_place_columns("site"), Column("opened_on", Date))
 incident_table = Table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +51,14 @@ ValidFromOption = Annotated[
         help="区域自何时起生效，默认导入时；早于现在则重新评估 / since when the zones govern; default: now",
     ),
 ]
+DataDateOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--data-date",
+        formats=["%Y-%m-%d"],
+        help="数据截至哪一天 / the day as of which the file speaks",
+    ),
+]
 WholeOption = Annotated[
     bool,
     typer.Option("--whole", help="文件是该登记的全部：其中已没有的场所及其区域撤回 / the file is all of the register"),
@@ -96,6 +104,7 @@ def venues(
     rejects: RejectsOption = None,
     whole: WholeOption = False,
     withdraw: WithdrawOption = 0,
+    data_date: DataDateOption = None,
 ) -> None:
     """导入场所：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
 
@@ -104,10 +113,11 @@ def venues(
     with plain_errors(*PROBLEMS):
         if whole and source is None:
             raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
+        day = day_of(data_date)
         read = _read_places(file, mapping, datum, source, layer)
         with (
             rejects_told_if_refused(file, read.rejected, rejects),
-            open_database(_settings(), say=say) as engine,
+            open_database(prepared_settings(), say=say) as engine,
             engine.begin() as connection,
         ):
             report = import_venues(
@@ -117,6 +127,7 @@ def venues(
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
                 withdraw=withdraw,
+                data_on=day,
             )
         tell_import(file, report, rejects)
 
@@ -136,7 +147,7 @@ def sites(
     """
     with plain_errors(*PROBLEMS):
         read = _read_places(file, mapping, datum, source, layer)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
         tell_import(file, report, rejects, also=read.set_aside)
 
@@ -154,7 +165,7 @@ def zones(
     """
     with plain_errors(*PROBLEMS):
         read = read_zones(file, datum=stated_datum(datum))
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -197,7 +208,7 @@ def boundaries(
                 repair=repair,
                 progress=advance,
             )
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -218,7 +229,7 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
     """
     with plain_errors(*PROBLEMS):
         read = read_incidents(file, source=source)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             saved = save_incidents(connection, read.incidents, at=SystemClock().now())
         unknown = [
             Rejected(
@@ -253,7 +264,7 @@ def fixes(
     例 / example:  hulan import fixes tracks/ --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
-        settings = _settings()
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine:
             report = _import_fixes(engine, path, stated_datum(datum), timezone)
         tell_import(path, report, rejects)
@@ -282,7 +293,17 @@ def stated_datum(text: str | None) -> Datum | None:
     return None if text is None else parse_datum(text)
 
 
-def _settings() -> Settings:
+def day_of(stated: datetime | None) -> date | None:
+    """The day that was typed, if any. Raises ValueError for one that is still to come."""
+    if stated is None:
+        return None
+    if stated.date() > SystemClock().now().astimezone(LOCAL_TIME).date():
+        raise ValueError(f"{stated.date()} 晚于今天 / that day is still to come: as of when does the file speak?")
+    return stated.date()
+
+
+def prepared_settings() -> Settings:
+    """The settings, with the data folder made."""
     settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings

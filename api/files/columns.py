@@ -45,6 +45,19 @@ GATE_COLUMNS: dict[str, tuple[str, ...]] = {
     "latitude": PLACE_COLUMNS["latitude"],
     "datum": PLACE_COLUMNS["datum"],
 }
+DOOR_COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "door_id", "编号"),
+    "venue_source": ("venue_source", "场所来源"),
+    "venue_source_id": ("venue_source_id", "场所编号"),
+    "kind": ("kind", "类型"),
+    "is_main": ("is_main", "是否正门"),
+    "valid_from": ("valid_from", "启用日期"),
+    "valid_to": ("valid_to", "停用日期"),
+    "error_m": ("error_m", "误差米"),
+    "longitude": PLACE_COLUMNS["longitude"],
+    "latitude": PLACE_COLUMNS["latitude"],
+    "datum": PLACE_COLUMNS["datum"],
+}
 
 
 def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
@@ -73,5 +86,8 @@ SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
     "valid_to": ("valid_to", "有效期止", "有效期至"),
     "revoked_on": ("revoked_on", "吊销日期"),
     "deregistered_on": ("deregistered_on", "注销日期"),
+    "opening_hours": ("opening_hours", "营业时间"),
+    "host_source": ("host_source", "所在场所来源"),
+    "host_id": ("host_id", "所在场所编号"),
 }  # fmt: skip
 """Columns of registers. What is under other names (a legal representative, an ID number) is not read and not kept."""

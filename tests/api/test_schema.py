@@ -40,8 +40,8 @@ POSTGRES_TYPES: dict[type[TypeEngine[Any]], set[str]] = {
     Text: {"text"},
     Float: {"float8"},
     Boolean: {"bool"},
-    DateTime: {"timestamptz"},
     Date: {"date"},
+    DateTime: {"timestamptz"},
     Uuid: {"uuid"},
     Geometry: {"geometry"},
 }

@@ -41,14 +41,14 @@ TOBACCO = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, geometry=NEAR, 
 
 
 def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
-    found = placed_venue(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), division="320312")
+    found = placed_venue(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), division="320312", on=ON)
     assert found is not None
     assert found.categories == {VenueCategory.BAR, VenueCategory.TOBACCO}
     assert found.established_on == date(2018, 5, 1)
     assert (found.licence_from, found.licence_to) == (date(2022, 1, 1), date(2026, 11, 22))
     assert (found.longitude, found.latitude) == (HERE.x, HERE.y)
     renewed = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 23))
-    again = placed_venue(place(TOBACCO, renewed), division="320312")
+    again = placed_venue(place(TOBACCO, renewed), division="320312", on=ON)
     assert again is not None
     assert (again.licence_from, again.licence_to) == (date(2026, 11, 23), None)
 
@@ -56,11 +56,11 @@ def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
 def test_an_outline_is_taken_before_any_point_and_a_place_without_position_is_none() -> None:
     outline = box(117.1999, 34.2599, 117.2001, 34.2601)
     drawn = replace(TOBACCO, geometry=outline)
-    found = placed_venue(place(SEEN_AS_BAR, drawn), division="320312")
+    found = placed_venue(place(SEEN_AS_BAR, drawn), division="320312", on=ON)
     assert found is not None
     assert found.footprint == outline
-    assert placed_venue(place(RESTAURANT), division="320312") is None
-    assert placed_venue(place(row(SourceKind.POI)), division="320312") is None
+    assert placed_venue(place(RESTAURANT), division="320312", on=ON) is None
+    assert placed_venue(place(row(SourceKind.POI)), division="320312", on=ON) is None
 
 
 def test_a_licence_counts_to_its_last_day_and_what_is_registered_is_told_in_its_words() -> None:

@@ -18,6 +18,7 @@ from api.ids import new_id
 from api.importing import ImportReport, WithdrawalRefusedError, import_entries
 from api.personal.blind_index import venue_phone_index
 from api.register import resolve
+from api.venue_desk import confirm_review, undo_link
 from geo.datum import Datum
 from tests.access.people import an_official
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
@@ -441,6 +442,45 @@ def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> N
         put(connection, [a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号")], at=LATER)
     done = resolve(engine, at=LATER)
     assert (done.merged_count, done.asked_count) == (0, 0)
+
+
+def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: Engine) -> None:
+    """Two floors, so that the machine would not merge them."""
+    first, second = (
+        a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号3层"),
+        on_floor(5),
+    )
+    with engine.begin() as connection:
+        put(connection, [first, second])
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    assert resolve(engine, at=LATER).asked_count == 1
+    with engine.connect() as connection:
+        review_id = connection.execute(text(f"SELECT review_id FROM ({OPEN_REVIEWS}) q")).scalar_one()
+    with as_account(engine, official.account_id) as connection:
+        confirm_review(connection, review_id, by=official.account_id)
+    with engine.begin() as connection:
+        put(connection, [on_floor(6)], at=LATER)
+    assert together(engine, first, second)
+    done = resolve(engine, at=LATER)
+    assert (done.merged_count, done.asked_count) == (0, 0)
+    with engine.connect() as connection:
+        (merge,) = load_links(connection).merged.values()
+    with as_account(engine, official.account_id) as connection:
+        undo_link(connection, merge.merge_id, by=official.account_id)
+    with engine.connect() as connection:
+        assert load_links(connection).confirmed == {}
+    assert resolve(engine, at=LATER).asked_count == 1, "what a person takes back is open again"
+
+
+def on_floor(floor: int) -> SourceRecord:
+    address = f"和平路28号{floor}层"
+    return a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101", address=address)
+
+
+def together(engine: Engine, *records: SourceRecord) -> bool:
+    with engine.connect() as connection:
+        links = load_links(connection)
+    return len({links.venue_of(record.record_id) for record in records}) == 1
 
 
 def test_an_entry_without_a_usable_outline_stands_at_its_point() -> None:
