@@ -136,12 +136,18 @@ def test_businesses_that_followed_one_another_at_one_door_are_shown(engine: Engi
         a_record("register", 2, kind=kind, name="新潮歌厅有限公司", address=home, uscc="91320300MA1MA1MA18",
                  valid_from="2021-05-01"),
     )  # fmt: skip
+    elsewhere = [
+        a_record("police", 3, kind=SourceKind.POLICE, name="外县歌厅", at_m=None, valid_from="2018-01-01",
+                 address=home.replace("云龙区", "睢宁县")),
+        a_record("police", 4, kind=SourceKind.POLICE, name="外市歌厅", address="和平路28号3层305室", at_m=90_000,
+                 valid_from="2019-01-01"),
+    ]  # fmt: skip
     with engine.begin() as connection:
-        put(connection, [first, second])
+        put(connection, [first, second, *elsewhere])
     official_in(engine, "wang", AccountRole.POLICE)
     with a_browser(database_url) as browser:
         police = logged_in(browser, engine, "zhao", AccountRole.POLICE, seat=11)
-        venue_id = police.ask("GET", "/venues").json()[0]["venue_id"]
+        (venue_id,) = (item["venue_id"] for item in police.ask("GET", "/venues", params={"name": "旧日"}).json())
         operators = police.ask("GET", f"/venues/{venue_id}").json()["operators"]
     assert [(item["name"], item["ended"], item["is_end_assumed"]) for item in operators] == [
         ("旧日网吧有限公司", "2021-04-30", True),
