@@ -43,20 +43,26 @@ def split_venue(connection: Connection, venue_id: UUID, *, merge_id: UUID, by: U
     return merge.absorbed
 
 
-def undo_link(connection: Connection, link_id: UUID, *, by: UUID) -> None:
-    """A merge as if it had never been; or the merge that a split undid once more, by who says so now."""
+def undo_link(connection: Connection, link_id: UUID, *, by: UUID) -> bool:
+    """A merge undone; or the merge that a split undid once more, by who says so now.
+
+    A person's merge is as if it had never been, and may be asked about again. The machine would make its own again in
+    the next run: that the two are two places is held against it. Returns whether that was so.
+    """
     merge, undone = load_merge(connection, link_id), load_undone(connection, link_id)
     who = f"account:{by}"
     if merge is not None:
-        _decide(connection, Split(merge_id=link_id, decided_by=who, at=_NOT_SAID, reason="撤销 undone"))
-    elif undone is not None:
-        links = load_links(connection, around=undone.records)
-        pair = (*undone.records, undone.probability)
-        for again in merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID):
-            _decide(connection, again)
-        _decide(connection, Confirmed(records=undone.records, decided_by=who, at=_NOT_SAID))
-    else:
+        split, refused = take_apart(merge, decided_by=who, at=_NOT_SAID, reason="撤销 undone")
+        _decide(connection, split)
+        return merge.is_by_machine and decide(connection, refused, new_id=new_id)
+    if undone is None:
         raise NotThereError
+    links = load_links(connection, around=undone.records)
+    pair = (*undone.records, undone.probability)
+    for again in merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID):
+        _decide(connection, again)
+    _decide(connection, Confirmed(records=undone.records, decided_by=who, at=_NOT_SAID))
+    return False
 
 
 _NOT_SAID = datetime.fromtimestamp(0, tz=UTC)

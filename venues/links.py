@@ -42,6 +42,11 @@ class Merged:
     decided_by: str
     at: datetime
 
+    @property
+    def is_by_machine(self) -> bool:
+        """Whether no person decided it."""
+        return _is_machine(self.decided_by)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:

@@ -198,13 +198,14 @@ def split(
 
 @venue.command("undo")
 def undo(link_id: Annotated[UUID, typer.Argument(help="合并或拆分 id / id of a merge or split")], by: By) -> None:
-    """撤销一次合并或拆分。Take a merge or a split back.
+    """撤销一次合并或拆分；机器的合并撤销后不再自动合并。Take a merge or a split back; the machine's is not made again.
 
     例 / example:  hulan venue undo 0190f3b1-… --by wang
     """
     with acting(by) as who:
-        undo_link(who.connection, link_id, by=who.account_id)
-    out.print("已撤销 undone", markup=False)
+        is_held = undo_link(who.connection, link_id, by=who.account_id)
+    told = "，机器不再合并 undone, and the machine does not merge them again" if is_held else " undone"
+    out.print(f"已撤销{told}", markup=False, soft_wrap=True)
 
 
 def venue_lines(item: Item) -> Iterator[str]:

@@ -92,7 +92,7 @@ def post_answer(request: Request, review_id: UUID, body: AnswerIn) -> dict[str, 
 
 @router.post("/venue-links/{link_id}/undo", status_code=204, dependencies=[Depends(KEEPERS)])
 def post_undo(request: Request, link_id: UUID) -> None:
-    """A merge as if it had never been; or a split taken back."""
+    """A merge undone, and if it was the machine's, not made again; or a split taken back."""
     caller = request.state.caller.account_id
     with as_account(request.app.state.services.engine, caller) as connection:
         undo_link(connection, link_id, by=caller)

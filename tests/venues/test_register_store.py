@@ -17,6 +17,7 @@ from api.access.roles import AccountRole
 from api.ids import new_id
 from api.importing import ImportReport, import_entries
 from api.register import resolve
+from api.venue_desk import undo_link
 from geo.datum import Datum
 from tests.access.people import an_official
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
@@ -375,6 +376,28 @@ def test_a_question_whose_numbers_changed_is_asked_anew_in_place_of_the_old_one(
 
 
 _QUESTIONS = "SELECT left_no, right_no, prior_bits, superseded_at FROM venue_review ORDER BY review_no"
+
+
+def test_a_machines_merge_undone_is_not_made_again_until_the_undoing_is_taken_back(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    assert resolve(engine, at=LATER).merged_count == 2
+    with engine.connect() as connection:
+        merge, _ = load_links(connection).merged.values()
+    with as_account(engine, official.account_id) as connection:
+        assert undo_link(connection, merge.merge_id, by=official.account_id)
+    again = resolve(engine, at=LATER + timedelta(days=1))
+    assert (again.merged_count, again.asked_count) == (0, 0)
+    with engine.connect() as connection:
+        split = connection.execute(text("SELECT link_id FROM venue_link WHERE kind = 'split'")).scalar_one()
+    with as_account(engine, official.account_id) as connection:
+        undo_link(connection, split, by=official.account_id)
+    with engine.connect() as connection:
+        links = load_links(connection)
+        assert links.venue_of(merge.records[0]) == links.venue_of(merge.records[1])
+        assert not links.refused
 
 
 def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> None:
