@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.errors import NotThereError
+from api.errors import NotThereError, RefusedInputError
 from api.ids import new_id
 from api.venue_listing import top_of
 from venues.link_store import OPEN_REVIEWS, decide, load_links, load_merge, load_undone
@@ -31,6 +31,28 @@ def refuse_review(connection: Connection, review_id: UUID, *, by: UUID, reason: 
     row = _open_review(connection, review_id)
     records = (row.left_id, row.right_id)
     _decide(connection, Refused(records=records, decided_by=f"account:{by}", at=_NOT_SAID, reason=reason))
+
+
+def merge_venues(connection: Connection, venue_id: UUID, other_id: UUID, *, by: UUID, reason: str) -> UUID:
+    """Two places that nobody asked about are one; returns the decision's id.
+
+    Raises ``NotThereError`` for an id that no place ever had, ``RefusedInputError`` if they are one already.
+    """
+    (number, one), (other_number, other) = top_of(connection, venue_id), top_of(connection, other_id)
+    if number == other_number:
+        raise RefusedInputError(f"已是同一场所 / they are one venue already: {one}")
+    ids = connection.execute(
+        text("SELECT venue_id, record_id FROM venue JOIN venue_source_record USING (record_no)"
+             " WHERE venue_no IN (:one, :other)"),
+        {"one": number, "other": other_number},
+    )  # fmt: skip
+    record_of: dict[UUID, UUID] = {row.venue_id: row.record_id for row in ids}
+    links = load_links(connection, around=record_of.values())
+    pair = (record_of[one], record_of[other], 1.0)
+    who = f"account:{by}"
+    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID, reason=reason)
+    _decide(connection, merge)
+    return merge.merge_id
 
 
 def split_venue(connection: Connection, venue_id: UUID, *, merge_id: UUID, by: UUID, reason: str) -> UUID:

@@ -242,6 +242,7 @@ def _merged(row: Any) -> Merged:
         probability=row.probability,
         decided_by=row.decided_by,
         at=row.at,
+        reason=row.reason,
     )
 
 

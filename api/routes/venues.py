@@ -11,7 +11,7 @@ from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole, Scope
 from api.routes.orders import Body
 from api.routes.sealing import Words
-from api.venue_desk import confirm_review, refuse_review, split_venue, undo_link
+from api.venue_desk import confirm_review, merge_venues, refuse_review, split_venue, undo_link
 from api.venue_listing import VenueFilter, open_reviews, records_of_venue, venue_of_register, venues_of_register
 from venues.category import VenueCategory
 
@@ -34,6 +34,13 @@ class SplitIn(Body):
     """Which merge of the place was wrong, and why."""
 
     merge_id: UUID
+    reason: Reason
+
+
+class MergeIn(Body):
+    """Which other place this one is, and how one knows."""
+
+    venue_id: UUID
     reason: Reason
 
 
@@ -61,6 +68,14 @@ def get_records(request: Request, venue_id: UUID) -> list[dict[str, Any]]:
     """Every record of the place in every version, as sent."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return records_of_venue(connection, venue_id)
+
+
+@router.post("/venues/{venue_id}/merges", status_code=201, dependencies=[Depends(KEEPERS)])
+def post_merge(request: Request, venue_id: UUID, body: MergeIn) -> dict[str, UUID]:
+    """Another place is this one, though nobody asked. The id of the merge is what undoes it."""
+    caller = request.state.caller.account_id
+    with as_account(request.app.state.services.engine, caller) as connection:
+        return {"merge_id": merge_venues(connection, venue_id, body.venue_id, by=caller, reason=body.reason)}
 
 
 @router.post("/venues/{venue_id}/splits", status_code=201, dependencies=[Depends(KEEPERS)])
