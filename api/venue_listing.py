@@ -21,6 +21,7 @@ from venues.register_facts import OBSERVED, categories_of
 from venues.register_store import RECORD_COLUMNS, record_of_row
 from venues.scored_pairs import FieldWeight
 from venues.source_record import LICENCE_FIELDS, SOURCE_KIND_NAMES_ZH, SourceKind, SourceRecord
+from venues.traits import are_near, traits_of
 from venues.venue_door import DOOR_KIND_NAMES_ZH, VenueDoor
 
 MOST = 200
@@ -263,7 +264,7 @@ def _days(records: Iterable[SourceRecord]) -> tuple[date | None, date | None]:
 
 
 def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[str, Any]]:
-    """Who was at the address of the place from when to when, itself included."""
+    """Who was at the address of the place from when to when, itself included. Every county has a 人民路28号."""
     premises = next((member.premises for member in members if member.premises), "")
     if not premises:
         return []
@@ -273,7 +274,11 @@ def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[
         {"premises": premises},
     )  # fmt: skip
     ids = {row.current_no: row.venue_id for row in rows}
-    others = _members(connection, ids)
+    others = {
+        number: found
+        for number, found in _members(connection, ids).items()
+        if not _are_elsewhere(members, found, premises)
+    }
     names = {ids[number]: _shown(ids[number], others[number], ())["name"] for number in others}
     tenures = []
     for number, found in others.items():
@@ -291,6 +296,15 @@ def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[
         }
         for period in operator_periods(tenures).get(premises, ())
     ]
+
+
+def _are_elsewhere(members: Iterable[_Member], others: Iterable[_Member], premises: str) -> bool:
+    """Whether an address that reads the same is of another county, or another place over a kilometre away."""
+    ours, theirs = (
+        [traits_of(each.record) for each in those if each.premises == premises] for those in (members, others)
+    )
+    known = {are_near(one, other) for one in ours for other in theirs}
+    return False in known and True not in known
 
 
 def _history(connection: Connection, number: int) -> list[dict[str, Any]]:

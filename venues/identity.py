@@ -12,7 +12,7 @@ from uuid import UUID
 from venues.identity_model import FIELDS
 from venues.scored_pairs import ScoredPairs
 from venues.source_record import LICENCE_FIELDS
-from venues.traits import Traits
+from venues.traits import Traits, are_near
 
 MERGE_FROM = 0.99
 QUEUE_FROM = 0.5
@@ -30,6 +30,8 @@ class Doubt(StrEnum):
     DOOR = "door"  # 楼层或房号不同
     BRANCH = "branch"  # 分店不同
     RIVAL = "rival"  # 另有一条同样相像
+    FAR = "far"  # 相距过远或不在同一区县
+    UNPLACED = "unplaced"  # 不知是否在同一区县
 
 
 DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
@@ -38,6 +40,11 @@ DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
     Doubt.ONE_REGISTER: ("合并后同一登记会有两条", "would put two records of one register into one venue"),
     Doubt.DOOR: ("楼层或房号不同", "floor or unit differ"),
     Doubt.BRANCH: ("分店名不同", "branches differ"),
+    Doubt.FAR: ("相距一公里以上，或不在同一区县", "more than a kilometre apart, or in different counties"),
+    Doubt.UNPLACED: (
+        "不知是否在同一区县，证照、电话也无相同",
+        "not known to be in one county, no licence or phone in common",
+    ),
     Doubt.RIVAL: ("同一登记另有一条同样相像", "another record of that register is as much alike"),
 }
 """What a reviewer is told, Chinese and English."""
@@ -205,7 +212,16 @@ class _Planner:
             return Doubt.BRANCH
         if is_rivalled:
             return Doubt.RIVAL
-        return None if is_likely else Doubt.UNSURE
+        return self._doubt_of_place(pair, one, other) or (None if is_likely else Doubt.UNSURE)
+
+    def _doubt_of_place(self, pair: int, one: _Group, other: _Group) -> Doubt | None:
+        """Whether no two records of the groups can be told to be near, unless a number that only one has ties them."""
+        known = {are_near(self.records[left], self.records[right]) for left in one.rows for right in other.rows}
+        if True in known:
+            return None
+        if False in known:
+            return Doubt.FAR
+        return None if (self.pairs.level[pair, _TIES] == 0).any() else Doubt.UNPLACED
 
     def _is_explained(self, doubt: Doubt, left: int, right: int) -> bool:
         """Whether the two are merely neighbours: the venue of one of them is already complete with other records."""
@@ -279,3 +295,4 @@ def _in_time(one: Traits, other: Traits) -> tuple[UUID, UUID] | None:
 _NOBODY: frozenset[int] = frozenset()
 _DOOR_FIELDS = ("building", "floor", "unit")
 _BRANCH = next(place for place, each in enumerate(FIELDS) if each.name == "branch")
+_TIES = [place for place, each in enumerate(FIELDS) if each.name in ("phone", *LICENCE_FIELDS)]

@@ -200,10 +200,12 @@ def save_reviews(
         }
         for pair, waterfall in questions
     ]  # fmt: skip
-    connection.execute(text(_ASK), {"asked": json.dumps(asked), "model": model_version, "at": at})
+    values = {"asked": json.dumps(asked), "model": model_version, "at": at}
+    connection.execute(text(_SUPERSEDE), values)
+    connection.execute(text(_ASK), values)
 
 
-_ASK = """
+_ASKED = """
 WITH asked AS (
     SELECT a.*, l.record_no AS left_no, r.record_no AS right_no
     FROM jsonb_to_recordset(CAST(:asked AS jsonb)) AS a (review_id uuid, left_id uuid, right_id uuid,
@@ -213,10 +215,14 @@ WITH asked AS (
     SELECT q.review_no, a.review_id FROM venue_review q JOIN asked a USING (left_no, right_no)
     WHERE q.superseded_at IS NULL AND q.model_version = :model AND q.weights = a.weights AND q.doubt = a.doubt
         AND q.prior_bits = a.prior_bits
-), replaced AS (
-    UPDATE venue_review SET superseded_at = :at
-    WHERE superseded_at IS NULL AND review_no NOT IN (SELECT review_no FROM same)
 )
+"""
+_SUPERSEDE = f"""{_ASKED}
+UPDATE venue_review SET superseded_at = :at
+WHERE superseded_at IS NULL AND review_no NOT IN (SELECT review_no FROM same)
+"""
+"""A statement of its own, before the insert: PostgreSQL would run it last, and a pair is asked once at a time."""
+_ASK = f"""{_ASKED}
 INSERT INTO venue_review (review_id, left_no, right_no, probability, doubt, prior_bits, weights, model_version,
     proposed_at)
 SELECT review_id, left_no, right_no, probability, doubt, prior_bits, weights, :model, :at FROM asked
@@ -243,6 +249,7 @@ def _merged(row: Any) -> Merged:
         probability=row.probability,
         decided_by=row.decided_by,
         at=row.at,
+        reason=row.reason,
     )
 
 

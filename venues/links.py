@@ -39,8 +39,16 @@ class Merged:
     records: tuple[UUID, UUID]
     """The pair that was decided on: one of ``kept``, one of ``absorbed``."""
     probability: float
+    """1 where a person merged what the machine had not asked about."""
     decided_by: str
     at: datetime
+    reason: str = ""
+    """A person's; the machine's are in its weights."""
+
+    @property
+    def is_by_machine(self) -> bool:
+        """Whether no person decided it."""
+        return _is_machine(self.decided_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +175,7 @@ def merge_events(
     new_id: Callable[[], UUID],
     decided_by: str,
     at: datetime,
+    reason: str = "",
 ) -> list[Merged]:
     """The merges that make one venue of the two records of each pair (record, record, probability), in this order.
 
@@ -192,6 +201,7 @@ def merge_events(
                 probability=probability,
                 decided_by=decided_by,
                 at=at,
+                reason=reason,
             )
         )
     return events

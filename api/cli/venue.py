@@ -36,7 +36,7 @@ from api.personal.blind_index import venue_phone_index
 from api.personal.opening import open_checked_keyring
 from api.register import resolve as resolve_register
 from api.session import open_database
-from api.venue_desk import confirm_review, refuse_review, split_venue, undo_link
+from api.venue_desk import confirm_review, merge_venues, refuse_review, split_venue, undo_link
 from api.venue_listing import (
     VenueFilter,
     open_reviews,
@@ -201,6 +201,20 @@ def refuse(review_id: ReviewId, by: By, reason: Reason = "") -> None:
     out.print("已记为两处 two venues", markup=False)
 
 
+@venue.command("merge")
+def merge(
+    venue_id: VenueId, other_id: Annotated[UUID, typer.Argument(help="另一场所 id / id of the other venue")], by: By,
+    reason: Reason,
+) -> None:  # fmt: skip
+    """两处其实是同一场所，机器未曾询问：合并。Two venues are one, though the machine did not ask.
+
+    例 / example:  hulan venue merge 0190f3a2-… 0190f3a7-… --reason 现场核实为同一家 --by wang
+    """
+    with acting(by) as who:
+        merge_id = merge_venues(who.connection, venue_id, other_id, by=who.account_id, reason=reason)
+    out.print(f"已合并 merged  撤销 undo: hulan venue undo {merge_id} --by {by}", markup=False, soft_wrap=True)
+
+
 @venue.command("split")
 def split(
     venue_id: VenueId, merge_id: Annotated[UUID, typer.Argument(help="合并 id / id of the merge")], by: By,
@@ -217,13 +231,14 @@ def split(
 
 @venue.command("undo")
 def undo(link_id: Annotated[UUID, typer.Argument(help="合并或拆分 id / id of a merge or split")], by: By) -> None:
-    """撤销一次合并或拆分。Take a merge or a split back.
+    """撤销一次合并或拆分；机器的合并撤销后不再自动合并。Take a merge or a split back; the machine's is not made again.
 
     例 / example:  hulan venue undo 0190f3b1-… --by wang
     """
     with acting(by) as who:
-        undo_link(who.connection, link_id, by=who.account_id)
-    out.print("已撤销 undone", markup=False)
+        is_held = undo_link(who.connection, link_id, by=who.account_id)
+    told = "，机器不再合并 undone, and the machine does not merge them again" if is_held else " undone"
+    out.print(f"已撤销{told}", markup=False, soft_wrap=True)
 
 
 venue.command("observe")(observe)
@@ -263,7 +278,8 @@ def whole_venue_lines(item: Item) -> Iterator[str]:
         stands = "" if link["kind"] != "merge" or link["stands"] else "  已拆 split"
         at = link["at"].astimezone(LOCAL_TIME)
         what = f"{_KIND_NAMES[link['kind']]} {link['link_id']}"
-        yield f"  {at:%Y-%m-%d %H:%M} {what}  {link['decided_by']}{stands}"
+        why = f"  理由 why: {link['reason']}" if link["reason"] else ""
+        yield f"  {at:%Y-%m-%d %H:%M} {what}  {link['decided_by']}{stands}{why}"
 
 
 def review_lines(item: Item) -> Iterator[str]:

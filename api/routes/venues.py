@@ -12,7 +12,7 @@ from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole, Scope
 from api.routes.orders import Body
 from api.routes.sealing import Words
-from api.venue_desk import confirm_review, observe_venue, refuse_review, split_venue, undo_link
+from api.venue_desk import confirm_review, merge_venues, observe_venue, refuse_review, split_venue, undo_link
 from api.venue_listing import VenueFilter, open_reviews, records_of_venue, venue_of_register, venues_of_register
 from tracking.local_time import LOCAL_TIME
 from venues.category import VenueCategory
@@ -49,6 +49,13 @@ class ObservationIn(Body):
     observed_on: date | None = None
 
 
+class MergeIn(Body):
+    """Which other place this one is, and how one knows."""
+
+    venue_id: UUID
+    reason: Reason
+
+
 @router.get("/venues", dependencies=[Depends(READERS)])
 def get_venues(
     request: Request,
@@ -73,6 +80,14 @@ def get_records(request: Request, venue_id: UUID) -> list[dict[str, Any]]:
     """Every record of the place in every version, as sent but for telephone numbers."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return records_of_venue(connection, venue_id)
+
+
+@router.post("/venues/{venue_id}/merges", status_code=201, dependencies=[Depends(KEEPERS)])
+def post_merge(request: Request, venue_id: UUID, body: MergeIn) -> dict[str, UUID]:
+    """Another place is this one, though nobody asked. The id of the merge is what undoes it."""
+    caller = request.state.caller.account_id
+    with as_account(request.app.state.services.engine, caller) as connection:
+        return {"merge_id": merge_venues(connection, venue_id, body.venue_id, by=caller, reason=body.reason)}
 
 
 @router.post("/venues/{venue_id}/splits", status_code=201, dependencies=[Depends(KEEPERS)])
@@ -121,7 +136,7 @@ def post_answer(request: Request, review_id: UUID, body: AnswerIn) -> dict[str, 
 
 @router.post("/venue-links/{link_id}/undo", status_code=204, dependencies=[Depends(KEEPERS)])
 def post_undo(request: Request, link_id: UUID) -> None:
-    """A merge as if it had never been; or a split taken back."""
+    """A merge undone, and if it was the machine's, not made again; or a split taken back."""
     caller = request.state.caller.account_id
     with as_account(request.app.state.services.engine, caller) as connection:
         undo_link(connection, link_id, by=caller)

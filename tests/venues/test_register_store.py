@@ -426,6 +426,50 @@ def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(e
     assert resolve(engine, at=LATER + timedelta(hours=2)).merged_count == 0, "what was split is not merged again"
 
 
+def test_a_question_whose_numbers_changed_is_asked_anew_in_place_of_the_old_one(engine: Engine) -> None:
+    """More records on the street change how likely any two are one place, and so every open question."""
+    asked = a_record("police", 3, kind=SourceKind.POLICE, at_m=70, name="夜色", category=VenueCategory.BAR)
+    with engine.begin() as connection:
+        put(connection, [*a_street(), asked])
+    assert resolve(engine, at=LATER).asked_count == 1
+    with engine.begin() as connection:
+        (before,) = connection.execute(text(_QUESTIONS)).all()
+        more = [a_record("map", 100 + n, at_m=200 + 20 * n, name=f"店铺{n}号", category=VenueCategory.BAR)
+                for n in range(12)]  # fmt: skip
+        put(connection, more, at=LATER)
+    assert resolve(engine, at=LATER + timedelta(hours=1)).asked_count == 1
+    with engine.connect() as connection:
+        old, new = connection.execute(text(_QUESTIONS)).all()
+    assert (old.left_no, old.right_no) == (new.left_no, new.right_no)
+    assert old.prior_bits == before.prior_bits != new.prior_bits
+    assert (old.superseded_at, new.superseded_at) == (LATER + timedelta(hours=1), None)
+
+
+_QUESTIONS = "SELECT left_no, right_no, prior_bits, superseded_at FROM venue_review ORDER BY review_no"
+
+
+def test_a_machines_merge_undone_is_not_made_again_until_the_undoing_is_taken_back(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    assert resolve(engine, at=LATER).merged_count == 2
+    with engine.connect() as connection:
+        merge, _ = load_links(connection).merged.values()
+    with as_account(engine, official.account_id) as connection:
+        assert undo_link(connection, merge.merge_id, by=official.account_id)
+    again = resolve(engine, at=LATER + timedelta(days=1))
+    assert (again.merged_count, again.asked_count) == (0, 0)
+    with engine.connect() as connection:
+        split = connection.execute(text("SELECT link_id FROM venue_link WHERE kind = 'split'")).scalar_one()
+    with as_account(engine, official.account_id) as connection:
+        undo_link(connection, split, by=official.account_id)
+    with engine.connect() as connection:
+        links = load_links(connection)
+        assert links.venue_of(merge.records[0]) == links.venue_of(merge.records[1])
+        assert not links.refused
+
+
 def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> None:
     one, other = (a_record("map", 1, name="星光KTV", phone="13800000101"),
                   a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101"))  # fmt: skip
