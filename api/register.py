@@ -39,16 +39,27 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
     Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
+    ``progress`` is told of each part of the scoring, and at last of the saving.
     """
+    parts = 0
+
+    def scored(part: int, of: int) -> None:
+        nonlocal parts
+        parts = of
+        if progress is not None:
+            progress(part, of + 1)
+
     with engine.connect() as connection:
         records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
-    plan, questions = _plan(records, links, hosts, progress)
+    plan, questions = _plan(records, links, hosts, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
         after = follow(merges, after=load_links(connection))
         save_merges(connection, merges, at=at)
         save_reviews(connection, questions, model_version=MODEL_VERSION, at=at, new_id=new_id)
+    if progress is not None:
+        progress(parts + 1, parts + 1)
     return Resolved(
         record_count=len(records),
         venue_count=len({after.venue_of(record.record_id) for record in records}),
@@ -59,7 +70,7 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, hosts: list[tuple[UUID, UUID]], progress: Progress | None
+    records: list[SourceRecord], links: Links, hosts: list[tuple[UUID, UUID]], progress: Progress
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
@@ -210,7 +211,7 @@ INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, 
 SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
     ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
-    %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
+    %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
     is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
@@ -235,8 +236,8 @@ def _write_venues(
         [entry.record.is_other_trade for entry in entries],
         [entry.record.address for entry in entries],
         [entry.premises for entry in entries],
-        [_wkb(entry.geometry) for entry in entries],
-        [_wkb(entry.raw_geometry) for entry in entries],
+        _wkb([entry.geometry for entry in entries]),
+        _wkb([entry.raw_geometry for entry in entries]),
         [None if entry.datum is None else str(entry.datum) for entry in entries],
         [None if entry.record.host_key is None else entry.record.host_key.source for entry in entries],
         [None if entry.record.host_key is None else entry.record.host_key.source_id for entry in entries],
@@ -283,8 +284,8 @@ def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tu
     return tuple(sorted((row.source_id, row.name) for row in rows))
 
 
-def _wkb(geometry: BaseGeometry | None) -> bytes | None:
-    return None if geometry is None else bytes(shapely.to_wkb(geometry))
+def _wkb(geometries: Sequence[BaseGeometry | None]) -> list[bytes | None]:
+    return list(shapely.to_wkb(np.array(geometries, dtype=object)))
 
 
 def _json(record: SourceRecord) -> str:

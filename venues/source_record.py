@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -91,17 +91,18 @@ class SourceRecord:
     set_aside: tuple[str, ...] = ()
     """Fields whose value was sent and is not what the field says."""
 
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
+    content_hash: str = field(init=False, compare=False, repr=False)
+    """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
+    record_id: UUID = field(init=False, compare=False, repr=False)
+    """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
+
+    def __post_init__(self) -> None:
+        """Hash once: an import and a resolving of 77,000 records ask for it half a dozen times each."""
         content = [self.kind, self.key.source, self.key.source_id, self.sent]
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def record_id(self) -> UUID:
-        """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
-        return UUID(bytes=_as_version_8(bytes.fromhex(self.content_hash)[:16]))
+        digest = hashlib.sha256(text.encode())
+        object.__setattr__(self, "content_hash", digest.hexdigest())
+        object.__setattr__(self, "record_id", UUID(bytes=_as_version_8(digest.digest()[:16])))
 
 
 def read_source_record(

@@ -124,6 +124,10 @@ def test_the_same_records_give_the_same_numbers_in_any_order() -> None:
     assert len(first) > 100
     assert same(first, score_pairs(records, duplicate_free=DUPLICATE_FREE))
     assert same(first, score_pairs(records[::-1], duplicate_free=DUPLICATE_FREE))
+    for parts in (1, 7):
+        in_parts = score_pairs(records, duplicate_free=DUPLICATE_FREE, parts=parts)
+        for name in ("left", "right", "probability", "level", "bits"):
+            assert getattr(first, name).tobytes() == getattr(in_parts, name).tobytes(), name
 
 
 @pytest.mark.slow

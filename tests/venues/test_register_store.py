@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from shapely import Point
 from sqlalchemy import Connection, Engine, text
@@ -19,6 +20,8 @@ from api.importing import ImportReport, WithdrawalRefusedError, import_entries
 from api.personal.blind_index import venue_phone_index
 from api.register import resolve
 from api.venue_desk import confirm_review, undo_link
+from bench.identity_scene import synthetic_scene
+from bench.register import placed
 from geo.datum import Datum
 from tests.access.people import an_official
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
@@ -191,6 +194,33 @@ def test_another_mapping_of_the_same_content_is_a_change_of_category_and_of_zone
         assert connection.execute(query).scalars().all() == ["nightclub"]
         assert put(connection, [replace(street[4], category=None)], at=LATER).changed_count == 1
         assert "夜色酒吧" not in zone_names(connection), "what the mapping no longer names is watched no longer"
+
+
+def test_many_records_at_once_are_written_as_each_would_be_alone(engine: Engine) -> None:
+    """Rows go to the database in columns, geometries in binary; what stands there then is the same."""
+    together = [placed(each) for each in synthetic_scene(40, np.random.default_rng(8)).records]
+    alone = [replace(each, key=replace(each.key, source=f"{each.key.source}-alone")) for each in together]
+    columns = (
+        "v.source_id, v.name, v.category, v.address, v.premises, encode(ST_AsEWKB(v.geometry), 'hex'),"
+        " encode(ST_AsEWKB(v.raw_geometry), 'hex'), v.datum, v.is_watched, r.kind, r.content, r.longitude, r.latitude,"
+        " z.kind, z.origin, z.name, z.category, z.version,"
+        " encode(ST_AsEWKB(z.geometry), 'hex'), z.radius_m, z.valid_from"
+    )
+    query = (
+        f"SELECT replace(v.source, '-alone', ''), {columns} FROM venue v JOIN venue_source_record r USING (record_no)"
+        " LEFT JOIN zone z ON z.zone_id = v.venue_id WHERE (v.source LIKE '%-alone') = :alone ORDER BY 1, 2"
+    )
+    with engine.begin() as connection:
+        put(connection, together)
+        for each in alone:
+            put(connection, [each])
+        at_once, one_by_one = (
+            [tuple(row) for row in connection.execute(text(query), {"alone": which})] for which in (False, True)
+        )
+        assert at_once == one_by_one
+        assert len(at_once) == len(together) > 90
+        hashes = connection.execute(text("SELECT record_id, encode(content_hash, 'hex') FROM venue_source_record"))
+        assert {tuple(row) for row in hashes} == {(each.record_id, each.content_hash) for each in (*together, *alone)}
 
 
 # ---- zones
@@ -409,7 +439,8 @@ def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(e
     seen: list[tuple[int, int]] = []
     done = resolve(engine, at=LATER, progress=lambda part, parts: seen.append((part, parts)))
     assert (done.record_count, done.merged_count) == (6, 2)
-    assert seen[-1][0] == seen[-1][1]
+    assert seen == [(part, len(seen)) for part in range(1, len(seen) + 1)]
+    assert len(seen) > 2, "the saving is the last part"
     assert done.venue_count == 4
     with engine.connect() as connection:
         links, first = load_links(connection), state(connection)
