@@ -1,6 +1,6 @@
 """The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from api.ids import new_id
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
+from venues.inside_store import load_hosts
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
 from venues.register_store import load_current_records, sources_without_doubles
@@ -49,8 +50,8 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
             progress(part, of + 1)
 
     with engine.connect() as connection:
-        records, links = load_current_records(connection), load_links(connection)
-    plan, questions = _plan(records, links, scored)
+        records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
+    plan, questions = _plan(records, links, hosts, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
@@ -69,7 +70,7 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, progress: Progress
+    records: list[SourceRecord], links: Links, hosts: list[tuple[UUID, UUID]], progress: Progress
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
@@ -80,7 +81,8 @@ def _plan(
         pairs,
         traits,
         venue_of={record.record_id: links.venue_of(record.record_id) for record in records},
-        refused=_refused_now(records, links),
+        refused=[*_said_now(records, links, links.refused), *hosts],
+        confirmed=_said_now(records, links, links.confirmed),
         duplicate_free=free,
     )
     return plan, [(pair, pairs.waterfall(pair.pair)) for pair in plan.queue]
@@ -91,9 +93,9 @@ def _merges(plan: IdentityPlan, links: Links, at: datetime) -> list[Merged]:
     return merge_events(proposed, links=links, new_id=new_id, decided_by=f"{MACHINE}:{MODEL_VERSION}", at=at)
 
 
-def _refused_now(records: list[SourceRecord], links: Links) -> list[set[UUID]]:
-    """What people refused, as pairs of the records that stand now for those they saw."""
+def _said_now(records: list[SourceRecord], links: Links, said: Iterable[frozenset[UUID]]) -> list[set[UUID]]:
+    """Pairs that people judged, as the records that stand now for those they saw."""
     current = {links.found[record.record_id].venue_id: record.record_id for record in records}
-    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in links.refused)
+    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in said)
     found = ({record_id for record_id in pair if record_id is not None} for pair in pairs)
     return [pair for pair in found if len(pair) == 2]

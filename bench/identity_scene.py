@@ -3,7 +3,8 @@
 Nothing here is real: names are put together from syllables, numbers are computed. What makes matching hard in practice
 is in it: trade names that are nothing like the registered ones, chains, malls with several venues behind one number,
 businesses that followed one another at one door, trades registered as others, licence numbers that a source lacks or
-has wrong, traditional characters, slips of the pen, and coordinates that are 10 to 60 m off, some of them 600 m.
+has wrong, traditional characters, slips of the pen, namesakes at the same road and number of another county, and
+coordinates that are 10 to 60 m off, some of them 600 m.
 """
 
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ _ROADS = (
 )
 _ROAD_ENDS = ("路", "东路", "西路", "南路", "北路", "街", "大道", "巷")
 _DISTRICTS = ("云龙区", "鼓楼区", "泉山区", "铜山区", "贾汪区")
+_COUNTIES = {"沛县": (-25_000.0, 55_000.0), "睢宁县": (70_000.0, -40_000.0)}
+"""Each with where it lies from the city, in metres."""
 _TRADITIONAL = str.maketrans("龙华东马宝万云梦宾湖兰时红绿银", "龍華東馬寶萬雲夢賓湖蘭時紅綠銀")
 _TRADES: dict[VenueCategory, tuple[float, tuple[str, ...], str]] = {
     VenueCategory.TOBACCO: (0.40, ("烟酒店", "超市", "便利店", "烟酒商行", "商店"), "副食品店"),
@@ -80,6 +83,7 @@ class TrueVenue:
     category: VenueCategory
     x_m: float
     y_m: float
+    division: str
     address: str
     unit: str
     uscc: str
@@ -111,7 +115,7 @@ def synthetic_scene(venue_count: int, random: np.random.Generator) -> Scene:
 
 
 def _venues(count: int, random: np.random.Generator) -> list[TrueVenue]:
-    """Half of them in clusters (streets of bars, malls), a tenth in chains, a twentieth at the door of a former one."""
+    """Half in clusters (streets of bars, malls), a tenth in chains, a twentieth where another was, some namesakes."""
     centres = random.normal(0.0, CITY_M / 2.5, (max(count // 120, 1), 2))
     chains = [_word(random) for _ in range(max(count // 400, 2))]
     trades = list(_TRADES)
@@ -126,12 +130,19 @@ def _venues(count: int, random: np.random.Generator) -> list[TrueVenue]:
             venues[place] = replace(former, ended="2025-12-31" if random.random() < 0.5 else "")
             venues.append(_successor(former, number, category, random))
             continue
+        if venues and random.random() < 0.02:
+            venues.append(_namesake(venues[int(random.integers(len(venues)))], number, random))
+            continue
         if random.random() < 0.5:
             x_m, y_m = centres[random.integers(len(centres))] + random.normal(0.0, 120.0, 2)
         else:
             x_m, y_m = random.uniform(-CITY_M, CITY_M, 2)
         venues.append(_venue(number, category, chain, (float(x_m), float(y_m)), _address(x_m, y_m, random), random))
     return venues
+
+
+def _district(x_m: float) -> str:
+    return _DISTRICTS[int((x_m + CITY_M) // (2.0 * CITY_M / len(_DISTRICTS))) % len(_DISTRICTS)]
 
 
 def _address(x_m: float, y_m: float, random: np.random.Generator) -> tuple[str, str]:
@@ -151,6 +162,7 @@ def _venue(
     address: tuple[str, str],
     random: np.random.Generator,
 ) -> TrueVenue:
+    division = _district(place[0])
     name = chain or _word(random)
     words, registered = _TRADES[category][1:]
     own = name if random.random() < 0.75 else f"{_SURNAMES[random.integers(len(_SURNAMES))]}{_word(random)}"
@@ -158,11 +170,12 @@ def _venue(
     return TrueVenue(
         number=number,
         trade_name=name + words[random.integers(len(words))],
-        registered_name=f"徐州市{_DISTRICTS[number % 5]}{own}{registered}",
+        registered_name=f"徐州市{division}{own}{registered}",
         branch=branch,
         category=category,
         x_m=place[0],
         y_m=place[1],
+        division=division,
         address=address[0],
         unit=address[1],
         uscc=_uscc(random),
@@ -176,6 +189,23 @@ def _successor(former: TrueVenue, number: int, category: VenueCategory, random: 
     """Another business at the same door; of half of the former ones the records say that they ended."""
     place = (former.x_m + float(random.normal(0, 5)), former.y_m + float(random.normal(0, 5)))
     return replace(_venue(number, category, "", place, (former.address, former.unit), random), began="2026-01-15")
+
+
+def _namesake(venue: TrueVenue, number: int, random: np.random.Generator) -> TrueVenue:
+    """Another business of the same name, trade, road and number in another county."""
+    county = list(_COUNTIES)[random.integers(len(_COUNTIES))]
+    away_m = _COUNTIES[county]
+    return replace(
+        venue,
+        number=number,
+        registered_name=venue.registered_name.replace(venue.division, county),
+        x_m=venue.x_m + away_m[0],
+        y_m=venue.y_m + away_m[1],
+        division=county,
+        uscc=_uscc(random),
+        phone=f"139{random.integers(10**8):08d}",
+        ended="",
+    )
 
 
 def _sources(venue: TrueVenue, random: np.random.Generator) -> list[tuple[str, int]]:
@@ -208,7 +238,7 @@ def _as_sent(venue: TrueVenue, source: str, random: np.random.Generator) -> tupl
     sent = {"name": _slip(name, random), "category": str(category)}
     if random.random() < (0.97 if is_formal else 0.7):
         with_unit = venue.unit and random.random() < 0.6
-        sent["address"] = f"江苏省徐州市{_DISTRICTS[venue.number % 5]}{venue.address}{venue.unit if with_unit else ''}"
+        sent["address"] = f"江苏省徐州市{venue.division}{venue.address}{venue.unit if with_unit else ''}"
     if random.random() < _HAS_USCC[source]:
         sent["uscc"] = venue.uscc if random.random() < 0.97 else _uscc(random)
     if source == "tobacco":

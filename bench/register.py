@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from sqlalchemy import Engine, text
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.importing import import_entries
+from api.personal.blind_index import venue_phone_index
 from api.register import resolve
 from api.venue_listing import VenueFilter, open_reviews, venues_of_register
 from bench.identity_scene import synthetic_scene
@@ -69,7 +71,8 @@ def measure(engine: Engine, entries: Sequence[RegisterEntry]) -> None:
     for number, step in enumerate(("import", "import of the same")):
         with timed(engine, taken, step), engine.begin() as connection:
             at = AT + timedelta(hours=number)
-            report = import_entries(connection, entries, rejected=(), ignored_count=0, at=at)
+            index_phone = partial(venue_phone_index, KEYRING.index_key)
+            report = import_entries(connection, entries, rejected=(), ignored_count=0, at=at, index_phone=index_phone)
     assert report.unchanged_count == len(entries)
     with timed(engine, taken, "resolve"):
         done = resolve(engine, at=AT + timedelta(hours=2), progress=lambda part, parts: print(f"  {part} of {parts}"))

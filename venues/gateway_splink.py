@@ -5,6 +5,7 @@ within a kilometre. Neighbours are joined on exploded lists of H3 cells: to ask 
 seven times longer.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from math import log2
@@ -20,7 +21,14 @@ from splink.comparison_level_library import CustomLevel, ElseLevel
 from splink.comparison_library import CustomComparison
 
 from geo.cells import CellArray, cell_of, disk, disk_sum
-from venues.identity_model import FIELDS, LEAST_SHARE_BORNE_TWICE, RESOLUTION, TWINS_PER_RECORD, Field
+from venues.identity_model import (
+    FIELDS,
+    LEAST_SHARE_BORNE_TWICE,
+    RESOLUTION,
+    SAME_NUMBER,
+    TWINS_PER_RECORD,
+    Field,
+)
 from venues.scored_pairs import ScoredPairs
 from venues.traits import Traits
 
@@ -50,6 +58,8 @@ _OFFLINE: dict[str, Any] = {
 
 _WITHIN_A_KILOMETRE = "abs(l.latitude - r.latitude) < 0.009 and abs(l.longitude - r.longitude) < 0.012"
 _LARGEST_PRIOR = 0.1
+_SIDES = re.compile(r"\b(\w+)_([lr])\b")
+"""Splink writes ``road_l`` in comparisons, ``l.road`` in blocking rules."""
 
 
 def score_pairs(
@@ -133,6 +143,8 @@ def _table(records: Sequence[Traits], duplicate_free: Collection[str], new: Coll
         "phones": pa.array([list(record.phones) or None for record in records], pa.list_(pa.string())),
         "disk": pa.array([around(cell) if cell else None for cell in near.tolist()], pa.list_(pa.uint64())),
     }
+    for name, part in (("division", "code"), ("county", "county"), ("town", "town")):
+        columns[name] = pa.array([getattr(record.division, part) or None for record in records], pa.string())
     for name in _TEXT_COLUMNS:
         columns[name] = pa.array([getattr(record, name) or None for record in records], pa.string())
     return pa.table(columns)
@@ -143,7 +155,7 @@ def _linker(connection: duckdb.DuckDBPyConnection, table: pa.Table, cells: CellA
     rules: list[Any] = [_rule(f"l.{name} = r.{name}") for name in ("uscc", "tobacco_licence", "culture_licence")]
     rules += [
         _rule("l.phones = r.phones", explode="phones"),
-        _rule("l.road = r.road and l.number = r.number"),
+        _rule(_SIDES.sub(r"\2.\1", SAME_NUMBER)),
         _rule(f"l.core_name = r.core_name and {_WITHIN_A_KILOMETRE}"),
         _rule("l.disk = r.disk", explode="disk"),
     ]

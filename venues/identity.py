@@ -12,7 +12,7 @@ from uuid import UUID
 from venues.identity_model import FIELDS
 from venues.scored_pairs import ScoredPairs
 from venues.source_record import LICENCE_FIELDS
-from venues.traits import Traits
+from venues.traits import Traits, are_near
 
 MERGE_FROM = 0.99
 QUEUE_FROM = 0.5
@@ -30,6 +30,8 @@ class Doubt(StrEnum):
     DOOR = "door"  # 楼层或房号不同
     BRANCH = "branch"  # 分店不同
     RIVAL = "rival"  # 另有一条同样相像
+    FAR = "far"  # 相距过远或不在同一区县
+    UNPLACED = "unplaced"  # 不知是否在同一区县
 
 
 DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
@@ -38,6 +40,11 @@ DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
     Doubt.ONE_REGISTER: ("合并后同一登记会有两条", "would put two records of one register into one venue"),
     Doubt.DOOR: ("楼层或房号不同", "floor or unit differ"),
     Doubt.BRANCH: ("分店名不同", "branches differ"),
+    Doubt.FAR: ("相距一公里以上，或不在同一区县", "more than a kilometre apart, or in different counties"),
+    Doubt.UNPLACED: (
+        "不知是否在同一区县，证照、电话也无相同",
+        "not known to be in one county, no licence or phone in common",
+    ),
     Doubt.RIVAL: ("同一登记另有一条同样相像", "another record of that register is as much alike"),
 }
 """What a reviewer is told, Chinese and English."""
@@ -45,12 +52,12 @@ DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedMerge:
-    """Two records whose venues the machine would make one. ``pair`` is the row of the scored pairs."""
+    """Two records whose venues the machine would make one."""
 
     left: UUID
     right: UUID
     probability: float
-    pair: int
+    """1 where a person had confirmed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +106,7 @@ def plan_identity(
     *,
     venue_of: Mapping[UUID, UUID] | None = None,
     refused: Iterable[Collection[UUID]] = (),
+    confirmed: Iterable[Collection[UUID]] = (),
     duplicate_free: Collection[str] = (),
     merge_from: float = MERGE_FROM,
     queue_from: float = QUEUE_FROM,
@@ -107,11 +115,14 @@ def plan_identity(
 
     ``records`` are those of ``pairs``, in its order. ``venue_of``: the venue that a record has now; without, its own.
     ``refused``: pairs of records that a person said are not one venue: they never come into one venue and are not asked
-    again. ``duplicate_free``: registers that have no place twice. Raises ValueError if the records are others.
+    again. ``confirmed``: pairs that a person said are one venue: they are, whatever speaks against it, unless others of
+    their venues were refused. ``duplicate_free``: registers that have no place twice. Raises ValueError if the records
+    are others.
     """
     if tuple(record.record_id for record in records) != pairs.record_ids:
         raise ValueError("the records are not those of the scored pairs, in the same order")
     planner = _Planner(pairs, records, venue_of or {}, refused, frozenset(duplicate_free))
+    planner.hold_together(confirmed)
     planner.run(merge_from=merge_from, queue_from=queue_from)
     return IdentityPlan(
         merges=tuple(planner.merges), queue=tuple(planner.queued()), successions=tuple(planner.successions)
@@ -137,16 +148,24 @@ class _Planner:
             group = _Group() if venue is None else known.setdefault(venue, _Group())
             _add(group, row, record)
             self.group_of.append(group)
-        row_of = {record.record_id: row for row, record in enumerate(records)}
+        self.row_of = {record.record_id: row for row, record in enumerate(records)}
         self.apart: dict[int, set[int]] = {}
         for couple in refused:
-            one, other = (row_of.get(record_id) for record_id in couple)
+            one, other = (self.row_of.get(record_id) for record_id in couple)
             if one is not None and other is not None:
                 self.apart.setdefault(one, set()).add(other)
                 self.apart.setdefault(other, set()).add(one)
         self.merges: list[ProposedMerge] = []
         self.successions: list[Succession] = []
         self.doubtful: list[QueuedPair] = []
+
+    def hold_together(self, confirmed: Iterable[Collection[UUID]]) -> None:
+        """Make one venue of what a person said is one, where something took it apart since."""
+        couples = [sorted(self.row_of[each] for each in couple if each in self.row_of) for couple in confirmed]
+        for left, right in sorted((couple[0], couple[1]) for couple in couples if len(couple) == 2):
+            one, other = self.group_of[left], self.group_of[right]
+            if one is not other and not self._is_refused(one, other):
+                self._merge(left, right, 1.0)
 
     def run(self, *, merge_from: float, queue_from: float) -> None:
         """Decide every pair."""
@@ -167,7 +186,7 @@ class _Planner:
                 if probability >= merge_from or not self._is_explained(doubt, left, right):
                     self.doubtful.append(self._queued(pair, left, right, probability, doubt))
             else:
-                self._merge(pair, left, right, probability)
+                self._merge(left, right, probability)
 
     def queued(self) -> list[QueuedPair]:
         """The likeliest pair between any two venues that are still two."""
@@ -193,7 +212,16 @@ class _Planner:
             return Doubt.BRANCH
         if is_rivalled:
             return Doubt.RIVAL
-        return None if is_likely else Doubt.UNSURE
+        return self._doubt_of_place(pair, one, other) or (None if is_likely else Doubt.UNSURE)
+
+    def _doubt_of_place(self, pair: int, one: _Group, other: _Group) -> Doubt | None:
+        """Whether no two records of the groups can be told to be near, unless a number that only one has ties them."""
+        known = {are_near(self.records[left], self.records[right]) for left in one.rows for right in other.rows}
+        if True in known:
+            return None
+        if False in known:
+            return Doubt.FAR
+        return None if (self.pairs.level[pair, _TIES] == 0).any() else Doubt.UNPLACED
 
     def _is_explained(self, doubt: Doubt, left: int, right: int) -> bool:
         """Whether the two are merely neighbours: the venue of one of them is already complete with other records."""
@@ -224,7 +252,7 @@ class _Planner:
         few, many = sorted((one.rows, other.rows), key=len)
         return any(not self.apart.get(row, _NOBODY).isdisjoint(many) for row in few)
 
-    def _merge(self, pair: int, left: int, right: int, probability: float) -> None:
+    def _merge(self, left: int, right: int, probability: float) -> None:
         """Make one group of two; the smaller one moves."""
         keep, gone = self.group_of[left], self.group_of[right]
         if len(keep.rows) < len(gone.rows):
@@ -233,7 +261,7 @@ class _Planner:
             _add(keep, row, self.records[row])
             self.group_of[row] = keep
         one, other = self.records[left].record_id, self.records[right].record_id
-        self.merges.append(ProposedMerge(left=one, right=other, probability=probability, pair=pair))
+        self.merges.append(ProposedMerge(left=one, right=other, probability=probability))
 
     def _queued(self, pair: int, left: int, right: int, probability: float, doubt: Doubt) -> QueuedPair:
         one, other = self.records[left].record_id, self.records[right].record_id
@@ -267,3 +295,4 @@ def _in_time(one: Traits, other: Traits) -> tuple[UUID, UUID] | None:
 _NOBODY: frozenset[int] = frozenset()
 _DOOR_FIELDS = ("building", "floor", "unit")
 _BRANCH = next(place for place, each in enumerate(FIELDS) if each.name == "branch")
+_TIES = [place for place, each in enumerate(FIELDS) if each.name in ("phone", *LICENCE_FIELDS)]

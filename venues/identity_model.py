@@ -11,6 +11,8 @@ fixed, not fitted anew in every run: somebody may have to explain a merge years 
 from dataclasses import dataclass
 from math import log2
 
+from venues.traits import NEAR_M
+
 MODEL_VERSION = "1"
 """Stored with every merge; another number here is another version."""
 
@@ -62,7 +64,16 @@ DISTANCE_M = (
 )
 """Good to 0.5 % below 1 km."""
 
-_SAME_NUMBER = "road_l = road_r and number_l = number_r"
+_OTHER_DIVISION = (
+    "(county_l <> county_r or town_l <> town_r"
+    " or not (starts_with(division_l, division_r) or starts_with(division_r, division_l)))"
+)
+SAME_NUMBER = (
+    "road_l = road_r and number_l = number_r"
+    f" and not coalesce({_OTHER_DIVISION}, false) and coalesce({DISTANCE_M} <= {NEAR_M}, true)"
+)
+"""Every county has a 人民路: the divisions must not differ where both are told, nor the positions lie far apart."""
+
 _OTHER_DOOR = "(unit_l <> unit_r or floor_l <> floor_r or building_l <> building_r)"
 _ONE_HOLDS_THE_OTHER = (
     "(length(core_name_l) >= 2 and contains(full_name_r, core_name_l))"
@@ -118,11 +129,11 @@ FIELDS: tuple[Field, ...] = (
         name_zh="位置",
         unknown="(longitude_l is null or longitude_r is null) and (road_l is null or road_r is null)",
         levels=(
-            Level(condition=f"{_SAME_NUMBER} and unit_l = unit_r and coalesce(not {_OTHER_DOOR}, true)", m=0.4,
+            Level(condition=f"{SAME_NUMBER} and unit_l = unit_r and coalesce(not {_OTHER_DOOR}, true)", m=0.4,
                   u=0.0003, label_zh="同一门牌同一房号", label="same number, same unit"),
-            Level(condition=f"{_SAME_NUMBER} and {_OTHER_DOOR}", m=0.01, u=0.004,
+            Level(condition=f"{SAME_NUMBER} and {_OTHER_DOOR}", m=0.01, u=0.004,
                   label_zh="同一门牌，楼层或房号不同", label="same number, other floor or unit"),
-            Level(condition=_SAME_NUMBER, m=0.6, u=0.004, label_zh="同一门牌", label="same road and number"),
+            Level(condition=SAME_NUMBER, m=0.6, u=0.004, label_zh="同一门牌", label="same road and number"),
             Level(condition=f"road_l = road_r and {DISTANCE_M} <= 150", m=0.06, u=0.04,
                   label_zh="同路不同号，150 米内", label="same road, other number, within 150 m"),
             Level(condition=f"{DISTANCE_M} <= 1", m=0.3, u=0.002, label_zh="同一点", label="the same point"),

@@ -19,6 +19,13 @@ _JUDGED = """
 SELECT DISTINCT ON (least(left_no, right_no), greatest(left_no, right_no)) * FROM venue_link
 WHERE kind IN ('confirm', 'refuse') ORDER BY least(left_no, right_no), greatest(left_no, right_no), link_no DESC
 """
+_HOLDS = """
+WHERE e.kind <> 'confirm' OR NOT EXISTS (SELECT FROM venue_link s JOIN venue_link m ON m.link_no = s.undone_no
+    WHERE s.link_no > e.link_no AND least(m.left_no, m.right_no) = least(e.left_no, e.right_no)
+        AND greatest(m.left_no, m.right_no) = greatest(e.left_no, e.right_no))
+ORDER BY e.link_no
+"""
+"""Of judgements those that count: a merge undone takes its confirmation along."""
 _REFUSED = f"""
 SELECT least(one.current_no, other.current_no) AS low, greatest(one.current_no, other.current_no) AS high
 FROM ({_JUDGED}) AS judged
@@ -72,7 +79,7 @@ def load_links(connection: Connection, *, around: Collection[UUID] | None = None
     )
     for row in merges:
         links.merged[row.absorbed] = _merged(row)
-    for row in connection.execute(text(f"{_EVENTS.replace('venue_link e', f'({_JUDGED}) e')} ORDER BY e.link_no")):
+    for row in connection.execute(text(f"{_EVENTS.replace('venue_link e', f'({_JUDGED}) e')} {_HOLDS}")):
         pair = frozenset((row.left_id, row.right_id))
         if pair <= links.found.keys():
             if row.kind == "confirm":
@@ -193,10 +200,12 @@ def save_reviews(
         }
         for pair, waterfall in questions
     ]  # fmt: skip
-    connection.execute(text(_ASK), {"asked": json.dumps(asked), "model": model_version, "at": at})
+    values = {"asked": json.dumps(asked), "model": model_version, "at": at}
+    connection.execute(text(_SUPERSEDE), values)
+    connection.execute(text(_ASK), values)
 
 
-_ASK = """
+_ASKED = """
 WITH asked AS (
     SELECT a.*, l.record_no AS left_no, r.record_no AS right_no
     FROM jsonb_to_recordset(CAST(:asked AS jsonb)) AS a (review_id uuid, left_id uuid, right_id uuid,
@@ -206,10 +215,14 @@ WITH asked AS (
     SELECT q.review_no, a.review_id FROM venue_review q JOIN asked a USING (left_no, right_no)
     WHERE q.superseded_at IS NULL AND q.model_version = :model AND q.weights = a.weights AND q.doubt = a.doubt
         AND q.prior_bits = a.prior_bits
-), replaced AS (
-    UPDATE venue_review SET superseded_at = :at
-    WHERE superseded_at IS NULL AND review_no NOT IN (SELECT review_no FROM same)
 )
+"""
+_SUPERSEDE = f"""{_ASKED}
+UPDATE venue_review SET superseded_at = :at
+WHERE superseded_at IS NULL AND review_no NOT IN (SELECT review_no FROM same)
+"""
+"""A statement of its own, before the insert: PostgreSQL would run it last, and a pair is asked once at a time."""
+_ASK = f"""{_ASKED}
 INSERT INTO venue_review (review_id, left_no, right_no, probability, doubt, prior_bits, weights, model_version,
     proposed_at)
 SELECT review_id, left_no, right_no, probability, doubt, prior_bits, weights, :model, :at FROM asked
@@ -236,6 +249,7 @@ def _merged(row: Any) -> Merged:
         probability=row.probability,
         decided_by=row.decided_by,
         at=row.at,
+        reason=row.reason,
     )
 
 

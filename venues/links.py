@@ -39,8 +39,16 @@ class Merged:
     records: tuple[UUID, UUID]
     """The pair that was decided on: one of ``kept``, one of ``absorbed``."""
     probability: float
+    """1 where a person merged what the machine had not asked about."""
     decided_by: str
     at: datetime
+    reason: str = ""
+    """A person's; the machine's are in its weights."""
+
+    @property
+    def is_by_machine(self) -> bool:
+        """Whether no person decided it."""
+        return _is_machine(self.decided_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """A person said that two records of one venue are rightly so."""
+    """A person said that two records of one venue are rightly so: true until a person undoes the merge of the two."""
 
     records: tuple[UUID, UUID]
     decided_by: str
@@ -167,6 +175,7 @@ def merge_events(
     new_id: Callable[[], UUID],
     decided_by: str,
     at: datetime,
+    reason: str = "",
 ) -> list[Merged]:
     """The merges that make one venue of the two records of each pair (record, record, probability), in this order.
 
@@ -192,6 +201,7 @@ def merge_events(
                 probability=probability,
                 decided_by=decided_by,
                 at=at,
+                reason=reason,
             )
         )
     return events
@@ -236,6 +246,7 @@ def _split(links: Links, event: Split) -> None:
     for absorbed, merge in links.merged.items():
         if merge.merge_id == event.merge_id:
             del links.merged[absorbed]
+            links.confirmed.pop(frozenset(merge.records), None)
             return
     raise LinkError(f"合并 {event.merge_id} 不存在或已拆分 / no merge {event.merge_id}, or it was split before")
 

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date
+from math import cos, hypot, radians
 from uuid import UUID
 
 from venues.address import parse_address
+from venues.divisions import UNTOLD, Division, read_division
 from venues.licence import is_shared_line
 from venues.names import parse_name
 from venues.source_record import LICENCE_FIELDS, SourceRecord
+
+NEAR_M = 1000.0
+"""Two records of one venue are no farther apart than this; geocoded addresses are off by some 600 m at times."""
+
+_METRES_PER_DEGREE = 111_195.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +27,7 @@ class Traits:
     full_name: str
     core_name: str
     branch: str = ""
+    division: Division = UNTOLD
     road: str = ""
     number: str = ""
     building: str = ""
@@ -52,6 +60,7 @@ def traits_of(record: SourceRecord) -> Traits:
         full_name=name.normal,
         core_name=name.core,
         branch=name.branch,
+        division=read_division(address.division),
         road=address.road if address.is_located else "",
         number=address.number if address.is_located else "",
         building=address.building,
@@ -67,3 +76,21 @@ def traits_of(record: SourceRecord) -> Traits:
         valid_from=record.valid_from,
         valid_to=record.valid_to,
     )
+
+
+def are_near(one: Traits, other: Traits) -> bool | None:
+    """Whether two records can be about one place: by their positions, else by their counties; ``None``: not known."""
+    distance_m = _distance_m(one, other)
+    if distance_m is not None:
+        return distance_m <= NEAR_M
+    if one.division.is_other_county(other.division):
+        return False
+    return True if one.division.is_county and other.division.is_county else None
+
+
+def _distance_m(one: Traits, other: Traits) -> float | None:
+    """As ``venues.identity_model.DISTANCE_M`` has it."""
+    if one.longitude is None or one.latitude is None or other.longitude is None or other.latitude is None:
+        return None
+    shrunk = cos(radians((one.latitude + other.latitude) / 2.0))
+    return _METRES_PER_DEGREE * hypot((one.longitude - other.longitude) * shrunk, one.latitude - other.latitude)

@@ -107,6 +107,37 @@ def test_a_wrong_merge_is_split_taken_back_and_shown_with_who_did_it(register: E
     assert after["zones"] == before["zones"]
 
 
+def test_two_places_that_the_machine_did_not_ask_about_are_merged_with_a_reason_and_undone(
+    register: Engine, database_url: str
+) -> None:
+    with register.connect() as connection:
+        before = state(connection)
+    with a_browser(database_url) as browser:
+        police = logged_in(browser, register, "wang", AccountRole.POLICE, seat=11)
+        prosecutor = logged_in(browser, register, "li", AccountRole.PROSECUTOR, seat=12)
+        (shop,) = [item for item in police.ask("GET", "/venues").json() if item["name"] == "老王烟酒店"]
+        path, other = (
+            f"/venues/{ktv(police)['venue_id']}/merges",
+            {"venue_id": shop["venue_id"], "reason": "同一经营者"},
+        )
+        assert prosecutor.ask("POST", path, json=other).status_code == 403
+        assert police.ask("POST", path, json=other | {"reason": ""}).status_code == 422, "why is part of it"
+        assert police.ask("POST", path, json=other | {"venue_id": str(UUID(int=7))}).status_code == 404
+        merged = police.ask("POST", path, json=other)
+        assert merged.status_code == 201
+        assert police.ask("POST", path, json=other).status_code == 422, "they are one by now"
+        shown = police.ask("GET", f"/venues/{shop['venue_id']}").json()
+        assert (shown["record_count"], set(shown["categories"])) == (4, {"ktv", "tobacco"})
+        entry = shown["history"][0]
+        assert (entry["link_id"], entry["kind"]) == (merged.json()["merge_id"], "merge")
+        assert (entry["reason"], entry["decided_by"][:8]) == ("同一经营者", "account:")
+        resolve(register, at=NOW)
+        assert police.ask("GET", f"/venues/{shop['venue_id']}").json()["record_count"] == 4, "the machine leaves it so"
+        assert police.ask("POST", f"/venue-links/{entry['link_id']}/undo").status_code == 204
+    with register.connect() as connection:
+        assert state(connection) == before
+
+
 def test_a_token_with_its_scope_reads_venues_and_decides_nothing(register: Engine, database_url: str) -> None:
     official = official_in(register, "wang", AccountRole.POLICE)
     with register.begin() as connection:
@@ -136,12 +167,18 @@ def test_businesses_that_followed_one_another_at_one_door_are_shown(engine: Engi
         a_record("register", 2, kind=kind, name="新潮歌厅有限公司", address=home, uscc="91320300MA1MA1MA18",
                  valid_from="2021-05-01"),
     )  # fmt: skip
+    elsewhere = [
+        a_record("police", 3, kind=SourceKind.POLICE, name="外县歌厅", at_m=None, valid_from="2018-01-01",
+                 address=home.replace("云龙区", "睢宁县")),
+        a_record("police", 4, kind=SourceKind.POLICE, name="外市歌厅", address="和平路28号3层305室", at_m=90_000,
+                 valid_from="2019-01-01"),
+    ]  # fmt: skip
     with engine.begin() as connection:
-        put(connection, [first, second])
+        put(connection, [first, second, *elsewhere])
     official_in(engine, "wang", AccountRole.POLICE)
     with a_browser(database_url) as browser:
         police = logged_in(browser, engine, "zhao", AccountRole.POLICE, seat=11)
-        venue_id = police.ask("GET", "/venues").json()[0]["venue_id"]
+        (venue_id,) = (item["venue_id"] for item in police.ask("GET", "/venues", params={"name": "旧日"}).json())
         operators = police.ask("GET", f"/venues/{venue_id}").json()["operators"]
     assert [(item["name"], item["ended"], item["is_end_assumed"]) for item in operators] == [
         ("旧日网吧有限公司", "2021-04-30", True),
@@ -175,12 +212,26 @@ def test_a_register_comes_in_whole_or_not_and_its_rejected_rows_lie_beside_it(
     listed = hulan("venue", "list", "--by", "wang")
     assert "月光娱乐有限公司" in listed
     assert "星光" not in listed
+    new = rows.replace("1,星光", "8,新光").replace("经度", "联系电话,经度").replace(LICENCE, LICENCE + ",13800000101")
+    file.write_text(f"{new},117.18,34.26,GCJ02\n99,月光,和平路28号,123,,117.18,34.26,GCJ02\n", encoding="utf-8")
+    assert "--withdraw 1" in hulan(*importing, "--whole"), (
+        "the row that cannot be read may be the venue that is missing"
+    )
+    assert "月光娱乐有限公司" in hulan("venue", "list", "--by", "wang")
+    with (tmp_path / "登记.csv.rejects.csv").open(encoding="utf-8-sig") as stream:
+        assert [row["reference"] for row in csv.DictReader(stream)] == ["99"], "what to mend is told all the same"
+    told = hulan(*importing, "--whole", "--withdraw", "1")
+    assert "withdrawn: 9 月光娱乐有限公司" in told
+    with engine.connect() as connection:
+        (shop,) = connection.execute(text("SELECT venue_id FROM venue WHERE withdrawn_at IS NULL")).scalars()
+        assert connection.execute(text("SELECT count(*) FROM venue_phone")).scalar_one() == 1
+    assert "13800000101" not in hulan("venue", "show", str(shop), "--by", "wang", "--json")
     file.write_text(rows.replace("1,星光", "7,半张") + ",117.18,34.26,NOWHERE\n", encoding="utf-8")
     hulan(*importing)
     file.write_text("编号,地址\n1,x\n", encoding="utf-8")
     assert "name" in hulan(*importing)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM venue")).scalar_one() == 2, "nothing of a bad file is kept"
+        assert connection.execute(text("SELECT count(*) FROM venue")).scalar_one() == 3, "nothing of a bad file is kept"
 
 
 def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Path, database_url: str) -> None:
@@ -205,6 +256,11 @@ def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Pa
     merge = next(line for line in shown.splitlines() if "合并 merged" in line).split()[4]
     assert "split" in hulan("venue", "split", place, merge, "--reason", "两家店", "--by", "wang")
     assert "已拆 split" in hulan("venue", "show", place, "--by", "wang")
+    shop = next(line.split()[-1] for line in hulan("venue", "list", "--by", "wang").splitlines() if "烟酒店" in line)
+    merging = ("venue", "merge", place, shop, "--reason", "同一经营者", "--by", "wang")
+    assert "hulan venue undo" in hulan(*merging)
+    assert "已是同一场所" in hulan(*merging)
+    assert "同一经营者" in hulan("venue", "show", shop, "--by", "wang")
 
 
 @pytest.mark.golden

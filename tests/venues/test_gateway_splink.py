@@ -144,6 +144,22 @@ def test_only_pairs_with_a_new_record_are_scored_and_score_as_before() -> None:
     assert as_ids(fewer) == {pair: numbers for pair, numbers in as_ids(whole).items() if pair in expected}
 
 
+def test_one_road_and_number_in_two_counties_are_two_places() -> None:
+    """There is a 人民路28号 in every county: the machine made one KTV of two a hundred kilometres apart (0.9985)."""
+    pei, suining = "徐州市沛县人民路28号", "徐州市睢宁县人民路28号"
+    city = [record("map", 10 + n, at_m=-40 * n, name=f"{chr(0x4E00 + 7 * n)}光KTV") for n in range(60)]
+    for one, other, far_m in ((pei, suining, None), ("人民路28号", "人民路28号", 100_000.0), (pei, pei, 100_000.0)):
+        couple = [
+            record("map", 1, name="老地方KTV", address=one, category="ktv"),
+            record("police", 1, at_m=far_m or 0.0, name="老地方KTV", address=other, category="ktv"),
+        ]
+        if far_m is None:
+            couple = [replace(each, longitude=None, latitude=None) for each in couple]
+        assert probability(score_pairs([*couple, *city]), 0, 1) < 0.5
+    near = [replace(each, longitude=LONGITUDE) for each in couple]
+    assert probability(score_pairs([*near, *city]), 0, 1) >= 0.99, "of one county and near they are one"
+
+
 def test_two_records_of_a_duplicate_free_register_are_not_compared() -> None:
     twins = [record("tobacco", number, name="老王烟酒店", at_m=number) for number in range(2)]
     assert len(score_pairs(twins)) == 1
@@ -290,7 +306,7 @@ def test_beijing_west_is_read_whole_and_compared() -> None:
     path = shared_file("beijing_osm_bbbike_2020/venues_west.csv")
     mapping = load_mapping("osm")
     found = read_source_records(path, kind=SourceKind.POI, source="osm", mapping=mapping, datum=Datum.WGS84)
-    assert len(found.records) + len(found.rejected) + found.ignored_count == 2441
+    assert len(found.records) + len(found.rejected) + len(found.ignored_ids) == 2441
     traits = [traits_of(each) for each in found.records]
     plan = plan_identity(score_pairs(traits), traits)
     names = {each.record_id: each.core_name for each in traits}

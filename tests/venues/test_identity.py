@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from venues.divisions import read_division
 from venues.identity import DOUBT_TEXTS, Doubt, IdentityPlan, plan_identity
 from venues.identity_model import FIELDS, Level
 from venues.scored_pairs import UNKNOWN_LEVEL, ScoredPairs
@@ -18,9 +20,17 @@ from venues.traits import Traits
 BRANCH = [field.name for field in FIELDS].index("branch")
 
 
-def traits(number: int, *, source: str = "map", **known: object) -> Traits:
-    plain = Traits(record_id=UUID(int=number), source=source, full_name="星光KTV", core_name="星光")
-    return replace(plain, **known)  # type: ignore[arg-type]
+def traits(number: int, *, source: str = "map", **known: Any) -> Traits:
+    """Of a record at one spot, if nothing else is said."""
+    plain = Traits(
+        record_id=UUID(int=number),
+        source=source,
+        full_name="星光KTV",
+        core_name="星光",
+        longitude=117.18,
+        latitude=34.26,
+    )
+    return replace(plain, **known)
 
 
 def scored(records: list[Traits], *pairs: tuple[int, int, float], branch_level: int = UNKNOWN_LEVEL) -> ScoredPairs:
@@ -99,6 +109,34 @@ def test_floor_unit_and_branch_keep_two_apart_until_somebody_looks() -> None:
     assert rows(plan_identity(scored(plain, (0, 1, 0.999), branch_level=differs), plain))[1] == [(0, 1, Doubt.BRANCH)]
 
 
+NOWHERE: dict[str, Any] = {"longitude": None, "latitude": None}
+
+
+def test_two_that_lie_far_apart_are_asked_however_likely() -> None:
+    away: dict[str, Any] = {"longitude": 117.18 + 1100 / 92_000}
+    for records in (
+        [traits(0), traits(1, **away)],
+        [traits(0, division=read_division("徐州市沛县"), **NOWHERE), traits(1, division=read_division("睢宁县"))],
+    ):
+        assert rows(plan_identity(scored(records, (0, 1, 0.9999)), records)) == ([], [(0, 1, Doubt.FAR)])
+    chain = [traits(0), traits(1, longitude=117.18 + 900 / 92_000), traits(2, longitude=117.18 + 1800 / 92_000)]
+    plan = plan_identity(scored(chain, (0, 1, 0.9999), (1, 2, 0.999), (0, 2, 0.995)), chain)
+    assert rows(plan) == ([(0, 1), (1, 2)], []), "near one record of a venue is near"
+
+
+def test_what_is_not_known_to_be_in_one_county_is_asked_unless_a_number_ties_it() -> None:
+    told = traits(1, division=read_division("徐州市沛县安国镇"), **NOWHERE)
+    records = [traits(0), told]
+    assert rows(plan_identity(scored(records, (0, 1, 0.9999)), records)) == ([], [(0, 1, Doubt.UNPLACED)])
+    tied = scored(records, (0, 1, 0.9999))
+    tied.level[0, [field.name for field in FIELDS].index("uscc")] = 0
+    assert rows(plan_identity(tied, records)) == ([(0, 1)], [])
+    county = [traits(0, division=read_division("沛县")), told]
+    assert rows(plan_identity(scored(county, (0, 1, 0.9999)), county)) == ([(0, 1)], [])
+    city = [traits(0, division=read_division("徐州市")), told]
+    assert rows(plan_identity(scored(city, (0, 1, 0.9999)), city)) == ([], [(0, 1, Doubt.UNPLACED)])
+
+
 def test_one_business_after_another_is_two_venues_and_no_question() -> None:
     former = traits(0, uscc="1", valid_from=date(2019, 1, 1), valid_to=date(2022, 12, 31))
     later = traits(1, uscc="2", valid_from=date(2023, 5, 1))
@@ -112,6 +150,18 @@ def test_what_a_person_refused_comes_together_in_no_way_and_is_not_asked_again()
     pairs = scored(records, (0, 1, 0.999), (0, 2, 0.998), (1, 2, 0.6))
     refused = [(records[0].record_id, records[1].record_id)]
     assert rows(plan_identity(pairs, records, refused=refused)) == ([(0, 2)], [])
+
+
+def test_what_a_person_confirmed_is_one_venue_and_is_not_asked_whatever_speaks_against_it() -> None:
+    records = [traits(0, uscc="1", floor=3), traits(1, uscc="2", floor=5), traits(2)]
+    confirmed = [(records[1].record_id, records[0].record_id), (records[0].record_id, UUID(int=99))]
+    pairs = scored(records, (0, 1, 0.9), (1, 2, 0.995))
+    assert rows(plan_identity(pairs, records))[1] == [(0, 1, Doubt.LICENCE)]
+    assert rows(plan_identity(pairs, records, confirmed=confirmed)) == ([(0, 1), (1, 2)], [])
+    assert rows(plan_identity(scored(records), records, confirmed=confirmed)) == ([(0, 1)], []), "not even likely"
+    refused = [(records[2].record_id, records[0].record_id)]
+    plan = plan_identity(pairs, records, confirmed=[(records[1].record_id, records[2].record_id)], refused=refused)
+    assert rows(plan) == ([(1, 2)], []), "what a person said of others of the two venues holds as well"
 
 
 def test_what_is_one_venue_already_is_not_proposed_again() -> None:
