@@ -1,6 +1,6 @@
 """The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -33,15 +33,22 @@ class Resolved:
     """Pairs of businesses, one after the other at one door."""
 
 
-def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -> Resolved:
+def resolve(
+    engine: Engine, *, at: datetime, no_doubles: Collection[str] = (), progress: Progress | None = None
+) -> Resolved:
     """Score all records, merge what is certain, and replace the questions for people. ``at``: aware.
+
+    ``no_doubles``: registers that are said to have no place twice, besides those that number what they register: no two
+    records of one of them come together. Raises LookupError for one that there is not.
 
     Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
     """
     with engine.connect() as connection:
         records, links = load_current_records(connection), load_links(connection)
-    plan, questions = _plan(records, links, progress)
+    if missing := set(no_doubles) - {record.key.source for record in records}:
+        raise LookupError(f"没有此登记 / no such register: {'、'.join(sorted(missing))}")
+    plan, questions = _plan(records, links, sources_without_doubles(records).union(no_doubles), progress)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
@@ -58,12 +65,11 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, progress: Progress | None
+    records: list[SourceRecord], links: Links, free: frozenset[str], progress: Progress | None
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
     traits = [traits_of(record) for record in records]
-    free = sources_without_doubles(records)
     pairs = score_pairs(traits, duplicate_free=free, progress=progress)
     plan = plan_identity(
         pairs,

@@ -96,14 +96,21 @@ def import_file(
 
 
 @venue.command("resolve")
-def resolve() -> None:
+def resolve(
+    no_doubles: Annotated[
+        list[str] | None,
+        typer.Option("--no-doubles", help="此登记内同一场所只有一条，可重复填写 / a register that has no place twice"),
+    ] = None,
+) -> None:
     """判断哪些记录是同一场所：确定的合并，存疑的列出待判断。Which records are one venue: merge, or ask.
 
-    例 / example:  hulan venue resolve
+    例 / example:  hulan venue resolve --no-doubles 高德2026
     """
     with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine:
         with bar_of("比对 comparing") as (begin, advance):
-            done = resolve_register(engine, at=SystemClock().now(), progress=_parts(begin, advance))
+            done = resolve_register(
+                engine, at=SystemClock().now(), no_doubles=no_doubles or (), progress=_parts(begin, advance)
+            )
         lines = [
             ("记录 records", done.record_count), ("场所 venues", done.venue_count), ("合并 merged", done.merged_count),
             ("待判断 asked", done.asked_count), ("先后经营 one after the other", done.succession_count),
