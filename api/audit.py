@@ -24,7 +24,7 @@ AUDITED_TABLES = (
     "export_limit", "export_run", "account_identity", "record_sealing", "unsealing_request",
     "leave", "leave_approval", "exemption", "finding", "task", "decision", "calendar_year", "alert_finding",
     "alert_history", "duty_absence", "duty_roster", "guardian_link", "guardian_answer", "delivery_report", "reply",
-    "case_intake", "venue_link", "measurement_archive", "lead", "lead_event",
+    "case_intake", "venue_link", "venue_observation", "measurement_archive", "lead", "lead_event",
 )  # fmt: skip
 """Every row of these is compared with its last entry. The log of fixes and what is derived from it are
 not: see ADR 0015; nor are sessions and counters of failed log-ins, whose events are noted."""

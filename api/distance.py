@@ -110,7 +110,7 @@ def evaluate_register(
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
     # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
     connection.execute(text("ANALYZE venue, venue_source_record, distance_finding"))
-    placed = load_placed(connection, division)
+    placed = load_placed(connection, division, on=on)
     if not placed.venues or not placed.sites:
         raise DistanceRefusedError(
             "登记册中没有场所或没有学校：请先 hulan import venues、hulan import sites"
@@ -144,8 +144,8 @@ def evaluate_register(
     return found
 
 
-def load_placed(connection: Connection, division: str) -> Placed:
-    """The register as it is now. A venue in none of the imported boundaries is in ``division``."""
+def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
+    """The register as it is now, doors as on the day ``on``. A venue in none of the boundaries is in ``division``."""
     gates, places = load_gates(connection), load_places(connection)
     points = [(place, point) for place in places if (point := place.point) is not None]
     divisions = divisions_of(
@@ -153,7 +153,7 @@ def load_placed(connection: Connection, division: str) -> Placed:
         latitude=[point.y for _, point in points],
         areas=_boundaries(connection),
     )
-    venues = (placed_venue(place, division=code or division)
+    venues = (placed_venue(place, division=code or division, on=on)
               for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
@@ -176,7 +176,7 @@ def measure_pair(
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, before.division)
+    placed = load_placed(connection, before.division, on=on)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:

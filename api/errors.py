@@ -80,6 +80,10 @@ class WrongReasonError(RefusedInputError):
     """An officer's reason does not go with the outcome of the decision."""
 
 
+class FutureDayError(RefusedInputError):
+    """A day on which something was seen is still to come."""
+
+
 class TooManyStreamsError(Exception):
     """As many live streams are open as one account, or one process, may have."""
 
@@ -170,6 +174,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
         code="wrong_reason",
         message="理由与结论不符。认定（confirmed）：subject_admitted、seen_on_site、other_evidence；其余理由用于排除（dismissed）"
         " / the reason does not go with the outcome: those three confirm, every other one dismisses",
+    ),
+    FutureDayError: Problem(
+        status=422,
+        code="future_day",
+        message="日期不能晚于今天 / that day is still to come",
     ),
     IllegalTurnError: Problem(
         status=409,

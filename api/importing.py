@@ -1,8 +1,8 @@
 """Files into the register: the good rows saved in one transaction, the rejected ones kept with their reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +17,14 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
+from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
-from venues.register_store import save_entries, settle_venues
+from venues.register_store import EntriesSaved, save_entries, settle_venues
 from venues.store import save_sites
+
+SURE_SHARE_WITHDRAWN = 0.05
+"""Of a register; more is withdrawn only on confirmation where rows of the file could not be read."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,8 +41,10 @@ class ImportReport:
     unchanged_count: int
     ignored_count: int
     rejected: tuple[Rejected, ...]
-    withdrawn_count: int = 0
-    """Venues that a register no longer has."""
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    """Id and name of each venue that a register no longer has."""
+    left_as_it_was_count: int = 0
+    """Venues whose rows are in the file of the whole register and were rejected or are no venue."""
 
     def lines(self) -> list[tuple[str, int]]:
         """Label and count, Chinese and English."""
@@ -46,10 +52,29 @@ class ImportReport:
             ("新增 added", self.added_count),
             ("更新 updated", self.changed_count),
             ("未变 unchanged", self.unchanged_count),
-            *([("撤回 withdrawn", self.withdrawn_count)] if self.withdrawn_count else []),
+            *([("撤回 withdrawn", len(self.withdrawn))] if self.withdrawn else []),
+            *([("行未收录，场所保留 kept as it was", self.left_as_it_was_count)] if self.left_as_it_was_count else []),
             ("无关 not ours", self.ignored_count),
             ("拒收 rejected", len(self.rejected)),
         ]
+
+
+class WithdrawalRefusedError(ValueError):
+    """What is missing from the file may be the rows of it that could not be read, or more than was confirmed."""
+
+    def __init__(self, withdrawn: Sequence[tuple[str, str]], *, register_count: int, rejected_count: int) -> None:
+        count = len(withdrawn)
+        some = "、".join(f"{name} ({source_id})" for source_id, name in withdrawn[:5])
+        unread = unread_zh = ""
+        if rejected_count:
+            unread_zh = f"，而文件有 {rejected_count} 行未能读取，可能正是它们，请改正后再导入"
+            unread = f", and {rejected_count} rows of the file could not be read, which may be just those: mend them"
+        super().__init__(
+            f"未导入：将撤回 {register_count} 处中的 {count} 处及其区域{unread_zh}；"
+            f"确已不存在的用 --withdraw {count} 确认 / nothing was imported: {count} of {register_count} "
+            f"venues would be withdrawn with their zones{unread}; if they are gone, confirm with "
+            f"--withdraw {count}. 例 example: {some}"
+        )
 
 
 def import_venues(
@@ -59,6 +84,8 @@ def import_venues(
     at: datetime,
     valid_from: datetime | None = None,
     whole_source: str | None = None,
+    withdraw: int = 0,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save the venues of a file and the zone around each; sites in it count as not ours."""
     return import_entries(
@@ -66,9 +93,12 @@ def import_venues(
         [entry_of_venue(venue) for venue in read.venues],
         rejected=read.rejected,
         ignored_count=read.ignored_count + len(read.sites),
+        ignored_ids={*read.ignored_ids, *(site.key.source_id for site in read.sites)},
         at=at,
         valid_from=valid_from,
         whole_source=whole_source,
+        withdraw=withdraw,
+        data_on=data_on,
     )
 
 
@@ -82,25 +112,65 @@ def import_entries(
     by: str = "import",
     valid_from: datetime | None = None,
     whole_source: str | None = None,
+    ignored_ids: Collection[str] = (),
+    withdraw: int = 0,
+    index_phone: Callable[[str], bytes] | None = None,
+    data_on: date | None = None,
 ) -> ImportReport:
     """Save entries of the register, and the zone of each that has place and category.
 
-    ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone.
+    ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone. Rows that
+    were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
+    unless ``withdraw`` says how many venues are to go. Where a rejected row has no id that the register knows, or more
+    than ``SURE_SHARE_WITHDRAWN`` would go while rows were rejected, it must say so too; else WithdrawalRefusedError,
+    and the caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
+    ``data_on``: the day as of which the file speaks (Asia/Shanghai). A row that says something else than the register
+    did on a later day is rejected. The zone of a venue inside another one is that one's outline.
     """
-    saved = save_entries(connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source)
+    still_there = {*(row.reference for row in rejected), *(() if withdraw else ignored_ids)}
+    saved = save_entries(
+        connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, still_there=still_there,
+        index_phone=index_phone, data_on=data_on,
+    )  # fmt: skip
+    if len(saved.withdrawn) > withdraw:
+        _check_withdrawal(saved, rejected, is_counted=withdraw > 0)
+    inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
-    placed = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
-    drafts, refused = _zones_of(placed, ZoneOrigin.VENUE)
+    own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
+    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
-    settle_venues(connection, saved.touched, at=at)
+    settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
         unchanged_count=saved.unchanged_count,
-        withdrawn_count=saved.withdrawn_count,
+        withdrawn=saved.withdrawn,
+        left_as_it_was_count=saved.left_as_it_was_count,
         ignored_count=ignored_count,
-        rejected=(*rejected, *refused),
+        rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_homeless, inside.homeless)),
     )
+
+
+def _check_withdrawal(saved: EntriesSaved, rejected: Sequence[Rejected], *, is_counted: bool) -> None:
+    unknown = [row for row in rejected if row.reference not in saved.known_ids]
+    is_much = bool(rejected) and len(saved.withdrawn) > SURE_SHARE_WITHDRAWN * saved.register_count
+    if unknown or is_much or is_counted:
+        raise WithdrawalRefusedError(
+            saved.withdrawn, register_count=saved.register_count, rejected_count=len(unknown or rejected)
+        )
+
+
+def _outdated(entry: RegisterEntry) -> Rejected:
+    reason = "登记册中已有更晚的数据，此行未采用 / the register has later data of this venue: the row was not taken"
+    return Rejected(line=0, reference=entry.record.key.source_id, field="data_date", value="", reason=reason)
+
+
+def _homeless(source_id: str) -> Rejected:
+    reason = (
+        "已登记，但所在场所不在登记册中：请先导入该场所，其区域随后自动生成"
+        " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
+    )
+    return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
 
 
 def import_sites(

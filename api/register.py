@@ -1,6 +1,6 @@
 """The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from api.ids import new_id
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
+from venues.inside_store import load_hosts
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
 from venues.register_store import load_current_records, sources_without_doubles
@@ -43,18 +44,30 @@ def resolve(
 
     Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
+    ``progress`` is told of each part of the scoring, and at last of the saving.
     """
+    parts = 0
+
+    def scored(part: int, of: int) -> None:
+        nonlocal parts
+        parts = of
+        if progress is not None:
+            progress(part, of + 1)
+
     with engine.connect() as connection:
-        records, links = load_current_records(connection), load_links(connection)
+        records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
     if missing := set(no_doubles) - {record.key.source for record in records}:
         raise LookupError(f"没有此登记 / no such register: {'、'.join(sorted(missing))}")
-    plan, questions = _plan(records, links, sources_without_doubles(records).union(no_doubles), progress)
+    free = sources_without_doubles(records).union(no_doubles)
+    plan, questions = _plan(records, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
         after = follow(merges, after=load_links(connection))
         save_merges(connection, merges, at=at)
         save_reviews(connection, questions, model_version=MODEL_VERSION, at=at, new_id=new_id)
+    if progress is not None:
+        progress(parts + 1, parts + 1)
     return Resolved(
         record_count=len(records),
         venue_count=len({after.venue_of(record.record_id) for record in records}),
@@ -65,7 +78,11 @@ def resolve(
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, free: frozenset[str], progress: Progress | None
+    records: list[SourceRecord],
+    links: Links,
+    hosts: list[tuple[UUID, UUID]],
+    free: frozenset[str],
+    progress: Progress,
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
@@ -75,7 +92,8 @@ def _plan(
         pairs,
         traits,
         venue_of={record.record_id: links.venue_of(record.record_id) for record in records},
-        refused=_refused_now(records, links),
+        refused=[*_said_now(records, links, links.refused), *hosts],
+        confirmed=_said_now(records, links, links.confirmed),
         duplicate_free=free,
     )
     return plan, [(pair, pairs.waterfall(pair.pair)) for pair in plan.queue]
@@ -86,9 +104,9 @@ def _merges(plan: IdentityPlan, links: Links, at: datetime) -> list[Merged]:
     return merge_events(proposed, links=links, new_id=new_id, decided_by=f"{MACHINE}:{MODEL_VERSION}", at=at)
 
 
-def _refused_now(records: list[SourceRecord], links: Links) -> list[set[UUID]]:
-    """What people refused, as pairs of the records that stand now for those they saw."""
+def _said_now(records: list[SourceRecord], links: Links, said: Iterable[frozenset[UUID]]) -> list[set[UUID]]:
+    """Pairs that people judged, as the records that stand now for those they saw."""
     current = {links.found[record.record_id].venue_id: record.record_id for record in records}
-    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in links.refused)
+    pairs = ([current.get(links.found[each].venue_id) for each in pair] for pair in said)
     found = ({record_id for record_id in pair if record_id is not None} for pair in pairs)
     return [pair for pair in found if len(pair) == 2]

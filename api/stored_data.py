@@ -374,13 +374,19 @@ PLACES = (
     _table(
         "venue", "场所 venues", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "venue_no venue_id source source_id name category address geometry raw_geometry datum"
-                      " imported_at premises record_no current_no merge_no is_watched withdrawn_at"),
+                      " imported_at premises record_no current_no merge_no is_watched is_other_trade withdrawn_at"
+                      " data_on host_source host_source_id"),
     ),
     _table(
         "venue_source_record", "各登记对场所的记录，不改不删 what registers say of venues, never changed", Basis.MINORS,
         Retention.REGISTER, Seen.ALL,
-        _clear(PLACE, "record_no record_id source source_id kind content longitude latitude imported_at imported_by"),
+        _clear(PLACE, "record_no record_id source source_id kind content longitude latitude imported_at imported_by"
+                      " data_on"),
         _hashed(PLACE, "content_hash"),
+    ),
+    _table(
+        "venue_phone", "登记的电话，只存带密钥的散列 telephone numbers of venues: keyed hashes only", Basis.MINORS,
+        Retention.REGISTER, Seen.NOBODY, _clear(PLACE, "venue_no"), _hashed(PERSONAL, "phone_index"),
     ),
     _table(
         "venue_link", "哪些记录是同一场所：决定，只增不改 which records are one venue: decisions", Basis.MINORS,
@@ -394,8 +400,20 @@ PLACES = (
                       " proposed_at superseded_at"),
     ),
     _table(
+        "venue_door", "场所的门 doors of venues", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        _clear(PLACE, "door_no source source_id venue_source venue_source_id kind is_main valid_from valid_to error_m"
+                      " geometry raw_geometry datum data_on imported_at withdrawn_at"),
+    ),
+    _table(
+        "venue_observation", "现场所见的实际类别，只增不改 what officers saw venues to be, never changed", Basis.MINORS,
+        Retention.AUDIT, Seen.ALL,
+        _clear(PLACE, "observation_no observation_id venue_no category remark observed_on at"),
+        _clear(ACCOUNT, "observed_by"),
+    ),
+    _table(
         "site", "学校等保护场所 schools and other sites", Basis.MINORS, Retention.REGISTER, Seen.ALL,
-        _clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"),
+        _clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"
+                      " opened_on"),
     ),
     _table(
         "venue_incident", "场所的警情、处罚、案件，不含人 incidents of venues, no people", Basis.MINORS,

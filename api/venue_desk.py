@@ -1,19 +1,23 @@
-"""Officers' decisions on the register: what is one place, what is two. The connection is one of ``as_account``.
+"""Officers' decisions on the register: what is one place, what is two, and what one is seen to be.
 
+The connection is one of ``as_account``.
 PostgreSQL decides who may, and that what is decided on still is as it was seen (``decide_link``).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.errors import NotThereError, RefusedInputError
+from api.errors import FutureDayError, NotThereError, RefusedInputError
 from api.ids import new_id
 from api.venue_listing import top_of
+from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_links, load_merge, load_undone
 from venues.links import Confirmed, Merged, Refused, Split, merge_events, take_apart
+from venues.observation_store import add_observation
+from venues.register_facts import SeenOnSite
 
 
 def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID:
@@ -21,8 +25,10 @@ def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID
     row = _open_review(connection, review_id)
     links = load_links(connection, around=[row.left_id, row.right_id])
     pair = (row.left_id, row.right_id, row.probability)
-    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=f"account:{by}", at=_NOT_SAID)
+    who = f"account:{by}"
+    (merge,) = merge_events([pair], links=links, new_id=new_id, decided_by=who, at=_NOT_SAID)
     _decide(connection, merge)
+    _decide(connection, Confirmed(records=merge.records, decided_by=who, at=_NOT_SAID))
     return merge.merge_id
 
 
@@ -85,6 +91,32 @@ def undo_link(connection: Connection, link_id: UUID, *, by: UUID) -> bool:
         _decide(connection, again)
     _decide(connection, Confirmed(records=undone.records, decided_by=who, at=_NOT_SAID))
     return False
+
+
+def observe_venue(
+    connection: Connection,
+    venue_id: UUID,
+    *,
+    category: VenueCategory | None,
+    remark: str,
+    observed_on: date | None,
+    today: date,
+) -> UUID:
+    """What the account saw the place to be; ``None``: nothing else than it is registered as. Counts until the next one.
+
+    Days are of Asia/Shanghai; ``observed_on`` is ``today`` unless given. Raises ``NotThereError`` for no such place
+    and where the account may not say, ``FutureDayError``.
+    """
+    if observed_on is not None and observed_on > today:
+        raise FutureDayError("日期不能晚于今天 / that day is still to come")
+    row = connection.execute(text("SELECT venue_no FROM venue WHERE venue_id = :id"), {"id": venue_id}).one_or_none()
+    observation_id = new_id()
+    seen = SeenOnSite(category=category, on=observed_on or today)
+    if row is None or not add_observation(
+        connection, observation_id=observation_id, venue_no=row.venue_no, seen=seen, remark=remark
+    ):
+        raise NotThereError
+    return observation_id
 
 
 _NOT_SAID = datetime.fromtimestamp(0, tz=UTC)

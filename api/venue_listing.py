@@ -11,19 +11,21 @@ from sqlalchemy import Connection, text
 from api.errors import NotThereError
 from venues.address import parse_address
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
+from venues.door_store import load_doors
 from venues.identity import DOUBT_TEXTS, Doubt
 from venues.link_store import OPEN_REVIEWS
+from venues.observation_store import LAST_OBSERVATIONS, Observation, load_observations
 from venues.operator_period import Tenure, operator_periods
+from venues.place import SourceKey
+from venues.register_facts import OBSERVED, categories_of
 from venues.register_store import RECORD_COLUMNS, record_of_row
 from venues.scored_pairs import FieldWeight
 from venues.source_record import LICENCE_FIELDS, SOURCE_KIND_NAMES_ZH, SourceKind, SourceRecord
 from venues.traits import are_near, traits_of
+from venues.venue_door import DOOR_KIND_NAMES_ZH, VenueDoor
 
 MOST = 200
 """In one answer; the next ones follow the last id of it."""
-
-OBSERVED = frozenset({SourceKind.POLICE, SourceKind.POI})
-"""Registers of what somebody saw; the others have what a business said that it would be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class _Member:
     withdrawn_at: datetime | None
     premises: str
     imported_at: datetime
+    data_on: date | None
+    host_key: SourceKey | None
 
 
 def venues_of_register(connection: Connection, wanted: VenueFilter) -> list[dict[str, Any]]:
@@ -58,33 +62,39 @@ def venues_of_register(connection: Connection, wanted: VenueFilter) -> list[dict
             " AND (CAST(:after AS uuid) IS NULL OR top.venue_id > :after)"
             " AND EXISTS (SELECT FROM venue m WHERE m.current_no = top.venue_no"
             "  AND (:all OR m.withdrawn_at IS NULL) AND (:name = '' OR strpos(m.name, :name) > 0)"
-            "  AND (CAST(:category AS text) IS NULL OR m.category = :category))"
+            "  AND (CAST(:category AS text) IS NULL OR m.category = :category OR EXISTS ("
+            f"   SELECT FROM ({LAST_OBSERVATIONS}) AS s WHERE s.current_no = top.venue_no AND s.category = :category)))"
             " ORDER BY top.venue_id LIMIT :most"
         ),
         {"after": wanted.after, "all": wanted.with_withdrawn, "name": wanted.name, "category": wanted.category,
          "most": MOST},
     )  # fmt: skip
     ids = {row.venue_no: row.venue_id for row in rows}
-    members = _members(connection, ids)
-    return [_shown(ids[number], members[number]) for number in ids if number in members]
+    members, seen = _members(connection, ids), load_observations(connection, list(ids))
+    return [_shown(ids[number], members[number], seen.get(number, ())) for number in ids if number in members]
 
 
 def venue_of_register(connection: Connection, venue_id: UUID) -> dict[str, Any]:
     """One place, by any id that it ever had, with who else was at its address. Raises ``NotThereError``."""
     number, top_id = top_of(connection, venue_id)
     members = _members(connection, [number])[number]
-    return _shown(top_id, members) | {
+    seen = load_observations(connection, [number]).get(number, [])
+    return _shown(top_id, members, seen) | {
+        "observations": [_observation(one) for one in seen],
+        "doors": [_door(door) for door in load_doors(connection, of=[number]).get(number, ())],
+        "inside": _inside(connection, members),
         "operators": _operators(connection, members),
         "history": _history(connection, number),
     }
 
 
 def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
-    """Every record of a place in every version, newest first, as sent. Raises ``NotThereError``."""
+    """Every record of a place in every version, newest first, as sent but for telephones. Raises ``NotThereError``."""
     number, _ = top_of(connection, venue_id)
     rows = connection.execute(
         text("SELECT r.record_id, r.source, r.source_id, r.kind, r.content, encode(r.content_hash, 'hex') AS hash,"
-             " r.imported_at, v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at"
+             " r.imported_at, CASE WHEN v.record_no = r.record_no THEN v.data_on ELSE r.data_on END AS data_on,"
+             " v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at"
              " FROM venue v JOIN venue_source_record r USING (source, source_id) WHERE v.current_no = :number"
              " ORDER BY r.record_no DESC LIMIT 500"),
         {"number": number},
@@ -94,6 +104,7 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
             **{name: getattr(row, name) for name in ("record_id", "source", "source_id", "kind", "content", "hash")},
             "kind_zh": SOURCE_KIND_NAMES_ZH[SourceKind(row.kind)],
             "imported_at": row.imported_at,
+            "data_on": row.data_on,
             "is_current": row.is_current and row.withdrawn_at is None,
             "found_with": row.found_with,
         }
@@ -138,28 +149,31 @@ def top_of(connection: Connection, venue_id: UUID) -> tuple[int, UUID]:
 def _members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[_Member]]:
     rows = connection.execute(
         text(f"SELECT v.venue_no, v.current_no, v.is_watched, v.withdrawn_at, v.premises, r.imported_at,"
-             f" {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
+             f" v.data_on, {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
              " WHERE v.current_no = ANY (:numbers) ORDER BY v.is_watched DESC, v.venue_no"),
         {"numbers": list(numbers)},
     )  # fmt: skip
     members: dict[int, list[_Member]] = {}
     for row in rows:
+        record = record_of_row(row)
         members.setdefault(row.current_no, []).append(
             _Member(
                 venue_no=row.venue_no,
-                record=record_of_row(row),
+                record=record,
                 longitude=row.longitude,
                 latitude=row.latitude,
                 is_watched=row.is_watched,
                 withdrawn_at=row.withdrawn_at,
                 premises=row.premises,
                 imported_at=row.imported_at,
+                data_on=row.data_on,
+                host_key=record.host_key,
             )
         )
     return members
 
 
-def _shown(venue_id: UUID, members: Sequence[_Member]) -> dict[str, Any]:
+def _shown(venue_id: UUID, members: Sequence[_Member], seen: Sequence[Observation]) -> dict[str, Any]:
     """What the registers say of one place, put together; the first is the one whose zone it has."""
     there = [member for member in members if member.withdrawn_at is None] or list(members)
     records = [member.record for member in there]
@@ -167,13 +181,18 @@ def _shown(venue_id: UUID, members: Sequence[_Member]) -> dict[str, Any]:
     address = next((record.address for record in records if record.address), "")
     parts = parse_address(address)
     days = _days(records)
+    observed = categories_of(record for record in records if record.kind in OBSERVED)
+    if seen:
+        observed = frozenset() if seen[0].seen.category is None else frozenset({seen[0].seen.category})
+    registered = categories_of(record for record in records if record.kind not in OBSERVED)
     return {
         "venue_id": venue_id,
         "name": next((record.name for record in records if record.name), ""),
         "names": sorted({record.name for record in records} - {""}),
-        "categories": _categories(records),
-        "registered_categories": _categories(record for record in records if record.kind not in OBSERVED),
-        "observed_categories": _categories(record for record in records if record.kind in OBSERVED),
+        "categories": _named(registered | observed),
+        "registered_categories": _named(registered),
+        "observed_categories": _named(observed),
+        "is_seen_on_site": bool(seen),
         "address": address,
         "building": parts.building,
         "floor": parts.floor,
@@ -181,17 +200,59 @@ def _shown(venue_id: UUID, members: Sequence[_Member]) -> dict[str, Any]:
         "longitude": None if placed is None else placed.longitude,
         "latitude": None if placed is None else placed.latitude,
         "licences": {field: sorted({getattr(record, field) for record in records} - {""}) for field in LICENCE_FIELDS},
+        "opening_hours": sorted({record.opening_hours for record in records} - {""}),
         "valid_from": days[0],
         "valid_to": days[1],
+        "data_on": min((member.data_on for member in there if member.data_on is not None), default=None),
         "record_count": len(members),
         "is_watched": any(member.is_watched for member in members),
         "is_withdrawn": all(member.withdrawn_at is not None for member in members),
     }
 
 
-def _categories(records: Iterable[SourceRecord]) -> dict[str, str]:
-    found = {record.category for record in records if record.category is not None}
-    return {str(category): CATEGORY_NAMES_ZH[category] for category in sorted(found)}
+def _named(categories: Iterable[VenueCategory]) -> dict[str, str]:
+    return {str(category): CATEGORY_NAMES_ZH[category] for category in sorted(categories)}
+
+
+def _observation(one: Observation) -> dict[str, Any]:
+    category = one.seen.category
+    return {
+        "observation_id": one.observation_id,
+        "category": category,
+        "category_zh": "与登记一致" if category is None else CATEGORY_NAMES_ZH[category],
+        "observed_on": one.seen.on,
+        "remark": one.remark,
+        "observed_by": one.observed_by,
+        "at": one.at,
+    }
+
+
+def _door(door: VenueDoor) -> dict[str, Any]:
+    return {
+        "source": door.key.source,
+        "source_id": door.key.source_id,
+        "kind": door.kind,
+        "kind_zh": DOOR_KIND_NAMES_ZH[door.kind],
+        "is_main": door.is_main,
+        "longitude": door.longitude,
+        "latitude": door.latitude,
+        "error_m": door.error_m,
+        "valid_from": door.valid_from,
+        "valid_to": door.valid_to,
+    }
+
+
+def _inside(connection: Connection, members: Sequence[_Member]) -> dict[str, Any] | None:
+    """The venue that the place is inside of, if a register says so and has that venue."""
+    for host in (member.host_key for member in members if member.host_key is not None):
+        row = connection.execute(
+            text("SELECT top.venue_id, host.name FROM venue host JOIN venue top ON top.venue_no = host.current_no"
+                 " WHERE host.source = :source AND host.source_id = :id"),
+            {"source": host.source, "id": host.source_id},
+        ).one_or_none()  # fmt: skip
+        if row is not None:
+            return {"venue_id": row.venue_id, "name": row.name}
+    return None
 
 
 def _days(records: Iterable[SourceRecord]) -> tuple[date | None, date | None]:
@@ -218,7 +279,7 @@ def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[
         for number, found in _members(connection, ids).items()
         if not _are_elsewhere(members, found, premises)
     }
-    names = {ids[number]: _shown(ids[number], others[number])["name"] for number in others}
+    names = {ids[number]: _shown(ids[number], others[number], ())["name"] for number in others}
     tenures = []
     for number, found in others.items():
         began, ended = _days(member.record for member in found)

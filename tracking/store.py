@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from geo.crossing import MAXIMUM_SEGMENT_M
-from geo.postgis import from_element, geometry_column, metadata, to_element
+from geo.postgis import from_element, geometry_column, insert_columns, metadata, to_ewkb
 from geo.shapes import Area, Circle, Corridor, Shape
 from tracking.order import Subject
 from tracking.policy import PresencePolicy
@@ -112,8 +112,7 @@ def save_zones(
         is_current = zone_table.c.zone_no.in_(changed) & zone_table.c.superseded_at.is_(None)
         connection.execute(zone_table.update().where(is_current).values(superseded_at=at))
     if new:
-        # RETURNING makes a statement of a thousand rows, and the audit's trigger runs once for each statement.
-        connection.execute(zone_table.insert().returning(zone_table.c.zone_no), new)
+        _insert_zones(connection, new)
         reevaluate_near(connection, {row["zone_id"] for row in new}, since=min(r["valid_from"] for r in new), at=at)
     if renamed:
         # Another sign over the door is not another zone: whoever is inside has not left and come back.
@@ -126,6 +125,16 @@ def save_zones(
     )
 
 
+_TYPES = {"zone_id": "uuid", "version": "integer", "geometry": "geometry", "radius_m": "double precision"}
+_TYPES |= dict.fromkeys(("created_at", "valid_from"), "timestamptz")
+
+
+def _insert_zones(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """One statement for all, because the audit's trigger runs once for each."""
+    columns = {name: (_TYPES.get(name, "text"), [row[name] for row in rows]) for name in rows[0]}
+    insert_columns(connection, "zone", columns)
+
+
 def _zone_row(draft: ZoneDraft) -> dict[str, Any]:
     geometry, radius_m = _stored_shape(draft.shape)
     return {
@@ -136,7 +145,7 @@ def _zone_row(draft: ZoneDraft) -> dict[str, Any]:
         "source_id": draft.source_id,
         "name": draft.name,
         "category": None if draft.category is None else str(draft.category),
-        "geometry": to_element(geometry),
+        "geometry": to_ewkb(geometry),
         "radius_m": radius_m,
     }
 

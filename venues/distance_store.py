@@ -20,7 +20,9 @@ from venues.distance_ends import Gate, GateKind
 from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
+from venues.door_store import load_doors
 from venues.measurement import METHOD, Measurement
+from venues.observation_store import load_seen
 from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow
 from venues.register_store import RECORD_COLUMNS, record_of_row
@@ -69,10 +71,12 @@ class GatesSaved:
 def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
     """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now."""
     found: dict[UUID, list[Any]] = {}
+    doors, seen = load_doors(connection), load_seen(connection)
     rows = connection.execute(
         text(
             f"SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,"
-            " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on"
+            " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on,"
+            " v.data_on, v.current_no"
             " FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no"
             " WHERE v.withdrawn_at IS NULL ORDER BY top.venue_id, v.venue_no"
         )
@@ -89,9 +93,12 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
                     record=record_of_row(row),
                     geometry=None if row.shape is None else shapely.from_wkb(bytes(row.shape)),
                     imported_on=row.imported_on,
+                    data_on=row.data_on,
                 )
                 for row in held
             ),
+            doors=doors.get(held[0].current_no, ()),
+            seen=seen.get(held[0].current_no),
         )
         for venue_id, held in found.items()
     )

@@ -38,8 +38,10 @@ Progress = Callable[[int, int], None]
 BLOCK_RESOLUTION = 10
 """Cells of 76 m edges: all records up to some 150 m apart are near neighbours, and none more than 400 m apart."""
 
-PARTS = 8
-"""Pairs are scored in so many parts, so that progress can be shown and memory stays bounded."""
+LEAST_PARTS = 4
+RECORDS_PER_PART = 20_000
+"""Pairs are scored in parts, so that progress can be shown and memory stays bounded. Each takes the records apart
+anew: eight parts of 77,000 records took 17 s of processor time, four 12 s, one 9 s and 160 MB more than four."""
 
 _TEXT_COLUMNS = (
     "full_name", "core_name", "branch", "road", "number", "building", "unit", "category", "uscc", "tobacco_licence",
@@ -66,34 +68,36 @@ def score_pairs(
     at_least: float = 0.5,
     duplicate_free: Collection[str] = (),
     new: Collection[int] | None = None,
+    parts: int | None = None,
     progress: Progress | None = None,
 ) -> ScoredPairs:
     """Every pair of ``records`` that may be one venue with a probability of ``at_least`` or more.
 
     ``duplicate_free``: names of registers that have no place twice, of which no two records are compared. ``new``: rows
-    of ``records`` of which at least one is in each pair; all if ``None``. The same records give the same numbers.
-    Raises ValueError if an id comes twice.
+    of ``records`` of which at least one is in each pair; all if ``None``. The same records give the same numbers,
+    in however many ``parts`` they are scored. Raises ValueError if an id comes twice.
     """
     ids = tuple(record.record_id for record in records)
     if len(set(ids)) < len(ids):
         raise ValueError("a record id comes twice: give the newest version of each record once")
     if len(records) < 2:
         return _pairs(ids, [], prior=_LARGEST_PRIOR)
+    parts = parts or max(LEAST_PARTS, len(records) // RECORDS_PER_PART)
     cells = _cells(records, RESOLUTION)
     prior = prior_probability(cells)
     with duckdb.connect(config=_OFFLINE) as connection:
         linker = _linker(connection, _table(records, duplicate_free, new), cells, prior)
         found: list[pa.Table] = []
-        for part in range(1, PARTS + 1):
+        for part in range(1, parts + 1):
             scored = linker.inference.predict_chunk(
-                left_chunk=(part, PARTS), threshold_match_probability=at_least, warning_mode="never"
+                left_chunk=(part, parts), threshold_match_probability=at_least, warning_mode="never"
             )
             found.append(
                 connection.sql(f"SELECT {', '.join(_answer_columns())} FROM {scored.physical_name}").to_arrow_table()
             )
             scored.drop_table_from_database_and_remove_from_cache()
             if progress is not None:
-                progress(part, PARTS)
+                progress(part, parts)
     return _pairs(ids, found, prior=prior)
 
 

@@ -52,12 +52,12 @@ DOUBT_TEXTS: dict[Doubt, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedMerge:
-    """Two records whose venues the machine would make one. ``pair`` is the row of the scored pairs."""
+    """Two records whose venues the machine would make one."""
 
     left: UUID
     right: UUID
     probability: float
-    pair: int
+    """1 where a person had confirmed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ def plan_identity(
     *,
     venue_of: Mapping[UUID, UUID] | None = None,
     refused: Iterable[Collection[UUID]] = (),
+    confirmed: Iterable[Collection[UUID]] = (),
     duplicate_free: Collection[str] = (),
     merge_from: float = MERGE_FROM,
     queue_from: float = QUEUE_FROM,
@@ -114,11 +115,14 @@ def plan_identity(
 
     ``records`` are those of ``pairs``, in its order. ``venue_of``: the venue that a record has now; without, its own.
     ``refused``: pairs of records that a person said are not one venue: they never come into one venue and are not asked
-    again. ``duplicate_free``: registers that have no place twice. Raises ValueError if the records are others.
+    again. ``confirmed``: pairs that a person said are one venue: they are, whatever speaks against it, unless others of
+    their venues were refused. ``duplicate_free``: registers that have no place twice. Raises ValueError if the records
+    are others.
     """
     if tuple(record.record_id for record in records) != pairs.record_ids:
         raise ValueError("the records are not those of the scored pairs, in the same order")
     planner = _Planner(pairs, records, venue_of or {}, refused, frozenset(duplicate_free))
+    planner.hold_together(confirmed)
     planner.run(merge_from=merge_from, queue_from=queue_from)
     return IdentityPlan(
         merges=tuple(planner.merges), queue=tuple(planner.queued()), successions=tuple(planner.successions)
@@ -144,16 +148,24 @@ class _Planner:
             group = _Group() if venue is None else known.setdefault(venue, _Group())
             _add(group, row, record)
             self.group_of.append(group)
-        row_of = {record.record_id: row for row, record in enumerate(records)}
+        self.row_of = {record.record_id: row for row, record in enumerate(records)}
         self.apart: dict[int, set[int]] = {}
         for couple in refused:
-            one, other = (row_of.get(record_id) for record_id in couple)
+            one, other = (self.row_of.get(record_id) for record_id in couple)
             if one is not None and other is not None:
                 self.apart.setdefault(one, set()).add(other)
                 self.apart.setdefault(other, set()).add(one)
         self.merges: list[ProposedMerge] = []
         self.successions: list[Succession] = []
         self.doubtful: list[QueuedPair] = []
+
+    def hold_together(self, confirmed: Iterable[Collection[UUID]]) -> None:
+        """Make one venue of what a person said is one, where something took it apart since."""
+        couples = [sorted(self.row_of[each] for each in couple if each in self.row_of) for couple in confirmed]
+        for left, right in sorted((couple[0], couple[1]) for couple in couples if len(couple) == 2):
+            one, other = self.group_of[left], self.group_of[right]
+            if one is not other and not self._is_refused(one, other):
+                self._merge(left, right, 1.0)
 
     def run(self, *, merge_from: float, queue_from: float) -> None:
         """Decide every pair."""
@@ -174,7 +186,7 @@ class _Planner:
                 if probability >= merge_from or not self._is_explained(doubt, left, right):
                     self.doubtful.append(self._queued(pair, left, right, probability, doubt))
             else:
-                self._merge(pair, left, right, probability)
+                self._merge(left, right, probability)
 
     def queued(self) -> list[QueuedPair]:
         """The likeliest pair between any two venues that are still two."""
@@ -240,7 +252,7 @@ class _Planner:
         few, many = sorted((one.rows, other.rows), key=len)
         return any(not self.apart.get(row, _NOBODY).isdisjoint(many) for row in few)
 
-    def _merge(self, pair: int, left: int, right: int, probability: float) -> None:
+    def _merge(self, left: int, right: int, probability: float) -> None:
         """Make one group of two; the smaller one moves."""
         keep, gone = self.group_of[left], self.group_of[right]
         if len(keep.rows) < len(gone.rows):
@@ -249,7 +261,7 @@ class _Planner:
             _add(keep, row, self.records[row])
             self.group_of[row] = keep
         one, other = self.records[left].record_id, self.records[right].record_id
-        self.merges.append(ProposedMerge(left=one, right=other, probability=probability, pair=pair))
+        self.merges.append(ProposedMerge(left=one, right=other, probability=probability))
 
     def _queued(self, pair: int, left: int, right: int, probability: float, doubt: Doubt) -> QueuedPair:
         one, other = self.records[left].record_id, self.records[right].record_id

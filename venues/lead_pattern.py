@@ -47,7 +47,7 @@ class VenueStanding:
     registered_as: frozenset[VenueCategory]
     """By business registration; empty for a category that Hulan does not know, such as a restaurant."""
     registered_zh: str
-    """In the register's own words."""
+    """In the register's own words; empty where nobody read what they mean: what was not read tells nothing."""
     observed_as: frozenset[VenueCategory]
     """By inspectors, the public or a POI provider."""
     licensed_for: frozenset[VenueCategory]

@@ -19,6 +19,13 @@ _JUDGED = """
 SELECT DISTINCT ON (least(left_no, right_no), greatest(left_no, right_no)) * FROM venue_link
 WHERE kind IN ('confirm', 'refuse') ORDER BY least(left_no, right_no), greatest(left_no, right_no), link_no DESC
 """
+_HOLDS = """
+WHERE e.kind <> 'confirm' OR NOT EXISTS (SELECT FROM venue_link s JOIN venue_link m ON m.link_no = s.undone_no
+    WHERE s.link_no > e.link_no AND least(m.left_no, m.right_no) = least(e.left_no, e.right_no)
+        AND greatest(m.left_no, m.right_no) = greatest(e.left_no, e.right_no))
+ORDER BY e.link_no
+"""
+"""Of judgements those that count: a merge undone takes its confirmation along."""
 _REFUSED = f"""
 SELECT least(one.current_no, other.current_no) AS low, greatest(one.current_no, other.current_no) AS high
 FROM ({_JUDGED}) AS judged
@@ -72,7 +79,7 @@ def load_links(connection: Connection, *, around: Collection[UUID] | None = None
     )
     for row in merges:
         links.merged[row.absorbed] = _merged(row)
-    for row in connection.execute(text(f"{_EVENTS.replace('venue_link e', f'({_JUDGED}) e')} ORDER BY e.link_no")):
+    for row in connection.execute(text(f"{_EVENTS.replace('venue_link e', f'({_JUDGED}) e')} {_HOLDS}")):
         pair = frozenset((row.left_id, row.right_id))
         if pair <= links.found.keys():
             if row.kind == "confirm":

@@ -63,7 +63,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """A person said that two records of one venue are rightly so."""
+    """A person said that two records of one venue are rightly so: true until a person undoes the merge of the two."""
 
     records: tuple[UUID, UUID]
     decided_by: str
@@ -246,6 +246,7 @@ def _split(links: Links, event: Split) -> None:
     for absorbed, merge in links.merged.items():
         if merge.merge_id == event.merge_id:
             del links.merged[absorbed]
+            links.confirmed.pop(frozenset(merge.records), None)
             return
     raise LinkError(f"合并 {event.merge_id} 不存在或已拆分 / no merge {event.merge_id}, or it was split before")
 

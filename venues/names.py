@@ -24,6 +24,8 @@ _BRACKETED = re.compile(r"\(([^()]*)\)")
 _ROAD_BRANCH = re.compile(r"(?<=..)(\w{2}(?:大道|大街|广场|路|街|巷)店)$")
 _TOWN = re.compile(r"\w{1,5}?(?:街道|镇|乡)(?=..)")
 _BLANKS = re.compile(r"[\s·・\-_,，。、.'\"“”‘’&]+")
+_MAY_BE_ACCENTED = re.compile("[\u0080-\u2e7f]")
+"""No character beyond is an ASCII one with marks, and to look up each Chinese one takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,12 @@ def _simplifier() -> OpenCC:
 
 def _without_accents(text: str) -> str:
     """Latin letters lose their marks; Chinese, Japanese and Korean characters keep what belongs to them."""
-    letters: list[str] = []
-    for character in text:
-        first = unicodedata.normalize("NFD", character)[0]
-        letters.append(first if first.isascii() else character)
-    return "".join(letters)
+    return _MAY_BE_ACCENTED.sub(_without_accent, text)
+
+
+def _without_accent(character: re.Match[str]) -> str:
+    first = unicodedata.normalize("NFD", character.group())[0]
+    return first if first.isascii() else character.group()
 
 
 def _compact(text: str) -> str:

@@ -1,7 +1,7 @@
 """A venue, a protected site and an incident at a venue, as values."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from shapely.geometry.base import BaseGeometry
@@ -44,6 +44,8 @@ class Site:
     geometry: BaseGeometry
     raw_geometry: BaseGeometry
     datum: Datum
+    opened_on: date | None = None
+    """First day of teaching there, as far as its source says."""
 
 
 class IncidentKind(StrEnum):
@@ -87,5 +89,9 @@ class PlacesRead:
     venues: tuple[Venue, ...] = ()
     sites: tuple[Site, ...] = ()
     rejected: tuple[Rejected, ...] = field(default=())
+    set_aside: tuple[Rejected, ...] = ()
+    """Days that are none: the row was taken without them."""
     ignored_count: int = 0
     """Rows whose tag or code the mapping does not name (a bank, a bench): neither an error nor a place of ours."""
+    ignored_ids: frozenset[str] = frozenset()
+    """Their ids, as far as they have one: they are in the file all the same."""

@@ -91,6 +91,8 @@ def record_of_content(
     longitude: float | None,
     latitude: float | None,
     category: VenueCategory | None,
+    is_other_trade: bool = False,
+    kept_phones: tuple[str, ...] = (),
 ) -> SourceRecord:
     """The record whose ``sent`` the register keeps; the same content gives the same id. Degrees are WGS-84.
 
@@ -108,7 +110,10 @@ def record_of_content(
             category=category,
             category_text=sent.get("category", ""),
         )
-    record, _ = read_source_record(sent, key=key, kind=kind, longitude=longitude, latitude=latitude, category=category)
+    record, _ = read_source_record(
+        sent, key=key, kind=kind, longitude=longitude, latitude=latitude, category=category,
+        is_other_trade=is_other_trade, kept_phones=kept_phones,
+    )  # fmt: skip
     return record
 
 

@@ -1,10 +1,11 @@
 """What the register knows of a place, as the law of distance and the patterns of leads see it. Pure.
 
 Each register's row says one thing: a business registration what the place is registered as and since when, licences
-what it may sell and until when, police and POI providers what it is seen to be.
+what it may sell and until when, police and POI providers what it is seen to be. An officer who was there knows better
+than these last two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,12 +16,16 @@ from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
 from venues.lead_pattern import NEEDS_LICENCE, VenueStanding
 from venues.source_record import SourceKind, SourceRecord
+from venues.venue_door import VenueDoor, doors_of_law
 
 BEST_PLACE = (
     SourceKind.POLICE, SourceKind.POI, SourceKind.CULTURE_LICENCE, SourceKind.TOBACCO_LICENCE,
     SourceKind.BUSINESS_REGISTRATION,
 )  # fmt: skip
 """Whose position is taken first, where none has an outline: as zones are chosen."""
+
+OBSERVED = frozenset({SourceKind.POLICE, SourceKind.POI})
+"""Registers of what somebody saw; the others have what a business said that it would be."""
 
 _LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
 _OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
@@ -33,6 +38,22 @@ class RegisterRow:
     record: SourceRecord
     geometry: BaseGeometry | None
     imported_on: date
+    data_on: date | None = None
+    """As of which the register is known to say this."""
+
+    @property
+    def described_on(self) -> date:
+        """The day as of which the row describes the place, at the latest."""
+        return self.data_on or self.imported_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenOnSite:
+    """What an officer found on a visit; ``on``: a day of Asia/Shanghai."""
+
+    category: VenueCategory | None
+    """``None``: nothing else than the place is registered as."""
+    on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +64,22 @@ class RegisteredPlace:
     name: str
     address: str
     rows: tuple[RegisterRow, ...]
+    doors: tuple[VenueDoor, ...] = ()
+    seen: SeenOnSite | None = None
+    """By the last officer who was there."""
 
     @property
     def categories(self) -> frozenset[VenueCategory]:
         """Registered and observed, all of them."""
-        return frozenset(row.record.category for row in self.rows if row.record.category is not None)
+        registered = (row.record for row in self.rows if row.record.kind not in OBSERVED)
+        return categories_of(registered) | self.observed_as
+
+    @property
+    def observed_as(self) -> frozenset[VenueCategory]:
+        """What the last officer on site found; before there was one, what police and POI records say."""
+        if self.seen is not None:
+            return frozenset() if self.seen.category is None else frozenset({self.seen.category})
+        return categories_of(row.record for row in self.rows if row.record.kind in OBSERVED)
 
     @property
     def outline(self) -> BaseGeometry | None:
@@ -62,11 +94,16 @@ class RegisteredPlace:
         return outline if outline is None or isinstance(outline, Point) else outline.representative_point()
 
 
-def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None:
-    """The venue as the law of distance sees it; ``None`` for a place without position or category.
+def categories_of(records: Iterable[SourceRecord]) -> frozenset[VenueCategory]:
+    """Every category that one of the records has."""
+    return frozenset(record.category for record in records if record.category is not None)
 
-    The operator counts as there since the earliest day that any register names; the licence is the one that was
-    granted last, by any register of licences.
+
+def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVenue | None:
+    """The venue as the law of distance sees it on the day ``on``; ``None`` for a place without position or category.
+
+    It is measured from the doors that customers use that day. The operator counts as there since the earliest day that
+    any register names; the licence is the one that was granted last, by any register of licences.
     """
     outline, point = place.outline, place.point
     if outline is None or point is None or not place.categories:
@@ -81,24 +118,26 @@ def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None
         division=division,
         longitude=point.x,
         latitude=point.y,
+        doors=doors_of_law(place.doors, on=on),
         footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
         established_on=min(began, default=None),
         licence_from=None if last is None else last.valid_from,
         licence_to=None if last is None else last.valid_to,
-        data_on=max(row.imported_on for row in place.rows),
+        data_on=max(row.described_on for row in place.rows),
     )
 
 
 def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
     """What registers and observers say the place is, with licences that run on the day ``on``."""
     registrations = _of(place.rows, SourceKind.BUSINESS_REGISTRATION)
-    observed = _of(place.rows, SourceKind.POLICE, SourceKind.POI)
+    worded = [one for one in registrations if one.category_text]
+    is_read = all(one.category is not None or one.is_other_trade for one in worded)
     return VenueStanding(
         venue_id=place.venue_id,
         name=place.name,
-        registered_as=_categories(registrations),
-        registered_zh="、".join(dict.fromkeys(one.category_text for one in registrations if one.category_text)),
-        observed_as=_categories(observed),
+        registered_as=categories_of(registrations),
+        registered_zh="、".join(dict.fromkeys(one.category_text for one in worded)) if is_read else "",
+        observed_as=place.observed_as,
         licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *_LICENCES) if _runs(one, on))),
     )
 
@@ -128,10 +167,6 @@ def _runs(record: SourceRecord, on: date) -> bool:
 
 def _of(rows: Iterable[RegisterRow], *kinds: SourceKind) -> list[SourceRecord]:
     return [row.record for row in rows if row.record.kind in kinds]
-
-
-def _categories(records: Sequence[SourceRecord]) -> frozenset[VenueCategory]:
-    return frozenset(record.category for record in records if record.category is not None)
 
 
 def _rank(row: RegisterRow) -> tuple[bool, int, str, str]:

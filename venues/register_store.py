@@ -1,18 +1,20 @@
 """The register in PostGIS: records that never change, the venue of each key, and the one function that settles both."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
 
 from geo.postgis import SRID, driver_connection, insert_columns
 from venues.category import VenueCategory
+from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
@@ -26,7 +28,16 @@ class EntriesSaved:
     """With the id of the venue."""
     changed: tuple[tuple[UUID, RegisterEntry], ...]
     unchanged_count: int
-    withdrawn_count: int
+    outdated: tuple[RegisterEntry, ...]
+    """Left as they were: the register is known to have said something else on a later day."""
+    withdrawn: tuple[tuple[str, str], ...]
+    """Id in the register, and name, of what it no longer has."""
+    left_as_it_was_count: int
+    """Venues of rows that are in the file and gave no record, or of which a later day is known than the file's."""
+    register_count: int
+    """Venues that the whole register had before, those withdrawn before not counted."""
+    known_ids: frozenset[str]
+    """Ids of all that the whole register ever had before."""
     touched: tuple[int, ...]
     """Numbers of venues for :func:`settle_venues`."""
 
@@ -37,11 +48,28 @@ class _Known:
     venue_id: UUID
     record_id: UUID | None
     category: str | None
+    is_other_trade: bool
     is_withdrawn: bool
+    data_on: date | None
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
-        return not self.is_withdrawn and self.record_id == record.record_id and self.category == record.category
+        mapped = (self.category, self.is_other_trade) == (record.category, record.is_other_trade)
+        return not self.is_withdrawn and self.record_id == record.record_id and mapped
+
+    def is_of_later_than(self, day: date | None) -> bool:
+        """Whether the register is known to have said this on a later day than the one now given."""
+        return day is not None and self.data_on is not None and day < self.data_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SortedOut:
+    """Entries by what is to be done with them; of those that say the same, the venues' numbers."""
+
+    added: list[tuple[UUID, RegisterEntry]] = field(default_factory=list)
+    changed: list[tuple[UUID, RegisterEntry]] = field(default_factory=list)
+    outdated: list[RegisterEntry] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
 
 
 def save_entries(
@@ -52,37 +80,68 @@ def save_entries(
     at: datetime,
     new_id: Callable[[], UUID],
     whole_source: str | None = None,
+    still_there: Collection[str] = (),
+    index_phone: Callable[[str], bytes] | None = None,
+    data_on: date | None = None,
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
-    ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn. The caller
-    draws zones and then calls :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
+    ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
+    ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
+    ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
+    ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
+    :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
-    added: list[tuple[UUID, RegisterEntry]] = []
-    changed: list[tuple[UUID, RegisterEntry]] = []
-    for entry in entries:
-        old = known.get(entry.record.key)
-        if old is None:
-            added.append((new_id(), entry))
-        elif not old.says_the_same(entry.record):
-            changed.append((old.venue_id, entry))
-    written = [*added, *changed]
-    _write_venues(connection, written, at)
-    _write_records(connection, [entry.record for _, entry in written], by, at)
-    withdrawn = _withdraw(connection, known, entries, whole_source, at)
+    sorted_out = _sorted_out(entries, known, data_on, new_id)
+    written = [*sorted_out.added, *sorted_out.changed]
+    _write_venues(connection, written, at, data_on)
+    _write_records(connection, [entry.record for _, entry in written], by, at, data_on)
+    if data_on is not None and sorted_out.confirmed:
+        connection.execute(text(_STILL_SO), {"numbers": sorted_out.confirmed, "on": data_on})
+    if index_phone is not None:
+        late = {entry.record.key for entry in sorted_out.outdated}
+        keep_phones(connection, [entry.record for entry in entries if entry.record.key not in late], index_phone)
+    of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
+    missing = of_register.keys() - {entry.record.key for entry in entries}
+    left = {key for key in missing if key.source_id in still_there or of_register[key].is_of_later_than(data_on)}
+    gone = [of_register[key].venue_no for key in missing - left]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
     ).scalars()
     return EntriesSaved(
-        added=tuple(added),
-        changed=tuple(changed),
-        unchanged_count=len(entries) - len(written),
-        withdrawn_count=len(withdrawn),
-        touched=(*numbers, *withdrawn),
+        added=tuple(sorted_out.added),
+        changed=tuple(sorted_out.changed),
+        unchanged_count=len(sorted_out.confirmed),
+        outdated=tuple(sorted_out.outdated),
+        withdrawn=_withdraw(connection, gone, at),
+        left_as_it_was_count=len(left),
+        register_count=len(of_register),
+        known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
+        touched=(*numbers, *gone),
     )
+
+
+def _sorted_out(
+    entries: Iterable[RegisterEntry],
+    known: Mapping[SourceKey, _Known],
+    data_on: date | None,
+    new_id: Callable[[], UUID],
+) -> _SortedOut:
+    found = _SortedOut()
+    for entry in entries:
+        old = known.get(entry.record.key)
+        if old is None:
+            found.added.append((new_id(), entry))
+        elif old.says_the_same(entry.record):
+            found.confirmed.append(old.venue_no)
+        elif old.is_of_later_than(data_on):
+            found.outdated.append(entry)
+        else:
+            found.changed.append((old.venue_id, entry))
+    return found
 
 
 def settle_venues(connection: Connection, touched: Collection[int], *, at: datetime) -> None:
@@ -93,18 +152,24 @@ def settle_venues(connection: Connection, touched: Collection[int], *, at: datet
 
 def load_current_records(connection: Connection) -> list[SourceRecord]:
     """What the registers say now, by register and key; what was withdrawn is left out."""
+    phones = load_phones(connection)
     rows = connection.execute(
         text(f"SELECT {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
              " WHERE v.withdrawn_at IS NULL ORDER BY r.source, r.source_id")
     )  # fmt: skip
-    return [record_of_row(row) for row in rows]
+    return [record_of_row(row, phones.get(SourceKey(source=row.source, source_id=row.source_id), ())) for row in rows]
 
 
-RECORD_COLUMNS = "r.record_id, r.source, r.source_id, r.kind, r.content, r.longitude, r.latitude, v.category"
+RECORD_COLUMNS = (
+    "r.record_id, r.source, r.source_id, r.kind, r.content, r.longitude, r.latitude, v.category, v.is_other_trade"
+)
 
 
-def record_of_row(row: Any) -> SourceRecord:
-    """The record of a row with ``RECORD_COLUMNS``: its category is what the last import's mapping made of it."""
+def record_of_row(row: Any, phones: tuple[str, ...] = ()) -> SourceRecord:
+    """The record of a row with ``RECORD_COLUMNS``: its category is what the last import's mapping made of it.
+
+    ``phones``: hashes, for whoever compares records; nobody else may read them.
+    """
     return record_of_content(
         row.content,
         key=SourceKey(source=row.source, source_id=row.source_id),
@@ -112,12 +177,15 @@ def record_of_row(row: Any) -> SourceRecord:
         longitude=row.longitude,
         latitude=row.latitude,
         category=None if row.category is None else VenueCategory(row.category),
+        is_other_trade=row.is_other_trade,
+        kept_phones=phones,
     )
 
 
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
-        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.withdrawn_at"
+        text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
+             " v.withdrawn_at, v.data_on"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
         {"sources": sorted(sources)},
     )  # fmt: skip
@@ -127,28 +195,35 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             venue_id=row.venue_id,
             record_id=row.record_id,
             category=row.category,
+            is_other_trade=row.is_other_trade,
             is_withdrawn=row.withdrawn_at is not None,
+            data_on=row.data_on,
         )
         for row in rows
     }
 
 
+_STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND (data_on IS NULL OR data_on < :on)"
+
 _VENUES = f"""
-INSERT INTO venue (venue_id, source, source_id, name, category, address, premises, geometry, raw_geometry, datum,
-    imported_at)
-SELECT venue_id, source, source_id, name, category, address, premises, ST_GeomFromWKB(shape, {SRID}),
-    ST_GeomFromWKB(raw, 0), datum, %s
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[],
-    %s::bytea[], %s::text[])
-    AS sent (venue_id, source, source_id, name, category, address, premises, shape, raw, datum)
+INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
+    raw_geometry, datum, host_source, host_source_id, imported_at, data_on)
+SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
+    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
+    %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
+    is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
-    address = excluded.address, premises = excluded.premises, geometry = excluded.geometry,
-    raw_geometry = excluded.raw_geometry, datum = excluded.datum, imported_at = excluded.imported_at,
-    withdrawn_at = NULL
+    is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
+    geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
+    host_source = excluded.host_source, host_source_id = excluded.host_source_id, imported_at = excluded.imported_at,
+    data_on = excluded.data_on, withdrawn_at = NULL
 """
 
 
-def _write_venues(connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime) -> None:
+def _write_venues(
+    connection: Connection, written: Sequence[tuple[UUID, RegisterEntry]], at: datetime, data_on: date | None
+) -> None:
     if not written:
         return
     entries = [entry for _, entry in written]
@@ -158,16 +233,21 @@ def _write_venues(connection: Connection, written: Sequence[tuple[UUID, Register
         [entry.record.key.source_id for entry in entries],
         [entry.record.name for entry in entries],
         [None if entry.record.category is None else str(entry.record.category) for entry in entries],
+        [entry.record.is_other_trade for entry in entries],
         [entry.record.address for entry in entries],
         [entry.premises for entry in entries],
-        [_wkb(entry.geometry) for entry in entries],
-        [_wkb(entry.raw_geometry) for entry in entries],
+        _wkb([entry.geometry for entry in entries]),
+        _wkb([entry.raw_geometry for entry in entries]),
         [None if entry.datum is None else str(entry.datum) for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source for entry in entries],
+        [None if entry.record.host_key is None else entry.record.host_key.source_id for entry in entries],
     ]
-    driver_connection(connection).execute(_VENUES.encode(), [at, *columns])
+    driver_connection(connection).execute(_VENUES.encode(), [at, data_on, *columns])
 
 
-def _write_records(connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime) -> None:
+def _write_records(
+    connection: Connection, records: Sequence[SourceRecord], by: str, at: datetime, data_on: date | None
+) -> None:
     """Insert what is new and point each venue at its record: content that a register goes back to is there already."""
     ids = [record.record_id for record in records]
     insert_columns(
@@ -184,6 +264,7 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
             "latitude": ("double precision", [record.latitude for record in records]),
             "imported_at": ("timestamptz", [at] * len(records)),
             "imported_by": ("text", [by] * len(records)),
+            "data_on": ("date", [data_on] * len(records)),
         },
         on_conflict="ON CONFLICT (record_id) DO NOTHING",
     )
@@ -194,27 +275,17 @@ def _write_records(connection: Connection, records: Sequence[SourceRecord], by: 
     )  # fmt: skip
 
 
-def _withdraw(
-    connection: Connection,
-    known: dict[SourceKey, _Known],
-    entries: Iterable[RegisterEntry],
-    whole_source: str | None,
-    at: datetime,
-) -> list[int]:
-    there = {entry.record.key for entry in entries}
-    gone = [
-        old.venue_no
-        for key, old in known.items()
-        if key.source == whole_source and key not in there and not old.is_withdrawn
-    ]
-    connection.execute(
-        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone)"), {"at": at, "gone": gone}
-    )
-    return gone
+def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
+    rows = connection.execute(
+        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
+        {"at": at, "gone": gone},
+    ).all()  # fmt: skip
+    forget_phones(connection, gone)
+    return tuple(sorted((row.source_id, row.name) for row in rows))
 
 
-def _wkb(geometry: BaseGeometry | None) -> bytes | None:
-    return None if geometry is None else bytes(shapely.to_wkb(geometry))
+def _wkb(geometries: Sequence[BaseGeometry | None]) -> list[bytes | None]:
+    return list(shapely.to_wkb(np.array(geometries, dtype=object)))
 
 
 def _json(record: SourceRecord) -> str:

@@ -9,6 +9,7 @@ no mapping makes a site of them.
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import shapely
@@ -39,6 +40,8 @@ class JoinedSite:
     category: SiteCategory
     grounds: tuple[BaseGeometry, ...]
     """Polygons or MultiPolygons, one per campus; a Point where nobody drew any. WGS-84."""
+    opened_on: date | None = None
+    """The earliest day that a record names: a venue may stay only if it was there before every one of them."""
 
     @property
     def site_id(self) -> str:
@@ -78,7 +81,10 @@ def protected_site(joined: JoinedSite, gates: Sequence[Gate] = ()) -> ProtectedS
         campuses.append(
             Campus(campus_id=str(number), longitude=middle.x, latitude=middle.y, boundary=boundary, gates=tuple(held))
         )
-    return ProtectedSite(site_id=joined.site_id, name=joined.name, category=joined.category, campuses=tuple(campuses))
+    return ProtectedSite(
+        site_id=joined.site_id, name=joined.name, category=joined.category, campuses=tuple(campuses),
+        opened_on=joined.opened_on,
+    )  # fmt: skip
 
 
 def gates_by_ground(
@@ -153,6 +159,7 @@ def _joined(sites: Sequence[Site]) -> JoinedSite:
         name=name,
         category=specific.pop() if specific else SiteCategory.SCHOOL,
         grounds=_merged(areas) or (sites[0].geometry,),
+        opened_on=min((site.opened_on for site in sites if site.opened_on is not None), default=None),
     )
 
 

@@ -7,15 +7,16 @@ column says are set aside and told, and take no part in matching; the register's
 import hashlib
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
+from venues.calendar_day import parse_day
 from venues.category import VenueCategory
 from venues.licence import LicenceError, check_culture_licence, check_phone, check_tobacco_licence, check_uscc
+from venues.opening_hours import check_opening_hours
 from venues.place import SourceKey
 
 
@@ -51,7 +52,8 @@ OWN_NUMBER: dict[SourceKind, str] = {
 }
 """Without this number a row of the register is no record."""
 
-_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
+_END_FIELDS = ("valid_to", "revoked_on", "deregistered_on")
+_LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
 _FOR_GOOD = {"长期", "永久", "长期有效", "至今"}
 _PHONE_SEPARATORS = str.maketrans("；、/|,，", ";;;;;;")
 
@@ -63,37 +65,44 @@ class SourceRecord:
     key: SourceKey
     kind: SourceKind
     sent: tuple[tuple[str, str], ...]
-    """Every field as the register has it, by name, sorted: what the hash is taken of."""
+    """Every field as the register has it but telephone numbers, by name, sorted: what the hash is taken of."""
     name: str
     address: str = ""
     longitude: float | None = None
     latitude: float | None = None
     category: VenueCategory | None = None
     """As the register has it; what was seen on site is another field of the venue."""
+    is_other_trade: bool = False
+    """The mapping knows what the register calls it, and it is nothing to Hulan (a restaurant)."""
     category_text: str = ""
     uscc: str = ""
     tobacco_licence: str = ""
     culture_licence: str = ""
     phones: tuple[str, ...] = ()
-    """E.164, in the order sent."""
+    """What equal numbers are told by: E.164 as read, in the order sent; keyed hashes (hex) as kept by the register."""
     valid_from: date | None = None
     """First day of the registration or licence."""
     valid_to: date | None = None
-    """Last day; ``None`` if it goes on."""
+    """Last day: the earliest of expiry, revocation and deregistration; ``None`` if it goes on."""
+    opening_hours: str = ""
+    """In OpenStreetMap's form (``venues.opening_hours``)."""
+    host_key: SourceKey | None = None
+    """The venue that this one is inside of: a hotel's bar, KTV or sauna. As a register names that venue."""
     set_aside: tuple[str, ...] = ()
-    """Fields whose value was sent and is no such number."""
+    """Fields whose value was sent and is not what the field says."""
 
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
+    content_hash: str = field(init=False, compare=False, repr=False)
+    """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
+    record_id: UUID = field(init=False, compare=False, repr=False)
+    """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
+
+    def __post_init__(self) -> None:
+        """Hash once: an import and a resolving of 77,000 records ask for it half a dozen times each."""
         content = [self.kind, self.key.source, self.key.source_id, self.sent]
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def record_id(self) -> UUID:
-        """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
-        return UUID(bytes=_as_version_8(bytes.fromhex(self.content_hash)[:16]))
+        digest = hashlib.sha256(text.encode())
+        object.__setattr__(self, "content_hash", digest.hexdigest())
+        object.__setattr__(self, "record_id", UUID(bytes=_as_version_8(digest.digest()[:16])))
 
 
 def read_source_record(
@@ -104,35 +113,44 @@ def read_source_record(
     longitude: float | None = None,
     latitude: float | None = None,
     category: VenueCategory | None = None,
+    is_other_trade: bool = False,
+    kept_phones: tuple[str, ...] = (),
 ) -> tuple[SourceRecord, tuple[LicenceError, ...]]:
     """The record of one row, and what had to be set aside.
 
     ``sent`` has the row's cells by field: ``name``, ``address``, ``category``, ``uscc``, ``tobacco_licence``,
-    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to`` (days), and any others,
-    which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in ``sent``.
+    ``culture_licence``, ``phone`` (several with ; between), ``valid_from``, ``valid_to``, ``revoked_on``,
+    ``deregistered_on`` (days), ``opening_hours``, ``host_id`` with ``host_source`` (this register, if blank), and any
+    others, which are kept and hashed. Longitude and latitude are WGS-84 degrees; as the register has them they are in
+    ``sent``. ``kept_phones``: of a record that the register kept.
 
-    Raises LicenceError if the register's own number, the name or a day is wrong, or one coordinate is there alone.
+    Raises LicenceError if the register's own number, the name or a licence's day is wrong, or one coordinate is there
+    alone: a business whose founding day is mistyped is there all the same.
     """
     cells = {field: text.strip() for field, text in sent.items()}
     _check_form(cells, kind=kind, longitude=longitude, latitude=latitude)
     problems: list[LicenceError] = []
     numbers = {field: _checked(cells, field, kind, problems) for field in LICENCE_FIELDS}
+    ends = [_day(cells, field, kind, problems) for field in _END_FIELDS]
     record = SourceRecord(
         key=key,
         kind=kind,
-        sent=tuple(sorted(sent.items())),
+        sent=tuple(sorted((field, text) for field, text in sent.items() if field != "phone")),
         name=cells["name"],
         address=cells.get("address", ""),
         longitude=longitude,
         latitude=latitude,
         category=category,
+        is_other_trade=is_other_trade,
         category_text=cells.get("category", ""),
         uscc=numbers["uscc"],
         tobacco_licence=numbers["tobacco_licence"],
         culture_licence=numbers["culture_licence"],
-        phones=_phones(cells.get("phone", ""), problems),
-        valid_from=_day(cells, "valid_from"),
-        valid_to=_day(cells, "valid_to"),
+        phones=kept_phones or _phones(cells.get("phone", ""), problems),
+        valid_from=_day(cells, "valid_from", kind, problems),
+        valid_to=min((day for day in ends if day is not None), default=None),
+        opening_hours=_hours(cells.get("opening_hours", ""), problems),
+        host_key=_host(cells, key),
         set_aside=tuple(sorted({problem.field for problem in problems})),
     )
     return record, tuple(problems)
@@ -174,19 +192,41 @@ def _phones(text: str, problems: list[LicenceError]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _day(cells: Mapping[str, str], field: str) -> date | None:
+def _hours(text: str, problems: list[LicenceError]) -> str:
+    try:
+        return check_opening_hours(text) if text else ""
+    except LicenceError as problem:
+        problems.append(problem)
+        return ""
+
+
+def _host(cells: Mapping[str, str], own: SourceKey) -> SourceKey | None:
+    if not (host_id := cells.get("host_id", "")):
+        return None
+    host = SourceKey(source=cells.get("host_source", "") or own.source, source_id=host_id)
+    if host == own:
+        raise _refused(
+            "host_id", host_id, "所在场所不能是自己，请改正", "a venue is not inside itself: name the other one"
+        )
+    return host
+
+
+def _day(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[LicenceError]) -> date | None:
     text = cells.get(field, "")
     if not text:
         return None
-    if field == "valid_to" and (text in _FOR_GOOD or text.startswith("9999")):
+    if field in _END_FIELDS and (text in _FOR_GOOD or text.startswith("9999")):
         return None
     try:
-        found = _DAY.fullmatch(text)
-        return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
+        return parse_day(text)
     except ValueError:
-        raise _refused(
+        problem = _refused(
             field, text, f"“{text}”不是日期，请写成 2026-11-22", f"{text!r} is no day: write it as 2026-11-22"
-        ) from None
+        )
+    if kind in _LICENCES:
+        raise problem
+    problems.append(problem)
+    return None
 
 
 def _refused(field: str, value: str, reason_zh: str, reason: str) -> LicenceError:

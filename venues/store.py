@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Date,
     DateTime,
     Table,
     Text,
@@ -55,9 +56,13 @@ venue_table = Table(
     Column("current_no", BigInteger),
     Column("merge_no", BigInteger),
     Column("is_watched", Boolean),
+    Column("is_other_trade", Boolean),
     Column("withdrawn_at", DateTime(timezone=True)),
+    Column("data_on", Date),
+    Column("host_source", Text),
+    Column("host_source_id", Text),
 )
-site_table = Table("site", metadata, *_place_columns("site"))
+site_table = Table("site", metadata, *_place_columns("site"), Column("opened_on", Date))
 incident_table = Table(
     "venue_incident",
     metadata,
@@ -105,14 +110,14 @@ def _known(connection: Connection, sources: set[str]) -> Mapping[tuple[str, str]
     return {
         (row.source, row.source_id): (
             row.site_id,
-            (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum),
+            (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum, row.opened_on),
         )
         for row in rows
     }
 
 
 def _content(site: Site) -> tuple[Any, ...]:
-    return (site.name, str(site.category), site.raw_geometry.wkb, str(site.datum))
+    return (site.name, str(site.category), site.raw_geometry.wkb, str(site.datum), site.opened_on)
 
 
 def _row(site: Site, at: datetime) -> dict[str, Any]:
@@ -124,6 +129,7 @@ def _row(site: Site, at: datetime) -> dict[str, Any]:
         "geometry": to_element(site.geometry),
         "raw_geometry": to_element(site.raw_geometry, srid=0),
         "datum": str(site.datum),
+        "opened_on": site.opened_on,
         "imported_at": at,
     }
 
@@ -184,7 +190,7 @@ _SHOWN = (
 def load_sites(connection: Connection) -> list[Site]:
     """Every site, by source and source id."""
     rows = connection.execute(select(site_table).order_by(site_table.c.source, site_table.c.source_id))
-    return [Site(category=SiteCategory(row.category), **_loaded(row)) for row in rows]
+    return [Site(category=SiteCategory(row.category), opened_on=row.opened_on, **_loaded(row)) for row in rows]
 
 
 def _loaded(row: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from api.cli.acting import AsJson, show
 from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
-from api.cli.load import DatumOption, RejectsOption, SourceOption
+from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption, tell_rejects
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -31,7 +31,6 @@ from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
 from api.files.osm import OSM_SUFFIXES
-from api.files.rejects import write_rejects
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings, read_settings
@@ -50,18 +49,22 @@ Day = typer.Option(formats=["%Y-%m-%d"], help="哪一天的法律，默认今天
 
 
 def gates(
-    file: Annotated[Path, typer.Argument(help="校门文件 CSV、OSM / gates of schools", exists=True)],
+    file: Annotated[Path, typer.Argument(help="校门文件 / gates of schools", exists=True)],
     datum: DatumOption = None,
+    layer: LayerOption = None,
     source: SourceOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭）或 OSM。Import gates of schools.
+    """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import gates of schools.
+
+    列：id、经纬度，可选学校来源与编号、类型、是否关闭、误差米；点要素亦然。Points have the same attributes.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
         with progress("读取 reading") as advance:
-            read = read_gates(file, datum=None if datum is None else parse_datum(datum), progress=advance)
+            stated = None if datum is None else parse_datum(datum)
+            read = read_gates(file, datum=stated, layer=layer, progress=advance)
         register = source or ("osm" if file.name.casefold().endswith(OSM_SUFFIXES) else file.stem)
         found = [
             RegisteredGate(
@@ -78,9 +81,7 @@ def gates(
             markup=False,
         )
         if read.rejected:
-            path = rejects or file.with_name(file.name + ".rejects.csv")
-            write_rejects(path, read.rejected)
-            out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+            tell_rejects(file, read.rejected, rejects)
 
 
 def evaluate(

@@ -1,7 +1,8 @@
 """Commands that bring files in. Good rows are kept, rejected ones go to a file beside it with line and reason."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,10 @@ from api.clock import SystemClock
 from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
-from api.files.rejects import write_rejects
+from api.files.rejects import is_writable, rejects_path, write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
-from api.importing import ImportReport, import_sites, import_venues, import_zones
+from api.importing import ImportReport, WithdrawalRefusedError, import_sites, import_venues, import_zones
 from api.session import open_database
 from api.settings import Settings, read_settings
 from api.track_import import import_tracks
@@ -26,6 +27,8 @@ from tracking.local_time import LOCAL_TIME
 from tracking.zone import ZoneOrigin
 from venues.place import PlacesRead, Rejected
 from venues.store import save_incidents
+
+MOST_WITHDRAWN_SHOWN = 20
 
 File = Annotated[Path, typer.Argument(help="要导入的文件 / the file to import", exists=True)]
 DatumOption = Annotated[
@@ -48,13 +51,47 @@ ValidFromOption = Annotated[
         help="区域自何时起生效，默认导入时；早于现在则重新评估 / since when the zones govern; default: now",
     ),
 ]
+DataDateOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--data-date",
+        formats=["%Y-%m-%d"],
+        help="数据截至哪一天 / the day as of which the file speaks",
+    ),
+]
 WholeOption = Annotated[
     bool,
     typer.Option("--whole", help="文件是该登记的全部：其中已没有的场所及其区域撤回 / the file is all of the register"),
 ]
-RejectsOption = Annotated[
-    Path | None, typer.Option("--rejects", help="拒收行写入此文件，默认 文件名.rejects.csv / where rejected rows go")
+
+
+WithdrawOption = Annotated[
+    int,
+    typer.Option(
+        "--withdraw",
+        min=0,
+        help="与 --whole 一起：确认撤回这么多处，包括文件中已不是场所的"
+        " / with --whole: so many venues may go, also those that the file has as something else now",
+    ),
 ]
+
+
+def _can_be_written(path: Path | None) -> Path | None:
+    if path is not None and (path.is_dir() or not is_writable(path.parent)):
+        raise typer.BadParameter(f"{path} 不能写入，请换一处 / cannot be written: name a file in another folder")
+    return path
+
+
+RejectsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        callback=_can_be_written,
+        help="拒收行写入此文件；默认写在原文件旁，不能写则写在当前文件夹"
+        " / where rejected rows go; default: beside the file, or in the working folder if that cannot be written",
+    ),
+]
+"""Checked before anything is read: an import whose rejected rows could not be kept would be half told."""
 
 
 def venues(
@@ -66,22 +103,31 @@ def venues(
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
     whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
+    data_date: DataDateOption = None,
 ) -> None:
-    """导入场所：CSV、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
+    """导入场所：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import venues.
 
     例 / example:  hulan import venues poi.csv --mapping amap --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
         if whole and source is None:
             raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
+        day = day_of(data_date)
         read = _read_places(file, mapping, datum, source, layer)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with (
+            rejects_told_if_refused(file, read.rejected, rejects),
+            open_database(prepared_settings(), say=say) as engine,
+            engine.begin() as connection,
+        ):
             report = import_venues(
                 connection,
                 read,
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
+                withdraw=withdraw,
+                data_on=day,
             )
         tell_import(file, report, rejects)
 
@@ -95,15 +141,15 @@ def sites(
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入学校、幼儿园。Import schools and kindergartens.
+    """导入学校、幼儿园：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import schools and kindergartens.
 
     例 / example:  hulan import sites map.osm
     """
     with plain_errors(*PROBLEMS):
         read = _read_places(file, mapping, datum, source, layer)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
-        tell_import(file, report, rejects)
+        tell_import(file, report, rejects, also=read.set_aside)
 
 
 def zones(
@@ -119,7 +165,7 @@ def zones(
     """
     with plain_errors(*PROBLEMS):
         read = read_zones(file, datum=stated_datum(datum))
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -162,7 +208,7 @@ def boundaries(
                 repair=repair,
                 progress=advance,
             )
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -183,7 +229,7 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
     """
     with plain_errors(*PROBLEMS):
         read = read_incidents(file, source=source)
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
             saved = save_incidents(connection, read.incidents, at=SystemClock().now())
         unknown = [
             Rejected(
@@ -218,7 +264,7 @@ def fixes(
     例 / example:  hulan import fixes tracks/ --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
-        settings = _settings()
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine:
             report = _import_fixes(engine, path, stated_datum(datum), timezone)
         tell_import(path, report, rejects)
@@ -247,16 +293,44 @@ def stated_datum(text: str | None) -> Datum | None:
     return None if text is None else parse_datum(text)
 
 
-def _settings() -> Settings:
+def day_of(stated: datetime | None) -> date | None:
+    """The day that was typed, if any. Raises ValueError for one that is still to come."""
+    if stated is None:
+        return None
+    if stated.date() > SystemClock().now().astimezone(LOCAL_TIME).date():
+        raise ValueError(f"{stated.date()} 晚于今天 / that day is still to come: as of when does the file speak?")
+    return stated.date()
+
+
+def prepared_settings() -> Settings:
+    """The settings, with the data folder made."""
     settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings
 
 
 def tell_import(file: Path, report: ImportReport, rejects: Path | None, *, also: Sequence[Rejected] = ()) -> None:
-    """Print what came of a file, and write what was rejected, and ``also``, beside it or to ``rejects``."""
+    """Print what came of a file, and write what was rejected, and ``also``, to ``rejects`` or beside it."""
     out.print("  ".join(f"{label}: {count}" for label, count in report.lines()), markup=False)
+    for source_id, name in report.withdrawn[:MOST_WITHDRAWN_SHOWN]:
+        out.print(f"  撤回 withdrawn: {source_id} {name}", markup=False, soft_wrap=True)
+    if len(report.withdrawn) > MOST_WITHDRAWN_SHOWN:
+        out.print(f"  … {len(report.withdrawn) - MOST_WITHDRAWN_SHOWN}", markup=False)
     if report.rejected or also:
-        path = rejects or file.with_name(file.name + ".rejects.csv")
-        write_rejects(path, [*report.rejected, *also])
-        out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False)
+        tell_rejects(file, [*report.rejected, *also], rejects)
+
+
+@contextmanager
+def rejects_told_if_refused(file: Path, rejected: Sequence[Rejected], chosen: Path | None) -> Iterator[None]:
+    """What must be mended is told, even where nothing was imported."""
+    try:
+        yield
+    except WithdrawalRefusedError:
+        tell_rejects(file, rejected, chosen)
+        raise
+
+
+def tell_rejects(file: Path, rejected: Sequence[Rejected], chosen: Path | None) -> None:
+    """Write the rows of ``file`` that were rejected, and print where."""
+    path = write_rejects(rejects_path(file, chosen), rejected)
+    out.print(f"拒收行及原因 rejected rows and reasons: {path}", markup=False, soft_wrap=True)

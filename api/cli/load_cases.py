@@ -11,11 +11,13 @@ import typer
 from api.case_file import CasesRead, case_items, check_cases
 from api.case_import import register_cases
 from api.cases import Change, Registered
+from api.cli.load import RejectsOption
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
 from api.files.case_rejects import write_case_rejects
 from api.files.case_tables import CaseTable, cases_in, open_case_table, write_template
+from api.files.rejects import rejects_path
 from api.personal.opening import open_checked_keyring
 from api.session import open_database
 from api.settings import read_settings, secret_of
@@ -32,10 +34,7 @@ def cases(
     tokens: Annotated[
         Path, typer.Option(help="新设备令牌追加到此文件，仅此一次 / new device tokens are added here, once only")
     ] = Path("device-tokens.csv"),
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="拒收的案件写入此文件，默认 文件名.rejects.扩展名 / where rejected cases go, to be mended"),
-    ] = None,
+    rejects: RejectsOption = None,
     template: Annotated[
         Path | None, typer.Option(help="写出空白表格（.xlsx 或 .csv）/ write an empty table and do nothing else")
     ] = None,
@@ -118,7 +117,7 @@ def _tell(
     if len(rejected) > _REJECTS_SHOWN:
         say(f"…… 另有 {len(rejected) - _REJECTS_SHOWN} 处 more")
     if rejected:
-        path = rejects or file.with_name(f"{file.name}.rejects{file.suffix}")
+        path = rejects_path(file, rejects, ending=f".rejects{file.suffix}")
         write_case_rejects(path, source, rejected)
         out.print(
             f"拒收的案件及原因，改好后导入此文件 rejected cases with reasons, mend and import this file: {path}",

@@ -35,9 +35,9 @@ _GROUPS = {
         help="从文件导入。Import from files.",
         commands={
             name: name
-            for name in ("venues", "sites", "gates", "zones", "boundaries", "incidents", "cases", "fixes")
+            for name in ("venues", "sites", "gates", "doors", "zones", "boundaries", "incidents", "cases", "fixes")
         },
-        elsewhere={"cases": "load_cases", "gates": "distance"},
+        elsewhere={"cases": "load_cases", "gates": "distance", "doors": "venue_seen"},
     ),
     "keys": _Group(
         module="keys",

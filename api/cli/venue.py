@@ -1,6 +1,7 @@
 """The register of venues: files in, records resolved, questions answered, decisions undone."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,25 +10,32 @@ import typer
 from api.cli.acting import AsJson, By, acting, show
 from api.cli.case_lines import Item
 from api.cli.load import (
+    DataDateOption,
     DatumOption,
     File,
     LayerOption,
     RejectsOption,
     ValidFromOption,
     WholeOption,
+    WithdrawOption,
+    day_of,
     local,
+    prepared_settings,
+    rejects_told_if_refused,
     stated_datum,
     tell_import,
 )
 from api.cli.problems import PROBLEMS
 from api.cli.screen import bar_of, out, plain_errors, progress, say
+from api.cli.venue_seen import observe, seen_lines
 from api.clock import SystemClock
 from api.files.mappings import load_mapping
 from api.files.source_records import read_source_records
 from api.importing import import_entries
+from api.personal.blind_index import venue_phone_index
+from api.personal.opening import open_checked_keyring
 from api.register import resolve as resolve_register
 from api.session import open_database
-from api.settings import read_settings
 from api.venue_desk import confirm_review, merge_venues, refuse_review, split_venue, undo_link
 from api.venue_listing import (
     VenueFilter,
@@ -62,6 +70,8 @@ def import_file(
     layer: LayerOption = None,
     valid_from: ValidFromOption = None,
     whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
+    data_date: DataDateOption = None,
     rejects: RejectsOption = None,
 ) -> None:
     """导入登记：CSV、Excel、GeoJSON、GeoPackage、OSM；原始记录永不更改。Import a register; records never change.
@@ -69,6 +79,7 @@ def import_file(
     例 / example:  hulan venue import 工商.xlsx --kind business_registration --source 徐州市监 --mapping hulan
     """
     with plain_errors(*PROBLEMS):
+        settings, day = prepared_settings(), day_of(data_date)
         with progress("读取 reading") as advance:
             read = read_source_records(
                 file,
@@ -79,19 +90,27 @@ def import_file(
                 layer=layer,
                 progress=advance,
             )
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with (
+            rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects),
+            open_database(settings, say=say) as engine,
+            engine.begin() as connection,
+        ):
             report = import_entries(
                 connection,
                 entries_of_records(read.records),
                 rejected=read.rejected,
-                ignored_count=read.ignored_count,
+                ignored_count=len(read.ignored_ids),
+                ignored_ids=read.ignored_ids,
                 by=f"cli:{SOURCE_KIND_NAMES_ZH[kind]}",
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
+                withdraw=withdraw,
+                index_phone=partial(venue_phone_index, open_checked_keyring(settings, engine).index_key),
+                data_on=day,
             )
         if read.set_aside:
-            say(f"已收录但号码有误 taken without a number that cannot be: {len(read.set_aside)}")
+            say(f"已收录但有内容无法识别 taken without a number, day or hours that cannot be: {len(read.set_aside)}")
         tell_import(file, report, rejects, also=read.set_aside)
 
 
@@ -106,7 +125,7 @@ def resolve(
 
     例 / example:  hulan venue resolve --no-doubles 高德2026
     """
-    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine:
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine:
         with bar_of("比对 comparing") as (begin, advance):
             done = resolve_register(
                 engine, at=SystemClock().now(), no_doubles=no_doubles or (), progress=_parts(begin, advance)
@@ -229,6 +248,9 @@ def undo(link_id: Annotated[UUID, typer.Argument(help="合并或拆分 id / id o
     out.print(f"已撤销{told}", markup=False, soft_wrap=True)
 
 
+venue.command("observe")(observe)
+
+
 def venue_lines(item: Item) -> Iterator[str]:
     """A venue in three lines."""
     names = "、".join(item["categories"].values()) or "类别不明 no category"
@@ -248,12 +270,14 @@ def whole_venue_lines(item: Item) -> Iterator[str]:
     ):
         if item[key]:
             yield f"  {label}: {'、'.join(item[key].values())}"
+    yield from seen_lines(item)
     for field, values in item["licences"].items():
         if values:
             yield f"  {field}: {', '.join(values)}"
     for record in item["records"]:
         old = "" if record["is_current"] else "  旧 former"
-        yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['content']['name']}{old}"
+        as_of = f"  截至 as of {record['data_on']}" if record["data_on"] else ""
+        yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['content']['name']}{as_of}{old}"
     for period in item["operators"]:
         until = f"{period['ended'] or '今 now'}{'（推定 assumed）' if period['is_end_assumed'] else ''}"
         yield f"  同址 at this address {period['began'] or '…'} – {until}: {period['name']}"
@@ -278,9 +302,3 @@ def review_lines(item: Item) -> Iterator[str]:
 
 
 _KIND_NAMES = {"merge": "合并 merged", "split": "拆分 split", "confirm": "确认 confirmed", "refuse": "否定 refused"}
-
-
-def _settings() -> Any:
-    settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return settings

@@ -1,14 +1,15 @@
 """Cells of a table as values. Pure. A cell that cannot be read says which field, which value and what to do."""
 
 import math
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from api.files.text import shown
 from geo.datum import Datum, parse_datum
 from geo.position import find_position_fault
+from venues.calendar_day import parse_day
 from venues.place import Rejected
 
-_ABSENT = {"", "nan", "null", "none", "na", "n/a", "\\n"}
+_ABSENT = {"", "nan", "null", "none", "na", "n/a", "\\n", "无", "暂无", "-", "--", "—", "——", "/"}
 _YES = {"true", "1", "yes", "y", "t", "是"}
 _NO = {"false", "0", "no", "n", "f", "否"}
 
@@ -127,6 +128,17 @@ def _in_timezone(naive: datetime, timezone: tzinfo | None, *, field: str, value:
         )
         raise CellError(field=field, value=value, reason=reason)
     return first
+
+
+def parse_optional_day(text: str, *, field: str) -> date | None:
+    """A calendar day, ``None`` for an absent value. Raises CellError for other text, a bare year included."""
+    if is_absent(text):
+        return None
+    try:
+        return parse_day(text.strip())
+    except ValueError as error:
+        reason = "不是日期，请写成 2026-11-22 / no day: write it as 2026-11-22"
+        raise CellError(field=field, value=text, reason=reason) from error
 
 
 def parse_epoch_seconds(value: float, *, field: str) -> datetime:

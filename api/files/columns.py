@@ -9,6 +9,7 @@ PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id", "osm_id", "@id", "source_id", "编号"),
     "address": ("address", "addr:full", "地址"),
     "datum": ("datum", "坐标系"),
+    "opened_on": ("opened_on", "开办日期", "建校日期", "启用日期"),
 }
 FIX_COLUMNS: dict[str, tuple[str, ...]] = {
     "subject_id": ("subject_id", "user_id", "track_id"),
@@ -44,17 +45,30 @@ GATE_COLUMNS: dict[str, tuple[str, ...]] = {
     "latitude": PLACE_COLUMNS["latitude"],
     "datum": PLACE_COLUMNS["datum"],
 }
+DOOR_COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "door_id", "编号"),
+    "venue_source": ("venue_source", "场所来源"),
+    "venue_source_id": ("venue_source_id", "场所编号"),
+    "kind": ("kind", "类型"),
+    "is_main": ("is_main", "是否正门"),
+    "valid_from": ("valid_from", "启用日期"),
+    "valid_to": ("valid_to", "停用日期"),
+    "error_m": ("error_m", "误差米"),
+    "longitude": PLACE_COLUMNS["longitude"],
+    "latitude": PLACE_COLUMNS["latitude"],
+    "datum": PLACE_COLUMNS["datum"],
+}
 
 
 def category_columns(*, is_by_code: bool) -> tuple[str, ...]:
     """The names of the column that says what a place is; AMap tables have both ``type`` (words) and ``typecode``."""
-    words = ("category", "type", "类别", "fclass")
+    words = ("category", "type", "类别", "fclass", "业态", "经营业态", "行业", "行业名称")
     return ("typecode", *words) if is_by_code else (*words, "typecode")
 
 
 def first_cell(cells: Mapping[str, str], accepted: tuple[str, ...]) -> str:
-    """The cell under the first of ``accepted`` that ``cells`` (keys in lower case) has, else an empty text."""
-    return next((cells[name] for name in accepted if name in cells), "")
+    """The first filled cell of ``cells`` (keys in lower case) under one of ``accepted``, else an empty text."""
+    return next((cells[name] for name in accepted if cells.get(name, "").strip()), "")
 
 
 SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -69,6 +83,11 @@ SOURCE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "phone": ("phone", "contact:phone", "tel", "电话", "联系电话", "经营电话"),
     "valid_from": ("valid_from", "成立日期", "发证日期", "有效期起", "有效期自", "核准日期"),
-    "valid_to": ("valid_to", "有效期止", "有效期至", "注销日期", "吊销日期"),
+    "valid_to": ("valid_to", "有效期止", "有效期至"),
+    "revoked_on": ("revoked_on", "吊销日期"),
+    "deregistered_on": ("deregistered_on", "注销日期"),
+    "opening_hours": ("opening_hours", "营业时间"),
+    "host_source": ("host_source", "所在场所来源"),
+    "host_id": ("host_id", "所在场所编号"),
 }  # fmt: skip
 """Columns of registers. What is under other names (a legal representative, an ID number) is not read and not kept."""

@@ -8,14 +8,15 @@ from shapely.geometry import GeometryCollection
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from api.files.cells import CellError, check_position
+from api.files.cells import CellError, check_position, parse_optional_day
 from api.files.tables import Progress, counted
 from api.files.text import is_damaged
 from geo.datum import Datum, geometry_to_wgs84
-from venues.category import VenueCategory
+from venues.category import SiteCategory, VenueCategory
 from venues.mapping import Decision, NotAPlace
 from venues.place import PlacesRead, Rejected, Site, SourceKey, Venue
 
+NO_CATEGORY = "类别为空或无法识别 / no category, or one that the mapping does not know: mend it, or the mapping"
 _PLACE_GEOMETRIES = ("Point", "Polygon", "MultiPolygon")
 
 
@@ -32,19 +33,27 @@ class FoundPlace:
     """What the file wrote as its category, for the report."""
     geometry: BaseGeometry
     datum: Datum
+    opened_on: str = ""
 
 
-Taken = FoundPlace | Rejected | NotAPlace
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """One record that is no place of ours."""
+
+    source_id: str
+
+
+Taken = FoundPlace | Rejected | Ignored
 
 
 def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | None) -> PlacesRead:
     """Every record of one file, checked in order; ``source`` is the register's name. The first of an id is kept."""
     good: dict[str, FoundPlace] = {}
     rejected: list[Rejected] = []
-    ignored_count = 0
+    ignored: list[str] = []
     for record in counted(taken, progress):
-        if isinstance(record, NotAPlace):
-            ignored_count += 1
+        if isinstance(record, Ignored):
+            ignored.append(record.source_id)
         elif isinstance(record, Rejected):
             rejected.append(record)
         else:
@@ -54,11 +63,14 @@ def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | N
             except CellError as error:
                 rejected.append(error.rejected(line=record.line, reference=record.source_id))
     places = _places(list(good.values()), source=source)
+    set_aside = [problem for record in good.values() if (problem := _wrong_day(record)) is not None]
     return PlacesRead(
         venues=tuple(place for place in places if isinstance(place, Venue)),
         sites=tuple(place for place in places if isinstance(place, Site)),
         rejected=tuple(rejected),
-        ignored_count=ignored_count,
+        set_aside=tuple(set_aside),
+        ignored_count=len(ignored),
+        ignored_ids=frozenset(ignored) - {""},
     )
 
 
@@ -87,8 +99,7 @@ def _check(record: FoundPlace, good: Mapping[str, FoundPlace]) -> None:
             reason = "含损坏字符 / holds broken characters: save the file as UTF-8"
             raise CellError(field=field, value=text, reason=reason)
     if isinstance(record.decision, NotAPlace):
-        reason = "类别为空或无法识别 / no category, or one that the mapping does not know: mend it, or the mapping"
-        raise CellError(field="category", value=record.category_text, reason=reason)
+        raise CellError(field="category", value=record.category_text, reason=NO_CATEGORY)
     if record.source_id in good:
         line = good[record.source_id].line
         reason = f"编号重复，已保留第 {line} 行 / duplicate id: line {line} was kept"
@@ -122,5 +133,21 @@ def _place(record: FoundPlace, *, source: str, raw: BaseGeometry, geometry: Base
             address=record.address,
         )
     return Site(
-        key=key, name=record.name, category=record.decision, geometry=geometry, raw_geometry=raw, datum=record.datum
+        key=key,
+        name=record.name,
+        category=record.decision,
+        geometry=geometry,
+        raw_geometry=raw,
+        datum=record.datum,
+        opened_on=None if _wrong_day(record) else parse_optional_day(record.opened_on, field="opened_on"),
     )
+
+
+def _wrong_day(record: FoundPlace) -> Rejected | None:
+    """A school is a school without the day on which it opened."""
+    if isinstance(record.decision, SiteCategory):
+        try:
+            parse_optional_day(record.opened_on, field="opened_on")
+        except CellError as error:
+            return error.rejected(line=record.line, reference=record.source_id)
+    return None

@@ -1,4 +1,4 @@
-"""Venues and protected sites from files: CSV, GeoJSON, GeoPackage, Shapefile, OSM XML and PBF."""
+"""Venues and protected sites from files: CSV, Excel, GeoJSON, GeoPackage, Shapefile, OSM XML and PBF."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,16 +8,15 @@ from shapely.geometry import Point
 from api.files.cells import CellError, check_position, is_absent, parse_datum_cell, parse_number
 from api.files.columns import PLACE_COLUMNS, category_columns, first_cell
 from api.files.errors import UnreadableFile, unknown_datum
-from api.files.found_places import FoundPlace, Taken, gather_places
+from api.files.found_places import FoundPlace, Ignored, Taken, gather_places
 from api.files.osm import OSM_SUFFIXES, OsmObject, read_osm_objects
-from api.files.tables import Progress, Row, Table, read_table
+from api.files.sheets import SHEET_SUFFIXES, read_sheet
+from api.files.tables import TABLE_SUFFIXES, Progress, Row, Table, read_table
 from api.files.text import open_text
 from api.files.vector import VECTOR_SUFFIXES, Feature, read_features
 from geo.datum import Datum
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import PlacesRead, Rejected
-
-_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 def read_places(
@@ -31,7 +30,7 @@ def read_places(
 ) -> PlacesRead:
     """The venues and sites in the file at ``path``, in WGS-84, and every row that could not be taken, with its reason.
 
-    ``mapping`` says which tags or codes are which category. ``datum`` is the datum of the coordinates: a CSV row's own
+    ``mapping`` says which tags or codes are which category. ``datum`` is the datum of the coordinates: a row's own
     ``datum`` cell wins over it, and it wins over the CRS of a vector file and over OSM's WGS-84. ``source`` names the
     register; the default is ``osm`` for OSM files, else the file's stem. ``layer`` chooses a layer of a GeoPackage.
     ``progress`` is told how many records were read since its last call. The first record of an id is kept.
@@ -52,11 +51,14 @@ def read_places(
     if name.endswith(VECTOR_SUFFIXES):
         features = read_features(file, datum=datum, layer=layer)
         return gather_places(_from_features(features, mapping), source=source or file.stem, progress=progress)
-    if name.endswith(_TABLE_SUFFIXES):
+    if name.endswith(SHEET_SUFFIXES):
+        rows = _from_table(read_sheet(file), mapping, datum)
+        return gather_places(rows, source=source or file.stem, progress=progress)
+    if name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             table = read_table(text, file=file.name)
             return gather_places(_from_table(table, mapping, datum), source=source or file.stem, progress=progress)
-    kinds = ", ".join((*_TABLE_SUFFIXES, *VECTOR_SUFFIXES, *OSM_SUFFIXES))
+    kinds = ", ".join((*TABLE_SUFFIXES, *SHEET_SUFFIXES, *VECTOR_SUFFIXES, *OSM_SUFFIXES))
     raise UnreadableFile(f"{file.name}：不支持的文件类型 / not a kind of file that holds places; use one of {kinds}")
 
 
@@ -65,7 +67,7 @@ def _from_osm(found: OsmObject | Rejected, mapping: CategoryMapping, datum: Datu
         return found
     decision = mapping.for_tags(found.tags)
     if isinstance(decision, NotAPlace):
-        return NotAPlace.IGNORED
+        return Ignored(source_id=found.reference)
     if found.geometry is None:
         return Rejected(
             line=found.record, reference=found.reference, field="geometry", value=found.kind, reason=found.problem
@@ -129,19 +131,21 @@ def _from_table(table: Table, mapping: CategoryMapping, datum: Datum | None) -> 
 
 def _from_row(
     row: Row, mapping: CategoryMapping, position: tuple[str, str], datum_text: str, datum: Datum | None
-) -> FoundPlace | NotAPlace:
+) -> FoundPlace | Ignored:
+    source_id = first_cell(row.cells, PLACE_COLUMNS["id"]).strip()
     name = first_cell(row.cells, PLACE_COLUMNS["name"])
     decision, text = _decide(row.cells, mapping, name=name)
     if decision is NotAPlace.IGNORED:
-        return decision
+        return Ignored(source_id=source_id)
     longitude = parse_number(row.cells[position[0]], field="longitude")
     latitude = parse_number(row.cells[position[1]], field="latitude")
     check_position(longitude=longitude, latitude=latitude)
     return FoundPlace(
         line=row.line,
-        source_id=first_cell(row.cells, PLACE_COLUMNS["id"]).strip(),
+        source_id=source_id,
         name=name,
         address=first_cell(row.cells, PLACE_COLUMNS["address"]),
+        opened_on=first_cell(row.cells, PLACE_COLUMNS["opened_on"]),
         decision=decision,
         category_text=text,
         geometry=Point(longitude, latitude),
@@ -153,10 +157,10 @@ def _from_features(features: Iterator[Feature], mapping: CategoryMapping) -> Ite
     for feature in features:
         name = first_cell(feature.properties, PLACE_COLUMNS["name"])
         decision, text = _decide(feature.properties, mapping, name=name)
-        if decision is NotAPlace.IGNORED:
-            yield decision
-            continue
         source_id = first_cell(feature.properties, PLACE_COLUMNS["id"]).strip() or feature.feature_id
+        if decision is NotAPlace.IGNORED:
+            yield Ignored(source_id=source_id)
+            continue
         if feature.geometry is None:
             yield Rejected(line=feature.record, reference=source_id, field="geometry", value="", reason=feature.problem)
             continue
@@ -165,6 +169,7 @@ def _from_features(features: Iterator[Feature], mapping: CategoryMapping) -> Ite
             source_id=source_id,
             name=name,
             address=first_cell(feature.properties, PLACE_COLUMNS["address"]),
+            opened_on=first_cell(feature.properties, PLACE_COLUMNS["opened_on"]),
             decision=decision,
             category_text=text,
             geometry=feature.geometry,

@@ -38,6 +38,27 @@ def write_rejects(path: Path | str, rejected: Iterable[Rejected]) -> Path:
     return target
 
 
+def rejects_path(file: Path, chosen: Path | None = None, *, ending: str = ".rejects.csv") -> Path:
+    """Where the rejected rows of ``file`` go: ``chosen``, or the file's name with ``ending`` beside it.
+
+    Where nothing can be written there (a CD, a share, somebody else's folder), in the working folder, or else in the
+    one for temporary files: by then the good rows are in, and the rejected ones are told of nowhere else.
+    """
+    if chosen is not None:
+        return chosen
+    folders = (file.parent, Path.cwd(), Path(tempfile.gettempdir()))
+    return next((folder for folder in folders if is_writable(folder)), file.parent) / f"{file.name}{ending}"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a file can be made: what the permissions say is not true of a superuser, nor of every share."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
 def _inert(cell: str) -> str:
     fit = shown(cell, limit=1000)
     return f"'{fit}" if fit.startswith(_FORMULA_STARTS) and not _is_number(fit) else fit

@@ -13,20 +13,19 @@ from shapely.geometry.base import BaseGeometry
 from api.files.cells import CellError, check_position, is_absent, parse_datum_cell, parse_optional_number
 from api.files.columns import PLACE_COLUMNS, SOURCE_COLUMNS, category_columns, first_cell
 from api.files.errors import UnreadableFile, unknown_datum
+from api.files.found_places import NO_CATEGORY
 from api.files.osm import OSM_SUFFIXES, read_osm_objects
 from api.files.places import osm_address
 from api.files.sheets import SHEET_SUFFIXES, read_sheet
-from api.files.tables import Progress, Table, counted, read_table
+from api.files.tables import TABLE_SUFFIXES, Progress, Table, counted, read_table
 from api.files.text import open_text
 from api.files.vector import VECTOR_SUFFIXES, read_features
 from geo.datum import Datum, to_wgs84
-from venues.category import VenueCategory
+from venues.category import SiteCategory, VenueCategory
 from venues.licence import LicenceError
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord, read_source_record
-
-_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +36,9 @@ class SourceRecordsRead:
     rejected: tuple[Rejected, ...]
     set_aside: tuple[Rejected, ...]
     """Numbers that cannot be: the row was taken without them."""
-    ignored_count: int
-    """Rows that the mapping says are no venue."""
+    ignored_ids: tuple[str, ...]
+    """Rows of a map that the mapping says are no venue; what a register has of another trade is a record.
+    The id of each, empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,15 @@ def read_source_records(
     """The records in the file at ``path``, positions in WGS-84, and every row that could not be taken, with its reason.
 
     ``source`` names the register. ``mapping`` says which codes or tags are which category; without one the file's words
-    are kept as they are, and no row is ignored. A row's id is its ``id`` column, else the register's own number. The
-    first row of an id is kept. Positions may be missing; ``datum`` is as in ``api.files.places.read_places``.
+    are kept as they are. Words that a closed vocabulary does not know reject the row. What a mapping says is no venue
+    is ignored on a map, and a record of another trade in a register: a bar may be registered so. A row's id is its
+    ``id`` column, else the register's own number. The first row of an id is kept. Positions may be missing; ``datum``
+    is as in ``api.files.places.read_places``.
     Raises UnknownDatum, MissingColumn, UnreadableFile, and OSError.
     """
     rows: dict[str, _Row] = {}
     rejected: list[Rejected] = []
-    ignored_count = 0
+    ignored: list[str] = []
     for entry in counted(_entries(Path(path), mapping=mapping, datum=datum, layer=layer), progress):
         if isinstance(entry, Rejected):
             rejected.append(entry)
@@ -95,18 +97,18 @@ def read_source_records(
         try:
             row = _row(entry, kind=kind, source=source, mapping=mapping)
             if row is None:
-                ignored_count += 1
+                ignored.append(_id_of(entry, kind))
                 continue
             _check_once(row, rows)
         except (CellError, LicenceError) as error:
-            rejected.append(error.rejected(line=entry.line, reference=entry.reference))
+            rejected.append(error.rejected(line=entry.line, reference=_id_of(entry, kind)))
             continue
         rows[row.record.key.source_id] = row
     return SourceRecordsRead(
         records=_placed(list(rows.values())),
         rejected=tuple(rejected),
         set_aside=tuple(problem for row in rows.values() for problem in row.set_aside()),
-        ignored_count=ignored_count,
+        ignored_ids=tuple(ignored),
     )
 
 
@@ -144,11 +146,11 @@ def _entries(
                 )
     elif name.endswith(SHEET_SUFFIXES):
         yield from _table_entries(read_sheet(file), datum)
-    elif name.endswith(_TABLE_SUFFIXES):
+    elif name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             yield from _table_entries(read_table(text, file=file.name), datum)
     else:
-        kinds = ", ".join((*_TABLE_SUFFIXES, *SHEET_SUFFIXES, *VECTOR_SUFFIXES, *OSM_SUFFIXES))
+        kinds = ", ".join((*TABLE_SUFFIXES, *SHEET_SUFFIXES, *VECTOR_SUFFIXES, *OSM_SUFFIXES))
         raise UnreadableFile(
             f"{file.name}：不支持的文件类型 / not a kind of file that holds registers; use one of {kinds}"
         )
@@ -193,18 +195,25 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
     """One row as far as it can be read alone; ``None`` for what is no venue. Raises CellError, LicenceError."""
     cells = {field: first_cell(entry.cells, names) for field, names in SOURCE_COLUMNS.items()}
     sent = {field: text for field, text in cells.items() if field == "name" or not is_absent(text)}
-    category = VenueCategory.TOBACCO if kind is SourceKind.TOBACCO_LICENCE else None
     words = first_cell(entry.cells, category_columns(is_by_code=mapping is not None and bool(mapping.codes)))
     if not is_absent(words):
         sent["category"] = words
-    if mapping is not None:
-        decision = _decision(entry.cells, mapping, words=sent.get("category", ""), name=sent["name"])
-        if not isinstance(decision, VenueCategory):
-            return None
-        category = decision
+    words = sent.get("category", "")
+    decision = None if mapping is None else _decision(entry.cells, mapping, words=words, name=sent["name"])
+    category = decision if isinstance(decision, VenueCategory) else None
+    if kind is SourceKind.TOBACCO_LICENCE:
+        category = category or VenueCategory.TOBACCO
+    elif decision is NotAPlace.UNKNOWN and (words or kind is SourceKind.POI):
+        raise CellError(field="category", value=words, reason=NO_CATEGORY)
+    elif isinstance(decision, SiteCategory) or (decision is NotAPlace.IGNORED and kind is SourceKind.POI):
+        return None
     position, datum = _position(entry, sent)
-    key = SourceKey(source=source, source_id=entry.reference or _own_number(sent, kind))
-    record, problems = read_source_record(sent, key=key, kind=kind, category=category)
+    if not (source_id := _id_of(entry, kind)):
+        reason = "编号为空 / empty id: give an id column, or the register's own number"
+        raise CellError(field="id", value="", reason=reason)
+    key = SourceKey(source=source, source_id=source_id)
+    is_other_trade = decision is NotAPlace.IGNORED and bool(words) and category is None
+    record, problems = read_source_record(sent, key=key, kind=kind, category=category, is_other_trade=is_other_trade)
     return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
 
 
@@ -236,12 +245,10 @@ def _position(entry: _Entry, sent: dict[str, str]) -> tuple[tuple[float, float] 
     return (longitude, latitude), datum
 
 
-def _own_number(sent: Mapping[str, str], kind: SourceKind) -> str:
-    number = sent.get(OWN_NUMBER.get(kind, ""), "").strip()
-    if not number:
-        reason = "编号为空 / empty id: give an id column, or the register's own number"
-        raise CellError(field="id", value="", reason=reason)
-    return number
+def _id_of(entry: _Entry, kind: SourceKind) -> str:
+    """The row's id, else the register's own number; empty if it has neither."""
+    number = first_cell(entry.cells, SOURCE_COLUMNS.get(OWN_NUMBER.get(kind, ""), ())).strip()
+    return entry.reference or ("" if is_absent(number) else number)
 
 
 def _check_once(row: _Row, rows: Mapping[str, _Row]) -> None:

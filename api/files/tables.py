@@ -9,6 +9,8 @@ from api.files.errors import UnreadableFile, missing_column
 from api.files.text import is_damaged, shown
 from venues.place import Rejected
 
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+
 _REPORT_EVERY = 1000
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_RECORD_LINES = 20  # a quoted cell may hold line ends; one that never closes must not swallow the file

@@ -45,6 +45,11 @@ def phone_index(key: IndexKey, phone: str) -> bytes:
     return _index(key, "phone", normal_phone(phone))
 
 
+def venue_phone_index(key: IndexKey, phone: str) -> bytes:
+    """32 bytes by which two records of one venue's number (E.164) are found. Not those of a person with that number."""
+    return _index(key, "venue_phone", phone)
+
+
 def id_number_index(key: IndexKey, id_number: str) -> bytes:
     """32 bytes by which a resident ID number is found."""
     return _index(key, "id_number", normal_id_number(id_number))

@@ -1,5 +1,6 @@
 """The register of venues: what each place is, by which records, and who said that they are one."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,14 +12,17 @@ from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole, Scope
 from api.routes.orders import Body
 from api.routes.sealing import Words
-from api.venue_desk import confirm_review, merge_venues, refuse_review, split_venue, undo_link
+from api.venue_desk import confirm_review, merge_venues, observe_venue, refuse_review, split_venue, undo_link
 from api.venue_listing import VenueFilter, open_reviews, records_of_venue, venue_of_register, venues_of_register
+from tracking.local_time import LOCAL_TIME
 from venues.category import VenueCategory
 
 router = APIRouter()
 
 READERS = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VENUES_READ)
 KEEPERS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.POLICE, AccountRole.SUPERVISOR}))
+
+OBSERVERS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
 
 Reason = Annotated[Words, Field(min_length=2)]
 
@@ -35,6 +39,14 @@ class SplitIn(Body):
 
     merge_id: UUID
     reason: Reason
+
+
+class ObservationIn(Body):
+    """What somebody saw; ``category`` null: nothing else than the place is registered as."""
+
+    category: VenueCategory | None
+    remark: Reason
+    observed_on: date | None = None
 
 
 class MergeIn(Body):
@@ -65,7 +77,7 @@ def get_venue(request: Request, venue_id: UUID) -> dict[str, Any]:
 
 @router.get("/venues/{venue_id}/records", dependencies=[Depends(READERS)])
 def get_records(request: Request, venue_id: UUID) -> list[dict[str, Any]]:
-    """Every record of the place in every version, as sent."""
+    """Every record of the place in every version, as sent but for telephone numbers."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return records_of_venue(connection, venue_id)
 
@@ -85,6 +97,23 @@ def post_split(request: Request, venue_id: UUID, body: SplitIn) -> dict[str, UUI
     with as_account(request.app.state.services.engine, caller) as connection:
         split = split_venue(connection, venue_id, merge_id=body.merge_id, by=caller, reason=body.reason)
         return {"venue_id": split}
+
+
+@router.post("/venues/{venue_id}/observations", status_code=201, dependencies=[Depends(OBSERVERS)])
+def post_observation(request: Request, venue_id: UUID, body: ObservationIn) -> dict[str, UUID]:
+    """What an officer saw the place to be. It counts until somebody looks again, and nothing else takes it back."""
+    services, caller = request.app.state.services, request.state.caller.account_id
+    today = services.clock.now().astimezone(LOCAL_TIME).date()
+    with as_account(services.engine, caller) as connection:
+        observation_id = observe_venue(
+            connection,
+            venue_id,
+            category=body.category,
+            remark=body.remark,
+            observed_on=body.observed_on,
+            today=today,
+        )
+        return {"observation_id": observation_id}
 
 
 @router.get("/venue-reviews", dependencies=[Depends(READERS)])

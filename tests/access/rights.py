@@ -334,7 +334,10 @@ EXPECTED: dict[str, dict[str, str]] = {
     "venue": {
         "app": "SELECT",
     },
+    "venue_door": {"app": "SELECT"},
     "venue_link": {"app": "SELECT"},
+    "venue_observation": {"app": "SELECT"},
+    "venue_phone": CLOSED,
     "venue_review": {"app": "SELECT"},
     "venue_source_record": {"app": "SELECT"},
     "venue_incident": {
@@ -406,6 +409,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "look_needs_approval": set(),
     "make_fix_week": {"gate", "worker"},
     "may_see_figures": set(),
+    "observe_venue": {"app"},
     "open_looks": {"app"},
     "open_spans": {"app"},
     "people_of_alerts": {"app"},

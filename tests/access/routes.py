@@ -146,6 +146,9 @@ ROUTES: dict[str, RouteEntry] = {
     "POST /venues/{venue_id}/splits": RouteEntry(
         body={"merge_id": A_NUMBER, "reason": "两家店"}, granted=404, **BY_KEEPERS  # type: ignore[arg-type]
     ),
+    "POST /venues/{venue_id}/observations": RouteEntry(
+        body={"category": "bar", "remark": "以酒水为主"}, granted=404, is_open=Open.TO_SESSIONS, roles=OFFICERS
+    ),
     "POST /venues/{venue_id}/merges": RouteEntry(
         body={"venue_id": A_NUMBER, "reason": "同一家店"}, granted=404, **BY_KEEPERS  # type: ignore[arg-type]
     ),

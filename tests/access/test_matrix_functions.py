@@ -61,6 +61,7 @@ DEFINER_FUNCTIONS = {
     "alert_counts": "counts of all cases, to leaders and the system administrator",
     "alert_rescues": "a count and quantiles of all cases, to leaders and the system administrator; nobody's",
     "person_weeks": "one sum of all cases, to leaders and the system administrator",
+    "observe_venue": "writes what the caller saw of a place; tells its id back",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }
 """Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
@@ -128,6 +129,7 @@ def test_who_is_sealed_is_told_to_nobody_but_whose_entries_are_withheld(scene: S
 AUDITED_ABOUT_NOBODY = {
     "account", "account_identity", "account_role", "api_token", "calendar_year", "division", "duty_absence",
     "duty_roster", "export_limit", "look_rule", "retention_run", "thinning_run", "venue_link",
+    "venue_observation",
 }  # fmt: skip
 """Audited tables without a subject whose rows are about no subject: accounts, places, officers, settings, runs."""
 

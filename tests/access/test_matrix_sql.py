@@ -71,6 +71,7 @@ OF_WHO_FILED = "case_intake"
 OF_PLACES = (
     "division", "venue", "site", "venue_incident", "calendar_year", "site_gate", "distance_rule", "distance_run",
     "distance_finding", "measurement_archive", "venue_source_record", "venue_link", "venue_review",
+    "venue_door", "venue_observation",
 )  # fmt: skip
 """About nobody: shown to all."""
 

@@ -70,7 +70,7 @@ SHOWS_PEOPLE = {
     "seal shred", "subject view", "evidence make", "audit notices",
     "order list", "order show", "order lift", "exemption list", "exemption grant", "exemption revoke",
     "leave list", "leave ask", "leave answer", "leave close", "suspected list", "suspected decide",
-    "suspected departures", "task list", "task done",
+    "suspected departures", "suspected report", "recipient tell", "recipient block", "task list", "task done",
     "alert list", "alert show", "alert ack", "alert close", "alert reopen",
 }  # fmt: skip
 """Commands that read people of the database. Those that can show one are run below; the others count, or look one up
@@ -85,7 +85,7 @@ SHOWS_NOBODY = {
     "alert metrics", "roster add", "roster list", "roster absence",
     "roster revoke",
     "venue import", "venue resolve", "venue list", "venue show", "venue review list", "venue confirm", "venue refuse",
-    "venue split", "venue merge", "venue undo",
+    "venue split", "venue merge", "venue undo", "venue observe", "import doors",
     "import gates", "distance evaluate", "distance list", "distance changes", "distance show", "distance rules",
     "distance report", "distance verify", "lead list", "lead show", "lead check", "lead dismiss", "lead consult",
     "lead recommend", "lead deliver", "lead reply", "lead recheck", "lead open-case", "lead close", "lead reopen",
@@ -117,7 +117,7 @@ READS_SEALED_PEOPLE_TOO = {
     "api/routes/person.py", "api/subject_view.py",
     "alerts/failover_store.py", "api/calendars.py", "api/casework/leaves.py", "api/casework/tasks.py",
     "api/desk/alerts.py", "api/desk/letters.py", "api/desk/stream.py",
-    "api/casework/case_files.py",
+    "api/casework/case_files.py", "api/casework/care.py",
 }  # fmt: skip
 """They evaluate, seal, mask, begin from somebody who is not sealed, or read as the application's role."""
 
@@ -330,6 +330,18 @@ def on_the_command_line(place: Place) -> Iterator[tuple[str, str]]:
         ("audit", "notices"),
         ("alert", "list", "--by", "x-member"),
         ("alert", "show", str(place.alert_id), "--by", "x-member"),
+        (
+            "suspected",
+            "report",
+            REFERENCE,
+            "--seen-at",
+            "2026-03-02T22:00",
+            "--place",
+            "合成旅馆",
+            "--adult-unknown",
+            "--by",
+            "x-member",
+        ),
         ("evidence", "make", str(place.alert_id), "--purpose", "移送", "--out", str(place.folder / "evidence.zip")),
         ("map", "venues", "--out", str(page), "--as-of", "2026-03-22"),
     ):

@@ -43,6 +43,7 @@ THROUGH_OTHERS = {"zone_in_force", "order_in_force", "shard"}
 
 OPEN = {
     "division", "venue", "site", "venue_incident", "calendar_year", "venue_source_record", "venue_link", "venue_review",
+    "venue_door", "venue_observation",
 }  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from alerts.alert import Alert, Notification, Recipient, Role
 from alerts.channel import Channel
 from alerts.delivery import deliver
 from alerts.event import EventKind
-from alerts.gateway import Gateway, GatewayError, Message, Receipt
+from alerts.gateway import DeliveryReport, Gateway, GatewayError, Message, Receipt
 from alerts.policy import AlertPolicy
+from alerts.report_store import save_reports
 from alerts.store import add_recipient, save_alerts, save_notifications
 from api.clock import FixedClock
 from api.ids import new_id
@@ -174,3 +175,29 @@ def tasks(engine: Engine) -> list[Any]:
 
 def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
+
+
+def report(
+    engine: Engine,
+    clock: FixedClock,
+    *,
+    is_delivered: bool,
+    reference: str = "",
+    provider: str = "p1",
+    reason: str = "",
+    is_proven: bool = True,
+    key: object = None,
+) -> None:
+    """A provider says what became of a message, and the outbox takes it in."""
+    told = DeliveryReport(
+        provider=provider,
+        reference=reference,
+        idempotency_key=key,  # type: ignore[arg-type] # None or a UUID
+        is_delivered=is_delivered,
+        at=clock.now() + timedelta(seconds=3),
+        reason=reason,
+        is_proven=is_proven,
+    )
+    with engine.begin() as connection:
+        save_reports(connection, [told])
+    DatabaseOutbox(engine, POLICY, KEYRING).apply_news(clock)

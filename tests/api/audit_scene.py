@@ -76,6 +76,8 @@ FROM venue;
 INSERT INTO venue_link (link_id, kind, left_no, right_no, decided_by, at, reason)
 SELECT gen_random_uuid(), 'refuse', record_no, record_no + 1, 'account:x', now(), '两家' FROM venue_source_record
 ORDER BY record_no LIMIT 2;
+INSERT INTO venue_observation (observation_id, venue_no, category, remark, observed_on, observed_by, at)
+SELECT gen_random_uuid(), venue_no, 'bar', '合成所见', '2026-03-20', 'account:x', now() FROM venue;
 INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
 SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
 FROM subject;
@@ -138,7 +140,7 @@ KEYS = {
     "alert_finding": "ARRAY[alert_id::text, finding_id::text]", "alert_history": "entry_id",
     "duty_roster": "roster_id", "duty_absence": "absence_id", "guardian_link": "link_id",
     "guardian_answer": "answer_id", "delivery_report": "report_no", "reply": "reply_id",
-    "case_intake": "item_id", "venue_link": "link_no",
+    "case_intake": "item_id", "venue_link": "link_no", "venue_observation": "observation_no",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -184,6 +186,7 @@ ONE_BYTE = {
     "reply": ("text", "set_byte(text, 20, (get_byte(text, 20) + 1) % 256)"),
     "case_intake": ("result", "set_byte(result, 0, (get_byte(result, 0) + 1) % 256)"),
     "venue_link": ("reason", "reason || '.'"),
+    "venue_observation": ("category", "'ktv'"),
 }
 """One column altered as little as can be. What an alert holds is all key: a changed row is another row."""
 
@@ -237,6 +240,7 @@ ANOTHER = {
     "reply": {"reply_id": "gen_random_uuid()"},
     "case_intake": {"item_id": "gen_random_uuid()"},
     "venue_link": {"link_no": "link_no + 1000", "link_id": "gen_random_uuid()"},
+    "venue_observation": {"observation_no": "observation_no + 1000", "observation_id": "gen_random_uuid()"},
 }
 """A copy of a row under another key."""
 

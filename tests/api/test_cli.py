@@ -38,9 +38,10 @@ def hulan(*arguments: str, data_dir: Path, database_url: str | None = None) -> s
         ["simulate"], ["quality"],
         ["audit", "verify"], ["audit", "checkpoint"], ["audit", "show"], ["audit", "notices"],
         ["import", "venues"], ["import", "sites"], ["import", "zones"], ["import", "boundaries"],
-        ["import", "incidents"], ["import", "cases"], ["import", "fixes"],
+        ["import", "incidents"], ["import", "doors"], ["import", "cases"], ["import", "fixes"],
         ["keys", "list"], ["keys", "new"], ["keys", "rotate"], ["keys", "destroy"],
         *(["venue", word] for word in ("import", "resolve", "list", "show", "confirm", "refuse", "split", "undo")),
+        ["venue", "observe"],
         ["venue", "review", "list"],
         ["texts", "lint"], ["texts", "show"],
     ],
@@ -73,6 +74,15 @@ def test_places_come_in_twice_without_doubling_and_make_a_map(tmp_path: Path, da
     done = hulan("map", "venues", "--out", str(heat), data_dir=tmp_path, database_url=database_url)
     assert "unknown: 2" in done.stdout, done.stderr
     assert "改名酒吧" in heat.read_text(encoding="utf-8")
+
+
+def test_rejected_rows_have_a_place_before_anything_is_read(tmp_path: Path) -> None:
+    venues = tmp_path / "venues.csv"
+    venues.write_text("nothing that could be read", encoding="utf-8")
+    for group in ("venues", "fixes", "cases", "gates"):
+        done = CliRunner().invoke(app, ["import", group, str(venues), "--rejects", "/proc/self/rejects.csv"])
+        assert done.exit_code == 2, done.output
+        assert "cannot be written" in done.output
 
 
 def test_csv_without_a_datum_is_refused_in_plain_words(tmp_path: Path, database_url: str) -> None:

@@ -1,6 +1,7 @@
 """The law of distance through the database: what is found stays, a change of law adds, archives are measured again."""
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,12 +12,15 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.files.mappings import load_mapping
+from api.files.places import read_places
+from api.files.source_records import read_source_records
 from api.ids import new_id
-from api.importing import import_entries
+from api.importing import import_entries, import_sites
 from geo.shapes import Area
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
 from tests.geo.walk_reference import at
-from tests.venues.distance_scene import ON, law
+from tests.venues.distance_scene import ON, YARD, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
@@ -254,7 +258,6 @@ def put_records(connection: Connection, *records: SourceRecord) -> None:
     import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
 
 
-REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
 LICENCE = {"tobacco_licence": "320303112345"}
 
 
@@ -275,9 +278,46 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
 
 
-def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("opened", "verdict", "reason"),
+    [
+        ("2023年5月1日", Verdict.GRANDFATHERED, Reason.SITE_CAME_LATER),
+        ("2015-05-01", Verdict.BREACH, Reason.DISTANCE),
+        ("无", Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN),
+    ],
+)
+def test_a_school_that_came_later_is_known_by_the_day_in_its_file(
+    engine: Engine, tmp_path: Path, opened: str, verdict: Verdict, reason: Reason
+) -> None:
+    corners = [list(at(*corner)) for corner in YARD]
+    school = {
+        "type": "Feature", "geometry": {"type": "Polygon", "coordinates": [[*corners, corners[0]]]},
+        "properties": {"id": "way/1", "name": "育才小学", "category": "小学", "开办日期": opened},
+    }  # fmt: skip
+    (tmp_path / "schools.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [school]}), "utf-8")
+    read = read_places(tmp_path / "schools.geojson", mapping=load_mapping("hulan"), source="osm")
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01", **LICENCE)
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, licence)
+        assert import_sites(connection, read, at=LATER).changed_count == (opened != "无")
+        (run,) = evaluated(connection, replace(BY_AIR, threshold_m=100.0, is_later_site_exempt=True))
+        assert [(one.verdict, one.reason) for one in run.run.findings()] == [(verdict, reason)]
+
+
+@pytest.mark.parametrize(("words", "leads"), [("小吃服务", ["mis_registered"]), ("酒吧服务", [])])
+def test_records_of_one_place_are_one_venue_with_all_that_they_say(
+    engine: Engine, tmp_path: Path, words: str, leads: list[str]
+) -> None:
     seen = a_record(SourceKind.POI, "p", VenueCategory.BAR)
-    registered = a_record(SourceKind.BUSINESS_REGISTRATION, "b", None, **REGISTRATION)
+    register = tmp_path / "register.csv"
+    register.write_text(
+        f"统一社会信用代码,企业名称,住所,行业\n91320300MA1XK7QY0G,路口烟店,合成路 7 号,{words}\n", "utf-8"
+    )
+    (registered,) = read_source_records(
+        register, kind=SourceKind.BUSINESS_REGISTRATION, source="市监", mapping=load_mapping("hulan")
+    ).records
     with engine.begin() as connection:
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
@@ -293,6 +333,6 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engin
         (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
         assert len(run.run.venues) == 1
         grounds = connection.execute(text("SELECT ground FROM lead ORDER BY ground")).scalars().all()
-        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalar_one()
-    assert grounds == ["mis_registered"]
-    assert "登记为小吃服务，实为酒吧" in facts
+        facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalars().all()
+    assert grounds == leads
+    assert all("登记为小吃服务，实为酒吧" in fact for fact in facts)

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from geoalchemy2 import Geometry
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Engine, Float, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Engine, Float, Integer, Table, Text, Uuid, text
 from sqlalchemy.types import TypeEngine
 
 import alerts.store
@@ -40,6 +40,7 @@ POSTGRES_TYPES: dict[type[TypeEngine[Any]], set[str]] = {
     Text: {"text"},
     Float: {"float8"},
     Boolean: {"bool"},
+    Date: {"date"},
     DateTime: {"timestamptz"},
     Uuid: {"uuid"},
     Geometry: {"geometry"},

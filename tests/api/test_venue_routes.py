@@ -212,12 +212,26 @@ def test_a_register_comes_in_whole_or_not_and_its_rejected_rows_lie_beside_it(
     listed = hulan("venue", "list", "--by", "wang")
     assert "月光娱乐有限公司" in listed
     assert "星光" not in listed
+    new = rows.replace("1,星光", "8,新光").replace("经度", "联系电话,经度").replace(LICENCE, LICENCE + ",13800000101")
+    file.write_text(f"{new},117.18,34.26,GCJ02\n99,月光,和平路28号,123,,117.18,34.26,GCJ02\n", encoding="utf-8")
+    assert "--withdraw 1" in hulan(*importing, "--whole"), (
+        "the row that cannot be read may be the venue that is missing"
+    )
+    assert "月光娱乐有限公司" in hulan("venue", "list", "--by", "wang")
+    with (tmp_path / "登记.csv.rejects.csv").open(encoding="utf-8-sig") as stream:
+        assert [row["reference"] for row in csv.DictReader(stream)] == ["99"], "what to mend is told all the same"
+    told = hulan(*importing, "--whole", "--withdraw", "1")
+    assert "withdrawn: 9 月光娱乐有限公司" in told
+    with engine.connect() as connection:
+        (shop,) = connection.execute(text("SELECT venue_id FROM venue WHERE withdrawn_at IS NULL")).scalars()
+        assert connection.execute(text("SELECT count(*) FROM venue_phone")).scalar_one() == 1
+    assert "13800000101" not in hulan("venue", "show", str(shop), "--by", "wang", "--json")
     file.write_text(rows.replace("1,星光", "7,半张") + ",117.18,34.26,NOWHERE\n", encoding="utf-8")
     hulan(*importing)
     file.write_text("编号,地址\n1,x\n", encoding="utf-8")
     assert "name" in hulan(*importing)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM venue")).scalar_one() == 2, "nothing of a bad file is kept"
+        assert connection.execute(text("SELECT count(*) FROM venue")).scalar_one() == 3, "nothing of a bad file is kept"
 
 
 def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Path, database_url: str) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas
 import pytest
+from openpyxl import Workbook
+from shapely import LineString, Point
 
-from api.files.errors import MissingColumn, UnknownDatum
+from api.files.errors import MissingColumn, UnknownDatum, UnreadableFile
 from api.files.gates import GatesRead, read_gates
 from geo.datum import Datum, from_wgs84
 from venues.distance_ends import GateKind
@@ -28,6 +31,35 @@ def test_a_gate_names_its_school_and_keeps_its_place_as_sent(tmp_path: Path) -> 
     assert found.gate.longitude == pytest.approx(117.2, abs=1e-8)
     assert found.gate.latitude == pytest.approx(34.26, abs=1e-8)
     assert (found.raw.x, found.datum) == (float(lon), Datum.GCJ02)
+
+
+def test_a_workbook_and_points_give_the_same_gates_as_a_table(tmp_path: Path) -> None:
+    rows = "G1,osm,way/7,学生,否,2.5,117.2,34.26,WGS84\nG2,,,后勤,是,,117.201,34.26,WGS84\n"
+    from_table = read_rows(tmp_path, rows)
+    lines = [line.split(",") for line in (HEADER + rows).splitlines()]
+    book = Workbook()
+    for line in lines:
+        book.worksheets[0].append(line)
+    book.save(tmp_path / "gates.xlsx")
+    assert read_gates(tmp_path / "gates.xlsx") == from_table
+    frame = geopandas.GeoDataFrame(
+        [dict(zip(lines[0][:6], line[:6], strict=True)) for line in lines[1:]],
+        geometry=[Point(float(line[6]), float(line[7])) for line in lines[1:]],
+        crs=4326,
+    )
+    frame.to_file(tmp_path / "gates.geojson")
+    assert read_gates(tmp_path / "gates.geojson") == from_table
+    frame.to_file(tmp_path / "gates.gpkg", layer="doors")
+    assert read_gates(tmp_path / "gates.gpkg", layer="doors") == from_table
+
+
+def test_a_gate_drawn_as_a_line_and_another_kind_of_file_are_refused(tmp_path: Path) -> None:
+    wall = LineString([(117.2, 34.26), (117.201, 34.26)])
+    geopandas.GeoDataFrame({"id": ["G1"]}, geometry=[wall], crs=4326).to_file(tmp_path / "gates.geojson")
+    (refused,) = read_gates(tmp_path / "gates.geojson").rejected
+    assert (refused.line, refused.reference, refused.field, refused.value) == (1, "G1", "geometry", "LineString")
+    with pytest.raises(UnreadableFile, match=r"\.xlsx"):
+        read_gates(tmp_path / "gates.doc")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """Places from CSV: what is taken, what is ignored, and what is rejected with which reason. Synthetic names only."""
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook
 from shapely.geometry import Point
 
 from api.files.errors import MissingColumn, UnknownDatum, UnreadableFile
@@ -107,10 +109,36 @@ def test_an_id_whose_first_row_was_bad_is_not_taken(tmp_path: Path) -> None:
     assert [venue.key.source_id for venue in read.venues] == ["1"]
 
 
+def test_the_day_on_which_a_school_opened_is_read_or_told_and_costs_no_school(tmp_path: Path) -> None:
+    header = "id,name,category,longitude,latitude,建校日期\n"
+    rows = (
+        "1,a,小学,116.4,39.9,2019年9月1日\n2,b,小学,116.5,39.9,1958\n3,c,小学,116.6,39.9,—\n4,d,bar,116.7,39.9,1958\n"
+    )
+    read = read_places(a_csv(tmp_path, header + rows), mapping=HULAN, datum=Datum.WGS84)
+    assert [site.opened_on for site in read.sites] == [date(2019, 9, 1), None, None]
+    assert not read.rejected
+    assert [(row.line, row.reference, row.field, row.value) for row in read.set_aside] == [
+        (3, "2", "opened_on", "1958")
+    ]
+
+
+def test_a_workbook_gives_the_same_places_as_a_table(tmp_path: Path) -> None:
+    rows = "1,星光,bar,116.4,39.9\n2,实验小学,小学,116.5,39.9\n3,x,bank,116.4,39.9\n"
+    book = Workbook()
+    for line in (HEADER + rows).splitlines():
+        book.worksheets[0].append(line.split(","))
+    book.save(tmp_path / "places.xlsx")
+    from_table = read_places(a_csv(tmp_path, HEADER + rows), mapping=HULAN, datum=Datum.WGS84, source="x")
+    from_book = read_places(tmp_path / "places.xlsx", mapping=HULAN, datum=Datum.WGS84, source="x")
+    assert from_book == from_table
+    assert (len(from_book.venues), len(from_book.sites), len(from_book.rejected)) == (1, 1, 1)
+
+
 def test_what_is_no_place_of_ours_is_counted(tmp_path: Path) -> None:
     text = "osm_id,type,name,lon,lat\n1,bank,a,116.4,39.9\n2,university,b,0,0\n3,pub,c,116.4,39.9\n"
     read = read_places(a_csv(tmp_path, text), mapping=OSM, datum=Datum.WGS84)
     assert (read.ignored_count, len(read.venues), read.rejected) == (2, 1, ())
+    assert len(read.ignored_ids) == 2, "what is ignored is still in the file"
 
 
 def test_a_table_with_osm_keys_as_columns(tmp_path: Path) -> None:

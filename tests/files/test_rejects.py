@@ -1,13 +1,14 @@
 """The report of rejected rows opens in Excel and cannot run anything there."""
 
 import csv
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.files.rejects import write_rejects
+from api.files.rejects import rejects_path, write_rejects
 from venues.place import Rejected
 
 
@@ -38,6 +39,21 @@ def test_the_report_names_line_field_value_and_reason(tmp_path: Path) -> None:
 def test_a_formula_is_made_inert(tmp_path: Path) -> None:
     path = write_rejects(tmp_path / "r.csv", [a_rejection(value='=HYPERLINK("http://x")'), a_rejection(value="\udcff")])
     assert [row["value"] for row in read_back(path)] == ['\'=HYPERLINK("http://x")', "\\xff"]
+
+
+def test_they_go_beside_the_file_or_where_it_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    beside = tmp_path / "in"
+    beside.mkdir()
+    assert rejects_path(beside / "a.csv") == beside / "a.csv.rejects.csv"
+    nobody_writes_here = Path("/proc/self/a.csv")
+    assert rejects_path(nobody_writes_here) == tmp_path / "a.csv.rejects.csv", "not even a superuser"
+    assert rejects_path(nobody_writes_here, ending=".rejects.xlsx").name == "a.csv.rejects.xlsx"
+    monkeypatch.chdir("/proc/self")
+    assert rejects_path(nobody_writes_here).parent == Path(tempfile.gettempdir())
+    chosen = tmp_path / "mine.csv"
+    assert rejects_path(nobody_writes_here, chosen) == chosen
+    assert list(beside.iterdir()) == []
 
 
 def test_a_failed_write_leaves_the_old_report_and_nothing_else(tmp_path: Path) -> None:

@@ -57,13 +57,13 @@ def test_every_row_is_a_record_or_rejected_with_field_value_and_remedy(tmp_path:
         GOOD.replace("徐州市云龙区星光娱乐有限公司", ""),
         GOOD.replace("117.255718", ""),
         GOOD.replace("117.255718", "东边"),
-        GOOD.replace("2021年3月1日", "前年"),
+        GOOD.replace("Y43", "Y44").replace("2021年3月1日", "前年"),
         "a,b",
     )
     assert len(read_rows.records) == 1
     told = [(row.line, row.field) for row in read_rows.rejected]
     assert told == [
-        (2, "uscc"), (4, "id"), (5, "id"), (6, "name"), (7, "longitude"), (8, "longitude"), (9, "valid_from"), (10, ""),
+        (2, "uscc"), (4, "id"), (5, "id"), (6, "name"), (7, "longitude"), (8, "longitude"), (9, "uscc"), (10, ""),
     ]  # fmt: skip
     assert all(" / " in row.reason for row in read_rows.rejected)
     text = write_rejects(tmp_path / "rejects.csv", read_rows.rejected).read_text("utf-8-sig")
@@ -74,6 +74,26 @@ def test_a_wrong_telephone_costs_the_number_and_not_the_row(tmp_path: Path) -> N
     found = read(tmp_path, GOOD.replace("13800000101", "12309"))
     assert found.records[0].phones == ()
     assert [(row.line, row.field, row.value) for row in found.set_aside] == [(2, "phone", "12309")]
+
+
+def test_every_column_of_an_end_counts_and_words_for_nothing_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    lines = (
+        "编号,名称,企业名称,有效期止,注销日期,吊销日期",
+        "1,星光歌舞厅,,长期,2023-05-01,",
+        "2,,云上娱乐,2028-01-01,2023-05-01,2022-03-04",
+        "3,好网吧,无,无,—,/",
+        "4,旧网吧,,明年,,",
+    )
+    path.write_text("\n".join(lines), "utf-8")
+    found = read_source_records(path, kind=SourceKind.POLICE, source="公安")
+    assert [(each.name, each.valid_to) for each in found.records] == [
+        ("星光歌舞厅", date(2023, 5, 1)), ("云上娱乐", date(2022, 3, 4)), ("好网吧", None), ("旧网吧", None),
+    ]  # fmt: skip
+    assert not found.rejected
+    assert [(row.line, row.reference, row.field, row.value) for row in found.set_aside] == [
+        (5, "4", "valid_to", "明年")
+    ]
 
 
 def test_a_register_without_positions_needs_no_datum(tmp_path: Path) -> None:
@@ -129,9 +149,46 @@ def test_shapes_come_with_their_middle_and_their_category(tmp_path: Path) -> Non
         ("星光", VenueCategory.KTV),
         ("夜色", VenueCategory.BAR),
     ]
-    assert found.ignored_count == 1
+    assert len(found.ignored_ids) == 1
     assert [(row.reference, row.field) for row in found.rejected] == [("3", "geometry")]
     assert found.records[0].longitude == pytest.approx(117.0005)
+
+
+WORDS = "编号,名称,类别\n1,星光,歌舞娱乐场所\n2,老地方,餐饮服务\n3,云上,云计算\n4,路口,\n5,实验,小学\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken", "rejected", "ignored"),
+    [
+        (SourceKind.POLICE, [("星光", "ktv", False), ("老地方", None, True), ("路口", None, False)], [4], 1),
+        (SourceKind.POI, [("星光", "ktv", False)], [4, 5], 2),
+    ],
+)
+def test_another_trade_is_a_record_of_a_register_and_no_word_is_lost(
+    tmp_path: Path, kind: SourceKind, taken: list[tuple[str, str | None, bool]], rejected: list[int], ignored: int
+) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text(WORDS, "utf-8")
+    found = read_source_records(path, kind=kind, source="x", mapping=load_mapping("hulan"))
+    assert [(each.name, each.category, each.is_other_trade) for each in found.records] == taken
+    assert [row.line for row in found.rejected] == rejected
+    assert {row.field for row in found.rejected} == {"category"}
+    assert len(found.ignored_ids) == ignored
+    assert {row.reference for row in found.rejected} <= {"3", "4"}
+    unread = read_source_records(path, kind=kind, source="x").records
+    assert [(each.category_text, each.is_other_trade) for each in unread][:2] == [
+        ("歌舞娱乐场所", False),
+        ("餐饮服务", False),
+    ]
+
+
+def test_a_tobacco_licence_is_for_tobacco_whatever_the_shop_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text("烟草许可证号,店名,业态\n320303100123,老王,便利店\n320303100124,老李,食杂\n", "utf-8")
+    found = read_source_records(
+        path, kind=SourceKind.TOBACCO_LICENCE, source="烟草", mapping=load_mapping("hulan")
+    ).records
+    assert [each.category for each in found] == [VenueCategory.TOBACCO] * 2
 
 
 @pytest.mark.real
@@ -146,7 +203,7 @@ def test_monaco_is_read_with_its_categories() -> None:
 def test_beijing_west_is_read_whole_with_a_reject_file(tmp_path: Path) -> None:
     path = shared_file("beijing_osm_bbbike_2020/venues_west.csv")
     found = read_source_records(path, kind=SourceKind.POI, source="osm", mapping=load_mapping("osm"), datum=Datum.WGS84)
-    assert len(found.records) + len(found.rejected) + found.ignored_count == 2441
+    assert len(found.records) + len(found.rejected) + len(found.ignored_ids) == 2441
     assert found.records
     assert {row.field for row in found.rejected} <= {"name"}
     write_rejects(tmp_path / "rejects.csv", found.rejected)

@@ -124,6 +124,10 @@ def test_the_same_records_give_the_same_numbers_in_any_order() -> None:
     assert len(first) > 100
     assert same(first, score_pairs(records, duplicate_free=DUPLICATE_FREE))
     assert same(first, score_pairs(records[::-1], duplicate_free=DUPLICATE_FREE))
+    for parts in (1, 7):
+        in_parts = score_pairs(records, duplicate_free=DUPLICATE_FREE, parts=parts)
+        for name in ("left", "right", "probability", "level", "bits"):
+            assert getattr(first, name).tobytes() == getattr(in_parts, name).tobytes(), name
 
 
 @pytest.mark.slow
@@ -284,7 +288,7 @@ def test_beijing_west_is_read_whole_and_compared() -> None:
     path = shared_file("beijing_osm_bbbike_2020/venues_west.csv")
     mapping = load_mapping("osm")
     found = read_source_records(path, kind=SourceKind.POI, source="osm", mapping=mapping, datum=Datum.WGS84)
-    assert len(found.records) + len(found.rejected) + found.ignored_count == 2441
+    assert len(found.records) + len(found.rejected) + len(found.ignored_ids) == 2441
     traits = [traits_of(each) for each in found.records]
     plan = plan_identity(score_pairs(traits), traits)
     names = {each.record_id: each.core_name for each in traits}

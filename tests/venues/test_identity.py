@@ -152,6 +152,18 @@ def test_what_a_person_refused_comes_together_in_no_way_and_is_not_asked_again()
     assert rows(plan_identity(pairs, records, refused=refused)) == ([(0, 2)], [])
 
 
+def test_what_a_person_confirmed_is_one_venue_and_is_not_asked_whatever_speaks_against_it() -> None:
+    records = [traits(0, uscc="1", floor=3), traits(1, uscc="2", floor=5), traits(2)]
+    confirmed = [(records[1].record_id, records[0].record_id), (records[0].record_id, UUID(int=99))]
+    pairs = scored(records, (0, 1, 0.9), (1, 2, 0.995))
+    assert rows(plan_identity(pairs, records))[1] == [(0, 1, Doubt.LICENCE)]
+    assert rows(plan_identity(pairs, records, confirmed=confirmed)) == ([(0, 1), (1, 2)], [])
+    assert rows(plan_identity(scored(records), records, confirmed=confirmed)) == ([(0, 1)], []), "not even likely"
+    refused = [(records[2].record_id, records[0].record_id)]
+    plan = plan_identity(pairs, records, confirmed=[(records[1].record_id, records[2].record_id)], refused=refused)
+    assert rows(plan) == ([(1, 2)], []), "what a person said of others of the two venues holds as well"
+
+
 def test_what_is_one_venue_already_is_not_proposed_again() -> None:
     records = [traits(number) for number in range(3)]
     one = {records[0].record_id: UUID(int=50), records[1].record_id: UUID(int=50)}

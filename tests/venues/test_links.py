@@ -113,6 +113,14 @@ def test_taking_apart_is_remembered_against_the_machine() -> None:
     assert follow(merge(links, (1, 2), by=OFFICER, start=6000), after=links).venue_of(record(2)) == venue(1)
 
 
+def test_a_merge_undone_is_no_longer_confirmed() -> None:
+    links = follow(found(1, 2, 3))
+    first, second = merge(links, (1, 2), (2, 3))
+    confirmed = [Confirmed(records=pair, decided_by=OFFICER, at=START) for pair in (first.records, second.records)]
+    links = follow([first, second, *confirmed, split(first)], after=links)
+    assert set(links.confirmed) == {frozenset(second.records)}
+
+
 def test_only_a_named_officer_splits_confirms_and_refuses() -> None:
     links = follow(found(1, 2))
     (merged,) = merge(links, (1, 2))

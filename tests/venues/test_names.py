@@ -1,12 +1,15 @@
 """Chinese business names: one spelling, and what tells two of them apart is kept."""
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from venues.divisions import division_codes, division_names
 from venues.name_words import LEGAL_FORMS, ORDINAL_BRANCHES, TYPE_WORDS
-from venues.names import normal_text, parse_name
+from venues.names import _without_accents, normal_text, parse_name
 
 PIECES = [
     "徐州市",
@@ -69,6 +72,17 @@ def test_traditional_full_width_and_accents_are_one_spelling() -> None:
     assert normal_text("星際網咖臺灣路") == normal_text("星际网咖台湾路")
     assert normal_text("ＫＴＶ１０１") == "KTV101"
     assert normal_text("Le Café") == normal_text("LE CAFE")
+
+
+def test_only_characters_that_are_looked_up_lose_an_accent() -> None:
+    """The short way of ``normal_text`` skips the others, Chinese ones above all."""
+    accented = {
+        chr(code) for code in range(0x80, sys.maxunicode + 1) if unicodedata.normalize("NFD", chr(code))[0].isascii()
+    }
+    assert len(accented) > 400
+    assert max(accented) < "\u2e80"
+    for character in accented:
+        assert _without_accents(f"星{character}光") == f"星{unicodedata.normalize('NFD', character)[0]}光"
 
 
 @given(names)

@@ -7,6 +7,7 @@ from typing import Any
 from shapely.geometry import Point, box
 
 from venues.category import VenueCategory
+from venues.lead_pattern import mis_registered_leads
 from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow, licences_on_file, placed_venue, standing_of
 from venues.source_record import SourceKind, SourceRecord
@@ -27,21 +28,27 @@ def place(*rows: RegisterRow) -> RegisteredPlace:
     return RegisteredPlace(venue_id="v", name="合成店", address="合成路 7 号", rows=rows)
 
 
-RESTAURANT = row(SourceKind.BUSINESS_REGISTRATION, category_text="小吃服务", valid_from=date(2018, 5, 1), geometry=None)
+RESTAURANT = row(
+    SourceKind.BUSINESS_REGISTRATION,
+    category_text="小吃服务",
+    is_other_trade=True,
+    valid_from=date(2018, 5, 1),
+    geometry=None,
+)
 SEEN_AS_BAR = row(SourceKind.POI, VenueCategory.BAR)
 TOBACCO = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, geometry=NEAR, valid_from=date(2022, 1, 1),
               valid_to=date(2026, 11, 22))  # fmt: skip
 
 
 def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
-    found = placed_venue(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), division="320312")
+    found = placed_venue(place(RESTAURANT, SEEN_AS_BAR, TOBACCO), division="320312", on=ON)
     assert found is not None
     assert found.categories == {VenueCategory.BAR, VenueCategory.TOBACCO}
     assert found.established_on == date(2018, 5, 1)
     assert (found.licence_from, found.licence_to) == (date(2022, 1, 1), date(2026, 11, 22))
     assert (found.longitude, found.latitude) == (HERE.x, HERE.y)
     renewed = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 23))
-    again = placed_venue(place(TOBACCO, renewed), division="320312")
+    again = placed_venue(place(TOBACCO, renewed), division="320312", on=ON)
     assert again is not None
     assert (again.licence_from, again.licence_to) == (date(2026, 11, 23), None)
 
@@ -49,11 +56,11 @@ def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
 def test_an_outline_is_taken_before_any_point_and_a_place_without_position_is_none() -> None:
     outline = box(117.1999, 34.2599, 117.2001, 34.2601)
     drawn = replace(TOBACCO, geometry=outline)
-    found = placed_venue(place(SEEN_AS_BAR, drawn), division="320312")
+    found = placed_venue(place(SEEN_AS_BAR, drawn), division="320312", on=ON)
     assert found is not None
     assert found.footprint == outline
-    assert placed_venue(place(RESTAURANT), division="320312") is None
-    assert placed_venue(place(row(SourceKind.POI)), division="320312") is None
+    assert placed_venue(place(RESTAURANT), division="320312", on=ON) is None
+    assert placed_venue(place(row(SourceKind.POI)), division="320312", on=ON) is None
 
 
 def test_a_licence_counts_to_its_last_day_and_what_is_registered_is_told_in_its_words() -> None:
@@ -64,6 +71,14 @@ def test_a_licence_counts_to_its_last_day_and_what_is_registered_is_told_in_its_
     assert standing.licensed_for == {VenueCategory.TOBACCO}
     assert standing_of(place(TOBACCO), on=date(2026, 11, 23)).licensed_for == frozenset()
     assert standing_of(place(TOBACCO), on=date(2021, 12, 31)).licensed_for == frozenset()
+
+
+def test_what_nobody_read_in_a_register_is_not_held_against_the_venue() -> None:
+    unread = row(SourceKind.BUSINESS_REGISTRATION, category_text="酒吧服务")
+    assert not mis_registered_leads([standing_of(place(unread, SEEN_AS_BAR), on=ON)])
+    assert not mis_registered_leads([standing_of(place(RESTAURANT, unread, SEEN_AS_BAR), on=ON)])
+    (lead,) = mis_registered_leads([standing_of(place(RESTAURANT, SEEN_AS_BAR), on=ON)])
+    assert "登记为小吃服务，实为酒吧" in lead.facts[0]
 
 
 def test_without_a_register_of_licences_none_is_missing() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from shapely import Point
 from sqlalchemy import Connection, Engine, text
@@ -15,16 +16,19 @@ from sqlalchemy.exc import ProgrammingError
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
-from api.importing import ImportReport, import_entries
+from api.importing import ImportReport, WithdrawalRefusedError, import_entries
+from api.personal.blind_index import venue_phone_index
 from api.register import resolve
-from api.venue_desk import undo_link
+from api.venue_desk import confirm_review, undo_link
+from bench.identity_scene import synthetic_scene
+from bench.register import placed
 from geo.datum import Datum
 from tests.access.people import an_official
-from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, a_person
+from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
 from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
 from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
-from venues.place import IncidentKind, SourceKey, VenueIncident
+from venues.place import IncidentKind, Rejected, SourceKey, VenueIncident
 from venues.register import RegisterEntry, entries_of_records
 from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
@@ -71,7 +75,16 @@ def a_street() -> list[SourceRecord]:
 def put(
     connection: Connection, records: Sequence[SourceRecord], *, at: datetime = EVENING, **more: Any
 ) -> ImportReport:
-    return import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=at, **more)
+    options: dict[str, Any] = {"rejected": (), "index_phone": index_phone} | more
+    return import_entries(connection, entries_of_records(records), ignored_count=0, at=at, **options)
+
+
+def index_phone(phone: str) -> bytes:
+    return venue_phone_index(KEYRING.index_key, phone)
+
+
+def unread(source_id: str) -> Rejected:
+    return Rejected(line=3, reference=source_id, field="longitude", value="东边", reason="")
 
 
 VENUES = (
@@ -128,7 +141,38 @@ def test_what_is_kept_is_the_record_to_the_hash(engine: Engine) -> None:
     street = sorted(a_street(), key=lambda record: (record.key.source, record.key.source_id))
     with engine.begin() as connection:
         put(connection, street)
-        assert load_current_records(connection) == street
+        kept = [replace(record, phones=tuple(index_phone(phone).hex() for phone in record.phones)) for record in street]
+        assert load_current_records(connection) == kept
+
+
+def test_the_number_of_a_telephone_is_nowhere_and_still_tells_who_has_it(engine: Engine) -> None:
+    street = a_street()
+    with engine.begin() as connection:
+        put(connection, street)
+        numbers = {record.name: record.phones for record in load_current_records(connection)}
+        assert len(numbers["星光ＫＴＶ"]) == 1
+        assert numbers["星光ＫＴＶ"] == numbers["星光量贩KTV"]
+        everything = connection.execute(
+            text("SELECT string_agg(r::text, '') FROM (SELECT r::text FROM venue_source_record r UNION ALL"
+                 " SELECT v::text FROM venue v UNION ALL SELECT p::text FROM venue_phone p) AS rows (r)")
+        ).scalar_one()  # fmt: skip
+        assert "星光ＫＴＶ" in everything
+        assert "13800000101" not in everything
+        assert "0000 0101" not in everything
+        assert b"13800000101".hex() not in everything
+
+
+def test_the_numbers_that_a_register_has_now_are_those_that_count(engine: Engine) -> None:
+    one: dict[str, Any] = {"at_m": 30.0, "name": "星光ＫＴＶ"}
+    with engine.begin() as connection:
+        put(connection, [a_record("map", 1, phone="13800000101; 4008123456", **one)])
+        put(connection, [a_record("map", 1, phone="13800000102", **one)], at=LATER)
+        (record,) = load_current_records(connection)
+        assert record.phones == (index_phone("+8613800000102").hex(),)
+        put(connection, [a_record("map", 1, **one)], at=LATER, index_phone=None)
+        assert load_current_records(connection) == [record], "who reads no numbers unsays none"
+        put(connection, [], at=LATER, whole_source="map")
+        assert connection.execute(text("SELECT count(*) FROM venue_phone")).scalar_one() == 0
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET at_or = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
@@ -152,6 +196,33 @@ def test_another_mapping_of_the_same_content_is_a_change_of_category_and_of_zone
         assert "夜色酒吧" not in zone_names(connection), "what the mapping no longer names is watched no longer"
 
 
+def test_many_records_at_once_are_written_as_each_would_be_alone(engine: Engine) -> None:
+    """Rows go to the database in columns, geometries in binary; what stands there then is the same."""
+    together = [placed(each) for each in synthetic_scene(40, np.random.default_rng(8)).records]
+    alone = [replace(each, key=replace(each.key, source=f"{each.key.source}-alone")) for each in together]
+    columns = (
+        "v.source_id, v.name, v.category, v.address, v.premises, encode(ST_AsEWKB(v.geometry), 'hex'),"
+        " encode(ST_AsEWKB(v.raw_geometry), 'hex'), v.datum, v.is_watched, r.kind, r.content, r.longitude, r.latitude,"
+        " z.kind, z.origin, z.name, z.category, z.version,"
+        " encode(ST_AsEWKB(z.geometry), 'hex'), z.radius_m, z.valid_from"
+    )
+    query = (
+        f"SELECT replace(v.source, '-alone', ''), {columns} FROM venue v JOIN venue_source_record r USING (record_no)"
+        " LEFT JOIN zone z ON z.zone_id = v.venue_id WHERE (v.source LIKE '%-alone') = :alone ORDER BY 1, 2"
+    )
+    with engine.begin() as connection:
+        put(connection, together)
+        for each in alone:
+            put(connection, [each])
+        at_once, one_by_one = (
+            [tuple(row) for row in connection.execute(text(query), {"alone": which})] for which in (False, True)
+        )
+        assert at_once == one_by_one
+        assert len(at_once) == len(together) > 90
+        hashes = connection.execute(text("SELECT record_id, encode(content_hash, 'hex') FROM venue_source_record"))
+        assert {tuple(row) for row in hashes} == {(each.record_id, each.content_hash) for each in (*together, *alone)}
+
+
 # ---- zones
 
 
@@ -160,8 +231,8 @@ def test_what_a_whole_register_no_longer_has_is_withdrawn_with_its_zone_and_come
     with engine.begin() as connection:
         put(connection, street)
         without = [record for record in street if record.key.source == "map" and record.name != "夜色酒吧"]
-        assert put(connection, without, at=LATER).withdrawn_count == 0, "part of a register says nothing of the rest"
-        assert put(connection, without, at=LATER, whole_source="map").withdrawn_count == 1
+        assert put(connection, without, at=LATER).withdrawn == (), "part of a register says nothing of the rest"
+        assert put(connection, without, at=LATER, whole_source="map").withdrawn == (("3", "夜色酒吧"),)
         assert "夜色酒吧" not in zone_names(connection)
         back = LATER + timedelta(hours=1)
         assert put(connection, [street[4]], at=back).changed_count == 1
@@ -171,6 +242,35 @@ def test_what_a_whole_register_no_longer_has_is_withdrawn_with_its_zone_and_come
         ).all()  # fmt: skip
     assert rows[0][1:] == (EVENING, LATER), "not in force while the register did not have it"
     assert rows[-1][1:] == (back, None)
+
+
+def test_a_row_that_could_not_be_read_is_not_gone(engine: Engine) -> None:
+    shops = [a_record("map", number, at_m=100 * number, name=f"{number}号店") for number in range(40)]
+    with engine.begin() as connection:
+        put(connection, shops)
+        report = put(connection, shops[2:], whole_source="map", rejected=[unread("0")], ignored_ids=["1"])
+        assert (report.withdrawn, report.left_as_it_was_count) == ((), 2)
+        assert len(zone_names(connection)) == 40
+        assert ("行未收录，场所保留 kept as it was", 2) in report.lines()
+        assert put(connection, shops[1:], whole_source="map", rejected=[unread("5")]).withdrawn == (("0", "0号店"),)
+
+
+def test_what_may_only_be_unreadable_is_withdrawn_on_confirmation(engine: Engine) -> None:
+    shops = [a_record("map", number, at_m=100 * number, name=f"{number}号店") for number in range(40)]
+    with engine.begin() as connection:
+        put(connection, shops)
+    for left, mistyped in ((shops[1:], unread("OO")), (shops[1:], unread("")), (shops[5:], unread("7"))):
+        with pytest.raises(WithdrawalRefusedError, match=r"40 处中的 [15] 处.*0号店"), engine.begin() as connection:
+            put(connection, left, whole_source="map", rejected=[mistyped])
+    with engine.begin() as connection:
+        assert len(zone_names(connection)) == 40, "nothing was imported"
+        assert len(put(connection, shops[5:], whole_source="map", rejected=[unread("")], withdraw=5).withdrawn) == 5
+        now_a_bank = ["5", "6"]
+        assert put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank).left_as_it_was_count == 2
+    with pytest.raises(WithdrawalRefusedError, match=r"35 处中的 2 处及其区域；"), engine.begin() as connection:
+        put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank, withdraw=1)
+    with engine.begin() as connection:
+        assert len(put(connection, shops[7:], whole_source="map", ignored_ids=now_a_bank, withdraw=2).withdrawn) == 2
 
 
 def test_a_place_keeps_one_zone_for_each_category_that_a_register_gives_it(engine: Engine) -> None:
@@ -339,7 +439,8 @@ def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(e
     seen: list[tuple[int, int]] = []
     done = resolve(engine, at=LATER, progress=lambda part, parts: seen.append((part, parts)))
     assert (done.record_count, done.merged_count) == (6, 2)
-    assert seen[-1][0] == seen[-1][1]
+    assert seen == [(part, len(seen)) for part in range(1, len(seen) + 1)]
+    assert len(seen) > 2, "the saving is the last part"
     assert done.venue_count == 4
     with engine.connect() as connection:
         links, first = load_links(connection), state(connection)
@@ -416,6 +517,45 @@ def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> N
         put(connection, [a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号")], at=LATER)
     done = resolve(engine, at=LATER)
     assert (done.merged_count, done.asked_count) == (0, 0)
+
+
+def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: Engine) -> None:
+    """Two floors, so that the machine would not merge them."""
+    first, second = (
+        a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号3层"),
+        on_floor(5),
+    )
+    with engine.begin() as connection:
+        put(connection, [first, second])
+        official = an_official(connection, "wang", AccountRole.POLICE)
+    assert resolve(engine, at=LATER).asked_count == 1
+    with engine.connect() as connection:
+        review_id = connection.execute(text(f"SELECT review_id FROM ({OPEN_REVIEWS}) q")).scalar_one()
+    with as_account(engine, official.account_id) as connection:
+        confirm_review(connection, review_id, by=official.account_id)
+    with engine.begin() as connection:
+        put(connection, [on_floor(6)], at=LATER)
+    assert together(engine, first, second)
+    done = resolve(engine, at=LATER)
+    assert (done.merged_count, done.asked_count) == (0, 0)
+    with engine.connect() as connection:
+        (merge,) = load_links(connection).merged.values()
+    with as_account(engine, official.account_id) as connection:
+        undo_link(connection, merge.merge_id, by=official.account_id)
+    with engine.connect() as connection:
+        assert load_links(connection).confirmed == {}
+    assert resolve(engine, at=LATER).asked_count == 1, "what a person takes back is open again"
+
+
+def on_floor(floor: int) -> SourceRecord:
+    address = f"和平路28号{floor}层"
+    return a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101", address=address)
+
+
+def together(engine: Engine, *records: SourceRecord) -> bool:
+    with engine.connect() as connection:
+        links = load_links(connection)
+    return len({links.venue_of(record.record_id) for record in records}) == 1
 
 
 def test_an_entry_without_a_usable_outline_stands_at_its_point() -> None:

@@ -48,6 +48,12 @@ def test_the_order_of_columns_does_not_matter(items: list[tuple[str, str]]) -> N
     assert read(dict(items)).record_id == read(ROW).record_id
 
 
+def test_telephone_numbers_are_no_part_of_what_is_kept_for_good() -> None:
+    assert "phone" not in dict(read(ROW).sent)
+    other = read(ROW | {"phone": "13800000102"})
+    assert (other.record_id, other.phones) == (read(ROW).record_id, ("+8613800000102",))
+
+
 @given(st.sampled_from(sorted(ROW)), st.text(min_size=1, max_size=3))
 def test_any_other_content_is_another_record(field: str, more: str) -> None:
     changed = ROW | {"remark": more} if field != "address" else ROW | {"address": ROW["address"] + more}
@@ -84,12 +90,33 @@ def test_another_wrong_number_is_set_aside_and_told() -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"name": " "}, "name"), ({"valid_to": "明年"}, "valid_to")],
+    [({"name": " "}, "name"), ({"valid_to": "明年"}, "valid_to"), ({"deregistered_on": "后来"}, "deregistered_on")],
 )
-def test_a_row_without_name_or_with_a_wrong_day_is_refused(change: dict[str, str], field: str) -> None:
+def test_a_row_without_name_or_a_licence_with_a_wrong_day_is_refused(change: dict[str, str], field: str) -> None:
     with pytest.raises(LicenceError) as refusal:
-        read(ROW | change)
+        read(ROW | change | {"tobacco_licence": "320303100123"}, kind=SourceKind.TOBACCO_LICENCE)
     assert refusal.value.field == field
+
+
+def test_a_business_with_a_wrong_day_is_there_without_the_day() -> None:
+    row = ROW | {"valid_from": "前年", "revoked_on": "2024-02-30"}
+    record, problems = read_source_record(row, key=KEY, kind=SourceKind.BUSINESS_REGISTRATION)
+    assert (record.valid_from, record.valid_to) == (None, None)
+    assert record.set_aside == ("revoked_on", "valid_from")
+    assert sorted(problem.value for problem in problems) == ["2024-02-30", "前年"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [
+        ({"valid_to": "2028-01-01", "deregistered_on": "2023-05-01"}, date(2023, 5, 1)),
+        ({"valid_to": "长期", "deregistered_on": "2023-05-01", "revoked_on": "2021-07-09"}, date(2021, 7, 9)),
+        ({"valid_to": "2022-01-01", "deregistered_on": "2023-05-01"}, date(2022, 1, 1)),
+        ({"valid_to": "长期"}, None),
+    ],
+)
+def test_a_record_ends_with_whatever_ended_it_first(ends: dict[str, str], last: date | None) -> None:
+    assert read(ROW | ends).valid_to == last
 
 
 def test_one_coordinate_alone_is_refused() -> None:

@@ -26,7 +26,8 @@ CREATE TABLE venue_source_record (
     FOREIGN KEY (source, source_id) REFERENCES venue (source, source_id)
 );
 CREATE INDEX venue_source_record_key ON venue_source_record (source, source_id);
-COMMENT ON COLUMN venue_source_record.content IS 'every field as sent; longitude and latitude beside it are WGS-84';
+COMMENT ON COLUMN venue_source_record.content IS
+    'every field as sent but telephone numbers; longitude and latitude beside it are WGS-84';
 
 CREATE TABLE venue_link (
     link_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -87,6 +88,7 @@ ALTER TABLE venue ALTER COLUMN category DROP NOT NULL, ALTER COLUMN geometry DRO
     ADD COLUMN current_no bigint REFERENCES venue,
     ADD COLUMN merge_no bigint UNIQUE REFERENCES venue_link,
     ADD COLUMN is_watched boolean NOT NULL DEFAULT false,
+    ADD COLUMN is_other_trade boolean NOT NULL DEFAULT false,
     ADD COLUMN withdrawn_at timestamptz,
     ADD COLUMN premises text NOT NULL DEFAULT '';
 UPDATE venue SET current_no = venue_no;
@@ -96,6 +98,14 @@ CREATE INDEX venue_premises ON venue (premises) WHERE premises <> '';
 COMMENT ON COLUMN venue.current_no IS 'the row that stands for the place; its own number if no merge took it';
 COMMENT ON COLUMN venue.merge_no IS 'the merge that stands and absorbed this row';
 COMMENT ON COLUMN venue.is_watched IS 'its zone is in force: for its place and category, or an order names it';
+CREATE TABLE venue_phone (
+    venue_no bigint NOT NULL REFERENCES venue,
+    phone_index bytea NOT NULL CHECK (octet_length(phone_index) = 32),
+    PRIMARY KEY (venue_no, phone_index)
+);
+COMMENT ON TABLE venue_phone IS
+    'by what equal telephone numbers of venues are found: keyed hashes, the numbers themselves are not kept';
+COMMENT ON COLUMN venue.is_other_trade IS 'no category because the mapping knows its trade, and it is none of ours';
 COMMENT ON COLUMN venue.withdrawn_at IS 'since when the register no longer has it';
 COMMENT ON COLUMN venue.premises IS 'venues.address.premises_key; empty for rows not imported since 0023';
 
@@ -290,9 +300,9 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER stand_for_oneself ON venue; DROP FUNCTION stand_for_oneself()")
     op.execute(
         "ALTER TABLE venue DROP COLUMN record_no, DROP COLUMN current_no, DROP COLUMN merge_no,"
-        " DROP COLUMN is_watched, DROP COLUMN withdrawn_at, DROP COLUMN premises"
+        " DROP COLUMN is_watched, DROP COLUMN is_other_trade, DROP COLUMN withdrawn_at, DROP COLUMN premises"
     )
-    op.execute("DROP TABLE venue_review, venue_link, venue_source_record")
+    op.execute("DROP TABLE venue_phone, venue_review, venue_link, venue_source_record")
     op.execute("DROP FUNCTION refuse_change()")
     lacking = "category IS NULL OR geometry IS NULL"
     op.execute(f"DELETE FROM venue_incident WHERE venue_no IN (SELECT venue_no FROM venue WHERE {lacking})")

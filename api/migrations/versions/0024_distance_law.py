@@ -9,6 +9,9 @@ revision = "0024"
 down_revision = "0023"
 
 PLACES = """
+ALTER TABLE site ADD COLUMN opened_on date;
+COMMENT ON COLUMN site.opened_on IS 'first day of teaching there, by its source: a venue may have been there before';
+
 -- Gates of schools, as imported. One that names no school belongs to the one in whose wall it is.
 CREATE TABLE site_gate (
     gate_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -223,5 +226,5 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION add_lead_event(lead_event)")
     op.execute("DROP FUNCTION people_of_leads(bigint[])")
     op.execute("DROP TABLE lead_event, lead, measurement_archive, distance_finding, distance_run, distance_rule")
-    op.execute("DROP TABLE site_gate")
+    op.execute("DROP TABLE site_gate; ALTER TABLE site DROP COLUMN opened_on")
     op.execute("DROP FUNCTION distance_record_stays()")
