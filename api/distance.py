@@ -151,7 +151,7 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
     divisions = divisions_of(
         longitude=[point.x for _, point in points],
         latitude=[point.y for _, point in points],
-        areas=_boundaries(connection),
+        areas=load_boundaries(connection),
     )
     venues = (placed_venue(place, division=code or division, on=on)
               for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
@@ -281,7 +281,7 @@ def _weight(finding: DistanceFinding) -> tuple[bool, bool, float]:
     return (finding.verdict is not Verdict.BREACH, finding.verdict is not Verdict.SURVEY, finding.low_m)
 
 
-def _boundaries(connection: Connection) -> dict[str, Area]:
+def load_boundaries(connection: Connection) -> dict[str, Area]:
     """The administrative boundaries that were imported, by code."""
     query = select(zone_table.c.source_id, zone_table.c.geometry).where(
         zone_table.c.origin == str(ZoneOrigin.BOUNDARY), zone_table.c.superseded_at.is_(None)

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from api.distance import load_boundaries
 from api.ids import new_id
+from venues.division_of import in_their_counties
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
 from venues.inside_store import load_hosts
@@ -16,7 +18,7 @@ from venues.links import MACHINE, Links, Merged, follow, merge_events
 from venues.register_store import load_current_records, sources_without_doubles
 from venues.scored_pairs import Waterfall
 from venues.source_record import SourceRecord
-from venues.traits import traits_of
+from venues.traits import Traits, traits_of
 
 Progress = Callable[[int, int], None]
 
@@ -56,10 +58,11 @@ def resolve(
 
     with engine.connect() as connection:
         records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
+        traits = in_their_counties([traits_of(record) for record in records], load_boundaries(connection))
     if missing := set(no_doubles) - {record.key.source for record in records}:
         raise LookupError(f"没有此登记 / no such register: {'、'.join(sorted(missing))}")
     free = sources_without_doubles(records).union(no_doubles)
-    plan, questions = _plan(records, links, hosts, free, scored)
+    plan, questions = _plan(records, traits, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
@@ -79,6 +82,7 @@ def resolve(
 
 def _plan(
     records: list[SourceRecord],
+    traits: list[Traits],
     links: Links,
     hosts: list[tuple[UUID, UUID]],
     free: frozenset[str],
@@ -86,7 +90,6 @@ def _plan(
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
-    traits = [traits_of(record) for record in records]
     pairs = score_pairs(traits, duplicate_free=free, progress=progress)
     plan = plan_identity(
         pairs,

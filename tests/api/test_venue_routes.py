@@ -243,7 +243,8 @@ def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Pa
     def hulan(*words: str) -> str:
         return command(words, tmp_path, database_url).output
 
-    assert "merged: 2" in hulan("venue", "resolve")
+    assert "no such register: 无此登记" in hulan("venue", "resolve", "--no-doubles", "无此登记")
+    assert "merged: 2" in hulan("venue", "resolve", "--no-doubles", "police")
     asked = hulan("venue", "review", "list", "--by", "wang")
     review_id = asked.splitlines()[0].split()[-1]
     assert "夜色酒吧" in asked
