@@ -42,6 +42,10 @@ class _Known:
     is_withdrawn: bool
     data_on: date | None
 
+    def is_later_than(self, data_on: date | None) -> bool:
+        """Whether this is known of a later day than a file speaks of."""
+        return data_on is not None and self.data_on is not None and data_on < self.data_on
+
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
         return not self.is_withdrawn and self.record_id == record.record_id and self.category == record.category
@@ -76,7 +80,7 @@ def save_entries(
             added.append((new_id(), entry))
         elif old.says_the_same(entry.record):
             confirmed.append(old.venue_no)
-        elif data_on is not None and old.data_on is not None and data_on < old.data_on:
+        elif old.is_later_than(data_on):
             outdated.append(entry)
         else:
             changed.append((old.venue_id, entry))
@@ -85,7 +89,7 @@ def save_entries(
     _write_records(connection, [entry.record for _, entry in written], by, at, data_on)
     if data_on is not None and confirmed:
         connection.execute(text(_STILL_SO), {"numbers": confirmed, "on": data_on})
-    withdrawn = _withdraw(connection, known, entries, whole_source, at)
+    withdrawn = _withdraw(connection, known, entries, whole_source, at, data_on)
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
     ).scalars()
@@ -225,12 +229,14 @@ def _withdraw(
     entries: Iterable[RegisterEntry],
     whole_source: str | None,
     at: datetime,
+    data_on: date | None,
 ) -> list[int]:
+    """What a whole register no longer has; not what was added to it after the day as of which it speaks."""
     there = {entry.record.key for entry in entries}
     gone = [
         old.venue_no
         for key, old in known.items()
-        if key.source == whole_source and key not in there and not old.is_withdrawn
+        if key.source == whole_source and key not in there and not old.is_withdrawn and not old.is_later_than(data_on)
     ]
     connection.execute(
         text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone)"), {"at": at, "gone": gone}

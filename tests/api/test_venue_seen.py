@@ -15,12 +15,12 @@ from api.access.roles import AccountRole
 from api.distance import measure_pair
 from geo.datum import Datum
 from tests.access.people import a_browser, official_in
-from tests.api.distance_register import BY_AIR, NOW, ON, evaluated, put_scene
+from tests.api.distance_register import BY_AIR, NOW, evaluated, put_scene
 from tests.api.test_casework_routes import command
 from tests.api.test_venue_routes import logged_in
 from tests.geo.walk_reference import at
 from tests.golden_files import assert_golden
-from tests.venues.distance_scene import law
+from tests.venues.distance_scene import ON, law
 from tests.venues.test_register_store import a_record, put
 from venues.category import VenueCategory
 from venues.door_store import save_doors

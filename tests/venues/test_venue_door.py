@@ -172,6 +172,9 @@ def test_a_door_belongs_to_the_wall_it_is_in_or_to_whom_its_row_names_and_in_dou
         saved = save_doors(connection, doors, at=EVENING)
         assert saved.added_count == 7
         assert names_of(connection) == {"1": "星光KTV", "5": "烟酒店", "7": "夜色酒吧"}
+        for number, held in load_doors(connection).items():
+            assert load_doors(connection, of=[number]) == {number: held}
+        assert load_doors(connection, of=[]) == {}
         assert {key.source_id for key in saved.placeless} == {"2", "3", "4", "6"}, "a shared wall is a guess"
 
 
@@ -181,6 +184,9 @@ def test_doors_come_in_twice_unchanged_and_what_a_whole_file_no_longer_has_is_go
     with engine.begin() as connection:
         put(connection, [a_record("map", 1, name="星光KTV")])
         save_doors(connection, doors, at=EVENING, data_on=ON)
+        older = save_doors(connection, [a_door(1, venue_key=key, east_m=9.0)], at=LATER, data_on=date(2026, 1, 1),
+                           whole_source="test")  # fmt: skip
+        assert ([each.source_id for each in older.outdated], older.withdrawn_count) == (["1"], 0)
         again = save_doors(connection, doors, at=LATER)
         assert (again.added_count, again.changed_count, again.unchanged_count) == (0, 0, 2)
         moved = a_door(1, venue_key=key, east_m=1.0)
