@@ -3,6 +3,11 @@
 Prints what each step took, on the wall's clock and of the processors (this process and the database's): import with
 zones and audit, the same files once more, scoring and saving of the merges, that once more, what officers wait for.
 Checks that no category of a place lost its zone.
+
+77,396 records on 2 cores with a load of 5 to 6 by others: import 24 s of the processors (59 s on the clock), resolving
+42 s (102 s), once more 23 s (41 s). With a load of 2 to 3, earlier on the same day: import 31 s and resolving 45 s on
+the clock. So 60 s for resolving are kept where the two cores are free. Of the 42 s some 17 are the database's, the half
+of them the audit's entries of 82,600 rows; 11 are Splink's and DuckDB's.
 """
 
 import argparse
