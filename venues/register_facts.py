@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
 from venues.lead_pattern import NEEDS_LICENCE, VenueStanding
+from venues.operator_papers import LICENCES, operator_papers
 from venues.source_record import SourceKind, SourceRecord
 
 BEST_PLACE = (
@@ -22,7 +23,6 @@ BEST_PLACE = (
 )  # fmt: skip
 """Whose position is taken first, where none has an outline: as zones are chosen."""
 
-_LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
 _OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
 
 
@@ -65,15 +65,12 @@ class RegisteredPlace:
 def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None:
     """The venue as the law of distance sees it; ``None`` for a place without position or category.
 
-    The operator counts as there since the earliest day that any register names; the licence is the one that was
-    granted last, by any register of licences.
+    Whose papers count where operators followed one another: ``venues.operator_papers``.
     """
     outline, point = place.outline, place.point
     if outline is None or point is None or not place.categories:
         return None
-    began = [row.record.valid_from for row in place.rows if row.record.valid_from is not None]
-    granted = [row.record for row in place.rows if row.record.kind in _LICENCES and row.record.valid_from is not None]
-    last = max(granted, key=lambda record: record.valid_from or date.min, default=None)
+    papers = operator_papers([row.record for row in place.rows])
     return PlacedVenue(
         venue_id=place.venue_id,
         name=place.name,
@@ -82,9 +79,9 @@ def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None
         longitude=point.x,
         latitude=point.y,
         footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
-        established_on=min(began, default=None),
-        licence_from=None if last is None else last.valid_from,
-        licence_to=None if last is None else last.valid_to,
+        established_on=papers.established_on,
+        licence_from=papers.licence_from,
+        licence_to=papers.licence_to,
         data_on=max(row.imported_on for row in place.rows),
     )
 
@@ -99,7 +96,7 @@ def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
         registered_as=_categories(registrations),
         registered_zh="、".join(dict.fromkeys(one.category_text for one in registrations if one.category_text)),
         observed_as=_categories(observed),
-        licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *_LICENCES) if _runs(one, on))),
+        licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *LICENCES) if _runs(one, on))),
     )
 
 

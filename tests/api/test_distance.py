@@ -255,6 +255,7 @@ def put_records(connection: Connection, *records: SourceRecord) -> None:
 
 
 REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+ANOTHER_USCC = "91320300MA1XK7QY1K"
 LICENCE = {"tobacco_licence": "320303112345"}
 
 
@@ -275,6 +276,63 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
 
 
+def merge(connection: Connection, kept: SourceRecord, other: SourceRecord) -> None:
+    merges = merge_events(
+        [(kept.record_id, other.record_id, 0.999)], links=load_links(connection), new_id=new_id,
+        decided_by="machine:test", at=NOW,
+    )  # fmt: skip
+    save_merges(connection, merges, at=NOW)
+
+
+def test_a_takeover_of_the_address_ends_what_the_operator_before_could_keep(engine: Engine) -> None:
+    """Old licences run out and are not renewed (reference 2.3): whoever comes after needs one, of the day it is."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.UNTIL_EXPIRY)  # fmt: skip
+    before = a_record(SourceKind.BUSINESS_REGISTRATION, "1", VenueCategory.TOBACCO, valid_from="2015-06-01",
+                      **REGISTRATION)  # fmt: skip
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
+                       valid_to="2028-12-31", **LICENCE)  # fmt: skip
+    after = a_record(SourceKind.BUSINESS_REGISTRATION, "2", VenueCategory.TOBACCO, valid_from="2024-06-01",
+                     uscc=ANOTHER_USCC)  # fmt: skip
+    own = a_record(SourceKind.TOBACCO_LICENCE, "2", VenueCategory.TOBACCO, valid_from="2024-07-01",
+                   valid_to="2029-06-30", tobacco_licence="320303112346", uscc=ANOTHER_USCC)  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, before, licence)
+        merge(connection, before, licence)
+        evaluated(connection, rule)
+        put_records(connection, after)
+        merge(connection, before, after)
+        evaluated(connection, rule, at=LATER)
+        put_records(connection, own)
+        merge(connection, before, own)
+        evaluated(connection, rule, at=LATER + timedelta(days=1))
+        rows = stored(connection, "verdict, reason, cause")
+    assert rows == [
+        ("grandfathered", "licence_runs", "first"),
+        ("survey", "licence_unknown", "papers"),
+        ("breach", "distance", "papers"),
+    ]
+
+
+def test_two_operators_one_after_the_other_are_each_judged_by_papers_of_their_own(engine: Engine) -> None:
+    """Where the register keeps them apart, as it does with two codes, nothing passes from one to the other."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.FOR_GOOD)  # fmt: skip
+    both = [
+        a_record(SourceKind.BUSINESS_REGISTRATION, number, VenueCategory.TOBACCO, valid_from=day, uscc=code)
+        for number, day, code in (("1", "2015-06-01", REGISTRATION["uscc"]), ("2", "2024-06-01", ANOTHER_USCC))
+    ]
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, *both)
+        evaluated(connection, rule)
+        rows = stored(connection, "verdict, reason")
+    assert sorted(rows) == [("breach", "distance"), ("grandfathered", "before_rule")]
+
+
 def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engine) -> None:
     seen = a_record(SourceKind.POI, "p", VenueCategory.BAR)
     registered = a_record(SourceKind.BUSINESS_REGISTRATION, "b", None, **REGISTRATION)
@@ -282,12 +340,7 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engin
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
         put_records(connection, seen, registered)
-        links = load_links(connection)
-        merges = merge_events(
-            [(seen.record_id, registered.record_id, 0.999)], links=links, new_id=new_id, decided_by="machine:test",
-            at=NOW,
-        )  # fmt: skip
-        save_merges(connection, merges, at=NOW)
+        merge(connection, seen, registered)
         (place,) = load_places(connection)
         assert {row.record.kind for row in place.rows} == {SourceKind.POI, SourceKind.BUSINESS_REGISTRATION}
         (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
