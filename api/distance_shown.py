@@ -110,6 +110,18 @@ def rules_shown(connection: Connection) -> list[dict[str, Any]]:
     return [rule_shown(connection, row.rule_id, row.rule_version) for row in rows]
 
 
+def measurements_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
+    """Archived measurements of a venue, the newest first; each one's report is made from its hash."""
+    rows = connection.execute(
+        text(
+            "SELECT measurement_hash AS hash, site_id, verdict, made_at, made_by FROM measurement_archive"
+            " WHERE venue_id = :venue_id ORDER BY made_at DESC, measurement_hash"
+        ),
+        {"venue_id": venue_id},
+    )
+    return [dict(row._mapping) for row in rows]
+
+
 def measurement_shown(connection: Connection, measurement_hash: str) -> dict[str, str]:
     """An archived measurement: its text, whose SHA-256 the hash is. ``NotThereError``."""
     content = archived_text(connection, measurement_hash)

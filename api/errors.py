@@ -56,6 +56,10 @@ class ApprovalMissingError(Exception):
     """A leader has still to decide a look."""
 
 
+class MeasurementUnavailableError(Exception):
+    """An archived measurement cannot be made again here, or comes out differently."""
+
+
 class ExportLimitError(Exception):
     """More rows of people's data would leave than an account may take out without approval."""
 
@@ -184,6 +188,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "请查看该线索的 next_steps"
         " / the lead does not allow this step now, or the step lacks a day, agency, document number, finding or reason,"
         " or somebody else was quicker: look at the lead's next_steps",
+    ),
+    MeasurementUnavailableError: Problem(
+        status=409,
+        code="measurement_unavailable",
+        message="这份测距现在不能重新生成：所用路网不在本机，或重测结果与存档不同；请管理员运行 hulan distance verify"
+        " / this measurement cannot be made again here: its walk network is not kept, or it comes out differently than"
+        " archived: ask the administrator to run hulan distance verify",
     ),
     TooManyStreamsError: Problem(
         status=429,

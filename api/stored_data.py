@@ -418,24 +418,25 @@ PLACES = (
     ),
     _table(
         "distance_finding", "场所与学校的距离及结论，只增不改 distances of venues and schools, never changed",
-        Basis.MINORS, Retention.AUDIT, Seen.ALL,
+        Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "finding_no run_no venue_id venue_name site_id site_name campus_id holds_from recorded_at cause"
                       " verdict reason rule_id rule_version low_m high_m straight_m straight_error_m walking_m"
-                      " walking_error_m walk_status gate_id door_id is_disputed beaten"),
+                      " walking_error_m walk_status gate_id door_id is_disputed beaten division"),
     ),
     _table(
-        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT, Seen.ALL,
+        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT,
+        Seen.OFFICERS_THERE,
         _clear(PLACE, "measurement_hash content venue_id site_id verdict made_at made_by"),
     ),
     _table(
-        "lead", "检察监督线索，关于场所 leads about venues", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS,
+        "lead", "检察监督线索，关于场所 leads about venues", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "lead_no lead_id lead_key ground venue_id venue_name venue_address division categories is_sure"
                       " facts run_no"),
         _clear(LEGAL, "regulator candidates route_zh route_en route_basis"),
     ),
     _table(
         "lead_event", "线索的办理经过，只增不改 what was done with a lead, never changed", Basis.MINORS,
-        Retention.AUDIT, Seen.OFFICERS,
+        Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(LEGAL, "lead_no position step at on_day is_found is_urgent regulator document_number note"),
         _clear(ACCOUNT, "account_no"),
     ),

@@ -34,6 +34,8 @@ class RecordedVerdict:
     """What the winning rule said of a pair, with what it rested on."""
 
     key: PairKey
+    division: str
+    """Of the venue, six digits: whose rules bind it, and whose officers see what is said."""
     verdict: Verdict
     reason: Reason
     rule_id: str
@@ -51,6 +53,7 @@ class Cause(StrEnum):
     RULE = "rule"  # 规则变了
     DISTANCE = "distance"  # 位置、校门或路网变了
     PAPERS = "papers"  # 许可、设立日期或到期
+    DIVISION = "division"  # 所在区划
     GONE = "gone"  # 不再受任何规则约束，或已不在附近
 
 
@@ -62,6 +65,13 @@ class VerdictChange:
     cause: Cause
     before: RecordedVerdict | None
     after: RecordedVerdict | None
+
+    @property
+    def division(self) -> str:
+        """Where the venue lies now, or lay when something was last said of it."""
+        told = self.after or self.before
+        assert told is not None
+        return told.division
 
     @property
     def is_new_breach(self) -> bool:
@@ -79,6 +89,8 @@ class HistoryEntry:
     recorded_at: datetime
     """Aware."""
     cause: Cause
+    division: str
+    """Of the venue, six digits; where nothing is said any more, as it was last."""
     recorded: RecordedVerdict | None
 
 
@@ -86,6 +98,7 @@ def record_of(finding: DistanceFinding) -> RecordedVerdict:
     """What is kept of a finding."""
     return RecordedVerdict(
         key=PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id),
+        division=finding.venue.division,
         verdict=finding.verdict,
         reason=finding.reason,
         rule_id=finding.rule.rule_id,
@@ -115,7 +128,14 @@ def entries_for(
         raise ValueError(f"recorded_at is {recorded_at}: give an aware instant")
     changes = changes_between(verdicts_on(history, on).values(), after)
     return tuple(
-        HistoryEntry(key=change.key, holds_from=on, recorded_at=recorded_at, cause=change.cause, recorded=change.after)
+        HistoryEntry(
+            key=change.key,
+            holds_from=on,
+            recorded_at=recorded_at,
+            cause=change.cause,
+            division=change.division,
+            recorded=change.after,
+        )
         for change in changes
     )
 
@@ -156,7 +176,9 @@ def _cause(old: RecordedVerdict | None, new: RecordedVerdict | None) -> Cause | 
     near = _is_same(old.straight_m, new.straight_m) and _is_same(old.walking_m, new.walking_m)
     if not near or old.walk_status != new.walk_status:
         return Cause.DISTANCE
-    return None if (old.verdict, old.reason) == (new.verdict, new.reason) else Cause.PAPERS
+    if (old.verdict, old.reason) != (new.verdict, new.reason):
+        return Cause.PAPERS
+    return None if old.division == new.division else Cause.DIVISION
 
 
 def _is_same(one: float | None, other: float | None) -> bool:

@@ -246,6 +246,7 @@ def _save_entries(
             "holds_from": ("date", [entry.holds_from for entry in entries]),
             "recorded_at": ("timestamptz", [entry.recorded_at for entry in entries]),
             "cause": ("text", [str(entry.cause) for entry in entries]),
+            "division": ("text", [entry.division for entry in entries]),
             "verdict": ("text", of_finding(lambda one: one.verdict.name.lower())),
             "reason": ("text", of_finding(lambda one: one.reason.name.lower())),
             "rule_id": ("text", of_finding(lambda one: one.rule.rule_id)),
@@ -269,7 +270,7 @@ def load_history(connection: Connection) -> list[HistoryEntry]:
     """Every entry, in the order in which they were added."""
     rows = connection.execute(
         text(
-            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, verdict, reason, rule_id,"
+            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, division, verdict, reason, rule_id,"
             " rule_version, straight_m, walking_m, walk_status, is_disputed FROM distance_finding ORDER BY finding_no"
         )
     )
@@ -283,10 +284,12 @@ def _entry(row: Any) -> HistoryEntry:
         holds_from=row.holds_from,
         recorded_at=row.recorded_at,
         cause=Cause(row.cause),
+        division=row.division,
         recorded=None
         if row.verdict is None
         else RecordedVerdict(
             key=key,
+            division=row.division,
             verdict=Verdict[row.verdict.upper()],
             reason=Reason[row.reason.upper()],
             rule_id=row.rule_id,

@@ -1,8 +1,6 @@
 """The law of distance on the command line: gates, evaluation, what changed, one measurement as evidence."""
 
 import getpass
-import hashlib
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +30,7 @@ from api.evidence.font import load_fonts
 from api.files.gates import read_gates
 from api.files.osm import OSM_SUFFIXES
 from api.files.rejects import write_rejects
+from api.papers.desk import checked_measurement
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings, read_settings
@@ -40,7 +39,6 @@ from tracking.local_time import LOCAL_TIME
 from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
-from venues.measurement import measured_again
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 
@@ -224,15 +222,14 @@ def verify(
             text = archived_text(connection, measurement)
         if text is None:
             raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
-        version = _network_version(text)
-        made = measured_again(text, None if version is None else kept_network(version, settings.data_dir))
-        is_same = made.hash == measurement == hashlib.sha256(text.encode()).hexdigest()
-        if is_same and file is not None:
+        checked = checked_measurement(text, measurement, data_dir=settings.data_dir)
+        if checked.is_same and file is not None:
             load_fonts(settings.assets_dir)
             with file.open("xb") as stream:
-                stream.write(measurement_pdf(made))
-        out.print(f"{'一致 the same' if is_same else '不一致 NOT THE SAME'}: {made.hash}", markup=False, soft_wrap=True)
-    if not is_same:
+                stream.write(measurement_pdf(checked.made))
+        said = "一致 the same" if checked.is_same else "不一致 NOT THE SAME"
+        out.print(f"{said}: {checked.made.hash}", markup=False, soft_wrap=True)
+    if not checked.is_same:
         raise typer.Exit(FOUND_FAULTS)
 
 
@@ -252,11 +249,6 @@ def _walked(engine: Engine, settings: Settings, file: Path | None, network_on: d
         say("没有步行路网：步行规则只能凭直线排除 / no walk network: rules on foot go by the straight line")
         return None
     return WalkedBy(network=kept_network(before.network_version, settings.data_dir), network_on=before.network_on)
-
-
-def _network_version(text: str) -> str | None:
-    version = json.loads(text)["given"]["network_version"]
-    return None if version is None else str(version)
 
 
 def _check_division(division: str) -> None:

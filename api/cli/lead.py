@@ -19,14 +19,13 @@ from api.leads import (
     LeadFilter,
     event_by,
     figures_of_leads,
-    lead_of,
     lead_shown,
     leads_shown,
     names_of,
     take_lead_step,
 )
-from api.papers.recommendation import TemplateError, draft_of, load_template
-from api.papers.recommendation_files import recommendation_pdf, recommendation_word
+from api.papers.desk import PaperDesk, PaperKind
+from api.papers.recommendation import TemplateError, load_template
 from tracking.local_time import LOCAL_TIME
 from venues.lead import LeadError, LeadState, LeadStep
 from venues.lead_figures import LeadFigures
@@ -176,11 +175,11 @@ def recommendation(
             held = load_template(template)
         except TemplateError as error:
             raise LookupError(str(error)) from None
-        draft = draft_of(
-            lead_of(who.connection, lead_id), held, procuratorate=procuratorate, on=_today(), is_urgent=urgent,
-            document_number=number,
+        kind = PaperKind(file.suffix.casefold().removeprefix("."))
+        content = PaperDesk(assets_dir=who.settings.assets_dir).recommendation(
+            who.connection, lead_id, kind, procuratorate=procuratorate, on=_today(), is_urgent=urgent,
+            document_number=number, template=held,
         )  # fmt: skip
-        content = recommendation_word(draft) if file.suffix.casefold() == ".docx" else recommendation_pdf(draft)
         with file.open("xb") as stream:
             stream.write(content)
     out.print(f"草稿 draft: {file}", markup=False, soft_wrap=True)

@@ -390,6 +390,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "decide_found": {"app"},
     "decide_link": {"app"},
     "decide_look": {"app"},
+    "divisions_overseen": {"app"},
     "drop_fix_week": {"worker"},
     "end_order": {"app"},
     "enter_absence": {"app"},

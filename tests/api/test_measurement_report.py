@@ -93,6 +93,7 @@ def words_of(word: bytes) -> list[str]:
 
 @pytest.mark.golden
 def test_the_recommendation_reads_as_recorded_and_alike_in_word_and_pdf() -> None:
+    load_fonts()
     paper = draft(a_lead(CHECKED))
     lines = words_of(recommendation_word(paper))
     assert_golden("recommendation.txt", "\n".join(lines) + "\n")
