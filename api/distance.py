@@ -159,7 +159,7 @@ def load_placed(connection: Connection, division: str) -> Placed:
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
         venues=tuple(venue for venue in venues if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on),
+        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
         places=places,
         gate_count=len(gates),
     )

@@ -59,6 +59,8 @@ class ProtectedSite:
     opened_on: date | None = None
     data_on: date | None = None
     """The day as of which the source describes it."""
+    is_dated_by_import: bool = False
+    """No source named that day: ``data_on`` is the day of the import, and what it says may be older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,9 @@ class PlacedVenue:
     licence_to: date | None = None
     """Its last day."""
     data_on: date | None = None
+    """The day as of which the registers describe it, the newest of them."""
+    is_dated_by_import: bool = False
+    """As of a site."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import date
 
 from geo.walk import WalkStatus
 from venues.distance import DistanceFinding
+from venues.distance_ends import PlacedVenue, ProtectedSite
 from venues.distance_pairs import NO_NETWORK
 from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import REASON_TEXTS, VERDICT_NAMES_ZH
@@ -100,7 +101,7 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         ("适用之日 Law of", given.on.isoformat()),
         (
             "数据日期 Data of",
-            f"场所 {_day(found.venue.data_on)}，学校 {_day(found.site.data_on)}，路网 {_day(given.network_on)}",
+            f"场所 {_described(found.venue)}，学校 {_described(found.site)}，路网 {_day(given.network_on)}",
         ),
         ("路网版本 Network", given.network_version or "无 none"),
         ("方法 Method", f"{given.method}，假设 {given.policy.version}"),
@@ -114,6 +115,12 @@ def _metres(metres: float, error_m: float) -> str:
 
 def _place(longitude: float, latitude: float) -> str:
     return f"{longitude:.7f}, {latitude:.7f}"
+
+
+def _described(end: PlacedVenue | ProtectedSite) -> str:
+    """As of which day an end is described, and whether that is only when it was imported."""
+    by_import = "（导入日，来源未注明数据日期 day of import, the source names none）" if end.is_dated_by_import else ""
+    return f"{_day(end.data_on)}{by_import}"
 
 
 def _day(day: date | None) -> str:

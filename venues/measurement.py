@@ -75,6 +75,7 @@ def measurement_input(run: DistanceRun, finding: DistanceFinding, *, network_on:
         campuses=(finding.campus,),
         opened_on=finding.site.opened_on,
         data_on=finding.site.data_on,
+        is_dated_by_import=finding.site.is_dated_by_import,
     )
     return _rounded(
         MeasurementInput(

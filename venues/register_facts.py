@@ -33,6 +33,13 @@ class RegisterRow:
     record: SourceRecord
     geometry: BaseGeometry | None
     imported_on: date
+    data_on: date | None = None
+    """As of which the register is known to say this."""
+
+    @property
+    def described_on(self) -> date:
+        """The day as of which the row describes the place, at the latest."""
+        return self.data_on or self.imported_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,8 @@ def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None
         established_on=papers.established_on,
         licence_from=papers.licence_from,
         licence_to=papers.licence_to,
-        data_on=max(row.imported_on for row in place.rows),
+        data_on=max(row.described_on for row in place.rows),
+        is_dated_by_import=max(place.rows, key=lambda row: row.described_on).data_on is None,
     )
 
 

@@ -29,9 +29,13 @@ class RegisteredGate:
 
 
 def sites_with_gates(
-    joined: Sequence[JoinedSite], gates: Sequence[RegisteredGate], *, data_on: date | None = None
+    joined: Sequence[JoinedSite],
+    gates: Sequence[RegisteredGate],
+    *,
+    data_on: date | None = None,
+    is_dated_by_import: bool = False,
 ) -> tuple[ProtectedSite, ...]:
-    """Each school with its gates; ``data_on``: the day as of which the register describes them all.
+    """Each school with its gates; ``data_on``: the day as of which the register describes them all, or of the import.
 
     A gate that names a record of no school here is left out, as is one in nobody's wall.
     """
@@ -47,7 +51,8 @@ def sites_with_gates(
         in_wall = [gate for _ in site.grounds for gate in next(by_ground)]
         own = [gate for key in site.keys for gate in named.get(key, ())]
         found = protected_site(site, [*in_wall, *own])
-        sites.append(replace(found, campuses=_with_named(found.campuses, own), data_on=data_on))
+        campuses = _with_named(found.campuses, own)
+        sites.append(replace(found, campuses=campuses, data_on=data_on, is_dated_by_import=is_dated_by_import))
     return tuple(sites)
 
 

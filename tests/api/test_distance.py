@@ -31,6 +31,7 @@ from venues.distance_store import (
     load_rule,
 )
 from venues.distance_verdict import Reason, Verdict
+from venues.distance_words import measurement_lines
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events
 from venues.measurement import measured_again
@@ -178,6 +179,16 @@ def test_a_door_moved_by_a_metre_gives_another_measurement(engine: Engine) -> No
         moved = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
     assert moved.hash != first.hash
     assert moved.finding.straight_m - first.finding.straight_m == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_measurement_says_where_only_the_day_of_import_is_known(engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection)
+        made = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+    (told,) = [words for heading, words in measurement_lines(made) if heading.startswith("数据日期")]
+    imported = "2026-11-22（导入日，来源未注明数据日期 day of import, the source names none）"
+    assert told == f"场所 {imported}，学校 {imported}，路网 {NETWORK_ON}"
 
 
 def test_an_archive_under_another_hash_is_refused_by_the_database(engine: Engine) -> None:

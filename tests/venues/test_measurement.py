@@ -105,6 +105,7 @@ def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
         {"venue": replace(SHOP, licence_from=date(2024, 5, 2))},
         {"venue": replace(SHOP, doors=(replace(SHOP.doors[0], error_m=1.5),))},
         {"site": replace(SITE, data_on=None)},
+        {"venue": replace(SHOP, is_dated_by_import=True)},
         {"site": school(gate(0.0, 0.0, kind=STUDENTS), gate(0.0, -80.0, is_closed=True), wall=YARD)},
         {"on": date(2026, 11, 21)},
         {"policy": replace(POLICY, version="another")},

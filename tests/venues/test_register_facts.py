@@ -72,3 +72,16 @@ def test_without_a_register_of_licences_none_is_missing() -> None:
     culture = row(SourceKind.CULTURE_LICENCE)
     assert VenueCategory.KTV in licences_on_file([place(culture)])
     assert VenueCategory.KTV in standing_of(place(culture), on=ON).licensed_for
+
+
+def test_data_are_of_the_day_that_the_newest_register_names_and_say_so_where_none_does() -> None:
+    named = replace(SEEN_AS_BAR, data_on=date(2026, 9, 15))
+    for rows, expected in (
+        ([SEEN_AS_BAR], (date(2026, 10, 1), True)),
+        ([named], (date(2026, 9, 15), False)),
+        ([named, TOBACCO], (date(2026, 10, 1), True)),
+        ([replace(TOBACCO, data_on=date(2026, 10, 5)), SEEN_AS_BAR], (date(2026, 10, 5), False)),
+    ):
+        found = placed_venue(place(*rows), division="320312")
+        assert found is not None
+        assert (found.data_on, found.is_dated_by_import) == expected
