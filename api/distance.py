@@ -34,8 +34,8 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
-from venues.lead_pattern import LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
-from venues.lead_route import LeadRoute, route_lead
+from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
+from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
@@ -240,29 +240,31 @@ def _open_leads(
     leads_of: Sequence[Verdict],
     at: datetime,
 ) -> int:
-    # One sort of finding decides whether there is a lead; its facts are all that somebody must look at there.
-    wanted = {finding.venue.venue_id for finding in run.findings(*leads_of)} if leads_of else set()
     findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
     venues = {venue.venue_id: venue for venue in placed.venues}
     standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
     on_file = licences_on_file(placed.places)
     proposals = [
-        *distance_leads(finding for finding in findings if finding.venue.venue_id in wanted),
+        *distance_leads(findings),
         *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    drafts = [_draft(proposal, venues[proposal.venue_id], addresses[proposal.venue_id], routes)
-              for proposal in proposals]  # fmt: skip
+    divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
+    drafts = [
+        LeadDraft(
+            lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,
+            venue_address=addresses[lead.venue_id], division=divisions[lead.venue_id], routed=routed,
+        )
+        for lead, routed in leads_by_regulator(routes, proposals, divisions=divisions)
+        if lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of)
+    ]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
 
 
-def _draft(proposal: LeadProposal, venue: PlacedVenue, address: str, routes: tuple[LeadRoute, ...]) -> LeadDraft:
-    routed = route_lead(routes, ground=proposal.ground, categories=proposal.categories, division=venue.division)
-    return LeadDraft(
-        lead_id=new_id(), proposal=proposal, venue_name=venue.name, venue_address=address, division=venue.division,
-        routed=routed,
-    )  # fmt: skip
+def _is_opened(lead: LeadProposal, leads_of: Sequence[Verdict]) -> bool:
+    """One sort of verdict decides whether there is a lead; its facts are all that somebody must look at there."""
+    return Verdict.SURVEY in leads_of or (lead.is_sure and Verdict.BREACH in leads_of)
 
 
 def _known_names(connection: Connection) -> dict[str, str]:

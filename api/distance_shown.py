@@ -20,7 +20,7 @@ MOST_SHOWN = 500
 _COLUMNS = (
     "f.finding_no, f.venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from, f.recorded_at, f.cause,"
     " f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m, f.straight_error_m, f.walking_m,"
-    " f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten,"
+    " f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten, f.categories, f.others,"
     " r.content->>'document' AS document, (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
 )
 _PAIR = "venue_id, site_id, campus_id"

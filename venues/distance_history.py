@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from venues.category import VenueCategory
 from venues.distance import DistanceFinding
 from venues.distance_ends import PlacedVenue
 from venues.distance_law import DistanceLaw
@@ -30,6 +31,17 @@ class PairKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherVerdict:
+    """What was said of categories of a venue that fare no worse than those that decide."""
+
+    categories: frozenset[VenueCategory]
+    verdict: Verdict
+    reason: Reason
+    rule_id: str
+    rule_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedVerdict:
     """What the winning rule said of a pair, with what it rested on."""
 
@@ -44,6 +56,14 @@ class RecordedVerdict:
     walking_m: float | None
     walk_status: int
     is_disputed: bool
+    categories: frozenset[VenueCategory] = frozenset()
+    """What the venue was judged as."""
+    others: tuple[OtherVerdict, ...] = ()
+
+    @property
+    def bound_categories(self) -> frozenset[VenueCategory]:
+        """Every category that a rule binds."""
+        return self.categories.union(*(other.categories for other in self.others))
 
 
 class Cause(StrEnum):
@@ -54,6 +74,7 @@ class Cause(StrEnum):
     DISTANCE = "distance"  # 位置、校门或路网变了
     PAPERS = "papers"  # 许可、设立日期或到期
     DIVISION = "division"  # 所在区划
+    CATEGORY = "category"  # 场所类别
     GONE = "gone"  # 不再受任何规则约束，或已不在附近
 
 
@@ -107,6 +128,17 @@ def record_of(finding: DistanceFinding) -> RecordedVerdict:
         walking_m=_known(finding.walking_m),
         walk_status=finding.walk_status,
         is_disputed=finding.is_disputed,
+        categories=finding.categories,
+        others=tuple(
+            OtherVerdict(
+                categories=part.categories,
+                verdict=part.verdict,
+                reason=part.reason,
+                rule_id=part.rule.rule_id,
+                rule_version=part.rule.rule_version,
+            )
+            for part in finding.others
+        ),
     )
 
 
@@ -171,14 +203,31 @@ def _cause(old: RecordedVerdict | None, new: RecordedVerdict | None) -> Cause | 
         return Cause.GONE
     if old is None:
         return Cause.FIRST
-    if (old.rule_id, old.rule_version, old.is_disputed) != (new.rule_id, new.rule_version, new.is_disputed):
+    if old.bound_categories != new.bound_categories:
+        return Cause.CATEGORY
+    if _rules_of(old) != _rules_of(new) or old.is_disputed != new.is_disputed:
         return Cause.RULE
     near = _is_same(old.straight_m, new.straight_m) and _is_same(old.walking_m, new.walking_m)
     if not near or old.walk_status != new.walk_status:
         return Cause.DISTANCE
-    if (old.verdict, old.reason) != (new.verdict, new.reason):
+    return _cause_beside_distance(old, new)
+
+
+def _cause_beside_distance(old: RecordedVerdict, new: RecordedVerdict) -> Cause | None:
+    if _said_by(old) != _said_by(new):
         return Cause.PAPERS
     return None if old.division == new.division else Cause.DIVISION
+
+
+def _rules_of(one: RecordedVerdict) -> frozenset[tuple[VenueCategory | None, str, str]]:
+    """By category, the rule that won."""
+    own = ((category, one.rule_id, one.rule_version) for category in one.categories or (None,))
+    others = ((category, other.rule_id, other.rule_version) for other in one.others for category in other.categories)
+    return frozenset((*own, *others))
+
+
+def _said_by(one: RecordedVerdict) -> tuple[object, ...]:
+    return one.verdict, one.reason, one.categories, frozenset(one.others)
 
 
 def _is_same(one: float | None, other: float | None) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,10 @@ from sqlalchemy import Connection, text
 from geo.datum import Datum
 from geo.postgis import insert_columns
 from venues.canonical_json import canonical_text, parsed
+from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
 from venues.distance_ends import Gate, GateKind
-from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
+from venues.distance_history import Cause, HistoryEntry, OtherVerdict, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
 from venues.measurement import METHOD, Measurement
@@ -261,7 +262,9 @@ def _save_entries(
             "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
             "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
-            "beaten": ("jsonb", of_finding(_beaten)),
+            "beaten": ("jsonb", of_finding(lambda one: json.dumps(_beaten(one)))),
+            "categories": ("jsonb", of_finding(lambda one: json.dumps(sorted(one.categories)))),
+            "others": ("jsonb", of_finding(_others)),
         },
     )
 
@@ -271,7 +274,8 @@ def load_history(connection: Connection) -> list[HistoryEntry]:
     rows = connection.execute(
         text(
             "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, division, verdict, reason, rule_id,"
-            " rule_version, straight_m, walking_m, walk_status, is_disputed FROM distance_finding ORDER BY finding_no"
+            " rule_version, straight_m, walking_m, walk_status, is_disputed, categories, others"
+            " FROM distance_finding ORDER BY finding_no"
         )
     )
     return [_entry(row) for row in rows]
@@ -298,6 +302,17 @@ def _entry(row: Any) -> HistoryEntry:
             walking_m=row.walking_m,
             walk_status=row.walk_status,
             is_disputed=row.is_disputed,
+            categories=frozenset(map(VenueCategory, row.categories)),
+            others=tuple(
+                OtherVerdict(
+                    categories=frozenset(map(VenueCategory, other["categories"])),
+                    verdict=Verdict[other["verdict"].upper()],
+                    reason=Reason[other["reason"].upper()],
+                    rule_id=other["rule_id"],
+                    rule_version=other["rule_version"],
+                )
+                for other in row.others
+            ),
         ),
     )
 
@@ -334,18 +349,29 @@ def _key(finding: DistanceFinding) -> PairKey:
     return PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id)
 
 
-def _beaten(finding: DistanceFinding) -> str:
+def _others(finding: DistanceFinding) -> str:
     return json.dumps(
         [
-            {
-                "rule_id": other.rule.rule_id,
-                "rule_version": other.rule.rule_version,
-                "verdict": other.verdict.name.lower(),
-                "reason": other.reason.name.lower(),
-            }
-            for other in finding.beaten
+            {"categories": sorted(part.categories), **_said(part.rule, part.verdict, part.reason),
+             "low_m": _finite(part.low_m), "high_m": _finite(part.high_m), "beaten": _beaten(part)}
+            for part in finding.others
         ]
-    )
+    )  # fmt: skip
+
+
+def _beaten(finding: DistanceFinding) -> list[dict[str, str]]:
+    return [_said(other.rule, other.verdict, other.reason) for other in finding.beaten]
+
+
+def _said(rule: DistanceRule, verdict: Verdict, reason: Reason) -> dict[str, str]:
+    return {
+        "rule_id": rule.rule_id, "rule_version": rule.rule_version, "verdict": verdict.name.lower(),
+        "reason": reason.name.lower(),
+    }  # fmt: skip
+
+
+def _finite(metres: float) -> float | None:
+    return metres if isfinite(metres) else None
 
 
 def _known(metres: float) -> float | None:

@@ -4,6 +4,7 @@ import math
 from datetime import date
 
 from geo.walk import WalkStatus
+from venues.category import CATEGORY_NAMES_ZH
 from venues.distance import DistanceFinding
 from venues.distance_ends import PlacedVenue, ProtectedSite
 from venues.distance_pairs import NO_NETWORK
@@ -61,10 +62,10 @@ def walking_zh(finding: DistanceFinding) -> str:
 
 
 def finding_line(finding: DistanceFinding) -> str:
-    """One finding as a fact of a lead, in Chinese and English."""
+    """One finding as a fact of a lead, in Chinese and English; of a venue of several categories it says as which."""
     reason_zh, reason_en = REASON_TEXTS[finding.reason]
     return (
-        f"距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
+        f"{_as_zh(finding)}距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
         f"限 {finding.rule.threshold_m:g} 米（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，"
         f"{reason_zh} / {finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
     )
@@ -79,6 +80,7 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
     gate = (
         "未登记" if found.gate is None else f"{found.gate.gate_id}，{_place(found.gate.longitude, found.gate.latitude)}"
     )
+    verdict_zh = f"{_as_zh(found)}{VERDICT_NAMES_ZH[found.verdict]}"
     lines = [
         ("场所 Venue", f"{found.venue.name}（{found.venue.venue_id}），{door} {_place(end.longitude, end.latitude)}"),
         ("学校 Site", f"{found.site.name}（{found.site.site_id}，校区 {found.campus.campus_id}），校门 {gate}"),
@@ -87,14 +89,23 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         ("距离要求 Threshold", threshold_zh(found.rule)),
         ("直线 Straight", straight_zh(found)),
         ("步行 On foot", walking_zh(found)),
-        ("结论 Verdict", f"{VERDICT_NAMES_ZH[found.verdict]}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
+        ("结论 Verdict", f"{verdict_zh}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
+    ]
+    lines += [
+        (
+            "其他类别 Other kind",
+            f"{_as_zh(part)}{VERDICT_NAMES_ZH[part.verdict]}，{REASON_TEXTS[part.reason][0]}：{part.rule.document}"
+            f"（{part.rule.rule_id}，版本 {part.rule.rule_version}；{threshold_zh(part.rule)}）",
+        )
+        for part in found.others
     ]
     lines += [
         (
             "另一规则 Another rule",
             f"{other.rule.document}：{VERDICT_NAMES_ZH[other.verdict]}（{threshold_zh(other.rule)}）",
         )
-        for other in found.beaten
+        for part in found.parts
+        for other in part.beaten
     ]
     return (
         *lines,
@@ -107,6 +118,13 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         ("方法 Method", f"{given.method}，假设 {given.policy.version}"),
         ("校验值 SHA-256", made.hash),
     )
+
+
+def _as_zh(finding: DistanceFinding) -> str:
+    """``作为网吧，`` of a venue that is something else too."""
+    if len(finding.venue.categories) == 1:
+        return ""
+    return f"作为{'、'.join(CATEGORY_NAMES_ZH[category] for category in sorted(finding.categories))}，"
 
 
 def _metres(metres: float, error_m: float) -> str:

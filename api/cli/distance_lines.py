@@ -5,6 +5,7 @@ from typing import Any
 
 from api.cli.case_lines import Item, minute
 from api.distance import Evaluated
+from venues.category import CATEGORY_NAMES_ZH, VenueCategory
 from venues.distance_verdict import VERDICT_NAMES_ZH, Verdict
 
 _CAUSE_NAMES_ZH = {
@@ -12,6 +13,7 @@ _CAUSE_NAMES_ZH = {
     "rule": "规则变了",
     "distance": "位置、校门或路网变了",
     "papers": "许可、日期或到期",
+    "category": "场所类别变了",
     "gone": "不再受规则约束",
 }
 
@@ -32,9 +34,13 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
 
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
-    yield f"{_said(item['verdict'])}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    as_zh = f"（作为{_kinds(item)}）" if item["others"] else ""
+    yield f"{_said(item['verdict'])}{as_zh}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
     yield f"  {_metres(item)}  限 {item['threshold_m']:g} 米  {item['document']}"
     yield f"  {item['reason_zh']}{'；各规则结论不一，须明确适用哪一条' if item['is_disputed'] else ''}"
+    for other in item["others"]:
+        words = ", ".join(other["categories"])
+        yield f"  作为{_kinds(other)}（{words}）：{_said(other['verdict'])}  {other['rule_id']}"
 
 
 def change_lines(item: Item) -> Iterator[str]:
@@ -60,6 +66,10 @@ def rule_lines(item: Item) -> Iterator[str]:
     yield f"  {item['document']}：{item['threshold_zh']}"
     yield f"  {item['effective_from'] or '?'} – {item['effective_to'] or ''}"
     yield f"  来源 {item['source']}（{item['verification']}）"
+
+
+def _kinds(item: Item) -> str:
+    return "、".join(CATEGORY_NAMES_ZH[VenueCategory(category)] for category in item["categories"])
 
 
 def _said(verdict: str) -> str:

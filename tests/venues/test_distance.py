@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from geo.walk import WalkStatus
@@ -30,7 +32,8 @@ from venues.category import SiteCategory, VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import Campus, GateKind
 from venues.distance_pairs import NO_NETWORK
-from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, RuleStatus, SiteEnd, VenueEnd
+from venues.distance_rows import SEVERITY
+from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, Metric, RuleStatus, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict
 
 STREET = divided_street()
@@ -312,3 +315,61 @@ def test_a_limit_on_foot_below_the_law_is_refused() -> None:
     with pytest.raises(ValueError, match="walk_limit_m is 90"):
         evaluate_distances([shop(0, 0)], [school()], law(RULE), on=ON, network=None,
                            policy=replace(POLICY, walk_limit_m=90.0))  # fmt: skip
+
+
+INTERNET_CAFE, TOBACCO, KTV = VenueCategory.INTERNET_CAFE, VenueCategory.TOBACCO, VenueCategory.KTV
+OF_CAFES = replace(RULE, rule_id="cafes", venue_categories=frozenset({INTERNET_CAFE}), threshold_m=200.0)
+OF_SHOPS = replace(BY_GATES, rule_id="shops", jurisdiction="320300", threshold_m=100.0)
+SOUTH_ONLY = school(gate(0.0, -80.0, kind=STUDENTS), wall=YARD)
+
+
+def test_a_rule_on_shops_clears_no_internet_cafe() -> None:
+    """43 m from the wall, 123 m from the gate: a breach as a café, and no less so for selling tobacco too."""
+    for rules in ((OF_CAFES, OF_SHOPS), (OF_SHOPS, OF_CAFES)):
+        cafe, both = (
+            only(shop(0.0, 43.0, categories=frozenset(categories)), SOUTH_ONLY, *rules)
+            for categories in ({INTERNET_CAFE}, {INTERNET_CAFE, TOBACCO})
+        )
+        assert (cafe.verdict, cafe.rule, cafe.others) == (Verdict.BREACH, OF_CAFES, ())
+        assert (both.verdict, both.rule, set(both.categories)) == (Verdict.BREACH, OF_CAFES, {INTERNET_CAFE})
+        (as_shop,) = both.others
+        assert (as_shop.verdict, as_shop.rule, set(as_shop.categories)) == (Verdict.CLEAR, OF_SHOPS, {TOBACCO})
+        assert not both.is_disputed
+        assert both.beaten == as_shop.beaten == ()
+        assert set(both.rules) == {OF_CAFES, OF_SHOPS}
+
+
+def test_categories_of_which_the_same_is_said_stand_together_and_the_worst_decides() -> None:
+    of_both = replace(OF_CAFES, venue_categories=frozenset({INTERNET_CAFE, KTV}))
+    local = replace(OF_CAFES, rule_id="local", jurisdiction="320300", threshold_m=10.0)
+    venue = shop(0.0, 43.0, categories=frozenset({INTERNET_CAFE, KTV}))
+    alike = only(venue, SITE, of_both)
+    assert (set(alike.categories), alike.others) == ({INTERNET_CAFE, KTV}, ())
+    apart = only(venue, SITE, of_both, local)
+    assert [(set(part.categories), part.verdict, part.rule) for part in apart.parts] == [
+        ({KTV}, Verdict.BREACH, of_both),
+        ({INTERNET_CAFE}, Verdict.CLEAR, local),
+    ]
+    assert [one.rule for one in apart.others[0].beaten] == [of_both]
+    assert apart.is_disputed
+
+
+@given(st.sets(st.sampled_from(VenueCategory), min_size=1), st.sets(st.sampled_from(VenueCategory), min_size=1),
+       st.lists(st.tuples(st.sets(st.sampled_from(VenueCategory), min_size=1), st.sampled_from([20.0, 60.0, 200.0]),
+                          st.sampled_from([None, Metric.STRAIGHT]), st.sampled_from(["000000", "320300"])),
+                min_size=1, max_size=4))  # fmt: skip
+@settings(deadline=None)
+def test_what_else_a_venue_is_never_makes_it_fare_better(
+    has: set[VenueCategory], more: set[VenueCategory], laws: list[Any]
+) -> None:
+    rules = [
+        replace(RULE, rule_id=f"r{number}", venue_categories=frozenset(bound), threshold_m=threshold_m, metric=metric,
+                jurisdiction=place)
+        for number, (bound, threshold_m, metric, place) in enumerate(laws)
+    ]  # fmt: skip
+    said = [
+        max((SEVERITY[one.verdict] for one in findings(shop(0.0, 43.0, categories=frozenset(held)), SITE, *rules)),
+            default=-1)
+        for held in (has, more, has | more)
+    ]  # fmt: skip
+    assert said[2] == max(said[:2])

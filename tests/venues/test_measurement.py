@@ -29,6 +29,7 @@ from tests.venues.distance_scene import (
     shop,
 )
 from venues.canonical_json import canonical_text, content_hash, parsed
+from venues.category import VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_rule import DistanceRule
@@ -90,7 +91,7 @@ def test_the_archived_text_is_as_recorded() -> None:
 def test_the_report_says_what_was_measured() -> None:
     unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
     pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
-    assert_golden("measurement_report.txt", "\n".join(pages))
+    assert_golden("measurement_lines.txt", "\n".join(pages))
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
@@ -185,3 +186,15 @@ def test_a_number_without_a_unit_has_no_text() -> None:
         canonical_text({"weight": 0.1})
     with pytest.raises(TypeError, match="list"):
         canonical_text({"these": [1]})
+
+
+def test_a_venue_of_two_kinds_is_measured_by_the_rules_of_both() -> None:
+    """A KTV 43 m from the wall that sells tobacco too, which it may by 110 m on foot."""
+    as_ktv = replace(RULE, rule_id="ktv", venue_categories=frozenset({VenueCategory.KTV}), document="娱乐场所规则")
+    both = made(replace(SHOP, categories=frozenset({VenueCategory.KTV, VenueCategory.TOBACCO})), SITE, as_ktv, LOCAL)
+    assert (both.finding.verdict, both.finding.others[0].verdict) == (Verdict.BREACH, Verdict.CLEAR)
+    assert {rule.rule_id for rule in both.given.rules} == {"ktv", "on-foot"}
+    assert measured_again(both.text, STREET).hash == both.hash
+    said = dict(measurement_lines(both))
+    assert said["结论 Verdict"].startswith("作为KTV，明显违反")
+    assert said["其他类别 Other kind"].startswith("作为烟草零售，不违反")

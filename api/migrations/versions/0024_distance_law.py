@@ -85,10 +85,15 @@ CREATE TABLE distance_finding (
     door_id text,
     is_disputed boolean,
     beaten jsonb,
+    categories jsonb,
+    others jsonb,
     FOREIGN KEY (rule_id, rule_version) REFERENCES distance_rule,
     CHECK ((verdict IS NULL) = (cause = 'gone')),
-    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten) IN (0, 9))
+    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten,
+        categories, others) IN (0, 11))
 );
+COMMENT ON COLUMN distance_finding.categories IS 'what it is judged as: of several categories the worst off';
+COMMENT ON COLUMN distance_finding.others IS 'of its other categories, by rules of their own; the worst first';
 CREATE INDEX distance_finding_pair
     ON distance_finding (venue_id, site_id, campus_id, holds_from DESC, recorded_at DESC, finding_no DESC);
 CREATE INDEX distance_finding_run ON distance_finding (run_no);

@@ -19,7 +19,7 @@ ALTER TABLE distance_finding ENABLE TRIGGER record_stays;
 ALTER TABLE distance_finding ALTER COLUMN division SET NOT NULL,
     DROP CONSTRAINT distance_finding_cause_check,
     ADD CONSTRAINT distance_finding_cause_check
-        CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'division', 'gone'));
+        CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'division', 'category', 'gone'));
 """
 
 FUNCTIONS = """
