@@ -189,7 +189,8 @@ def verdicts_on(
 def days_to_evaluate(law: DistanceLaw, venues: Iterable[PlacedVenue], *, since: date, until: date) -> tuple[date, ...]:
     """The days after ``since`` on which law or licences may change a verdict, and ``until``: one run for each."""
     days = set(law.days_of_change(since=since, until=until))
-    days |= {venue.licence_to + _DAY for venue in venues if venue.licence_to is not None}
+    ends = (licence.valid_to for venue in venues for licence in venue.licences)
+    days |= {last + _DAY for last in ends if last is not None}
     return tuple(sorted({day for day in days if since < day <= until} | {until}))
 
 

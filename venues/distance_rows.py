@@ -83,24 +83,32 @@ def rows_of(
 ) -> DistanceRows:
     """The law of the day ``on``; ``rules`` by precedence."""
     site_row = pairs.campuses.site_row[pairs.campus_row]
-    papers = _papers(pairs.venue_row, site_row, venues, sites)
+    established_on, opened_on = _days_of_place(pairs.venue_row, site_row, venues, sites)
     is_of = {category: np.array([category in venue.categories for venue in venues], dtype=np.bool_)
              for category in frozenset().union(*(rule.venue_categories for rule in rules))}  # fmt: skip
     lies_in = {code: np.array([covers(code, venue.division) for venue in venues], dtype=np.bool_)
                for code in {rule.jurisdiction for rule in rules}}  # fmt: skip
     known: dict[Reading, Measured] = {}
+    licences: dict[VenueCategory, tuple[IntArray, IntArray]] = {}
     parts: list[DistanceRows] = []
     for number, rule in enumerate(rules if pairs.venue_row.size else ()):
         bound_sites = np.array([site.category in rule.site_categories for site in sites], dtype=np.bool_)
         bound = lies_in[rule.jurisdiction][pairs.venue_row] & bound_sites[site_row]
         by_category = [
-            (category, np.flatnonzero(bound & is_of[category][pairs.venue_row]))
+            (category, pair)
             for category in sorted(rule.venue_categories, key=CATEGORIES.index)
+            if (pair := np.flatnonzero(bound & is_of[category][pairs.venue_row])).size
         ]
-        if not any(pair.size for _, pair in by_category):
+        if not by_category:
             continue
         said = _said(pairs, rule, known)
-        parts += [_rows(said, rule, number, category, pair, papers, on) for category, pair in by_category if pair.size]
+        for category, pair in by_category:
+            if category not in licences:
+                licences[category] = _licences(venues, category, on)
+            first_day, last_day = (days[pairs.venue_row[pair]] for days in licences[category])
+            papers = Papers(established_on=established_on[pair], licence_from=first_day, licence_to=last_day,
+                            site_opened_on=opened_on[pair])  # fmt: skip
+            parts.append(_rows(said, rule, number, category, pair, papers, on))
     return _ranked(parts, rules)
 
 
@@ -140,7 +148,7 @@ def _rows(
     on: date,
 ) -> DistanceRows:
     judged = Judged(verdict=said.judged.verdict[pair], reason=said.judged.reason[pair])
-    judged = with_papers(judged, _papers_at(papers, pair), rule, on=on)
+    judged = with_papers(judged, papers, rule, on=on)
     return DistanceRows(
         pair=pair,
         category=np.full(pair.size, CATEGORIES.index(category), dtype=np.int8),
@@ -199,19 +207,19 @@ def _yields(kind: IntArray, rule: IntArray, rules: Sequence[DistanceRule]) -> Fl
     return is_silent & (widest_said_m[kind] >= threshold_m)
 
 
-def _papers(
+def _days_of_place(
     venue_row: IntArray, site_row: IntArray, venues: Sequence[PlacedVenue], sites: Sequence[ProtectedSite]
-) -> Papers:
-    return Papers(
-        established_on=_days([venue.established_on for venue in venues])[venue_row],
-        licence_from=_days([venue.licence_from for venue in venues])[venue_row],
-        licence_to=_days([venue.licence_to for venue in venues])[venue_row],
-        site_opened_on=_days([site.opened_on for site in sites])[site_row],
-    )
+) -> tuple[IntArray, IntArray]:
+    """By pair, since when the operator is there, and the school."""
+    established_on = _days([venue.established_on for venue in venues])
+    return established_on[venue_row], _days([site.opened_on for site in sites])[site_row]
 
 
-def _papers_at(papers: Papers, pair: IntArray) -> Papers:
-    return Papers(**{name: getattr(papers, name)[pair] for name in Papers.__slots__})
+def _licences(venues: Sequence[PlacedVenue], category: VenueCategory, on: date) -> tuple[IntArray, IntArray]:
+    """By venue, the first and the last day of its licence for one category."""
+    held = [venue.licence_for(category, on=on) for venue in venues]
+    first = _days([None if licence is None else licence.valid_from for licence in held])
+    return first, _days([None if licence is None else licence.valid_to for licence in held])
 
 
 def _days(days: Sequence[date | None]) -> IntArray:

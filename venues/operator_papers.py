@@ -10,9 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from venues.category import VenueCategory
+from venues.distance_ends import Licence
+from venues.lead_pattern import NEEDS_LICENCE
 from venues.source_record import SourceKind, SourceRecord
 
 LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
+OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
+"""What licences of culture are for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +25,8 @@ class OperatorPapers:
     """Days of the present operator, calendar days in China; ``None`` where no register tells."""
 
     established_on: date | None = None
-    licence_from: date | None = None
-    licence_to: date | None = None
+    licences: tuple[Licence, ...] = ()
+    """By day, then as registered."""
 
 
 def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
@@ -29,7 +34,7 @@ def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
 
     A record without a code is the present operator's if it is not older than this operator. Where two operators are on
     record and the first day of one is not, nobody can tell which is the present one: then nothing is known. Where no
-    record has a code, the earliest day is the operator's and the licence granted last counts.
+    record has a code, the earliest day is the operator's and all licences are.
     """
     begun = _first_days(records)
     if not begun:
@@ -46,6 +51,13 @@ def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
     return _papers([*own, *unnamed], established_on=established_on)
 
 
+def licensed_categories(record: SourceRecord) -> frozenset[VenueCategory]:
+    """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
+    if record.kind is SourceKind.TOBACCO_LICENCE:
+        return frozenset({VenueCategory.TOBACCO})
+    return OF_CULTURE if record.category is None else frozenset({record.category})
+
+
 def _first_days(records: Sequence[SourceRecord]) -> dict[str, date | None]:
     """By code, the first day that any record of it names."""
     codes = {record.uscc for record in records if record.uscc}
@@ -53,13 +65,13 @@ def _first_days(records: Sequence[SourceRecord]) -> dict[str, date | None]:
 
 
 def _papers(records: Sequence[SourceRecord], *, established_on: date | None) -> OperatorPapers:
-    granted = [record for record in records if record.kind in LICENCES and record.valid_from is not None]
-    last = max(granted, key=lambda record: record.valid_from or date.min, default=None)
-    return OperatorPapers(
-        established_on=established_on,
-        licence_from=None if last is None else last.valid_from,
-        licence_to=None if last is None else last.valid_to,
-    )
+    granted = {
+        Licence(categories=licensed_categories(record), valid_from=record.valid_from, valid_to=record.valid_to)
+        for record in records
+        if record.kind in LICENCES and record.valid_from is not None
+    }
+    licences = sorted(granted, key=lambda one: (one.valid_from, one.valid_to or date.max, sorted(one.categories)))
+    return OperatorPapers(established_on=established_on, licences=tuple(licences))
 
 
 def _is_since(record: SourceRecord, day: date | None) -> bool:

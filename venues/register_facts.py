@@ -13,8 +13,8 @@ from shapely.geometry.base import BaseGeometry
 
 from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
-from venues.lead_pattern import NEEDS_LICENCE, VenueStanding
-from venues.operator_papers import LICENCES, operator_papers
+from venues.lead_pattern import VenueStanding
+from venues.operator_papers import LICENCES, OF_CULTURE, licensed_categories, operator_papers
 from venues.source_record import SourceKind, SourceRecord
 
 BEST_PLACE = (
@@ -22,8 +22,6 @@ BEST_PLACE = (
     SourceKind.BUSINESS_REGISTRATION,
 )  # fmt: skip
 """Whose position is taken first, where none has an outline: as zones are chosen."""
-
-_OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +85,7 @@ def placed_venue(place: RegisteredPlace, *, division: str) -> PlacedVenue | None
         latitude=point.y,
         footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
         established_on=papers.established_on,
-        licence_from=papers.licence_from,
-        licence_to=papers.licence_to,
+        licences=papers.licences,
         data_on=max(row.described_on for row in place.rows),
         is_dated_by_import=max(place.rows, key=lambda row: row.described_on).data_on is None,
     )
@@ -104,7 +101,9 @@ def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
         registered_as=_categories(registrations),
         registered_zh="、".join(dict.fromkeys(one.category_text for one in registrations if one.category_text)),
         observed_as=_categories(observed),
-        licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *LICENCES) if _runs(one, on))),
+        licensed_for=frozenset().union(
+            *(licensed_categories(one) for one in _of(place.rows, *LICENCES) if _runs(one, on))
+        ),
     )
 
 
@@ -115,15 +114,8 @@ def licences_on_file(places: Iterable[RegisteredPlace]) -> frozenset[VenueCatego
     if SourceKind.TOBACCO_LICENCE in kinds:
         found |= {VenueCategory.TOBACCO}
     if SourceKind.CULTURE_LICENCE in kinds:
-        found |= _OF_CULTURE
+        found |= OF_CULTURE
     return found
-
-
-def _licensed(record: SourceRecord) -> frozenset[VenueCategory]:
-    """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
-    if record.kind is SourceKind.TOBACCO_LICENCE:
-        return frozenset({VenueCategory.TOBACCO})
-    return _OF_CULTURE if record.category is None else frozenset({record.category})
 
 
 def _runs(record: SourceRecord, on: date) -> bool:

@@ -10,7 +10,7 @@ from geo.walk_network import WalkNetwork
 from tests.geo.walk_reference import Place, at, network_of
 from venues.category import SiteCategory, VenueCategory
 from venues.distance import DistanceFinding, evaluate_distances
-from venues.distance_ends import Campus, DistancePolicy, Door, Gate, GateKind, PlacedVenue, ProtectedSite
+from venues.distance_ends import Campus, DistancePolicy, Door, Gate, GateKind, Licence, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import (
     AppliesTo,
@@ -98,6 +98,10 @@ def shop(x: float, y: float, *, doors: tuple[Place, ...] | None = None, **given:
         "doors": found,
     }
     return PlacedVenue(**values | given)
+
+
+def licence(since: date, until: date | None = None, category: VenueCategory = VenueCategory.TOBACCO) -> Licence:
+    return Licence(categories=frozenset({category}), valid_from=since, valid_to=until)
 
 
 def law(*rules: DistanceRule) -> DistanceLaw:

@@ -24,6 +24,7 @@ from tests.venues.distance_scene import (
     findings,
     gate,
     law,
+    licence,
     only,
     school,
     shop,
@@ -250,10 +251,10 @@ OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
 @pytest.mark.parametrize(
     ("rule", "dates", "opened_on", "verdict", "reason"),
     [
-        (RUNS_OUT, {"licence_from": OLD, "licence_to": ON}, None, Verdict.GRANDFATHERED, Reason.LICENCE_RUNS),
-        (RUNS_OUT, {"licence_from": OLD, "licence_to": date(2026, 11, 21)}, None, Verdict.BREACH, Reason.DISTANCE),
-        (RUNS_OUT, {"licence_from": OLD}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
-        (RUNS_OUT, {"licence_from": NEW}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {"licences": (licence(OLD, ON),)}, None, Verdict.GRANDFATHERED, Reason.LICENCE_RUNS),
+        (RUNS_OUT, {"licences": (licence(OLD, date(2026, 11, 21)),)}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {"licences": (licence(OLD),)}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
+        (RUNS_OUT, {"licences": (licence(NEW),)}, None, Verdict.BREACH, Reason.DISTANCE),
         (RUNS_OUT, {}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
         (FOR_GOOD, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
         (FOR_GOOD, {"established_on": date(2020, 1, 1)}, None, Verdict.BREACH, Reason.DISTANCE),
@@ -373,3 +374,24 @@ def test_what_else_a_venue_is_never_makes_it_fare_better(
         for held in (has, more, has | more)
     ]  # fmt: skip
     assert said[2] == max(said[:2])
+
+
+def test_a_licence_for_something_else_decides_nothing() -> None:
+    """Lawful for tobacco since before the rule: that of the internet café, newer and run out, is another paper."""
+    tobacco, cafe = licence(OLD, date(2027, 12, 31)), licence(date(2024, 5, 1), date(2025, 5, 1), INTERNET_CAFE)
+    for held in ((tobacco,), (tobacco, cafe), (cafe, tobacco)):
+        found = only(shop(0.0, 43.0, licences=held), SITE, RUNS_OUT)
+        assert (found.verdict, found.reason) == (Verdict.GRANDFATHERED, Reason.LICENCE_RUNS)
+    found = only(shop(0.0, 43.0, licences=(cafe,)), SITE, RUNS_OUT)
+    assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+    both = replace(RUNS_OUT, venue_categories=frozenset({TOBACCO, INTERNET_CAFE}))
+    venue = shop(0.0, 43.0, categories=frozenset({TOBACCO, INTERNET_CAFE}), licences=(tobacco, cafe))
+    assert [(set(part.categories), part.verdict) for part in only(venue, SITE, both).parts] == [
+        ({INTERNET_CAFE}, Verdict.BREACH), ({TOBACCO}, Verdict.GRANDFATHERED),
+    ]  # fmt: skip
+
+
+def test_on_a_day_the_licence_of_that_day_counts_and_no_later_renewal() -> None:
+    old, renewed = licence(OLD, date(2025, 6, 30)), licence(date(2025, 7, 1), date(2030, 6, 30))
+    for on, verdict in ((date(2025, 6, 30), Verdict.GRANDFATHERED), (date(2025, 7, 1), Verdict.BREACH)):
+        assert only(shop(0.0, 43.0, licences=(old, renewed)), SITE, RUNS_OUT, on=on).verdict is verdict

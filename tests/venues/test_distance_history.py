@@ -16,6 +16,7 @@ from tests.venues.distance_scene import (
     divided_street,
     gate,
     law,
+    licence,
     school,
     shop,
 )
@@ -92,7 +93,7 @@ def test_each_change_says_why(venue: PlacedVenue, site: ProtectedSite, rules: Di
 
 def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
     rule = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
-    venue = shop(0.0, 43.0, licence_from=date(2018, 5, 1), licence_to=date(2026, 8, 31))
+    venue = shop(0.0, 43.0, licences=(licence(date(2018, 5, 1), date(2026, 8, 31)),))
     rules = law(rule)
     days = days_to_evaluate(rules, [venue], since=date(2026, 8, 1), until=date(2026, 10, 1))
     assert days == (date(2026, 9, 1), date(2026, 10, 1))

@@ -25,6 +25,7 @@ from tests.venues.distance_scene import (
     divided_street,
     gate,
     law,
+    licence,
     school,
     shop,
 )
@@ -46,7 +47,7 @@ from venues.measurement import (
 
 STREET = divided_street()
 SITE = school(gate(0.0, 0.0, kind=STUDENTS), wall=YARD, data_on=date(2026, 9, 1))
-SHOP = shop(0.0, 43.0, data_on=date(2026, 10, 1), licence_from=date(2024, 5, 1))
+SHOP = shop(0.0, 43.0, data_on=date(2026, 10, 1), licences=(licence(date(2024, 5, 1)),))
 LOCAL = replace(ON_FOOT, jurisdiction="320300")
 
 
@@ -103,7 +104,7 @@ def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
     "change",
     [
         {"venue": replace(SHOP, data_on=date(2026, 10, 2))},
-        {"venue": replace(SHOP, licence_from=date(2024, 5, 2))},
+        {"venue": replace(SHOP, licences=(licence(date(2024, 5, 2)),))},
         {"venue": replace(SHOP, doors=(replace(SHOP.doors[0], error_m=1.5),))},
         {"site": replace(SITE, data_on=None)},
         {"venue": replace(SHOP, is_dated_by_import=True)},

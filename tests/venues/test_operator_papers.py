@@ -23,7 +23,8 @@ def a_record(kind: SourceKind, since: int | None, until: int | None = None, **gi
 
 
 def years(papers: OperatorPapers) -> tuple[int | None, ...]:
-    days = (papers.established_on, papers.licence_from, papers.licence_to)
+    last = papers.licences[-1] if papers.licences else None
+    days = (papers.established_on, last.valid_from if last else None, last.valid_to if last else None)
     return tuple(None if day is None else day.year for day in days)
 
 
@@ -97,7 +98,7 @@ def test_nobody_gains_older_papers_by_a_predecessor_and_order_does_not_matter(
     before = a_record(REGISTRATION, 2001, uscc=OLD), a_record(TOBACCO, 2002, 2040, uscc=OLD)
     papers = operator_papers([*own, *before])
     if any(record.uscc == NEW for record in own):
-        assert papers.licence_from is None or papers.licence_from.year > 2009
+        assert all(one.valid_from.year > 2009 for one in papers.licences)
         assert papers.established_on is None or papers.established_on.year > 2009
     shift = turn % (len(held) + 1)
     assert operator_papers(held) == operator_papers([*held[shift:], *held[:shift]])
