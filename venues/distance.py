@@ -39,6 +39,9 @@ class DistanceFinding:
     campus: Campus
     door: Door | None
     gate: Gate | None
+    walk_door: Door | None
+    """Where the way on foot ends and begins, whatever the legal distance is."""
+    walk_gate: Gate | None
     rule: DistanceRule
     verdict: Verdict
     reason: Reason
@@ -113,14 +116,24 @@ class DistanceRun:
         rows, pair = self.rows, int(self.rows.pair[row])
         site_row, campus = self.campuses[int(self.pairs.campus_row[pair])]
         venue_row = int(self.pairs.venue_row[pair])
-        venue, door, gate = self.venues[venue_row], int(rows.door[row]), int(rows.gate[row])
+        venue = self.venues[venue_row]
+        first_door = int(self.pairs.venues.first[venue_row])
         first_gate = int(self.pairs.campuses.gates.first[self.pairs.campus_row[pair]])
+
+        def door_of(number: int) -> Door | None:
+            return venue.doors[number - first_door] if number >= 0 and venue.doors else None
+
+        def gate_of(number: int) -> Gate | None:
+            return campus.gates[number - first_gate] if number >= 0 else None
+
         return DistanceFinding(
             venue=venue,
             site=self.sites[site_row],
             campus=campus,
-            door=venue.doors[door - int(self.pairs.venues.first[venue_row])] if door >= 0 and venue.doors else None,
-            gate=campus.gates[gate - first_gate] if gate >= 0 else None,
+            door=door_of(int(rows.door[row])),
+            gate=gate_of(int(rows.gate[row])),
+            walk_door=door_of(int(rows.walk_door[row])),
+            walk_gate=gate_of(int(rows.walk_gate[row])),
             rule=self.rules[int(rows.rule[row])],
             verdict=Verdict(int(rows.verdict[row])),
             reason=Reason(int(rows.reason[row])),

@@ -58,6 +58,9 @@ class DistanceRows:
     door: IntArray
     """Row of the door that the legal distance, or else the straight one, ends at; -1 without one."""
     gate: IntArray
+    walk_door: IntArray
+    """Of the way on foot, whatever the legal distance is; -1 without a way."""
+    walk_gate: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -165,6 +168,8 @@ def _rows(
         walk_status=said.walk_status[pair],
         door=said.door[pair],
         gate=said.gate[pair],
+        walk_door=said.walking.door_row[pair],
+        walk_gate=said.walking.gate_row[pair],
     )
 
 
@@ -182,6 +187,7 @@ def _ranked(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule]) -> Dis
     names = DistanceRows.__slots__
     if not parts:
         kinds = {"is_winning": np.bool_, "pair": np.int64, "rule": np.int64, "door": np.int64, "gate": np.int64,
+                 "walk_door": np.int64, "walk_gate": np.int64,
                  "category": np.int8, "verdict": np.int8, "reason": np.int8, "walk_status": np.int8}  # fmt: skip
         return DistanceRows(**{name: np.zeros(0, dtype=kinds.get(name, np.float64)) for name in names})
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

@@ -260,6 +260,7 @@ def _save_entries(
             "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
             "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
             "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "walk_gate_id": ("text", of_finding(lambda one: one.walk_gate.gate_id if one.walk_gate else None)),
             "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
             "beaten": ("jsonb", of_finding(lambda one: json.dumps(_beaten(one)))),

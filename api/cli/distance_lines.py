@@ -14,6 +14,7 @@ _CAUSE_NAMES_ZH = {
     "distance": "位置、校门或路网变了",
     "papers": "许可、日期或到期",
     "category": "场所类别变了",
+    "division": "所在区划变了",
     "gone": "不再受规则约束",
 }
 
@@ -49,6 +50,8 @@ def change_lines(item: Item) -> Iterator[str]:
     after = "—" if item["verdict"] is None else _said(item["verdict"])
     yield f"{before}{after}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}，自 from {item['holds_from']}  {_metres(item)}"
+    yield f"  原因 why：{item['why_zh']}"
+    yield f"    {item['why_en']}"
 
 
 def history_lines(item: Item) -> Iterator[str]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Engine, text
 
 from api.cli.distance_lines import finding_lines
-from api.distance_shown import FindingFilter, findings_shown
+from api.distance_shown import FindingFilter, changes_shown, findings_shown
 from tests.api.distance_register import BY_AIR, NOW, WALKED, evaluated, put_scene
 from tests.api.test_distance import LATER, LICENCE, a_record, merge, put_records, stored
 from tests.venues.distance_scene import ON
@@ -43,6 +43,10 @@ def test_a_ktv_that_sells_tobacco_is_judged_as_both_and_told_to_both_regulators(
         ]
         (said,) = verdicts_on(load_history(connection), ON).values()
         assert [(set(one.categories), one.verdict) for one in said.others] == [({TOBACCO}, Verdict.CLEAR)]
+        (change,) = changes_shown(connection)
+        assert "原按烟草零售，现按KTV" in change["why_zh"]
+        assert (change["verdict_before"], change["verdict"]) == ("clear", "breach")
+        assert [one["rule_id"] for one in change["others"]] == ["on-foot"]
         (again,) = evaluated(connection, AS_KTV, ON_FOOT, at=LATER + timedelta(days=1))
         assert again.entries == ()
         assert told(connection) == [("文化和旅游主管部门", ["ktv"], 1)]

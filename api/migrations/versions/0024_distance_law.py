@@ -69,7 +69,7 @@ CREATE TABLE distance_finding (
     campus_id text NOT NULL,
     holds_from date NOT NULL,
     recorded_at timestamptz NOT NULL,
-    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'gone')),
+    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'category', 'gone')),
     verdict text CHECK (verdict IN ('clear', 'survey', 'breach', 'grandfathered')),
     reason text,
     rule_id text,

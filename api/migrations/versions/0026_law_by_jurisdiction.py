@@ -9,7 +9,8 @@ revision = "0026"
 down_revision = "0024"
 
 COLUMN = """
-ALTER TABLE distance_finding ADD COLUMN division text CHECK (division ~ '^[0-9]{6}$');
+ALTER TABLE distance_finding ADD COLUMN division text CHECK (division ~ '^[0-9]{6}$'), ADD COLUMN walk_gate_id text;
+COMMENT ON COLUMN distance_finding.walk_gate_id IS 'where the way on foot begins, also where the rule is about another';
 COMMENT ON COLUMN distance_finding.division IS
     'of the venue, as the run placed it: its officers and those of divisions above see the row';
 -- What was found before this was found in the division of its run: no boundary told more.
@@ -100,9 +101,10 @@ def downgrade() -> None:
         "ALTER TABLE distance_finding DISABLE TRIGGER record_stays;"
         "UPDATE distance_finding SET cause = 'distance' WHERE cause = 'division';"
         "ALTER TABLE distance_finding ENABLE TRIGGER record_stays;"
-        "ALTER TABLE distance_finding DROP COLUMN division, DROP CONSTRAINT distance_finding_cause_check,"
+        "ALTER TABLE distance_finding DROP COLUMN division, DROP COLUMN walk_gate_id,"
+        " DROP CONSTRAINT distance_finding_cause_check,"
         " ADD CONSTRAINT distance_finding_cause_check"
-        " CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'gone'))"
+        " CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'category', 'gone'))"
     )
 
 
