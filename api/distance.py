@@ -250,6 +250,7 @@ def _open_leads(
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
+    told = _told(connection)
     divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
     drafts = [
         LeadDraft(
@@ -257,9 +258,19 @@ def _open_leads(
             venue_address=addresses[lead.venue_id], division=divisions[lead.venue_id], routed=routed,
         )
         for lead, routed in leads_by_regulator(routes, proposals, divisions=divisions)
-        if lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of)
+        if (lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of))
+        and not any(lead.categories <= held for held in told.get((lead.ground, lead.venue_id), ()))
     ]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
+
+
+def _told(connection: Connection) -> dict[tuple[str, str], list[frozenset[str]]]:
+    """By ground and venue, the categories of each lead: one for nobody in particular stays the only one of its kind,
+    also after the table says who is competent."""
+    told: dict[tuple[str, str], list[frozenset[str]]] = {}
+    for row in connection.execute(text("SELECT ground, venue_id, categories FROM lead")):
+        told.setdefault((row.ground, str(row.venue_id)), []).append(frozenset(row.categories))
+    return told
 
 
 def _is_opened(lead: LeadProposal, leads_of: Sequence[Verdict]) -> bool:

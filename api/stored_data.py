@@ -405,7 +405,7 @@ PLACES = (
     _table(
         "site_gate", "学校的校门 gates of schools", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "gate_no source source_id site_source site_source_id kind is_closed error_m geometry"
-                      " raw_geometry datum imported_at"),
+                      " raw_geometry datum says_all imported_at"),
     ),
     _table(
         "distance_rule", "距离规则的每一版 every version of a rule of distance", Basis.MINORS, Retention.AUDIT,

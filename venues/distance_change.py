@@ -59,6 +59,7 @@ def why_changed(
         return Why(zh="首次测量", en="measured for the first time")
     told = {Cause.RULE: _rule, Cause.PAPERS: _papers, Cause.DIVISION: _division, Cause.CATEGORY: _category}.get(cause)
     parts = [
+        _measured(before, after) if cause is Cause.DISTANCE else None,
         None if told is None else told(before, after),
         _gate(before, after, is_gate_closed=is_gate_closed),
         _straight(before, after),
@@ -80,6 +81,16 @@ def _rule(before: Said, after: Said) -> Why:
         zh=f"规则由{_named_zh(before.rule)}改为{_named_zh(after.rule)}",
         en=f"the rule changed from {_named_en(before.rule)} to {_named_en(after.rule)}",
     )
+
+
+def _measured(before: Said, after: Said) -> Why | None:
+    """What is known of the ends, if nothing else differs: whether all gates are registered, how wrong a place is."""
+    if before.reason is after.reason or (before.gate_id, before.straight_m, before.walking_m) != (
+        after.gate_id, after.straight_m, after.walking_m
+    ):  # fmt: skip
+        return None
+    (was_zh, was_en), (is_zh, is_en) = REASON_TEXTS[before.reason], REASON_TEXTS[after.reason]
+    return Why(zh=f"原为“{was_zh}”，现为“{is_zh}”", en=f"it was '{was_en}', it is '{is_en}'")
 
 
 def _papers(before: Said, after: Said) -> Why:

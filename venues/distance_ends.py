@@ -44,6 +44,8 @@ class Campus:
     """A point of the campus; all that is known of one that nobody drew."""
     boundary: Polygon | MultiPolygon | None = None
     gates: tuple[Gate, ...] = ()
+    has_all_gates: bool = False
+    """An office said that these are all; else another one may be anywhere in the wall."""
     error_m: float | None = None
     """Of the boundary or, without one, of the point."""
 

@@ -14,7 +14,7 @@ from venues.category import VenueCategory
 from venues.distance import DistanceFinding
 from venues.distance_ends import PlacedVenue
 from venues.distance_law import DistanceLaw
-from venues.distance_verdict import Reason, Verdict
+from venues.distance_verdict import OF_PAPERS, Reason, Verdict
 
 _DAY = timedelta(days=1)
 _SAME_M = 0.01
@@ -71,7 +71,7 @@ class Cause(StrEnum):
 
     FIRST = "first"  # 首次
     RULE = "rule"  # 规则变了
-    DISTANCE = "distance"  # 位置、校门或路网变了
+    DISTANCE = "distance"  # 位置、校门或路网变了，或其误差、齐全与否
     PAPERS = "papers"  # 许可、设立日期或到期
     DIVISION = "division"  # 所在区划
     CATEGORY = "category"  # 场所类别
@@ -216,7 +216,11 @@ def _cause(old: RecordedVerdict | None, new: RecordedVerdict | None) -> Cause | 
 
 def _cause_beside_distance(old: RecordedVerdict, new: RecordedVerdict) -> Cause | None:
     if _said_by(old) != _said_by(new):
-        return Cause.PAPERS
+        is_measured = (old.verdict, old.reason) != (new.verdict, new.reason) and not {
+            old.reason,
+            new.reason,
+        } & OF_PAPERS
+        return Cause.DISTANCE if is_measured else Cause.PAPERS
     return None if old.division == new.division else Cause.DIVISION
 
 

@@ -118,12 +118,13 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
             "geometry": (_POINTS, [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
             "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
             "datum": ("text", [str(gate.datum) for gate in rows]),
+            "says_all": ("boolean", [gate.says_all for gate in rows]),
             "imported_at": ("timestamptz", [at] * len(rows)),
         },
         on_conflict="ON CONFLICT (source, source_id) DO UPDATE SET site_source = excluded.site_source,"
         " site_source_id = excluded.site_source_id, kind = excluded.kind, is_closed = excluded.is_closed,"
         " error_m = excluded.error_m, geometry = excluded.geometry, raw_geometry = excluded.raw_geometry,"
-        " datum = excluded.datum, imported_at = excluded.imported_at",
+        " datum = excluded.datum, says_all = excluded.says_all, imported_at = excluded.imported_at",
     )
     return GatesSaved(
         added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
@@ -134,7 +135,7 @@ def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
     """Every gate, by source and source id."""
     rows = connection.execute(
         text(
-            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum,"
+            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum, says_all,"
             " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
             " ST_Y(raw_geometry) AS raw_y FROM site_gate ORDER BY source, source_id"
         )
@@ -153,6 +154,7 @@ def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
             site_key=SourceKey(source=row.site_source, source_id=row.site_source_id) if row.site_source else None,
             raw=Point(row.raw_x, row.raw_y),
             datum=Datum(row.datum),
+            says_all=row.says_all,
         )
         for row in rows
     )

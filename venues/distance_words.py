@@ -45,11 +45,12 @@ def threshold_zh(rule: DistanceRule) -> str:
 
 
 def straight_zh(finding: DistanceFinding) -> str:
-    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped."""
+    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped, and inside the wall."""
     to_wall = (
         "（校门未登记，量至边界）" if not finding.campus.gates and SiteEnd.BOUNDARY is not finding.rule.site_end else ""
     )
-    return f"{_metres(finding.straight_m, finding.straight_error_m)}{to_wall}"
+    inside = "（在校园内）" if finding.straight_m == 0.0 else ""
+    return f"{_metres(finding.straight_m, finding.straight_error_m)}{inside or to_wall}"
 
 
 def walking_zh(finding: DistanceFinding) -> str:

@@ -54,10 +54,7 @@ class StoredLead:
 
 
 def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: int | None, at: datetime) -> int:
-    """Open those leads whose key is new and whose categories no lead of their ground has; returns how many.
-
-    One that was dismissed or closed is not opened again.
-    """
+    """Open those leads whose key is new; returns how many. One that was dismissed or closed is not opened again."""
     opened = 0
     for draft in drafts:
         lead_no = connection.execute(
@@ -65,12 +62,8 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
                 "INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division,"
                 " categories, is_sure, facts, regulator, candidates, route_zh, route_en,"
                 " route_basis, run_no)"
-                " SELECT :lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division,"
-                " CAST(:categories AS text[]), :is_sure, CAST(:facts AS text[]), :regulator,"
-                " CAST(:candidates AS text[]), :route_zh, :route_en, :route_basis, :run_no"
-                # What nobody was competent for is one lead, also after the table says to whom it goes.
-                " WHERE NOT EXISTS (SELECT FROM lead WHERE ground = :ground AND venue_id = :venue_id"
-                " AND categories @> CAST(:categories AS text[]))"
+                " VALUES (:lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division, :categories,"
+                " :is_sure, :facts, :regulator, :candidates, :route_zh, :route_en, :route_basis, :run_no)"
                 " ON CONFLICT (lead_key) DO NOTHING RETURNING lead_no"
             ),
             {

@@ -53,7 +53,10 @@ def gates(
     source: SourceOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭）或 OSM。Import gates of schools.
+    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭、校门齐全）或 OSM。Import gates of schools.
+
+    校门齐全（all_gates）填“是”的校区，其校门视为全部登记；否则未登记的校门可能更近，只有围墙也够远才算不违反。
+    Where all_gates is yes, the gates of that campus are all registered; else another one may be nearer.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
@@ -64,7 +67,7 @@ def gates(
         found = [
             RegisteredGate(
                 key=SourceKey(source=register, source_id=one.gate.gate_id), gate=one.gate, site_key=one.site_key,
-                raw=one.raw, datum=one.datum,
+                raw=one.raw, datum=one.datum, says_all=one.says_all,
             )
             for one in read.gates
         ]  # fmt: skip

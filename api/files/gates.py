@@ -47,6 +47,8 @@ class FoundGate:
     site_key: SourceKey | None
     raw: Point
     datum: Datum
+    says_all: bool = False
+    """The row says that with it all gates of its campus are registered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ def read_gates(path: Path | str, *, datum: Datum | None = None, progress: Progre
 
     CSV: ``id``, ``longitude``, ``latitude``; optional ``site_source`` with ``site_source_id`` (the school's own key),
     ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详; blank: unknown), ``is_closed``, ``error_m``,
+    ``all_gates`` (yes where the file has all gates of the campus; one row of it is enough),
     and ``datum``, which wins over the argument. OSM: nodes tagged as gates (``barrier``), closed with ``access=no``.
     The first of an id is kept. Raises UnknownDatum if a CSV file has no datum, MissingColumn, UnreadableFile.
     """
@@ -133,7 +136,7 @@ def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
     error_m = parse_optional_number(_cell(row, "error_m"), field="error_m")
     if error_m is not None and error_m < 0:
         raise CellError(field="error_m", value=_cell(row, "error_m"), reason="不得为负 / must not be negative: metres")
-    closed = _cell(row, "is_closed")
+    closed, every = _cell(row, "is_closed"), _cell(row, "all_gates")
     found_datum = parse_datum_cell(_cell(row, "datum"), field="datum", default=datum)
     lon, lat = to_wgs84(longitude=longitude, latitude=latitude, datum=found_datum)
     return FoundGate(
@@ -148,6 +151,7 @@ def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
         site_key=_site_key(row),
         raw=Point(longitude, latitude),
         datum=found_datum,
+        says_all=not is_absent(every) and parse_flag(every, field="all_gates"),
     )
 
 

@@ -72,7 +72,8 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     longitude, latitude = at(0.0, 0.0)
     gates = tmp_path / "gates.csv"
     gates.write_text(
-        f"id,longitude,latitude,datum,kind,error_m\nn,{longitude},{latitude},WGS84,学生,1\nx,500,0,WGS84,学生,1\n",
+        f"id,longitude,latitude,datum,kind,error_m,校门齐全\nn,{longitude},{latitude},WGS84,学生,1,是\n"
+        "x,500,0,WGS84,学生,1,\n",
         encoding="utf-8",
     )
     done = hulan("import", "gates", str(gates))
@@ -133,7 +134,8 @@ def write_city(folder: Path, *, shop_y: float = 43.0, is_closed: bool = False) -
         (folder / name).write_text(found, encoding="utf-8")
     longitude, latitude = at(0.0, 0.0)
     gates = (
-        f"id,longitude,latitude,datum,kind,is_closed,error_m\nnorth,{longitude},{latitude},WGS84,学生,{is_closed},1\n"
+        "id,longitude,latitude,datum,kind,is_closed,error_m,all_gates\n"
+        f"north,{longitude},{latitude},WGS84,学生,{is_closed},1,yes\n"
     )
     (folder / "gates.csv").write_text(gates, encoding="utf-8")
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, text
 
 from api.cli.distance_lines import finding_lines
 from api.distance_shown import FindingFilter, changes_shown, findings_shown
-from tests.api.distance_register import BY_AIR, NOW, WALKED, evaluated, put_scene
+from tests.api.distance_register import BY_AIR, NOW, WALKED, evaluated, put_gate, put_scene
 from tests.api.test_distance import LATER, LICENCE, a_record, merge, put_records, stored
 from tests.venues.distance_scene import ON
 from venues.category import VenueCategory
@@ -79,3 +79,17 @@ def told(connection: Connection) -> list[tuple[str, list[str], int]]:
         text("SELECT regulator, categories, cardinality(facts) FROM lead WHERE ground = 'distance' ORDER BY lead_no")
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def test_only_gates_that_an_office_called_complete_clear_a_venue_near_the_wall(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        put_gate(connection, says_all=False)
+        evaluated(connection, WALKED)
+        put_gate(connection)
+        evaluated(connection, WALKED, at=LATER)
+        # A second one, of which nobody said so: they were complete before, and are so with one more.
+        put_gate(connection, source_id="south", y=-80.0, says_all=False)
+        evaluated(connection, WALKED, at=LATER + timedelta(days=1))
+        rows = stored(connection, "cause, verdict, reason, round(walking_m)")
+    assert rows == [("first", "survey", "gates_incomplete", 110), ("distance", "clear", "distance", 110)]

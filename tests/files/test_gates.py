@@ -72,6 +72,15 @@ def test_a_file_without_datum_or_place_is_refused(tmp_path: Path) -> None:
     assert len(read_rows(tmp_path, "G1,117.2,34.26\n", header="id,lon,lat\n", datum=Datum.WGS84).gates) == 1
 
 
+def test_a_row_says_that_the_gates_of_its_campus_are_all_there(tmp_path: Path) -> None:
+    header = HEADER.replace("误差米", "误差米,校门齐全")
+    rows = "".join(f"G{number},,,,,,{word},117.2,34.26,WGS84\n" for number, word in enumerate(("是", "否", "", "也许")))
+    read = read_rows(tmp_path, rows, header=header)
+    assert [found.says_all for found in read.gates] == [True, False, False]
+    assert [one.field for one in read.rejected] == ["all_gates"]
+    assert not read_rows(tmp_path, "G1,,,,,,117.2,34.26,WGS84\n").gates[0].says_all
+
+
 @pytest.mark.real
 def test_gates_of_a_real_map(real_data: Callable[[str], Path]) -> None:
     read = read_gates(real_data("beijing_osm_cau_2026/map.osm"))

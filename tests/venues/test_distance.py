@@ -36,6 +36,7 @@ from venues.distance_pairs import NO_NETWORK
 from venues.distance_rows import SEVERITY
 from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, Metric, RuleStatus, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict
+from venues.distance_words import finding_line
 
 STREET = divided_street()
 NORTH_GATE = gate(0.0, 0.0, kind=STUDENTS)
@@ -395,3 +396,52 @@ def test_on_a_day_the_licence_of_that_day_counts_and_no_later_renewal() -> None:
     old, renewed = licence(OLD, date(2025, 6, 30)), licence(date(2025, 7, 1), date(2030, 6, 30))
     for on, verdict in ((date(2025, 6, 30), Verdict.GRANDFATHERED), (date(2025, 7, 1), Verdict.BREACH)):
         assert only(shop(0.0, 43.0, licences=(old, renewed)), SITE, RUNS_OUT, on=on).verdict is verdict
+
+
+@pytest.mark.parametrize("rule", [BY_GATES, ON_FOOT, replace(BY_GATES, site_end=SiteEnd.STUDENT_GATES)])
+def test_one_mapped_gate_is_not_all_gates(rule: DistanceRule) -> None:
+    """20 m from the north wall, the only gate that a map has in the south one: another may be across the street."""
+    far_gate = gate(0.0, -80.0, kind=STUDENTS)
+    venue = shop(0.0, 20.0)
+    lane = network_of(
+        [[1, 2], [2, 3], [3, 4]], {1: (-300.0, 20.0), 2: (200.0, 20.0), 3: (200.0, -80.0), 4: (0.0, -80.0)}
+    )
+    rule = replace(rule, threshold_m=90.0)
+    by_map = only(venue, school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)
+    assert (by_map.verdict, by_map.reason) == (Verdict.SURVEY, Reason.GATES_INCOMPLETE)
+    assert (by_map.low_m, by_map.gate) == (close_to(18.0), far_gate)
+    by_office = only(venue, school(far_gate, wall=YARD), rule, network=lane)
+    assert (by_office.verdict, by_office.reason) == (Verdict.CLEAR, Reason.DISTANCE)
+    beyond = only(shop(0.0, 93.0), school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)
+    assert beyond.verdict is Verdict.CLEAR
+    near = only(venue, school(far_gate, NORTH_GATE, wall=YARD, has_all_gates=False), replace(rule, metric=None))
+    assert (near.reason is Reason.GATES_INCOMPLETE) == (near.verdict is Verdict.SURVEY)
+
+
+def test_a_breach_by_a_mapped_gate_needs_no_word_on_the_others() -> None:
+    assert only(SHOP, school(NORTH_GATE, wall=YARD, has_all_gates=False), BY_GATES).verdict is Verdict.BREACH
+
+
+@pytest.mark.parametrize("rule", [RULE, BY_GATES, ON_FOOT, replace(BY_GATES, metric=None),
+                                  replace(RULE, site_end=None, venue_end=None, metric=None)])  # fmt: skip
+def test_inside_the_wall_there_is_no_distance_whatever_is_measured_from(rule: DistanceRule) -> None:
+    """幼儿园、中、小学校内: a shop in the yard, 70 m from its only gate."""
+    rule = replace(rule, threshold_m=50.0)
+    for gates, has_all in (([gate(0.0, -80.0, kind=STUDENTS)], True), ([], False)):
+        found = only(shop(0.0, -10.0), school(*gates, wall=YARD, has_all_gates=has_all), rule, network=STREET)
+        assert (found.verdict, found.reason) == (Verdict.BREACH, Reason.INSIDE)
+        assert (found.low_m, found.high_m, found.straight_m) == (0.0, 0.0, 0.0)
+        assert "（在校园内）" in finding_line(found)
+
+
+def test_at_the_wall_nobody_says_inside_or_outside() -> None:
+    site = school(gate(0.0, -80.0, kind=STUDENTS), wall=YARD)
+    rule = replace(BY_GATES, threshold_m=50.0)
+    for y, verdict, reason in (
+        (-2.5, Verdict.BREACH, Reason.INSIDE),
+        (-1.5, Verdict.SURVEY, Reason.PERHAPS_INSIDE),
+        (1.5, Verdict.SURVEY, Reason.PERHAPS_INSIDE),
+        (2.5, Verdict.CLEAR, Reason.DISTANCE),
+    ):
+        found = only(shop(0.0, y), site, rule)
+        assert (found.verdict, found.reason) == (verdict, reason)

@@ -26,6 +26,8 @@ SAME = "直线未变（43.0 米）；步行未变（110.0 米）"
         (Cause.DIVISION, {"division": "320303"}, False, f"所在区划由 320312 改为 320303；{SAME}"),
         (Cause.CATEGORY, {"categories": frozenset({VenueCategory.KTV, VenueCategory.TOBACCO})}, False,
          f"登记或查见的场所类别变了：原按烟草零售，现按KTV、烟草零售；{SAME}"),
+        (Cause.DISTANCE, {"reason": Reason.GATES_INCOMPLETE}, False,
+         f"原为“规则施行前的许可尚未到期”，现为“校门是否已登记齐全未经确认，未登记的可能更近”；{SAME}"),
         (Cause.RULE, {}, False, f"适用于场所其他类别的规则变了；{SAME}"),
         (Cause.PAPERS, {}, False, f"对场所其他类别的结论变了；{SAME}"),
         (Cause.RULE, {"is_disputed": True}, False, f"另有规则结论不同，须明确适用哪一条；{SAME}"),

@@ -22,10 +22,12 @@ CREATE TABLE site_gate (
     geometry geometry(Point, 4326) NOT NULL,
     raw_geometry geometry NOT NULL,
     datum text NOT NULL,
+    says_all boolean NOT NULL DEFAULT false,
     imported_at timestamptz NOT NULL,
     UNIQUE (source, source_id),
     CHECK ((site_source IS NULL) = (site_source_id IS NULL))
 );
+COMMENT ON COLUMN site_gate.says_all IS 'its row says that with it all gates of its campus are registered';
 """
 
 FINDINGS = """
