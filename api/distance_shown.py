@@ -175,7 +175,8 @@ def _rule(rule: DistanceRule) -> dict[str, Any]:
     return {
         "rule_id": rule.rule_id, "rule_version": rule.rule_version, "jurisdiction": rule.jurisdiction,
         "document": rule.document, "text_zh": rule.text_zh, "threshold_zh": threshold_zh(rule),
-        "effective_from": rule.effective_from, "effective_to": rule.effective_to, "status": rule.status,
+        "effective_from": rule.effective_from, "from_earliest": rule.from_earliest, "from_latest": rule.from_latest,
+        "effective_to": rule.effective_to, "status": rule.status,
         "source": rule.source, "verification": rule.verification,
     }  # fmt: skip
 

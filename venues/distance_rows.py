@@ -8,6 +8,7 @@ that does, for as many metres or more. The pair is worth its worst kind.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from venues.distance_ends import PlacedVenue, ProtectedSite
 from venues.distance_pairs import Codes, DistancePairs
 from venues.distance_reading import Measured, measured_by, walk_status_by
 from venues.distance_rule import DistanceRule, Metric, Reading, SiteEnd, VenueEnd, covers
-from venues.distance_verdict import UNKNOWN_DAY, Judged, Papers, Verdict, agreed, judge_interval, with_papers
+from venues.distance_verdict import UNKNOWN_DAY, Judged, Papers, Reason, Verdict, agreed, judge_interval, with_papers
 
 CATEGORIES = tuple(VenueCategory)
 """By the codes of columns."""
@@ -112,7 +113,7 @@ def rows_of(
             papers = Papers(established_on=established_on[pair], licence_from=first_day, licence_to=last_day,
                             site_opened_on=opened_on[pair])  # fmt: skip
             parts.append(_rows(said, rule, number, category, pair, papers, on))
-    return _ranked(parts, rules)
+    return _ranked(parts, rules, on)
 
 
 def _said(pairs: DistancePairs, rule: DistanceRule, known: dict[Reading, Measured]) -> _Said:
@@ -182,7 +183,7 @@ def _as(reading: Reading, metric: Metric) -> Reading:
     return Reading(site_end=site_end, venue_end=venue_end, metric=metric)
 
 
-def _ranked(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule]) -> DistanceRows:
+def _ranked(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule], on: date) -> DistanceRows:
     """All rows by pair: the winning rule last in each category, the worst category last."""
     names = DistanceRows.__slots__
     if not parts:
@@ -195,13 +196,24 @@ def _ranked(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule]) -> Dis
     kind = np.unique(columns["pair"] * len(CATEGORIES) + columns["category"], return_inverse=True)[1]
     order = np.lexsort((columns["rule"], ~_yields(kind, columns["rule"], rules), kind))
     columns, kind = {name: column[order] for name, column in columns.items()}, kind[order]
-    winner = np.flatnonzero(np.concatenate([kind[:-1] != kind[1:], [True]]))[kind]
+    winner = np.flatnonzero(np.concatenate([kind[:-1] != kind[1:], [True]]))
+    _ask_where_unsure(columns, kind, winner, np.array([not rule.is_surely_begun(on) for rule in rules]))
+    winner = winner[kind]
     severity = _SEVERITY[columns["verdict"][winner]]
     order = np.lexsort((kind, columns["rule"][winner], severity, columns["pair"]))
     columns = {name: column[order] for name, column in columns.items()}
     columns["is_winning"][:-1] = columns["pair"][:-1] != columns["pair"][1:]
     columns["is_winning"][-1] = True
     return DistanceRows(**columns)
+
+
+def _ask_where_unsure(columns: dict[str, Any], kind: IntArray, winner: IntArray, is_unsure: Flags) -> None:
+    """A rule that may not be law yet beats no other to another verdict: then somebody asks which one holds."""
+    verdict = columns["verdict"]
+    differs = np.zeros(winner.size, dtype=np.bool_)
+    np.logical_or.at(differs, kind, verdict != verdict[winner][kind])
+    asked = winner[differs & is_unsure[columns["rule"][winner]]]
+    verdict[asked], columns["reason"][asked] = Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN
 
 
 def _yields(kind: IntArray, rule: IntArray, rules: Sequence[DistanceRule]) -> Flags:

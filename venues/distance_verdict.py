@@ -165,12 +165,13 @@ def with_papers(judged: Judged, papers: Papers, rule: DistanceRule, *, on: date)
         settle(papers.site_opened_on == UNKNOWN_DAY, Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN)
     if rule.applies_to is AppliesTo.NEW:
         since, kept, why = _kept(papers, rule, on)
-        if rule.effective_from is None:
-            settle(np.ones_like(near), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
-        else:
-            older = (since != UNKNOWN_DAY) & (since < rule.effective_from.toordinal())
-            settle(older & (kept == 1), Verdict.GRANDFATHERED, why)
-            settle((since == UNKNOWN_DAY) | (older & (kept == UNKNOWN_DAY)), Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+        first, last = (day.toordinal() for day in rule.first_days)
+        older = (since != UNKNOWN_DAY) & (since < first)
+        settle(older & (kept == 1), Verdict.GRANDFATHERED, why)
+        settle((since == UNKNOWN_DAY) | (older & (kept == UNKNOWN_DAY)), Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+        settle((first <= since) & (since < last) & (kept != 0), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
+    if not rule.is_surely_begun(on):
+        settle(np.ones_like(near), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
     if rule.scope_zh:
         settle(np.ones_like(near), Verdict.SURVEY, Reason.SCOPE_UNKNOWN)
     return Judged(verdict=verdict, reason=reason)

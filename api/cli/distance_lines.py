@@ -67,7 +67,8 @@ def rule_lines(item: Item) -> Iterator[str]:
     """One version of a rule."""
     yield f"{item['rule_id']}  版本 {item['rule_version']}  {item['jurisdiction']}"
     yield f"  {item['document']}：{item['threshold_zh']}"
-    yield f"  {item['effective_from'] or '?'} – {item['effective_to'] or ''}"
+    between = f"{item['from_earliest']} 与 {item['from_latest']} 之间某日（未核实 not verified）"
+    yield f"  {item['effective_from'] or between} – {item['effective_to'] or ''}"
     yield f"  来源 {item['source']}（{item['verification']}）"
 
 

@@ -244,7 +244,9 @@ def test_a_restaurant_seen_to_be_a_bar_is_bound_as_a_bar() -> None:
 
 RUNS_OUT = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
 FOR_GOOD = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.FOR_GOOD)
-UNDATED = replace(FOR_GOOD, effective_from=None)
+BETWEEN: dict[str, Any] = {"effective_from": None, "from_earliest": date(2018, 1, 1), "from_latest": date(2022, 1, 1)}
+UNDATED = replace(FOR_GOOD, **BETWEEN)
+UNDATED_RUNS_OUT = replace(RUNS_OUT, **BETWEEN)
 LATER_SCHOOL = replace(RULE, is_later_site_exempt=True)
 OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
 
@@ -259,7 +261,12 @@ OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
         (RUNS_OUT, {}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
         (FOR_GOOD, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
         (FOR_GOOD, {"established_on": date(2020, 1, 1)}, None, Verdict.BREACH, Reason.DISTANCE),
-        (UNDATED, {"established_on": OLD}, None, Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN),
+        (UNDATED, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
+        (UNDATED, {"established_on": date(2020, 1, 1)}, None, Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN),
+        (UNDATED, {"established_on": NEW}, None, Verdict.BREACH, Reason.DISTANCE),
+        (UNDATED_RUNS_OUT, {"licences": (licence(date(2020, 1, 1), ON),)}, None, Verdict.SURVEY,
+         Reason.RULE_DAY_UNKNOWN),
+        (UNDATED_RUNS_OUT, {"licences": (licence(date(2020, 1, 1), OLD),)}, None, Verdict.BREACH, Reason.DISTANCE),
         (LATER_SCHOOL, {"established_on": OLD}, NEW, Verdict.GRANDFATHERED, Reason.SITE_CAME_LATER),
         (LATER_SCHOOL, {"established_on": NEW}, OLD, Verdict.BREACH, Reason.DISTANCE),
         (LATER_SCHOOL, {"established_on": NEW}, None, Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN),
@@ -445,3 +452,23 @@ def test_at_the_wall_nobody_says_inside_or_outside() -> None:
     ):
         found = only(shop(0.0, y), site, rule)
         assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_until_a_rule_is_surely_law_it_makes_no_breach_and_clears_nobody_whom_another_one_binds() -> None:
+    days: dict[str, Any] = {"effective_from": None, "from_earliest": date(2024, 1, 1), "from_latest": date(2024, 6, 1)}
+    unsure = replace(RULE, **days)
+    for on, expected in (
+        (date(2023, 12, 31), []),
+        (date(2024, 1, 1), [(Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)]),
+        (date(2024, 5, 31), [(Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)]),
+        (date(2024, 6, 1), [(Verdict.BREACH, Reason.DISTANCE)]),
+    ):
+        assert [(one.verdict, one.reason) for one in findings(SHOP, SITE, unsure, on=on)] == expected
+    local = replace(unsure, rule_id="local", jurisdiction="320300", threshold_m=20.0)
+    for on, verdict in (
+        (date(2023, 12, 31), Verdict.BREACH),
+        (date(2024, 5, 31), Verdict.SURVEY),
+        (date(2024, 6, 1), Verdict.CLEAR),
+    ):
+        assert only(SHOP, SITE, RULE, local, on=on).verdict is verdict
+    assert only(SHOP, SITE, local, on=date(2024, 5, 31)).verdict is Verdict.CLEAR
