@@ -29,8 +29,8 @@ def law_page(law: DistanceLaw) -> str:
         "",
         "由 `venues/distance_law.toml` 生成（`make record`），请勿手改。同一类场所有几条规则的，越具体的地方越优先，",
         "其次是后施行的；未写明量法的，让位于写明量法且距离不小于它的。请法律人员逐条核对，尤其是“待核对”的。",
-        "Made from the shipped rules. Of several about one kind of venue the most local wins, then the later; one without a",
-        "method yields to one that has it, for as many metres or more. Lawyers are asked to check each.",
+        "Made from the shipped rules. Of several about one kind of venue the most local wins, then the later; one",
+        "without a method yields to one that has it, for as many metres or more. Lawyers are asked to check each.",
         "",
     ]
     for rule in law.rules:
