@@ -10,8 +10,15 @@ import typer
 from sqlalchemy import Engine
 
 from api.cli.acting import AsJson, show
-from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
-from api.cli.load import DatumOption, RejectsOption, SourceOption
+from api.cli.distance_lines import (
+    change_lines,
+    evaluated_lines,
+    finding_lines,
+    history_lines,
+    outside_lines,
+    rule_lines,
+)
+from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -48,18 +55,19 @@ Day = typer.Option(formats=["%Y-%m-%d"], help="哪一天的法律，默认今天
 
 
 def gates(
-    file: Annotated[Path, typer.Argument(help="校门文件 CSV、OSM / gates of schools", exists=True)],
+    file: Annotated[Path, typer.Argument(help="校门文件 / gates of schools", exists=True)],
     datum: DatumOption = None,
     source: SourceOption = None,
+    layer: LayerOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭）或 OSM。Import gates of schools.
+    """导入校门：CSV、Excel、GeoJSON、GeoPackage（编号、位置、可选学校、类型、是否封闭）或 OSM。Gates of schools.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
         with progress("读取 reading") as advance:
-            read = read_gates(file, datum=None if datum is None else parse_datum(datum), progress=advance)
+            read = read_gates(file, datum=None if datum is None else parse_datum(datum), layer=layer, progress=advance)
         register = source or ("osm" if file.name.casefold().endswith(OSM_SUFFIXES) else file.stem)
         found = [
             RegisteredGate(
@@ -117,6 +125,8 @@ def evaluate(
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
+        for line in outside_lines(found[-1].outside_count, division):
+            out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
 
