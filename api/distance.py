@@ -175,17 +175,25 @@ def load_placed(connection: Connection, division: str) -> Placed:
 
 
 def measure_pair(
-    connection: Connection, law: DistanceLaw, *, on: date, venue_id: UUID, site_id: str | None, walked: WalkedBy | None
+    connection: Connection,
+    law: DistanceLaw,
+    *,
+    on: date,
+    venue_id: UUID,
+    site_id: str | None,
+    walked: WalkedBy | None,
+    division: str | None = None,
 ) -> Measurement:
     """One venue measured against one school, as evidence: by the rules of the day ``on``, with the last run's network.
 
-    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. Raises
-    DistanceRefusedError if no rule binds the two, and MeasurementError.
+    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. ``division``: of the
+    venue, for a connection that sees no boundaries. Raises DistanceRefusedError if no rule binds the two, and
+    MeasurementError.
     """
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, before.division)
+    placed = load_placed(connection, division or before.division)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:

@@ -43,9 +43,10 @@ from api.session import open_database
 from api.settings import Settings, read_settings
 from geo.datum import parse_datum
 from tracking.local_time import LOCAL_TIME
-from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
+from venues.distance_store import last_run, save_gates
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 
@@ -232,7 +233,9 @@ def verify(
             text = archived_text(connection, measurement)
         if text is None:
             raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
-        checked = checked_measurement(text, measurement, data_dir=settings.data_dir)
+        checked = checked_measurement(
+            text, measurement, network_of=lambda version: kept_network(version, settings.data_dir)
+        )
         if checked.is_same and file is not None:
             load_fonts(settings.assets_dir)
             with file.open("xb") as stream:
