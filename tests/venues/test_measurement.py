@@ -97,7 +97,7 @@ def test_the_archived_text_is_as_recorded() -> None:
 def test_the_report_says_what_was_measured() -> None:
     unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
     pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
-    assert_golden("measurement_report.txt", "\n".join(pages))
+    assert_golden("measurement_lines.txt", "\n".join(pages))
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
