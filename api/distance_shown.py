@@ -14,10 +14,11 @@ from venues.category import VenueCategory
 from venues.distance_change import Said, why_changed
 from venues.distance_history import Cause
 from venues.distance_rule import DistanceRule
-from venues.distance_store import archived_text, load_rule
+from venues.distance_store import load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
 from venues.measurement import METHOD
+from venues.measurement_store import archived_text
 
 MOST_SHOWN = 500
 

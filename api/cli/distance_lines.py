@@ -33,6 +33,16 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
     yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
 
 
+def outside_lines(count: int, division: str) -> Iterator[str]:
+    """Who will not see venues that lie in no imported boundary."""
+    if count and division.endswith("00"):
+        yield (
+            f"{count:,} 家场所不在已导入的区划边界内，按 {division} 计：区县人员看不到其结论与线索，请先导入区县边界"
+            f" / {count:,} venues lie in no imported boundary and count as of {division}: its districts do not"
+            " see what is found about them until the boundaries of districts are in (hulan import boundaries)"
+        )
+
+
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
     as_zh = f"（作为{_kinds(item)}）" if item["others"] else ""

@@ -25,19 +25,13 @@ from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.distance_history import verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
-from venues.distance_store import (
-    archive_measurement,
-    archived_text,
-    load_gates,
-    load_history,
-    load_places,
-    load_rule,
-)
+from venues.distance_store import load_gates, load_history, load_places, load_rule
 from venues.distance_verdict import Reason, Verdict
 from venues.distance_words import measurement_lines
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events
 from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.register import entries_of_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record

@@ -189,6 +189,15 @@ def test_what_changed_in_a_city_and_why_is_told_in_plain_words(hulan: Run, tmp_p
     assert history.count("不违反 clear：") == 1
 
 
+def test_who_will_not_see_what_is_found_is_told(hulan: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+    assert "its districts do not see" in hulan("distance", "evaluate", "--division", "320300").output
+    assert "its districts do not see" not in hulan("distance", "evaluate", "--division", "320312").output
+    changed = hulan("distance", "changes").output
+    assert "所在区划由 320300 改为 320312；直线未变（43.0 米）" in changed
+
+
 def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection:
         put_scene(connection)
