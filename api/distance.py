@@ -34,8 +34,8 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
-from venues.lead_pattern import LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
-from venues.lead_route import LeadRoute, route_lead
+from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
+from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
@@ -64,6 +64,8 @@ class Evaluated:
     run_no: int
     entries: tuple[HistoryEntry, ...]
     lead_count: int
+    outside_count: int
+    """Venues in none of the imported boundaries: they count, and are shown, as of the division of the run."""
 
     def count(self, verdict: Verdict) -> int:
         """How many pairs of a venue and a campus have this verdict by the rule that won."""
@@ -79,6 +81,8 @@ class Placed:
     places: tuple[RegisteredPlace, ...]
     """Also those without position or category."""
     gate_count: int
+    outside_count: int = 0
+    """Venues in none of the imported boundaries."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -140,7 +144,11 @@ def evaluate_register(
         run_no = save_run(connection, run, made, entries, known)
         history.extend(entries)
         leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == days[-1] else 0
-        found.append(Evaluated(run=run, run_no=run_no, entries=entries, lead_count=leads))
+        found.append(
+            Evaluated(
+                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count
+            )
+        )  # fmt: skip
     return found
 
 
@@ -153,30 +161,39 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
         latitude=[point.y for _, point in points],
         areas=load_boundaries(connection),
     )
-    venues = (placed_venue(place, division=code or division, on=on)
-              for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
+    found = [(placed_venue(place, division=code or division, on=on), code)
+             for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
-        venues=tuple(venue for venue in venues if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on),
+        venues=tuple(venue for venue, _ in found if venue is not None),
+        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
         places=places,
         gate_count=len(gates),
+        outside_count=sum(venue is not None and not code for venue, code in found),
     )
 
 
 def measure_pair(
-    connection: Connection, law: DistanceLaw, *, on: date, venue_id: UUID, site_id: str | None, walked: WalkedBy | None
+    connection: Connection,
+    law: DistanceLaw,
+    *,
+    on: date,
+    venue_id: UUID,
+    site_id: str | None,
+    walked: WalkedBy | None,
+    division: str | None = None,
 ) -> Measurement:
     """One venue measured against one school, as evidence: by the rules of the day ``on``, with the last run's network.
 
-    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. Raises
-    DistanceRefusedError if no rule binds the two, and MeasurementError.
+    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. ``division``: of the
+    venue, for a connection that sees no boundaries. Raises DistanceRefusedError if no rule binds the two, and
+    MeasurementError.
     """
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, before.division, on=on)
+    placed = load_placed(connection, division or before.division, on=on)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:
@@ -240,29 +257,42 @@ def _open_leads(
     leads_of: Sequence[Verdict],
     at: datetime,
 ) -> int:
-    # One sort of finding decides whether there is a lead; its facts are all that somebody must look at there.
-    wanted = {finding.venue.venue_id for finding in run.findings(*leads_of)} if leads_of else set()
     findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
     venues = {venue.venue_id: venue for venue in placed.venues}
     standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
     on_file = licences_on_file(placed.places)
     proposals = [
-        *distance_leads(finding for finding in findings if finding.venue.venue_id in wanted),
+        *distance_leads(findings),
         *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    drafts = [_draft(proposal, venues[proposal.venue_id], addresses[proposal.venue_id], routes)
-              for proposal in proposals]  # fmt: skip
+    told = _told(connection)
+    divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
+    drafts = [
+        LeadDraft(
+            lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,
+            venue_address=addresses[lead.venue_id], division=divisions[lead.venue_id], routed=routed,
+        )
+        for lead, routed in leads_by_regulator(routes, proposals, divisions=divisions)
+        if (lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of))
+        and not any(lead.categories <= held for held in told.get((lead.ground, lead.venue_id), ()))
+    ]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
 
 
-def _draft(proposal: LeadProposal, venue: PlacedVenue, address: str, routes: tuple[LeadRoute, ...]) -> LeadDraft:
-    routed = route_lead(routes, ground=proposal.ground, categories=proposal.categories, division=venue.division)
-    return LeadDraft(
-        lead_id=new_id(), proposal=proposal, venue_name=venue.name, venue_address=address, division=venue.division,
-        routed=routed,
-    )  # fmt: skip
+def _told(connection: Connection) -> dict[tuple[str, str], list[frozenset[str]]]:
+    """By ground and venue, the categories of each lead: one for nobody in particular stays the only one of its kind,
+    also after the table says who is competent."""
+    told: dict[tuple[str, str], list[frozenset[str]]] = {}
+    for row in connection.execute(text("SELECT ground, venue_id, categories FROM lead")):
+        told.setdefault((row.ground, str(row.venue_id)), []).append(frozenset(row.categories))
+    return told
+
+
+def _is_opened(lead: LeadProposal, leads_of: Sequence[Verdict]) -> bool:
+    """One sort of verdict decides whether there is a lead; its facts are all that somebody must look at there."""
+    return Verdict.SURVEY in leads_of or (lead.is_sure and Verdict.BREACH in leads_of)
 
 
 def _known_names(connection: Connection) -> dict[str, str]:

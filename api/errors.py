@@ -56,6 +56,14 @@ class ApprovalMissingError(Exception):
     """A leader has still to decide a look."""
 
 
+class MeasurementUnavailableError(Exception):
+    """An archived measurement cannot be made again here, or comes out differently."""
+
+
+class NothingToMeasureError(Exception):
+    """No rule of the last evaluation binds the two today, or one of them is no longer registered."""
+
+
 class ExportLimitError(Exception):
     """More rows of people's data would leave than an account may take out without approval."""
 
@@ -193,6 +201,20 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "请查看该线索的 next_steps"
         " / the lead does not allow this step now, or the step lacks a day, agency, document number, finding or reason,"
         " or somebody else was quicker: look at the lead's next_steps",
+    ),
+    MeasurementUnavailableError: Problem(
+        status=409,
+        code="measurement_unavailable",
+        message="这份测距现在不能重新生成：所用路网不在本机，或重测结果与存档不同；请管理员运行 hulan distance verify"
+        " / this measurement cannot be made again here: its walk network is not kept, or it comes out differently than"
+        " archived: ask the administrator to run hulan distance verify",
+    ),
+    NothingToMeasureError: Problem(
+        status=409,
+        code="nothing_to_measure",
+        message="上次评估所用的规则今天不再约束这两处，或登记册已变；请管理员重新评估：hulan distance evaluate"
+        " / the rules of the last evaluation no longer bind the two, or the register changed: ask the administrator to"
+        " run hulan distance evaluate",
     ),
     TooManyStreamsError: Problem(
         status=429,

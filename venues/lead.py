@@ -55,6 +55,33 @@ class LeadStep(StrEnum):
     REOPEN = "reopen"
 
 
+STATE_NAMES_ZH: dict[LeadState, str] = {
+    LeadState.NEW: "待核查",
+    LeadState.CHECKED: "已现场核查",
+    LeadState.NO_CASE: "不立案",
+    LeadState.CONSULTATION: "磋商",
+    LeadState.RECOMMENDATION: "检察建议",
+    LeadState.REPLIED: "已回复，待回访",
+    LeadState.REMEDIED: "已整改",
+    LeadState.NOT_REMEDIED: "未整改",
+    LeadState.CASE: "立案",
+    LeadState.CLOSED: "办结",
+}
+STEP_NAMES_ZH: dict[LeadStep, str] = {
+    LeadStep.OPEN: "发现",
+    LeadStep.CHECK: "现场核查",
+    LeadStep.DISMISS: "不立案",
+    LeadStep.CONSULT: "磋商",
+    LeadStep.RECOMMEND: "制发检察建议",
+    LeadStep.DELIVER: "送达",
+    LeadStep.REPLY: "行政机关回复",
+    LeadStep.RECHECK: "回访",
+    LeadStep.OPEN_CASE: "立案",
+    LeadStep.CLOSE: "办结",
+    LeadStep.REOPEN: "重新打开",
+}
+
+
 class LeadColour(StrEnum):
     """How a clock stands."""
 
@@ -147,6 +174,15 @@ _NEEDS: dict[LeadStep, tuple[str, ...]] = {
 }
 
 
+_FIELD_NAMES: dict[str, tuple[str, str]] = {
+    "on": ("日期", "the day"),
+    "is_found": ("是否属实或是否整改", "whether it was found, or remedied"),
+    "regulator": ("行政机关", "the agency"),
+    "document_number": ("文号", "the number of the document"),
+    "note": ("说明", "the reason in words"),
+}
+
+
 def state_of(events: Sequence[LeadEvent]) -> LeadState:
     """What the events come to. Raises LeadError for a list that no :func:`with_step` made."""
     if not events or events[0].step is not LeadStep.OPEN:
@@ -163,7 +199,10 @@ def with_step(events: Sequence[LeadEvent], event: LeadEvent) -> tuple[LeadEvent,
         whole: tuple[LeadEvent, ...] = (event,)
     else:
         if event.at < events[-1].at:
-            raise LeadError(f"{event.step}：早于上一步 {event.at} lies before the last step, {events[-1].at}")
+            raise LeadError(
+                f"“{STEP_NAMES_ZH[event.step]}”的登记时间 {event.at} 早于上一步 {events[-1].at}，请核对系统时间"
+                " / it is entered before the last step: check the clock"
+            )
         whole = (*events, event)
     state_of(whole)
     return whole
@@ -213,13 +252,15 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
 def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
     allowed = _NEXT[state]
     if event.step not in allowed:
-        steps = ", ".join(allowed)
+        steps_zh = "、".join(STEP_NAMES_ZH[step] for step in allowed)
         raise LeadError(
-            f"线索处于 {state}，不能 {event.step}：可以 / the lead is {state}, not open to {event.step}: {steps}"
+            f"线索现为“{STATE_NAMES_ZH[state]}”，不能办理“{STEP_NAMES_ZH[event.step]}”；现在可以：{steps_zh}"
+            f" / the lead is {state}, not open to {event.step}, but to: {', '.join(allowed)}"
         )
     for name in _NEEDS.get(event.step, ()):
         if getattr(event, name) in (None, ""):
-            raise LeadError(f"{event.step}：缺少 {name} / {event.step} needs {name}")
+            name_zh, name_en = _FIELD_NAMES[name]
+            raise LeadError(f"“{STEP_NAMES_ZH[event.step]}”缺少{name_zh} / {event.step} needs {name_en}")
     if event.step is LeadStep.RECHECK:
         return LeadState.REMEDIED if event.is_found else LeadState.NOT_REMEDIED
     if state is LeadState.CHECKED and event.step in _AFTER_LOOKING and not _was_found(before):

@@ -1,8 +1,6 @@
 """The law of distance on the command line: gates, evaluation, what changed, one measurement as evidence."""
 
 import getpass
-import hashlib
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,14 @@ import typer
 from sqlalchemy import Engine
 
 from api.cli.acting import AsJson, show
-from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
+from api.cli.distance_lines import (
+    change_lines,
+    evaluated_lines,
+    finding_lines,
+    history_lines,
+    outside_lines,
+    rule_lines,
+)
 from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption, tell_rejects
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
@@ -31,15 +36,16 @@ from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
 from api.files.osm import OSM_SUFFIXES
+from api.papers.desk import checked_measurement
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings, read_settings
 from geo.datum import parse_datum
 from tracking.local_time import LOCAL_TIME
-from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
+from venues.distance_store import last_run, save_gates
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
-from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 
@@ -55,9 +61,12 @@ def gates(
     source: SourceOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import gates of schools.
+    """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Gates of schools.
 
-    列：id、经纬度，可选学校来源与编号、类型、是否关闭、误差米；点要素亦然。Points have the same attributes.
+    列：编号、位置，可选学校、类型、是否封闭、误差米、校门齐全；点要素亦然。Points have the same attributes.
+
+    校门齐全（all_gates）填“是”的校区，其校门视为全部登记；否则未登记的校门可能更近，只有围墙也够远才算不违反。
+    Where all_gates is yes, the gates of that campus are all registered; else another one may be nearer.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
@@ -69,7 +78,7 @@ def gates(
         found = [
             RegisteredGate(
                 key=SourceKey(source=register, source_id=one.gate.gate_id), gate=one.gate, site_key=one.site_key,
-                raw=one.raw, datum=one.datum,
+                raw=one.raw, datum=one.datum, says_all=one.says_all,
             )
             for one in read.gates
         ]  # fmt: skip
@@ -120,6 +129,8 @@ def evaluate(
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
+        for line in outside_lines(found[-1].outside_count, division):
+            out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
 
@@ -225,15 +236,16 @@ def verify(
             text = archived_text(connection, measurement)
         if text is None:
             raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
-        version = _network_version(text)
-        made = measured_again(text, None if version is None else kept_network(version, settings.data_dir))
-        is_same = made.hash == measurement == hashlib.sha256(text.encode()).hexdigest()
-        if is_same and file is not None:
+        checked = checked_measurement(
+            text, measurement, network_of=lambda version: kept_network(version, settings.data_dir)
+        )
+        if checked.is_same and file is not None:
             load_fonts(settings.assets_dir)
             with file.open("xb") as stream:
-                stream.write(measurement_pdf(made))
-        out.print(f"{'一致 the same' if is_same else '不一致 NOT THE SAME'}: {made.hash}", markup=False, soft_wrap=True)
-    if not is_same:
+                stream.write(measurement_pdf(checked.made))
+        said = "一致 the same" if checked.is_same else "不一致 NOT THE SAME"
+        out.print(f"{said}: {checked.made.hash}", markup=False, soft_wrap=True)
+    if not checked.is_same:
         raise typer.Exit(FOUND_FAULTS)
 
 
@@ -253,11 +265,6 @@ def _walked(engine: Engine, settings: Settings, file: Path | None, network_on: d
         say("没有步行路网：步行规则只能凭直线排除 / no walk network: rules on foot go by the straight line")
         return None
     return WalkedBy(network=kept_network(before.network_version, settings.data_dir), network_on=before.network_on)
-
-
-def _network_version(text: str) -> str | None:
-    version = json.loads(text)["given"]["network_version"]
-    return None if version is None else str(version)
 
 
 def _check_division(division: str) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from api.leads import GROUND_NAMES_ZH
+from venues.category import VenueCategory
 from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep
+from venues.lead_pattern import LeadGround
 from venues.lead_store import StoredLead
 
 SHIPPED = Path(__file__).with_name("recommendation.toml")
@@ -20,7 +22,8 @@ SHIPPED = Path(__file__).with_name("recommendation.toml")
 OPEN_NUMBER = "（文号待编）"
 
 _WORDS = (
-    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "basis", "period", "on",
+    "procuratorate", "regulator", "document_number", "venue", "ground", "articles", "facts", "checked", "basis",
+    "period", "on",
 )  # fmt: skip
 _MONTHS_ZH = {2: "两个月"}
 _DAYS_ZH = {15: "十五日"}
@@ -79,6 +82,7 @@ def draft_of(
             "document_number": (number or OPEN_NUMBER,),
             "venue": (f"{lead.venue_name}（{lead.venue_address or '地址待核'}）",),
             "ground": (GROUND_NAMES_ZH[lead.ground],),
+            "articles": ("、".join(_articles(lead)),),
             "facts": tuple(f"{count}．{fact}。" for count, fact in enumerate(facts, start=1)),
             "checked": (_checked(lead),),
             "basis": (lead.route_basis or "（请补充职责依据）",),
@@ -86,6 +90,20 @@ def draft_of(
             "on": (f"{on.year}年{on.month}月{on.day}日",),
         },
     )
+
+
+def _articles(lead: StoredLead) -> list[str]:
+    """Of 未成年人保护法: 58 keeps venues away from schools and closed to minors, 59 tobacco, alcohol and lottery."""
+    of_sales = lead.ground in _OF_SALES_GROUNDS
+    if of_sales or lead.ground is LeadGround.ADMITS_MINORS:
+        return [_ON_SALES if of_sales else _ON_VENUES]
+    sells, is_venue = lead.categories & _OF_SALES, lead.categories - _OF_SALES
+    return [article for article, applies in ((_ON_VENUES, is_venue), (_ON_SALES, sells)) if applies]
+
+
+_ON_VENUES, _ON_SALES = "第五十八条", "第五十九条"
+_OF_SALES = frozenset({VenueCategory.TOBACCO, VenueCategory.ALCOHOL, VenueCategory.LOTTERY})
+_OF_SALES_GROUNDS = frozenset({LeadGround.SELLS_TOBACCO, LeadGround.SELLS_ALCOHOL, LeadGround.SELLS_LOTTERY})
 
 
 def _checked(lead: StoredLead) -> str:

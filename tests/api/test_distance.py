@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,32 +13,29 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.distance_shown import FindingFilter, findings_shown, history_shown
 from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.files.source_records import read_source_records
 from api.ids import new_id
 from api.importing import import_entries, import_sites
 from geo.shapes import Area
+from geo.walk import WalkStatus
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
-from tests.geo.walk_reference import at
+from tests.geo.walk_reference import at, network_of
 from tests.venues.distance_scene import ON, YARD, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.distance_history import verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
-from venues.distance_store import (
-    archive_measurement,
-    archived_text,
-    load_gates,
-    load_history,
-    load_places,
-    load_rule,
-)
+from venues.distance_store import load_gates, load_history, load_places, load_rule
 from venues.distance_verdict import Reason, Verdict
+from venues.distance_words import measurement_lines
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events
 from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.register import entries_of_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
@@ -89,6 +87,42 @@ def test_a_gate_that_is_closed_changes_the_way_on_foot_only(engine: Engine) -> N
         first, second = stored(connection, "cause, verdict, reason, round(straight_m), round(walking_m)")
     assert first == ("first", "clear", "distance", 43, 110)
     assert second == ("distance", "survey", "no_open_gate", 43, None)
+
+
+def test_a_pair_without_a_way_is_unreachable_and_never_far(engine: Engine) -> None:
+    """The shop's side of the street is cut off: no way, however long, and somebody must look."""
+    cut = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 43.0), 4: (300.0, 43.0)})
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        (run,) = evaluated(connection, WALKED, network=cut)
+        rows = stored(connection, "verdict, reason, walk_status, round(straight_m), walking_m, high_m")
+        made = measure_pair(
+            connection, law(WALKED), on=ON, venue_id=shop, site_id=None,
+            walked=WalkedBy(network=cut, network_on=NETWORK_ON),
+        )  # fmt: skip
+        shown = findings_shown(connection, FindingFilter())
+    assert rows == [("survey", "unreachable", WalkStatus.UNREACHABLE, 43, None, math.inf)]
+    assert (run.count(Verdict.SURVEY), run.lead_count) == (1, 0)
+    assert (shown[0]["reason_zh"], shown[0]["high_m"]) == ("路网上步行不可达，须实地查看", None)
+    told = dict(measurement_lines(made))
+    assert told["步行 On foot"] == "路网上不可达"
+    assert "路网上步行不可达，须实地查看" in told["结论 Verdict"]
+
+
+def test_what_was_lawful_under_the_old_rule_is_shown_with_that_rule_beside_the_new_one(engine: Engine) -> None:
+    begins = ON + timedelta(days=10)
+    loose = replace(BY_AIR, rule_id="loose", threshold_m=20.0, effective_to=begins - timedelta(days=1))
+    strict = replace(BY_AIR, rule_id="strict", effective_from=begins)
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection, loose, strict)
+        evaluated(connection, loose, strict, on=begins, at=LATER)
+        entries = [(one["holds_from"], one["verdict"], one["rule_id"], one["threshold_m"], one["cause"])
+                   for one in history_shown(connection, shop)]  # fmt: skip
+        (then,) = findings_shown(connection, FindingFilter(on=begins - timedelta(days=1)))
+        (now,) = findings_shown(connection, FindingFilter(on=begins))
+    assert entries == [(ON, "clear", "loose", 20.0, "first"), (begins, "breach", "strict", 70.0, "rule")]
+    assert (then["verdict"], now["verdict"]) == ("clear", "breach")
 
 
 def test_a_change_of_law_adds_and_what_was_lawful_before_stays_told(engine: Engine) -> None:
@@ -184,6 +218,16 @@ def test_a_door_moved_by_a_metre_gives_another_measurement(engine: Engine) -> No
     assert moved.finding.straight_m - first.finding.straight_m == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_measurement_says_where_only_the_day_of_import_is_known(engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection)
+        made = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+    (told,) = [words for heading, words in measurement_lines(made) if heading.startswith("数据日期")]
+    imported = "2026-11-22（导入日，来源未注明数据日期 day of import, the source names none）"
+    assert told == f"场所 {imported}，学校 {imported}，路网 {NETWORK_ON}"
+
+
 def test_an_archive_under_another_hash_is_refused_by_the_database(engine: Engine) -> None:
     with engine.begin() as connection, pytest.raises(DBAPIError, match="check constraint"):
         connection.execute(
@@ -258,6 +302,8 @@ def put_records(connection: Connection, *records: SourceRecord) -> None:
     import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
 
 
+REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+ANOTHER_USCC = "91320300MA1XK7QY1K"
 LICENCE = {"tobacco_licence": "320303112345"}
 
 
@@ -306,6 +352,63 @@ def test_a_school_that_came_later_is_known_by_the_day_in_its_file(
         assert [(one.verdict, one.reason) for one in run.run.findings()] == [(verdict, reason)]
 
 
+def merge(connection: Connection, kept: SourceRecord, other: SourceRecord) -> None:
+    merges = merge_events(
+        [(kept.record_id, other.record_id, 0.999)], links=load_links(connection), new_id=new_id,
+        decided_by="machine:test", at=NOW,
+    )  # fmt: skip
+    save_merges(connection, merges, at=NOW)
+
+
+def test_a_takeover_of_the_address_ends_what_the_operator_before_could_keep(engine: Engine) -> None:
+    """Old licences run out and are not renewed (reference 2.3): whoever comes after needs one, of the day it is."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.UNTIL_EXPIRY)  # fmt: skip
+    before = a_record(SourceKind.BUSINESS_REGISTRATION, "1", VenueCategory.TOBACCO, valid_from="2015-06-01",
+                      **REGISTRATION)  # fmt: skip
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
+                       valid_to="2028-12-31", **LICENCE)  # fmt: skip
+    after = a_record(SourceKind.BUSINESS_REGISTRATION, "2", VenueCategory.TOBACCO, valid_from="2024-06-01",
+                     uscc=ANOTHER_USCC)  # fmt: skip
+    own = a_record(SourceKind.TOBACCO_LICENCE, "2", VenueCategory.TOBACCO, valid_from="2024-07-01",
+                   valid_to="2029-06-30", tobacco_licence="320303112346", uscc=ANOTHER_USCC)  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, before, licence)
+        merge(connection, before, licence)
+        evaluated(connection, rule)
+        put_records(connection, after)
+        merge(connection, before, after)
+        evaluated(connection, rule, at=LATER)
+        put_records(connection, own)
+        merge(connection, before, own)
+        evaluated(connection, rule, at=LATER + timedelta(days=1))
+        rows = stored(connection, "verdict, reason, cause")
+    assert rows == [
+        ("grandfathered", "licence_runs", "first"),
+        ("survey", "licence_unknown", "papers"),
+        ("breach", "distance", "papers"),
+    ]
+
+
+def test_two_operators_one_after_the_other_are_each_judged_by_papers_of_their_own(engine: Engine) -> None:
+    """Where the register keeps them apart, as it does with two codes, nothing passes from one to the other."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.FOR_GOOD)  # fmt: skip
+    both = [
+        a_record(SourceKind.BUSINESS_REGISTRATION, number, VenueCategory.TOBACCO, valid_from=day, uscc=code)
+        for number, day, code in (("1", "2015-06-01", REGISTRATION["uscc"]), ("2", "2024-06-01", ANOTHER_USCC))
+    ]
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, *both)
+        evaluated(connection, rule)
+        rows = stored(connection, "verdict, reason")
+    assert sorted(rows) == [("breach", "distance"), ("grandfathered", "before_rule")]
+
+
 @pytest.mark.parametrize(("words", "leads"), [("小吃服务", ["mis_registered"]), ("酒吧服务", [])])
 def test_records_of_one_place_are_one_venue_with_all_that_they_say(
     engine: Engine, tmp_path: Path, words: str, leads: list[str]
@@ -322,12 +425,7 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
         put_records(connection, seen, registered)
-        links = load_links(connection)
-        merges = merge_events(
-            [(seen.record_id, registered.record_id, 0.999)], links=links, new_id=new_id, decided_by="machine:test",
-            at=NOW,
-        )  # fmt: skip
-        save_merges(connection, merges, at=NOW)
+        merge(connection, seen, registered)
         (place,) = load_places(connection)
         assert {row.record.kind for row in place.rows} == {SourceKind.POI, SourceKind.BUSINESS_REGISTRATION}
         (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))

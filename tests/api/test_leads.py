@@ -1,8 +1,9 @@
 """Leads in the database: who sees and works them, their clocks, and that what was done stays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,21 @@ from sqlalchemy import Connection, Engine, text
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.clock import FixedClock
+from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
+from api.ids import new_id
 from api.leads import LeadFilter, event_by, figures_of_leads, lead_shown, leads_shown, take_lead_step
-from tests.access.people import Browser, Official, a_browser, official_in
-from tests.api.distance_register import BY_AIR, NOW, evaluated, put_scene
+from api.papers.desk import PaperDesk
+from tests.access.people import Browser, Official, a_browser, another, official_in
+from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_scene
+from tests.evidence.scene import text_of_pdf
+from tests.venues.distance_scene import ON, law
+from venues.category import VenueCategory
 from venues.lead import LeadError, LeadState, LeadStep
+from venues.lead_pattern import LeadGround, LeadProposal
+from venues.lead_route import route_lead
+from venues.lead_store import LeadDraft, open_leads
+from venues.measurement_store import archive_measurement, archived_text
 
 TODAY = date(2026, 11, 22)
 
@@ -51,7 +62,7 @@ def desk(engine: Engine) -> Desk:
         engine=engine,
         lead_id=lead_id,
         prosecutor=official_in(engine, "wang", now=NOW),
-        police=official_in(engine, "zhao", AccountRole.POLICE),
+        police=official_in(engine, "zhao", AccountRole.POLICE, now=NOW),
     )
 
 
@@ -106,6 +117,58 @@ def test_police_see_leads_and_do_not_work_them_and_administrators_see_none(desk:
         assert connection.execute(text("SELECT count(*) FROM lead_event")).scalar_one() == 0
 
 
+@pytest.mark.parametrize(
+    ("place", "is_shown"),
+    [("320312", True), ("320300", True), ("320000", True), ("000000", True), ("320303", False), ("320100", False),
+     ("370600", False), ("X-320312", False)],
+)  # fmt: skip
+def test_what_was_found_is_shown_to_officers_of_the_place_and_above_it_only(
+    desk: Desk, engine: Engine, place: str, is_shown: bool
+) -> None:
+    """By the code of the division: none of these has a row of divisions above or below it."""
+    made = archive(desk)
+    for role in (AccountRole.PROSECUTOR, AccountRole.POLICE, AccountRole.SUPERVISOR, AccountRole.LEADER):
+        official = official_in(engine, f"{role}-{place}", role, division=place)
+        with as_account(engine, official.account_id) as connection:
+            found = [connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+                     for table in ("lead", "lead_event", "distance_finding", "measurement_archive")]  # fmt: skip
+            assert found == ([1, 2, 1, 1] if is_shown else [0, 0, 0, 0]), role
+            assert (archived_text(connection, made) is not None) == is_shown
+            assert figures_of_leads(connection, today=TODAY).lead_count == is_shown
+            named = connection.execute(
+                text("SELECT count(*) FROM people_of_leads(ARRAY[:no])"), {"no": desk.prosecutor.account_no}
+            )
+            assert named.scalar_one() == is_shown
+    if not is_shown:
+        leader = official_in(engine, "elsewhere", AccountRole.LEADER, division=place)
+        with pytest.raises(NotThereError):
+            desk.step(LeadStep.RECHECK, by=leader, on=TODAY, is_found=True)
+        with as_account(engine, leader.account_id) as connection:
+            connection.execute(text("SET LOCAL ROLE NONE"))
+            assert added(connection, 2, "recheck") is None
+
+
+def archive(desk: Desk) -> str:
+    """A measurement of the shop, and a step by a person, so that there is something of everything."""
+    desk.step(LeadStep.CHECK, on=TODAY, is_found=True)
+    with desk.engine.begin() as connection:
+        shop = connection.execute(text("SELECT venue_id FROM lead")).scalar_one()
+        walked = WalkedBy(network=STREET, network_on=NETWORK_ON)
+        made = measure_pair(connection, law(BY_AIR, WALKED), on=ON, venue_id=shop, site_id=None, walked=walked)
+        return archive_measurement(connection, made, at=NOW, made_by="tests")
+
+
+def test_a_division_below_by_the_tree_is_overseen_whatever_its_code(desk: Desk, engine: Engine) -> None:
+    railway = official_in(engine, "railway", AccountRole.LEADER, division="RW-1")
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO division (code, name, parent_no) SELECT '320312', '合成区', division_no FROM division"
+                 " WHERE code = 'RW-1'")
+        )  # fmt: skip
+    with as_account(engine, railway.account_id) as connection:
+        assert len(leads_shown(connection, LeadFilter(), today=TODAY)) == 1
+
+
 ADD = (
     "SELECT add_lead_event(ROW(lead_no, :position, :step, now(), NULL, NULL, NULL, false, '', '', '')::lead_event)"
     " FROM lead"
@@ -156,6 +219,37 @@ def test_figures_count_what_was_done_and_name_nobody(desk: Desk) -> None:
         assert leads_shown(connection, LeadFilter(state=LeadState.NEW), today=TODAY) == []
 
 
+def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the_newest(desk: Desk) -> None:
+    recommend(desk)
+    names = {"overdue": desk.lead_id}
+    with desk.engine.begin() as connection:
+        venue = connection.execute(text("SELECT venue_id FROM lead")).scalar_one()
+        for name in ("answered", "newer", "longer overdue", "newest"):
+            proposal = LeadProposal(
+                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(venue),
+                categories=frozenset({VenueCategory.BAR}), is_sure=False, facts=("登记为小吃服务，实为酒吧",),
+            )  # fmt: skip
+            routed = route_lead((), ground=proposal.ground, categories=proposal.categories, division="320312")
+            names[name] = new_id()
+            draft = LeadDraft(lead_id=names[name], proposal=proposal, venue_name=name, venue_address="",
+                              division="320312", routed=routed)  # fmt: skip
+            assert open_leads(connection, [draft], run_no=None, at=NOW) == 1
+    recommend(replace(desk, lead_id=names["longer overdue"]), is_urgent=True)
+    answered = replace(desk, lead_id=names["answered"])
+    recommend(answered)
+    answered.step(LeadStep.REPLY, on=date(2026, 12, 20))
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        shown = leads_shown(connection, LeadFilter(), today=date(2027, 3, 1))
+        before = leads_shown(connection, LeadFilter(), today=date(2026, 12, 1))
+    by_id = {lead_id: name for name, lead_id in names.items()}
+    assert [by_id[one["lead_id"]] for one in shown] == ["longer overdue", "overdue", "answered", "newest", "newer"]
+    assert [(one["is_overdue"], one["is_recheck_due"]) for one in shown[:4]] == [
+        (True, True), (True, True), (False, True), (False, False)
+    ]  # fmt: skip
+    assert shown[2]["recheck_on"] == date(2027, 1, 19)
+    assert [by_id[one["lead_id"]] for one in before] == ["newest", "longer overdue", "newer", "answered", "overdue"]
+
+
 # ---- over HTTP
 
 
@@ -175,10 +269,15 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     checked = {"step": "check", "on": "2026-11-23", "is_found": True, "note": "柜台有卷烟"}
     assert browser.ask("POST", f"{path}/steps", json=checked).json() == {"state": "checked"}
     assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
-    assert browser.ask("GET", "/leads/statistics").json()["by_state"] == {"checked": 1}
+    figures = browser.ask("GET", "/leads/statistics").json()
+    assert (figures["by_state"], figures["by_outcome"]) == ({"checked": 1}, {"open": 1})
+    assert figures["by_month"]["2026-11"]["checked_count"] == 1
     for form, begins in (("docx", b"PK"), ("pdf", b"%PDF-")):
-        paper = browser.ask("GET", f"{path}/recommendation", params={"procuratorate": "合成检察院", "form": form})
+        paper = browser.ask("GET", f"{path}/recommendation.{form}", params={"procuratorate": "合成检察院"})
         assert paper.content.startswith(begins)
+        disposition = f'attachment; filename="recommendation-{lead["lead_id"]}.{form}"'
+        assert (paper.headers["content-disposition"], paper.headers["cache-control"]) == (disposition, "no-store")
+        assert noted(desk, "look_recommendation")[-1] == (f"lead {lead['lead_id']}: {form}", desk.prosecutor.account_id)
     (finding,) = browser.ask("GET", "/distance/findings", params={"verdict": "breach"}).json()["findings"]
     assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
     assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []
@@ -191,3 +290,61 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     assert rule["text_zh"] == "直线七十米"
     history = browser.ask("GET", f"/distance/venues/{finding['venue_id']}").json()["findings"]
     assert [one["verdict"] for one in history] == ["breach"]
+
+
+def noted(desk: Desk, kind: str) -> list[tuple[str, UUID]]:
+    """What was read, and by whom, by the audit."""
+    query = "SELECT detail, actor FROM audit_entry WHERE kind = :kind ORDER BY position"
+    with desk.engine.connect() as connection:
+        rows = connection.execute(text(query), {"kind": kind}).all()
+    return [(row.detail, UUID(row.actor.removeprefix("account:"))) for row in rows]
+
+
+def test_the_report_of_a_measurement_is_read_over_http_and_its_reading_noted(
+    desk: Desk, database_url: str, tmp_path: Path
+) -> None:
+    archived = archive(desk)
+    keep_network(STREET, tmp_path)
+    elsewhere = official_in(desk.engine, "li", AccountRole.POLICE, division="370600", now=NOW)
+    path = f"/distance/measurements/{archived}/report.pdf"
+    with a_browser(
+        database_url, clock=FixedClock(NOW + timedelta(days=1)), paper_desk=PaperDesk(data_dir=tmp_path)
+    ) as found:
+        stranger = another(found)
+        stranger.log_in(elsewhere)
+        assert stranger.ask("GET", path).status_code == 404
+        assert stranger.ask("GET", f"/distance/measurements/{archived}").status_code == 404
+        assert stranger.ask("GET", "/distance/findings").json() == {"findings": []}
+        assert stranger.ask("GET", "/distance/changes").json() == {"changes": []}
+        assert noted(desk, "look_measurement") == []
+        found.log_in(desk.police)
+        report = found.ask("GET", path)
+        assert (report.status_code, report.headers["content-type"]) == (200, "application/pdf")
+        disposition = f'attachment; filename="measurement-{archived[:16]}.pdf"'
+        assert (report.headers["content-disposition"], report.headers["cache-control"]) == (disposition, "no-store")
+        assert archived[:16] in "".join(text_of_pdf(report.content))
+        assert found.ask("GET", path).content == report.content
+        assert noted(desk, "look_measurement") == [(f"measurement {archived}", desk.police.account_id)] * 2
+        venue_id = found.ask("GET", "/distance/findings").json()["findings"][0]["venue_id"]
+        (held,) = found.ask("GET", f"/distance/venues/{venue_id}").json()["measurements"]
+        assert (held["hash"], held["verdict"]) == (archived, "clear")
+        # A measurement of one's own: by the rules of the evaluation, and by nobody of another city.
+        (finding,) = found.ask("GET", "/distance/findings").json()["findings"]
+        measured = f"/distance/venues/{venue_id}/measurements"
+        site = {"site_id": finding["site_id"]}
+        assert stranger.ask("POST", measured, json=site).status_code == 404
+        assert found.ask("POST", measured, json={"site_id": "osm/way/2"}).status_code == 404
+        own = found.ask("POST", measured, json=site)
+        assert (own.status_code, own.json()["verdict"]) == (201, "breach")
+        assert found.ask("POST", measured, json=site).json() == own.json()
+        newest = found.ask("GET", f"/distance/venues/{venue_id}").json()["measurements"][0]
+        assert (newest["hash"], newest["made_by"]) == (own.json()["hash"], f"account:{desk.police.account_id}")
+        assert found.ask("GET", f"/distance/measurements/{newest['hash']}/report.pdf").status_code == 200
+        with desk.engine.begin() as connection:
+            connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 1, 0)"))
+        far = found.ask("POST", measured, json=site)
+        assert (far.status_code, far.json()["code"]) == (409, "nothing_to_measure")
+        next((tmp_path / "walk").iterdir()).rename(tmp_path / "lost")
+        gone = found.ask("GET", path)
+        assert (gone.status_code, gone.json()["code"]) == (409, "measurement_unavailable")
+        assert len(noted(desk, "look_measurement")) == 3

@@ -25,10 +25,12 @@ CREATE TABLE site_gate (
     geometry geometry(Point, 4326) NOT NULL,
     raw_geometry geometry NOT NULL,
     datum text NOT NULL,
+    says_all boolean NOT NULL DEFAULT false,
     imported_at timestamptz NOT NULL,
     UNIQUE (source, source_id),
     CHECK ((site_source IS NULL) = (site_source_id IS NULL))
 );
+COMMENT ON COLUMN site_gate.says_all IS 'its row says that with it all gates of its campus are registered';
 """
 
 FINDINGS = """
@@ -72,7 +74,7 @@ CREATE TABLE distance_finding (
     campus_id text NOT NULL,
     holds_from date NOT NULL,
     recorded_at timestamptz NOT NULL,
-    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'gone')),
+    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'category', 'gone')),
     verdict text CHECK (verdict IN ('clear', 'survey', 'breach', 'grandfathered')),
     reason text,
     rule_id text,
@@ -88,10 +90,15 @@ CREATE TABLE distance_finding (
     door_id text,
     is_disputed boolean,
     beaten jsonb,
+    categories jsonb,
+    others jsonb,
     FOREIGN KEY (rule_id, rule_version) REFERENCES distance_rule,
     CHECK ((verdict IS NULL) = (cause = 'gone')),
-    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten) IN (0, 9))
+    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten,
+        categories, others) IN (0, 11))
 );
+COMMENT ON COLUMN distance_finding.categories IS 'what it is judged as: of several categories the worst off';
+COMMENT ON COLUMN distance_finding.others IS 'of its other categories, by rules of their own; the worst first';
 CREATE INDEX distance_finding_pair
     ON distance_finding (venue_id, site_id, campus_id, holds_from DESC, recorded_at DESC, finding_no DESC);
 CREATE INDEX distance_finding_run ON distance_finding (run_no);
