@@ -184,10 +184,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     LeadError: Problem(
         status=409,
         code="lead_step",
-        message="线索现在不能办理这一步，或缺少必填项（日期、部门、文号、核查结果、理由），或刚被他人办理；"
-        "请查看该线索的 next_steps"
+        message="线索现在不能办理这一步，或缺少必填项（日期、部门、文号、核查结果、理由），"
+        "或日期不可能（晚于今天、早于线索发现或前一步），或刚被他人办理；请查看该线索的 next_steps"
         " / the lead does not allow this step now, or the step lacks a day, agency, document number, finding or reason,"
-        " or somebody else was quicker: look at the lead's next_steps",
+        " or its day is still to come or lies before the lead or the step before it, or somebody else was quicker:"
+        " look at the lead's next_steps",
     ),
     MeasurementUnavailableError: Problem(
         status=409,

@@ -23,6 +23,7 @@ from venues.lead import (
     LeadState,
     LeadStep,
     ReplyClock,
+    next_steps,
     recheck_on,
     reply_clock,
     state_of,
@@ -139,23 +140,6 @@ def take_lead_step(connection: Connection, lead_id: UUID, event: LeadEvent) -> L
     return state_of(whole)
 
 
-def next_steps(events: tuple[LeadEvent, ...]) -> tuple[LeadStep, ...]:
-    """The steps that the lead allows now, whatever they need besides."""
-    last = events[-1]
-    allowed = []
-    for step in LeadStep:
-        tried = LeadEvent(
-            step=step, at=last.at, by=last.by, on=last.at.date(), is_found=True, regulator="-", document_number="-",
-            note="-",
-        )  # fmt: skip
-        try:
-            with_step(events, tried)
-        except LeadError:
-            continue
-        allowed.append(step)
-    return tuple(allowed)
-
-
 def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
     """Figures of all leads, which name nobody."""
     lives = (LeadLife(ground=lead.ground, events=lead.events) for lead in load_leads(connection))
@@ -215,10 +199,12 @@ def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, 
 
 def _clock(clock: ReplyClock | None) -> Mapping[str, Any]:
     if clock is None:
-        return {"delivered_on": None, "due_on": None, "days_left": None, "colour": None, "is_overdue": False}
+        nothing = dict.fromkeys(("delivered_on", "due_on", "replied_on", "waited_until", "days_left", "colour"))
+        return nothing | {"is_overdue": False}
     return {
-        "delivered_on": clock.delivered_on, "due_on": clock.due_on, "days_left": clock.days_left,
-        "colour": clock.colour, "is_overdue": clock.is_overdue and clock.replied_on is None,
+        "delivered_on": clock.delivered_on, "due_on": clock.due_on, "replied_on": clock.replied_on,
+        "waited_until": clock.waited_until, "days_left": clock.days_left, "colour": clock.colour,
+        "is_overdue": clock.is_overdue,
     }  # fmt: skip
 
 

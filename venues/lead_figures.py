@@ -34,7 +34,7 @@ class LeadFigures:
     replied_in_time_share: float | None
     """Of recommendations answered, or whose time ran out."""
     overdue_count: int
-    """Not answered, and the time ran out."""
+    """Still waited for after the time ran out; not those that were remedied, or became a case, without an answer."""
     median_reply_days: float | None
     remedied_share: float | None
     """Of leads looked at again, those remedied at last."""
@@ -46,10 +46,10 @@ def lead_figures(leads: Iterable[LeadLife], *, today: date, is_rest_day: IsRestD
     clocks = [reply_clock(lead.events, today=today, is_rest_day=is_rest_day) for lead in held]
     delivered = [clock for clock in clocks if clock is not None]
     answered = [clock for clock in delivered if clock.replied_on is not None]
-    overdue = [clock for clock in delivered if clock.replied_on is None and clock.is_overdue]
+    unanswered_late = sum(clock.replied_on is None and clock.is_late for clock in delivered)
     checks = [found for lead in held if (found := _last(lead, LeadStep.CHECK)) is not None]
     rechecks = [found for lead in held if (found := _last(lead, LeadStep.RECHECK)) is not None]
-    in_time = sum(not clock.is_overdue for clock in answered)
+    in_time = sum(not clock.is_late for clock in answered)
     days = [(clock.replied_on - clock.delivered_on).days for clock in answered if clock.replied_on is not None]
     return LeadFigures(
         lead_count=len(held),
@@ -64,8 +64,8 @@ def lead_figures(leads: Iterable[LeadLife], *, today: date, is_rest_day: IsRestD
         checked_count=len(checks),
         found_share=_share(sum(checks), len(checks)),
         delivered_count=len(delivered),
-        replied_in_time_share=_share(in_time, len(answered) + len(overdue)),
-        overdue_count=len(overdue),
+        replied_in_time_share=_share(in_time, len(answered) + unanswered_late),
+        overdue_count=sum(clock.is_overdue for clock in delivered),
         median_reply_days=float(median(days)) if days else None,
         remedied_share=_share(sum(rechecks), len(rechecks)),
     )

@@ -208,11 +208,19 @@ def lead_lines(item: Item) -> Iterator[str]:
     yield f"  {item['venue_name']}  {item['venue_address']}  {names_of(item['categories'])}"
     yield f"  {item['regulator'] or '部门未明确：' + '、'.join(item['candidates'])}"
     if item["due_on"] is not None:
-        colour = _COLOUR_NAMES_ZH[item["colour"]]
-        yield f"  {colour} {item['colour']}：应于 {item['due_on']} 前回复，余 {item['days_left']} 日 days left"
+        yield f"  {_clock_line(item)}"
     if item["recheck_on"] is not None:
         yield f"  应回访 look again on {item['recheck_on']}"
     yield f"  id {item['lead_id']}"
+
+
+def _clock_line(item: Item) -> str:
+    due = f"{_COLOUR_NAMES_ZH[item['colour']]} {item['colour']}：应于 {item['due_on']} 前回复"
+    if item["replied_on"] is not None:
+        return f"{due}，{item['replied_on']} 已回复 answered"
+    if item["waited_until"] is not None:
+        return f"{due}，未回复；自 {item['waited_until']} 起不再等待 no longer waited for"
+    return f"{due}，余 {item['days_left']} 日 days left"
 
 
 def whole_lead_lines(item: Item) -> Iterator[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import as_account
 from api.access.roles import AccountRole
@@ -37,9 +38,11 @@ class Desk:
     police: Official
 
     def step(self, step: LeadStep, *, by: Official | None = None, **given: Any) -> LeadState:
+        """Entered a year on, unless said otherwise: whatever happened lies behind."""
         who = by or self.prosecutor
+        at = given.pop("at", NOW + timedelta(days=365))
         with as_account(self.engine, who.account_id) as connection:
-            event = event_by(step, account_id=who.account_id, at=NOW + timedelta(hours=1), **given)
+            event = event_by(step, account_id=who.account_id, at=at, **given)
             return take_lead_step(connection, self.lead_id, event)
 
     def shown(self, today: date = TODAY, *, by: Official | None = None) -> dict[str, Any]:
@@ -86,6 +89,39 @@ def test_a_lead_goes_from_check_to_answer_and_its_clock_turns_red_on_the_day_aft
     assert {event["by"] for event in whole["events"][1:]} == {"合成人员"}
     assert whole["events"][0]["by"] is None
     assert whole["regulator"] == "合成市烟草专卖局"
+
+
+def test_a_day_that_cannot_be_is_refused_by_the_desk_and_by_the_database(desk: Desk) -> None:
+    for on, said in ((date(9999, 12, 1), "晚于今天"), (date(2026, 11, 21), "早于线索发现")):
+        with pytest.raises(LeadError, match=said):
+            desk.step(LeadStep.CHECK, on=on, is_found=True)
+    query = ADD.replace(":position, :step, now(), NULL, NULL", "1, 'check', now(), NULL, '9999-12-01'")
+    with (
+        pytest.raises(DBAPIError, match="check constraint"),
+        as_account(desk.engine, desk.prosecutor.account_id) as who,
+    ):
+        who.execute(text(query))
+    assert desk.shown()["next_steps"] == [LeadStep.CHECK]
+
+
+def test_a_delivery_entered_wrongly_is_entered_again_and_the_clock_follows(desk: Desk) -> None:
+    recommend(desk, delivered_on=date(2026, 11, 25))
+    desk.step(LeadStep.DELIVER, on=date(2026, 12, 25))
+    assert (desk.shown()["delivered_on"], desk.shown()["due_on"]) == (date(2026, 12, 25), date(2027, 2, 25))
+    assert [event["on"] for event in desk.shown()["events"] if event["step"] == "deliver"] == [
+        date(2026, 11, 25), date(2026, 12, 25)
+    ]  # fmt: skip
+
+
+def test_a_lead_that_was_remedied_without_an_answer_is_not_overdue(desk: Desk) -> None:
+    recommend(desk, delivered_on=date(2026, 11, 25))
+    desk.step(LeadStep.RECHECK, on=date(2026, 12, 20), is_found=True)
+    later = date(2027, 6, 1)
+    assert (desk.shown(later)["is_overdue"], desk.shown(later)["waited_until"]) == (False, date(2026, 12, 20))
+    desk.step(LeadStep.CLOSE)
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        assert leads_shown(connection, LeadFilter(is_overdue=True), today=later) == []
+        assert figures_of_leads(connection, today=later).overdue_count == 0
 
 
 def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
@@ -193,7 +229,7 @@ def test_the_database_adds_after_the_last_event_only_and_for_whom_it_may(desk: D
 def test_two_officers_at_once_leave_one_step(desk: Desk) -> None:
     with as_account(desk.engine, desk.prosecutor.account_id) as slow:
         event = event_by(
-            LeadStep.CHECK, account_id=desk.prosecutor.account_id, at=NOW + timedelta(hours=2), on=TODAY, is_found=True
+            LeadStep.CHECK, account_id=desk.prosecutor.account_id, at=NOW + timedelta(days=366), on=TODAY, is_found=True
         )
         lead_shown(slow, desk.lead_id, today=TODAY)
         slow.execute(text("SET LOCAL lock_timeout = '5s'"))

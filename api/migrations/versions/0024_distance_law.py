@@ -147,7 +147,8 @@ CREATE TABLE lead_event (
     note text NOT NULL,
     PRIMARY KEY (lead_no, position),
     CHECK ((step = 'open') = (account_no IS NULL)),
-    CHECK ((step = 'open') = (position = 0))
+    CHECK ((step = 'open') = (position = 0)),
+    CHECK (on_day <= (at AT TIME ZONE 'Asia/Shanghai')::date)
 );
 
 -- The next event of a lead, by an officer who may act on leads; venues.lead says which steps a lead allows. Null where
