@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api.leads import GROUND_NAMES_ZH
+from api.papers.recommendation_law import cited_for
 from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep
 from venues.lead_store import StoredLead
 
@@ -20,7 +21,8 @@ SHIPPED = Path(__file__).with_name("recommendation.toml")
 OPEN_NUMBER = "（文号待编）"
 
 _WORDS = (
-    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "basis", "period", "on",
+    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "hazard", "basis",
+    "articles", "period", "on",
 )  # fmt: skip
 _MONTHS_ZH = {2: "两个月"}
 _DAYS_ZH = {15: "十五日"}
@@ -71,6 +73,7 @@ def draft_of(
     regulator = (told.regulator if told else lead.regulator) or f"（待定：{'、'.join(lead.candidates) or '主管部门'}）"
     number = document_number or (told.document_number if told else "")
     facts = tuple(fact.partition(" / ")[0] for fact in lead.facts)
+    cited = cited_for(lead.ground, lead.categories)
     return _filled(
         template,
         {
@@ -81,6 +84,8 @@ def draft_of(
             "ground": (GROUND_NAMES_ZH[lead.ground],),
             "facts": tuple(f"{count}．{fact}。" for count, fact in enumerate(facts, start=1)),
             "checked": (_checked(lead),),
+            "hazard": cited.hazards,
+            "articles": (cited.articles,),
             "basis": (lead.route_basis or "（请补充职责依据）",),
             "period": (_DAYS_ZH[URGENT_REPLY_DAYS] if is_urgent else _MONTHS_ZH[REPLY_MONTHS],),
             "on": (f"{on.year}年{on.month}月{on.day}日",),
