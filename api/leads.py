@@ -5,7 +5,7 @@ The connection is one of ``as_account``: PostgreSQL shows leads to officers, and
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -33,31 +33,6 @@ from venues.lead_figures import LeadFigures, LeadLife, lead_figures
 from venues.lead_pattern import LeadGround
 from venues.lead_store import StoredLead, load_leads
 
-STATE_NAMES_ZH: dict[LeadState, str] = {
-    LeadState.NEW: "待核查",
-    LeadState.CHECKED: "已现场核查",
-    LeadState.NO_CASE: "不立案",
-    LeadState.CONSULTATION: "磋商",
-    LeadState.RECOMMENDATION: "检察建议",
-    LeadState.REPLIED: "已回复，待回访",
-    LeadState.REMEDIED: "已整改",
-    LeadState.NOT_REMEDIED: "未整改",
-    LeadState.CASE: "立案",
-    LeadState.CLOSED: "办结",
-}
-STEP_NAMES_ZH: dict[LeadStep, str] = {
-    LeadStep.OPEN: "发现",
-    LeadStep.CHECK: "现场核查",
-    LeadStep.DISMISS: "不立案",
-    LeadStep.CONSULT: "磋商",
-    LeadStep.RECOMMEND: "制发检察建议",
-    LeadStep.DELIVER: "送达",
-    LeadStep.REPLY: "行政机关回复",
-    LeadStep.RECHECK: "回访",
-    LeadStep.OPEN_CASE: "立案",
-    LeadStep.CLOSE: "办结",
-    LeadStep.REOPEN: "重新打开",
-}
 GROUND_NAMES_ZH: dict[LeadGround, str] = {
     LeadGround.DISTANCE: "设在学校、幼儿园周边",
     LeadGround.UNLICENSED: "学校周边无许可经营",
@@ -83,10 +58,12 @@ class LeadFilter:
 
 
 def leads_shown(connection: Connection, wanted: LeadFilter, *, today: date, most: int = 200) -> list[dict[str, Any]]:
-    """Leads with state, regulator and due day, the newest first. ``today``: of Asia/Shanghai."""
+    """Leads with state, regulator and due day: what an agency owes longest first, then what is to be looked at again,
+    then the newest. ``today``: of Asia/Shanghai.
+    """
     is_rest_day = rest_days(connection)
     shown = (_listed(lead, today, is_rest_day) for lead in load_leads(connection) if _is_wanted(lead, wanted))
-    return [one for one in shown if wanted.is_overdue in {None, one["is_overdue"]}][:most]
+    return sorted((one for one in shown if wanted.is_overdue in {None, one["is_overdue"]}), key=_urgency)[:most]
 
 
 def lead_shown(connection: Connection, lead_id: UUID, *, today: date) -> dict[str, Any]:
@@ -148,9 +125,7 @@ def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
 
 def figures_shown(connection: Connection, *, today: date) -> dict[str, Any]:
     """The figures as an answer: counts by name."""
-    figures = figures_of_leads(connection, today=today)
-    found = {field.name: getattr(figures, field.name) for field in fields(figures)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
+    return asdict(figures_of_leads(connection, today=today))
 
 
 def rest_days(connection: Connection) -> IsRestDay:
@@ -178,6 +153,13 @@ def _may_act(connection: Connection) -> bool:
     return found
 
 
+def _urgency(shown: Mapping[str, Any]) -> tuple[int, date]:
+    """Sorts what waits longest to the front; of the rest, which keep their order, the newest come first already."""
+    if shown["is_overdue"]:
+        return 0, shown["due_on"]
+    return (1, shown["recheck_on"]) if shown["is_recheck_due"] else (2, date.max)
+
+
 def _is_wanted(lead: StoredLead, wanted: LeadFilter) -> bool:
     return (
         wanted.state in {None, state_of(lead.events)}
@@ -188,12 +170,13 @@ def _is_wanted(lead: StoredLead, wanted: LeadFilter) -> bool:
 
 def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, Any]:
     clock = reply_clock(lead.events, today=today, is_rest_day=is_rest_day)
+    again_on = recheck_on(lead.events, is_rest_day=is_rest_day)
     return {
         "lead_id": lead.lead_id, "state": state_of(lead.events), "ground": lead.ground, "is_sure": lead.is_sure,
         "venue_id": lead.venue_id, "venue_name": lead.venue_name, "venue_address": lead.venue_address,
         "division": lead.division, "categories": sorted(lead.categories), "opened_at": lead.events[0].at,
         "regulator": _regulator(lead), "candidates": list(lead.candidates),
-        "recheck_on": recheck_on(lead.events, is_rest_day=is_rest_day), **_clock(clock),
+        "recheck_on": again_on, "is_recheck_due": again_on is not None and again_on <= today, **_clock(clock),
     }  # fmt: skip
 
 

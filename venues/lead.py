@@ -57,6 +57,33 @@ class LeadStep(StrEnum):
     REOPEN = "reopen"
 
 
+STATE_NAMES_ZH: dict[LeadState, str] = {
+    LeadState.NEW: "待核查",
+    LeadState.CHECKED: "已现场核查",
+    LeadState.NO_CASE: "不立案",
+    LeadState.CONSULTATION: "磋商",
+    LeadState.RECOMMENDATION: "检察建议",
+    LeadState.REPLIED: "已回复，待回访",
+    LeadState.REMEDIED: "已整改",
+    LeadState.NOT_REMEDIED: "未整改",
+    LeadState.CASE: "立案",
+    LeadState.CLOSED: "办结",
+}
+STEP_NAMES_ZH: dict[LeadStep, str] = {
+    LeadStep.OPEN: "发现",
+    LeadStep.CHECK: "现场核查",
+    LeadStep.DISMISS: "不立案",
+    LeadStep.CONSULT: "磋商",
+    LeadStep.RECOMMEND: "制发检察建议",
+    LeadStep.DELIVER: "送达",
+    LeadStep.REPLY: "行政机关回复",
+    LeadStep.RECHECK: "回访",
+    LeadStep.OPEN_CASE: "立案",
+    LeadStep.CLOSE: "办结",
+    LeadStep.REOPEN: "重新打开",
+}
+
+
 class LeadColour(StrEnum):
     """How a clock stands."""
 
@@ -160,14 +187,6 @@ _NEEDS: dict[LeadStep, tuple[str, ...]] = {
     LeadStep.REOPEN: ("note",),
 }
 
-_NAMES_ZH = {
-    LeadStep.CHECK: "现场核查",
-    LeadStep.DELIVER: "送达",
-    LeadStep.REPLY: "行政机关回复",
-    LeadStep.RECHECK: "回访",
-}
-"""Of the steps that happen on a day of their own."""
-
 _COMES_AFTER: dict[LeadStep, tuple[LeadStep, ...]] = {
     LeadStep.CHECK: (),
     LeadStep.DELIVER: (LeadStep.CHECK, LeadStep.RECHECK),
@@ -177,6 +196,15 @@ _COMES_AFTER: dict[LeadStep, tuple[LeadStep, ...]] = {
 """A step with a day → the steps whose last day it cannot lie before."""
 
 _ENDS_WAITING = (LeadStep.REPLY, LeadStep.RECHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE)
+
+
+_FIELD_NAMES: dict[str, tuple[str, str]] = {
+    "on": ("日期", "the day"),
+    "is_found": ("是否属实或是否整改", "whether it was found, or remedied"),
+    "regulator": ("行政机关", "the agency"),
+    "document_number": ("文号", "the number of the document"),
+    "note": ("说明", "the reason in words"),
+}
 
 
 def state_of(events: Sequence[LeadEvent]) -> LeadState:
@@ -195,7 +223,10 @@ def with_step(events: Sequence[LeadEvent], event: LeadEvent) -> tuple[LeadEvent,
         whole: tuple[LeadEvent, ...] = (event,)
     else:
         if event.at < events[-1].at:
-            raise LeadError(f"{event.step}：早于上一步 {event.at} lies before the last step, {events[-1].at}")
+            raise LeadError(
+                f"“{STEP_NAMES_ZH[event.step]}”的登记时间 {event.at} 早于上一步 {events[-1].at}，请核对系统时间"
+                " / it is entered before the last step: check the clock"
+            )
         whole = (*events, event)
     state_of(whole)
     _check_day(events, event)
@@ -257,13 +288,15 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
 def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
     allowed = _NEXT[state]
     if event.step not in allowed:
-        steps = ", ".join(allowed)
+        steps_zh = "、".join(STEP_NAMES_ZH[step] for step in allowed)
         raise LeadError(
-            f"线索处于 {state}，不能 {event.step}：可以 / the lead is {state}, not open to {event.step}: {steps}"
+            f"线索现为“{STATE_NAMES_ZH[state]}”，不能办理“{STEP_NAMES_ZH[event.step]}”；现在可以：{steps_zh}"
+            f" / the lead is {state}, not open to {event.step}, but to: {', '.join(allowed)}"
         )
     for name in _NEEDS.get(event.step, ()):
         if getattr(event, name) in (None, ""):
-            raise LeadError(f"{event.step}：缺少 {name} / {event.step} needs {name}")
+            name_zh, name_en = _FIELD_NAMES[name]
+            raise LeadError(f"“{STEP_NAMES_ZH[event.step]}”缺少{name_zh} / {event.step} needs {name_en}")
     if (hindrance := _hindrance(state, event.step, before)) is not None:
         raise LeadError(hindrance)
     if event.step is LeadStep.RECHECK:
@@ -284,14 +317,14 @@ def _check_day(before: Sequence[LeadEvent], event: LeadEvent) -> None:
     """Refuse a day that lies ahead, or not in the order of what happened. What is on record already is not judged."""
     if event.on is None or event.step not in _COMES_AFTER:
         return
-    said, today = f"{_NAMES_ZH[event.step]}日期 {event.on} ", _day_of(event)
+    said, today = f"{STEP_NAMES_ZH[event.step]}日期 {event.on} ", _day_of(event)
     if event.on > today:
         raise LeadError(f"{said}晚于今天 {today} / that day is still to come: enter the day on which it happened")
     if event.on < (began := _day_of(before[0])):
         raise LeadError(f"{said}早于线索发现之日 {began} / that is before the lead was opened")
     for step in _COMES_AFTER[event.step]:
         if (other := _last_of(before, step)) is not None and other.on is not None and event.on < other.on:
-            raise LeadError(f"{said}早于{_NAMES_ZH[step]} {other.on} / that is before the day of {step}")
+            raise LeadError(f"{said}早于{STEP_NAMES_ZH[step]} {other.on} / that is before the day of {step}")
     replied = _last_of(_turn(before), LeadStep.REPLY) if event.step is LeadStep.DELIVER else None
     if replied is not None and replied.on is not None and event.on > replied.on:
         raise LeadError(f"{said}晚于行政机关回复 {replied.on} / that is after the answer: correct the answer first")

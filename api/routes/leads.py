@@ -49,7 +49,7 @@ def get_leads(
     is_overdue: Annotated[bool | None, Query()] = None,
     venue_id: Annotated[UUID | None, Query()] = None,
 ) -> dict[str, Any]:
-    """Leads with state, regulator and due day, the newest first."""
+    """Leads with state, regulator and due day: overdue answers first, then looks that are due, then the newest."""
     services = request.app.state.services
     wanted = LeadFilter(state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id)
     with as_account(services.engine, request.state.caller.account_id) as connection:
@@ -58,7 +58,7 @@ def get_leads(
 
 @router.get("/leads/statistics", dependencies=[Depends(READS_LEADS)])
 def get_statistics(request: Request) -> dict[str, Any]:
-    """Figures of all leads."""
+    """Figures of all leads that one sees: by state, ground, outcome, month and regulator."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return figures_shown(connection, today=_today(request))
 

@@ -140,7 +140,11 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
         hulan("lead", "recommendation", lead, *given)
         assert path.stat().st_size > 1000
         assert "not there yet" in hulan("lead", "recommendation", lead, *given, exit_code=1).stderr
-    assert "已送达 delivered 1" in hulan("lead", "statistics", "--by", "wang").output
+    figures = hulan("lead", "statistics", "--by", "wang").output
+    assert "已送达 delivered 1" in figures
+    assert "结果 outcomes：在办 open 1  不立案 no_case 0" in figures
+    assert "2026-11" in figures
+    assert "合成烟草局" in figures
     assert "no leads" in hulan("lead", "list", "--by", "wang", "--state", "new").output
 
 
@@ -151,3 +155,12 @@ def test_what_was_typed_wrongly_is_told(hulan: Run) -> None:
     assert "nothing found" in hulan("distance", "list").output
     number = "00000000-0000-7000-8000-000000000007"
     assert "nothing was found" in hulan("distance", "show", number, exit_code=1).stderr
+
+
+def test_every_command_about_leads_and_distances_shows_how_it_is_typed(hulan: Run) -> None:
+    for group in ("lead", "distance"):
+        commands = re.findall(r"^\W*│\s([a-z][a-z-]+)\s", hulan(group, "--help").output, re.MULTILINE)
+        assert len(commands) >= 7, commands
+        for command in commands:
+            assert "例 / example:" in hulan(group, command, "--help").output, (group, command)
+    assert "hulan lead check" in hulan("lead", "--help").output

@@ -1,7 +1,7 @@
 """Leads in the database: who sees and works them, their clocks, and that what was done stays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,19 @@ from api.access.roles import AccountRole
 from api.clock import FixedClock
 from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
+from api.ids import new_id
 from api.leads import LeadFilter, event_by, figures_of_leads, lead_shown, leads_shown, take_lead_step
 from api.papers.desk import PaperDesk
 from tests.access.people import Browser, Official, a_browser, another, official_in
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_scene
 from tests.evidence.scene import text_of_pdf
 from tests.venues.distance_scene import ON, law
+from venues.category import VenueCategory
 from venues.distance_store import archive_measurement, archived_text
 from venues.lead import LeadError, LeadState, LeadStep
+from venues.lead_pattern import LeadGround, LeadProposal
+from venues.lead_route import route_lead
+from venues.lead_store import LeadDraft, open_leads
 
 TODAY = date(2026, 11, 22)
 
@@ -250,6 +255,37 @@ def test_figures_count_what_was_done_and_name_nobody(desk: Desk) -> None:
         assert leads_shown(connection, LeadFilter(state=LeadState.NEW), today=TODAY) == []
 
 
+def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the_newest(desk: Desk) -> None:
+    recommend(desk)
+    names = {"overdue": desk.lead_id}
+    with desk.engine.begin() as connection:
+        venue = connection.execute(text("SELECT venue_id FROM lead")).scalar_one()
+        for name in ("answered", "newer", "longer overdue", "newest"):
+            proposal = LeadProposal(
+                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(venue),
+                categories=frozenset({VenueCategory.BAR}), is_sure=False, facts=("登记为小吃服务，实为酒吧",),
+            )  # fmt: skip
+            routed = route_lead((), ground=proposal.ground, categories=proposal.categories, division="320312")
+            names[name] = new_id()
+            draft = LeadDraft(lead_id=names[name], proposal=proposal, venue_name=name, venue_address="",
+                              division="320312", routed=routed)  # fmt: skip
+            assert open_leads(connection, [draft], run_no=None, at=NOW) == 1
+    recommend(replace(desk, lead_id=names["longer overdue"]), is_urgent=True)
+    answered = replace(desk, lead_id=names["answered"])
+    recommend(answered)
+    answered.step(LeadStep.REPLY, on=date(2026, 12, 20))
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        shown = leads_shown(connection, LeadFilter(), today=date(2027, 3, 1))
+        before = leads_shown(connection, LeadFilter(), today=date(2026, 12, 1))
+    by_id = {lead_id: name for name, lead_id in names.items()}
+    assert [by_id[one["lead_id"]] for one in shown] == ["longer overdue", "overdue", "answered", "newest", "newer"]
+    assert [(one["is_overdue"], one["is_recheck_due"]) for one in shown[:4]] == [
+        (True, True), (True, True), (False, True), (False, False)
+    ]  # fmt: skip
+    assert shown[2]["recheck_on"] == date(2027, 1, 19)
+    assert [by_id[one["lead_id"]] for one in before] == ["newest", "longer overdue", "newer", "answered", "overdue"]
+
+
 # ---- over HTTP
 
 
@@ -269,7 +305,9 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     checked = {"step": "check", "on": "2026-11-23", "is_found": True, "note": "柜台有卷烟"}
     assert browser.ask("POST", f"{path}/steps", json=checked).json() == {"state": "checked"}
     assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
-    assert browser.ask("GET", "/leads/statistics").json()["by_state"] == {"checked": 1}
+    figures = browser.ask("GET", "/leads/statistics").json()
+    assert (figures["by_state"], figures["by_outcome"]) == ({"checked": 1}, {"open": 1})
+    assert figures["by_month"]["2026-11"]["checked_count"] == 1
     for form, begins in (("docx", b"PK"), ("pdf", b"%PDF-")):
         paper = browser.ask("GET", f"{path}/recommendation.{form}", params={"procuratorate": "合成检察院"})
         assert paper.content.startswith(begins)

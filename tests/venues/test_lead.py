@@ -21,7 +21,7 @@ from venues.lead import (
     state_of,
     with_step,
 )
-from venues.lead_figures import LeadLife, lead_figures
+from venues.lead_figures import LeadLife, LeadOutcome, MonthFigures, RegulatorFigures, lead_figures, outcome_of
 from venues.lead_pattern import LeadGround
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -289,9 +289,46 @@ def test_figures_count_and_share() -> None:
     assert (figures.lead_count, figures.checked_count, figures.found_share) == (5, 4, 0.75)
     assert figures.by_ground == {LeadGround.DISTANCE: 4, LeadGround.MIS_REGISTERED: 1}
     assert figures.by_state[LeadState.NO_CASE] == figures.by_state[LeadState.REMEDIED] == 1
-    assert figures.by_regulator == {"文化和旅游主管部门": 3}
+    assert figures.by_outcome == {
+        LeadOutcome.OPEN: 2, LeadOutcome.NO_CASE: 1, LeadOutcome.REMEDIED: 1, LeadOutcome.NOT_REMEDIED: 1
+    }  # fmt: skip
+    assert figures.by_regulator == {
+        "文化和旅游主管部门": RegulatorFigures(
+            consulted_count=0, recommended_count=3, replied_count=2, replied_in_time_count=1, overdue_count=1,
+            remedied_count=1,
+        )
+    }  # fmt: skip
+    assert figures.by_month == {
+        "2026-03": MonthFigures(opened_count=5, checked_count=4),
+        "2026-04": MonthFigures(replied_count=1),
+        "2026-05": MonthFigures(replied_count=1, rechecked_count=2),
+        "2026-07": MonthFigures(recommended_count=3, ended_count=1),  # these have no day of their own
+    }
     assert (figures.delivered_count, figures.overdue_count) == (3, 1)
     assert figures.replied_in_time_share == pytest.approx(1 / 3)
     assert (figures.median_reply_days, figures.remedied_share) == (56.0, 0.5)
+    assert sum(figures.by_outcome.values()) == sum(figures.by_state.values()) == figures.lead_count
     nothing = lead_figures([], today=date(2026, 6, 1))
     assert (nothing.found_share, nothing.replied_in_time_share, nothing.median_reply_days) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        ((LeadStep.CHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE), LeadOutcome.CASE),
+        ((LeadStep.CHECK, LeadStep.CONSULT, LeadStep.RECHECK, LeadStep.CLOSE), LeadOutcome.REMEDIED),
+        ((LeadStep.CHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE, LeadStep.REOPEN), LeadOutcome.OPEN),
+        ((LeadStep.CHECK, LeadStep.DISMISS, LeadStep.REOPEN, LeadStep.CHECK, LeadStep.DISMISS), LeadOutcome.NO_CASE),
+    ],
+)
+def test_a_closed_lead_ended_as_it_stood_before(steps: tuple[LeadStep, ...], outcome: LeadOutcome) -> None:
+    assert outcome_of(lead(*steps)) is outcome
+
+
+def test_a_consultation_is_counted_at_its_agency_and_a_letter_at_the_one_that_it_went_to() -> None:
+    events = lead(LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER, LATE_REPLY,
+                  (LeadStep.RECHECK, {"is_found": False}), LeadStep.CONSULT)  # fmt: skip
+    figures = lead_figures([LeadLife(ground=LeadGround.DISTANCE, events=events)], today=date(2026, 6, 1))
+    culture, market = figures.by_regulator["文化和旅游主管部门"], figures.by_regulator["市场监督管理部门"]
+    assert (culture.recommended_count, culture.replied_count, culture.replied_in_time_count) == (1, 1, 0)
+    assert (market.consulted_count, market.recommended_count, market.replied_count) == (1, 0, 0)
