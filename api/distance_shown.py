@@ -10,20 +10,23 @@ from sqlalchemy import Connection, text
 
 from api.errors import NotThereError
 from venues.distance_rule import DistanceRule
-from venues.distance_store import archived_text, load_rule
+from venues.distance_store import PLACE_OF_FINDING, archived_text, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
+from venues.lead_store import IDS_OF_PLACE
 from venues.measurement import METHOD
 
 MOST_SHOWN = 500
 
 _COLUMNS = (
-    "f.finding_no, f.venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from, f.recorded_at, f.cause,"
-    " f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m, f.straight_error_m, f.walking_m,"
-    " f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten,"
+    "f.finding_no, f.place_id AS venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from,"
+    " f.recorded_at, f.cause, f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m,"
+    " f.straight_error_m, f.walking_m, f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten,"
     " r.content->>'document' AS document, (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
 )
-_PAIR = "venue_id, site_id, campus_id"
+_FOUND = f"(SELECT f.*, coalesce(top.venue_id, f.venue_id) AS place_id FROM distance_finding f {PLACE_OF_FINDING})"
+"""Findings, with the id that stands for their place now."""
+_PAIR = "place_id, site_id, campus_id"
 _ORDER = "CASE verdict WHEN 'breach' THEN 0 WHEN 'survey' THEN 1 WHEN 'grandfathered' THEN 2 ELSE 3 END"
 
 
@@ -52,9 +55,9 @@ def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]
 def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
     """The verdict of each pair that a rule binds, breaches first, then by how near it is."""
     query = (
-        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM distance_finding"
+        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM {_FOUND} AS found"
         " WHERE (CAST(:on AS date) IS NULL OR holds_from <= :on)"
-        " AND (CAST(:venue_id AS uuid) IS NULL OR venue_id = :venue_id)"
+        f" AND (CAST(:venue_id AS uuid) IS NULL OR venue_id IN ({IDS_OF_PLACE}))"
         f" ORDER BY {_PAIR}, holds_from DESC, recorded_at DESC, finding_no DESC) AS f"
         " JOIN distance_rule r USING (rule_id, rule_version)"
         " WHERE f.verdict IS NOT NULL AND (CAST(:verdict AS text) IS NULL OR f.verdict = :verdict)"
@@ -72,9 +75,11 @@ def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dic
     query = (
         f"SELECT {_COLUMNS}, b.verdict AS verdict_before, b.straight_m AS straight_before_m,"
         " b.walking_m AS walking_before_m, b.rule_id AS rule_before"
-        " FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
-        " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE (p.venue_id, p.site_id, p.campus_id)"
-        " = (f.venue_id, f.site_id, f.campus_id) AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
+        f" FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE p.venue_id IN (SELECT f.venue_id UNION"
+        "  SELECT other.venue_id FROM venue own JOIN venue other USING (current_no) WHERE own.venue_id = f.venue_id)"
+        " AND (p.site_id, p.campus_id) = (f.site_id, f.campus_id)"
+        " AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
         " ORDER BY p.holds_from DESC, p.finding_no DESC LIMIT 1) b ON true"
         " WHERE f.recorded_at = (SELECT max(evaluated_at) FROM distance_run)"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
@@ -83,10 +88,10 @@ def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dic
 
 
 def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
-    """All that was ever said of a venue, by school, the oldest first. ``NotThereError`` if nothing was."""
+    """All that was ever said of a place, under any id that it had, by school, the oldest first. ``NotThereError``."""
     query = (
-        f"SELECT {_COLUMNS} FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
-        " WHERE f.venue_id = :venue_id ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
+        f"SELECT {_COLUMNS} FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        f" WHERE f.venue_id IN ({IDS_OF_PLACE}) ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
     )
     rows = connection.execute(text(query), {"venue_id": venue_id}).all()
     if not rows:
@@ -115,7 +120,7 @@ def measurements_shown(connection: Connection, venue_id: UUID) -> list[dict[str,
     rows = connection.execute(
         text(
             "SELECT measurement_hash AS hash, site_id, verdict, made_at, made_by FROM measurement_archive"
-            " WHERE venue_id = :venue_id ORDER BY made_at DESC, measurement_hash"
+            f" WHERE venue_id IN ({IDS_OF_PLACE}) ORDER BY made_at DESC, measurement_hash"
         ),
         {"venue_id": venue_id},
     )

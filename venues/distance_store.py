@@ -29,6 +29,9 @@ from venues.site_gates import RegisteredGate
 _POINTS = "text[]::geometry"
 """Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
 
+PLACE_OF_FINDING = "LEFT JOIN venue v ON v.venue_id = f.venue_id LEFT JOIN venue top ON top.venue_no = v.current_no"
+"""The row that stands for the place of a finding ``f`` now: a merge gives a place another id, and no other past."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMade:
@@ -267,11 +270,12 @@ def _save_entries(
 
 
 def load_history(connection: Connection) -> list[HistoryEntry]:
-    """Every entry, in the order in which they were added."""
+    """Every entry, in the order in which they were added, under the id that stands for its place now."""
     rows = connection.execute(
         text(
-            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, division, verdict, reason, rule_id,"
-            " rule_version, straight_m, walking_m, walk_status, is_disputed FROM distance_finding ORDER BY finding_no"
+            "SELECT coalesce(top.venue_id, f.venue_id) AS venue_id, site_id, campus_id, holds_from, recorded_at, cause,"
+            " division, verdict, reason, rule_id, rule_version, straight_m, walking_m, walk_status, is_disputed"
+            f" FROM distance_finding f {PLACE_OF_FINDING} ORDER BY finding_no"
         )
     )
     return [_entry(row) for row in rows]

@@ -39,6 +39,10 @@ def whole_lead_lines(item: Item) -> Iterator[str]:
     yield f"  {item['route_zh']} / {item['route_en']}"
     for fact in item["facts"]:
         yield f"  · {fact}"
+    if item["has_changed"]:
+        yield "  结论已变，现为 what is found has changed since; now:"
+        for line in item["present"]:
+            yield f"  · {line}"
     for event in item["events"]:
         day = "" if event["on"] is None else f"（{event['on']}）"
         told = "  ".join(text for text in (event["regulator"], event["document_number"], event["note"]) if text)

@@ -2,8 +2,9 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from shapely.geometry import box
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.distance_shown import FindingFilter, findings_shown, history_shown
 from api.ids import new_id
 from api.importing import import_entries
 from geo.shapes import Area
@@ -20,7 +22,7 @@ from tests.venues.distance_scene import ON, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
-from venues.distance_history import verdicts_on
+from venues.distance_history import Cause, verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
 from venues.distance_store import (
     archive_measurement,
@@ -37,6 +39,7 @@ from venues.links import merge_events
 from venues.measurement import measured_again
 from venues.place import SourceKey
 from venues.register import entries_of_records
+from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
 
 LATER = NOW + timedelta(days=20)
@@ -360,3 +363,60 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(engine: Engin
         facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalar_one()
     assert grounds == ["mis_registered"]
     assert "登记为小吃服务，实为酒吧" in facts
+
+
+def merged_under_another_id(connection: Connection, *, at: datetime) -> tuple[str, str]:
+    """The shop ``p`` joins two rows that are one place already, and that place's id stands for all: before, after."""
+    put_records(connection, a_record(SourceKind.POLICE, "q", VenueCategory.TOBACCO),
+                a_record(SourceKind.POI, "p2", VenueCategory.TOBACCO))  # fmt: skip
+    records = {record.key.source_id: record.record_id for record in load_current_records(connection)}
+    merges = merge_events(
+        [(records["q"], records["p2"], 0.999), (records["q"], records["p"], 0.999)], links=load_links(connection),
+        new_id=new_id, decided_by="machine:test", at=at,
+    )  # fmt: skip
+    save_merges(connection, merges, at=at)
+    row = connection.execute(
+        text("SELECT v.venue_id, top.venue_id AS top_id FROM venue v JOIN venue top ON top.venue_no = v.current_no"
+             " WHERE v.source_id = 'p'")
+    ).one()  # fmt: skip
+    return str(row.venue_id), str(row.top_id)
+
+
+FAR = replace(BY_AIR, threshold_m=300.0, text_zh="直线三百米")
+"""A point of a map is off by so much that less would be no clear breach."""
+
+
+def test_a_merge_keeps_a_places_history_and_its_lead_under_whatever_id(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        (first,) = evaluated(connection, FAR)
+        assert first.lead_count == 1
+        before, now = merged_under_another_id(connection, at=NOW)
+        assert before != now
+        (again,) = evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        assert [(entry.cause, entry.key.venue_id) for entry in again.entries if entry.cause is Cause.GONE] == []
+        assert again.lead_count == 0
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 1
+        for venue_id in (before, now):
+            (shown,) = findings_shown(connection, FindingFilter(venue_id=UUID(venue_id)))
+            assert (str(shown["venue_id"]), shown["verdict"]) == (now, "breach")
+            assert history_shown(connection, UUID(venue_id))[0]["cause"] == "first"
+        assert len(findings_shown(connection, FindingFilter())) == 1
+
+
+def test_a_place_that_is_taken_apart_has_the_history_and_the_lead_that_it_had(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        evaluated(connection, FAR)
+        before, _ = merged_under_another_id(connection, at=NOW)
+        evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        connection.execute(text("UPDATE venue SET current_no = venue_no WHERE source_id = 'p'"))
+        (apart,) = evaluated(connection, FAR, at=NOW + timedelta(hours=2))
+        leads = connection.execute(text("SELECT venue_id FROM lead ORDER BY lead_no")).scalars().all()
+        assert str(leads[0]) == before
+        assert apart.count(Verdict.BREACH) == 2
+        assert before not in {entry.key.venue_id for entry in apart.entries if entry.cause is not Cause.GONE}

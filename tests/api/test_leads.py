@@ -1,5 +1,6 @@
 """Leads in the database: who sees and works them, their clocks, and that what was done stays."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from docx import Document
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -18,7 +20,7 @@ from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
 from api.ids import new_id
 from api.leads import LeadFilter, event_by, figures_of_leads, lead_shown, leads_shown, take_lead_step
-from api.papers.desk import PaperDesk
+from api.papers.desk import PaperDesk, PaperKind
 from tests.access.people import Browser, Official, a_browser, another, official_in
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_scene
 from tests.evidence.scene import text_of_pdf
@@ -127,6 +129,29 @@ def test_a_lead_that_was_remedied_without_an_answer_is_not_overdue(desk: Desk) -
     with as_account(desk.engine, desk.prosecutor.account_id) as connection:
         assert leads_shown(connection, LeadFilter(is_overdue=True), today=later) == []
         assert figures_of_leads(connection, today=later).overdue_count == 0
+
+
+def test_a_lead_whose_venue_is_clear_by_now_says_so_in_the_list_of_facts_and_in_the_draft(desk: Desk) -> None:
+    assert (desk.shown()["has_changed"], desk.shown()["present"]) == (False, [])
+    with desk.engine.begin() as connection:
+        evaluated(connection, BY_AIR, WALKED, at=NOW + timedelta(hours=1))
+    shown = desk.shown()
+    assert shown["has_changed"]
+    assert "明显违反" in shown["facts"][0]
+    (now,) = shown["present"]
+    assert "不违反" in now
+    assert "步行 110 米" in now
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        written = PaperDesk().recommendation(
+            connection, desk.lead_id, PaperKind.WORD, procuratorate="合成检察院", on=TODAY, is_urgent=False
+        )
+    told = "\n".join(one.text for one in Document(io.BytesIO(written)).paragraphs)
+    assert told.index("明显违反") < told.index("此后结论已变") < told.index("不违反，")
+    with desk.engine.begin() as connection:
+        connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 1, 0)"))
+        evaluated(connection, BY_AIR, WALKED, at=NOW + timedelta(hours=2))
+    (gone,) = desk.shown()["present"]
+    assert "no rule binds it" in gone
 
 
 def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
@@ -259,10 +284,9 @@ def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the
     recommend(desk)
     names = {"overdue": desk.lead_id}
     with desk.engine.begin() as connection:
-        venue = connection.execute(text("SELECT venue_id FROM lead")).scalar_one()
         for name in ("answered", "newer", "longer overdue", "newest"):
             proposal = LeadProposal(
-                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(venue),
+                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(new_id()),
                 categories=frozenset({VenueCategory.BAR}), is_sure=False, facts=("登记为小吃服务，实为酒吧",),
             )  # fmt: skip
             routed = route_lead((), ground=proposal.ground, categories=proposal.categories, division="320312")
@@ -283,6 +307,17 @@ def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the
         (True, True), (True, True), (False, True), (False, False)
     ]  # fmt: skip
     assert shown[2]["recheck_on"] == date(2027, 1, 19)
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        paged, after = [], None
+        while page := leads_shown(connection, LeadFilter(after=after), today=date(2027, 3, 1), most=2):
+            assert len(page) <= 2
+            paged += page
+            after = page[-1]["lead_id"]
+        assert paged == shown
+        for division, count in (("320312", 5), ("320300", 5), ("320000", 5), ("000000", 5), ("320303", 0)):
+            assert len(leads_shown(connection, LeadFilter(division=division), today=TODAY)) == count, division
+        with pytest.raises(NotThereError):
+            leads_shown(connection, LeadFilter(after=new_id()), today=TODAY)
     assert [by_id[one["lead_id"]] for one in before] == ["newest", "longer overdue", "newer", "answered", "overdue"]
 
 
