@@ -99,6 +99,8 @@ def evaluate(
 ) -> None:
     """评估登记册中所有场所与学校，记录变化，违反的列为线索。Evaluate every venue against every school.
 
+    --on 为将来之日时只预演，不保存；早于上次评估之日的不再评估。A day to come is told only; none before the last run.
+
     例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
     """
     with plain_errors(*PROBLEMS):

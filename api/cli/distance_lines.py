@@ -28,6 +28,8 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
         for verdict in (Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED, Verdict.CLEAR)
     )
     yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
+    if one.run_no is None:
+        yield "  将来之日，仅预演：未保存，不列线索 / a day to come: told only, nothing is kept and no lead opened"
 
 
 def finding_lines(item: Item) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -247,7 +247,54 @@ def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> Non
     with engine.begin() as connection:
         put_scene(connection)
         evaluated(connection)
-        assert [run.run.on for run in evaluated(connection, on=date(2027, 3, 1), at=LATER)] == [date(2027, 3, 1)]
+        again = evaluated(connection, on=date(2027, 3, 1), at=datetime(2027, 3, 1, 4, tzinfo=UTC))
+        assert [run.run.on for run in again] == [date(2027, 3, 1)]
+
+
+def test_a_day_to_come_is_told_and_nothing_of_it_is_kept(engine: Engine) -> None:
+    coming = replace(BY_AIR, effective_from=date(2027, 6, 1))
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, coming)
+        (told,) = (run for run in evaluated(connection, coming, on=date(2027, 7, 1)) if run.run.on == date(2027, 7, 1))
+        assert (told.run_no, told.count(Verdict.BREACH), told.lead_count) == (None, 1, 0)
+        assert connection.execute(text("SELECT count(*) FROM distance_run")).scalar_one() == 1
+        assert (stored(connection, "1"), findings_shown(connection, FindingFilter())) == ([], [])
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 0
+        # When the day has come, it is law and a lead, from the day on which it became law.
+        runs = evaluated(connection, coming, on=date(2027, 7, 1), at=datetime(2027, 7, 1, 4, tzinfo=UTC))
+        assert [(run.run.on, len(run.entries), run.lead_count) for run in runs] == [
+            (date(2027, 6, 1), 1, 0), (date(2027, 7, 1), 0, 1)
+        ]  # fmt: skip
+
+
+def test_a_day_before_the_last_run_is_not_evaluated_and_a_day_gone_by_opens_no_lead(engine: Engine) -> None:
+    old = replace(BY_AIR, effective_from=date(2010, 1, 1), effective_to=date(2020, 12, 31))
+    with engine.begin() as connection:
+        put_scene(connection)
+        (past,) = evaluated(connection, old, on=date(2015, 1, 1))
+        assert (past.count(Verdict.BREACH), past.lead_count) == (1, 0)
+        evaluated(connection, old)
+        assert findings_shown(connection, FindingFilter()) == []
+        (then,) = findings_shown(connection, FindingFilter(on=date(2015, 6, 1)))
+        assert then["verdict"] == "breach"
+        for on in (date(2015, 1, 1), ON - timedelta(days=1)):
+            with pytest.raises(DistanceRefusedError, match=f"hulan distance list --on {on}"):
+                evaluated(connection, old, on=on, at=LATER)
+        assert findings_shown(connection, FindingFilter()) == []
+
+
+def test_the_database_keeps_no_verdict_of_a_day_to_come(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+    query = (
+        "INSERT INTO distance_finding (run_no, venue_id, venue_name, site_id, site_name, campus_id, holds_from,"
+        " recorded_at, cause, division) SELECT run_no, venue_id, venue_name, site_id, site_name, campus_id,"
+        " '2027-01-01', recorded_at, 'gone', division FROM distance_finding"
+    )
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="check constraint"):
+        connection.execute(text(query))
 
 
 # ---- what the register knows
@@ -284,7 +331,7 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
         (kept,) = evaluated(connection, new_only)
         assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
         # No more than time passes: the day after the licence's last is a day of its own.
-        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=LATER)
+        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=datetime(2027, 1, 5, 4, tzinfo=UTC))
         assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
         rows = stored(connection, "verdict, cause, holds_from")
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]

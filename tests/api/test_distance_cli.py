@@ -10,12 +10,14 @@ from typer.testing import CliRunner, Result
 
 from api.access.roles import AccountRole
 from api.cli.main import assemble
+from api.clock import SystemClock
 from api.files.saved_walk_network import save_walk_network
 from tests.access.people import official_in
 from tests.api.distance_register import NOW, STREET, put_scene
 from tests.evidence.scene import text_of_pdf
 from tests.geo.walk_reference import at
 from tests.make import KEYRING_PATH
+from tracking.local_time import LOCAL_TIME
 
 command_line = assemble()
 
@@ -114,6 +116,7 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
 
 
 def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path) -> None:
+    today = SystemClock().now().astimezone(LOCAL_TIME).date()
     with engine.begin() as connection:
         put_scene(connection)
     hulan("distance", "evaluate", "--division", "320312")
@@ -126,12 +129,12 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     lead = found[1]
     refused = hulan("lead", "recommend", lead, "--regulator", "甲", "--number", "1", "--by", "wang", exit_code=1)
     assert "not open to recommend" in refused.stderr
-    hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "zhao", exit_code=1)
-    assert "checked" in hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "wang").output
+    hulan("lead", "check", lead, "--on", f"{today}", "--found", "--by", "zhao", exit_code=1)
+    assert "checked" in hulan("lead", "check", lead, "--on", f"{today}", "--found", "--by", "wang").output
     hulan("lead", "recommend", lead, "--regulator", "合成烟草局", "--number", "合成检建〔2026〕1号", "--by", "wang")
-    hulan("lead", "deliver", lead, "--on", "2026-11-23", "--urgent", "--by", "wang")
+    hulan("lead", "deliver", lead, "--on", f"{today}", "--urgent", "--by", "wang")
     shown = hulan("lead", "show", lead, "--by", "zhao").output
-    assert "2026-12-08" in shown
+    assert "期限内 green：应于" in shown
     assert "合成检建〔2026〕1号" in shown
     assert "下一步 next: 送达 deliver、行政机关回复 reply" in shown
     for name in ("draft.docx", "draft.pdf"):
@@ -143,7 +146,7 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     figures = hulan("lead", "statistics", "--by", "wang").output
     assert "已送达 delivered 1" in figures
     assert "结果 outcomes：在办 open 1  不立案 no_case 0" in figures
-    assert "2026-11" in figures
+    assert f"{today:%Y-%m}" in figures
     assert "合成烟草局" in figures
     assert "no leads" in hulan("lead", "list", "--by", "wang", "--state", "new").output
 

@@ -54,7 +54,8 @@ CREATE TABLE distance_run (
     gate_count integer NOT NULL,
     rule_count integer NOT NULL,
     verdicts jsonb NOT NULL,
-    change_count integer NOT NULL
+    change_count integer NOT NULL,
+    CHECK (law_day <= (evaluated_at AT TIME ZONE 'Asia/Shanghai')::date)
 );
 COMMENT ON COLUMN distance_run.verdicts IS 'verdict of the winning rule: how many pairs of a venue and a campus';
 
@@ -87,6 +88,7 @@ CREATE TABLE distance_finding (
     beaten jsonb,
     FOREIGN KEY (rule_id, rule_version) REFERENCES distance_rule,
     CHECK ((verdict IS NULL) = (cause = 'gone')),
+    CHECK (holds_from <= (recorded_at AT TIME ZONE 'Asia/Shanghai')::date),
     CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten) IN (0, 9))
 );
 CREATE INDEX distance_finding_pair
