@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from api.errors import NotThereError
-from venues.distance_rule import DistanceRule
+from venues.distance_rule import DistanceRule, within
 from venues.distance_store import PLACE_OF_FINDING, archived_text, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
@@ -37,6 +37,10 @@ class FindingFilter:
     verdict: Verdict | None = None
     venue_id: UUID | None = None
     on: date | None = None
+    division: str | None = None
+    """Of venues in this division or one below it: six digits, ``320300`` for all of 3203."""
+    after: int | None = None
+    """Those that follow the finding of this number (``finding_no``) in the list."""
 
 
 def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]]:
@@ -53,7 +57,14 @@ def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]
 
 
 def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
-    """The verdict of each pair that a rule binds, breaches first, then by how near it is."""
+    """The verdict of each pair that a rule binds, breaches first, then by how near it is.
+
+    Raises ``NotThereError`` if ``after`` is none that one sees.
+    """
+    if wanted.after is not None:
+        known = text("SELECT EXISTS (SELECT FROM distance_finding WHERE finding_no = :after)")
+        if not connection.execute(known, {"after": wanted.after}).scalar_one():
+            raise NotThereError
     query = (
         f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM {_FOUND} AS found"
         " WHERE (CAST(:on AS date) IS NULL OR holds_from <= :on)"
@@ -61,9 +72,13 @@ def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int =
         f" ORDER BY {_PAIR}, holds_from DESC, recorded_at DESC, finding_no DESC) AS f"
         " JOIN distance_rule r USING (rule_id, rule_version)"
         " WHERE f.verdict IS NOT NULL AND (CAST(:verdict AS text) IS NULL OR f.verdict = :verdict)"
+        " AND (CAST(:division AS text) IS NULL OR f.division LIKE :division)"
+        f" AND (CAST(:after AS bigint) IS NULL OR ({_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no)"
+        f"  > (SELECT {_ORDER}, low_m, finding_no FROM distance_finding WHERE finding_no = :after))"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
     )
     values = {
+        "after": wanted.after, "division": None if wanted.division is None else within(wanted.division),
         "on": wanted.on, "venue_id": wanted.venue_id, "most": most,
         "verdict": None if wanted.verdict is None else wanted.verdict.name.lower(),
     }  # fmt: skip
@@ -146,7 +161,7 @@ def _rule(rule: DistanceRule) -> dict[str, Any]:
 
 def _shown(row: Any) -> dict[str, Any]:
     """A row with its reason in words; JSON knows no infinity, so that an open end is ``None``."""
-    shown = {name: _finite(value) for name, value in row._mapping.items() if name != "finding_no"}
+    shown = {name: _finite(value) for name, value in row._mapping.items()}
     if row.reason is not None:
         shown["reason_zh"], shown["reason_en"] = REASON_TEXTS[Reason[row.reason.upper()]]
     return shown

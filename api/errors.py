@@ -80,6 +80,10 @@ class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
 
 
+class BoundaryMissingError(ValueError):
+    """No boundary of the division is imported, so that nobody can tell what lies in it."""
+
+
 class WrongReasonError(RefusedInputError):
     """An officer's reason does not go with the outcome of the decision."""
 
@@ -196,6 +200,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
         message="这份测距现在不能重新生成：所用路网不在本机，或重测结果与存档不同；请管理员运行 hulan distance verify"
         " / this measurement cannot be made again here: its walk network is not kept, or it comes out differently than"
         " archived: ask the administrator to run hulan distance verify",
+    ),
+    BoundaryMissingError: Problem(
+        status=409,
+        code="boundary_missing",
+        message="没有导入该区划的边界，无法按区划筛选；请管理员运行 hulan import boundaries"
+        " / no boundary of this division is imported, so that nothing can be picked by it:"
+        " ask the administrator to run hulan import boundaries",
     ),
     TooManyStreamsError: Problem(
         status=429,

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
-from api.cli.acting import AsJson, show
+from api.cli.acting import AsJson, DivisionOption, show
 from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
 from api.cli.load import DatumOption, RejectsOption, SourceOption
 from api.cli.problems import PROBLEMS
@@ -126,6 +126,8 @@ def evaluate(
 def list_findings(
     verdict: Annotated[str | None, typer.Option(help="clear、survey、breach、grandfathered")] = None,
     on: Annotated[datetime | None, Day] = None,
+    division: DivisionOption = None,
+    after: Annotated[int | None, typer.Option(min=0, help="从此编号之后 / after the finding of this number")] = None,
     most: Annotated[int, typer.Option(min=1, max=10_000, help="最多几条 / most rows")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -134,9 +136,13 @@ def list_findings(
     例 / example:  hulan distance list --verdict breach
     """
     with plain_errors(*PROBLEMS):
-        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on))
+        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on), division=division,
+                               after=after)  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.connect() as connection:
-            found = findings_shown(connection, wanted, most=most)
+            try:
+                found = findings_shown(connection, wanted, most=most)
+            except NotThereError:
+                raise LookupError(f"没有编号 {after} 的结论 / no finding of this number") from None
     show(found, finding_lines, none="没有结论；评估：hulan distance evaluate / nothing found", as_json=as_json)
 
 

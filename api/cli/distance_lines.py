@@ -34,7 +34,10 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
 
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
-    yield f"{_said(item['verdict'])}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    yield (
+        f"{_said(item['verdict'])}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+        f"  编号 no. {item['finding_no']}"
+    )
     yield f"  {_metres(item)}  限 {item['threshold_m']:g} 米  {item['document']}"
     yield f"  {item['reason_zh']}{'；各规则结论不一，须明确适用哪一条' if item['is_disputed'] else ''}"
 

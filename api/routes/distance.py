@@ -23,6 +23,7 @@ from api.distance_shown import (
 )
 from api.papers.desk import PaperKind
 from api.routes.papers import as_paper
+from api.routes.venues import DivisionCode
 from venues.distance_verdict import Verdict
 
 router = APIRouter()
@@ -30,6 +31,7 @@ router = APIRouter()
 READS_VENUES = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VENUES_READ)
 
 
+MOST_NUMBER = 2**63 - 1
 MeasurementHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -55,10 +57,18 @@ def get_findings(
     verdict: Annotated[VerdictWord | None, Query()] = None,
     venue_id: Annotated[UUID | None, Query()] = None,
     on: Annotated[date | None, Query()] = None,
+    division: DivisionCode | None = None,
+    after: Annotated[int | None, Query(ge=0, le=MOST_NUMBER)] = None,
     most: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = MOST_SHOWN,
 ) -> dict[str, Any]:
-    """Verdicts, breaches first; ``on``: of a day of the law, instead of the newest."""
-    wanted = FindingFilter(verdict=None if verdict is None else Verdict[verdict.name], venue_id=venue_id, on=on)
+    """Verdicts, breaches first; ``on``: of a day of the law, instead of the newest.
+
+    500 at a time: give the last ``finding_no`` as ``after`` for the next ones.
+    """
+    wanted = FindingFilter(
+        verdict=None if verdict is None else Verdict[verdict.name], venue_id=venue_id, on=on, division=division,
+        after=after,
+    )  # fmt: skip
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return {"findings": findings_shown(connection, wanted, most=most)}
 

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,10 +14,21 @@ from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
 from api.distance_shown import FindingFilter, findings_shown, history_shown
+from api.errors import NotThereError
 from api.ids import new_id
 from api.importing import import_entries
 from geo.shapes import Area
-from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
+from tests.api.distance_register import (
+    BY_AIR,
+    DIVISION,
+    NETWORK_ON,
+    NOW,
+    STREET,
+    WALKED,
+    evaluated,
+    put_gate,
+    put_scene,
+)
 from tests.geo.walk_reference import at
 from tests.venues.distance_scene import ON, law
 from tracking.store import ZoneDraft, save_zones
@@ -282,6 +294,26 @@ def test_a_day_before_the_last_run_is_not_evaluated_and_a_day_gone_by_opens_no_l
             with pytest.raises(DistanceRefusedError, match=f"hulan distance list --on {on}"):
                 evaluated(connection, old, on=on, at=LATER)
         assert findings_shown(connection, FindingFilter()) == []
+
+
+def test_findings_come_a_page_at_a_time_and_by_division(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        put_records(connection, *(a_record(SourceKind.POI, f"p{number}", VenueCategory.TOBACCO) for number in range(4)))
+        evaluated(connection, BY_AIR)
+        whole = findings_shown(connection, FindingFilter())
+        assert [one["verdict"] for one in whole] == ["breach", "survey", "survey", "survey", "survey"]
+        paged: list[dict[str, Any]] = []
+        while page := findings_shown(
+            connection, FindingFilter(after=paged[-1]["finding_no"] if paged else None), most=2
+        ):
+            assert len(page) <= 2
+            paged += page
+        assert paged == whole
+        for division, count in ((DIVISION, 5), ("320000", 5), ("000000", 5), ("320303", 0)):
+            assert len(findings_shown(connection, FindingFilter(division=division))) == count, division
+        with pytest.raises(NotThereError):
+            findings_shown(connection, FindingFilter(after=10**9))
 
 
 def test_the_database_keeps_no_verdict_of_a_day_to_come(engine: Engine) -> None:

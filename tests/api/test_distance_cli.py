@@ -86,7 +86,13 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     )
     assert "breach: 1" in first.output
     assert "new leads: 1" in first.output
-    listed = hulan("distance", "list", "--verdict", "breach").output
+    listed = hulan("distance", "list", "--verdict", "breach", "--division", "320300").output
+    assert "nothing found" in hulan("distance", "list", "--division", "440000").output
+    number = re.search(r"编号 no. ([0-9]+)", listed)
+    assert number is not None
+    assert "nothing found" in hulan("distance", "list", "--after", number[1]).output
+    assert "no finding of this number" in hulan("distance", "list", "--after", "999", exit_code=1).stderr
+    assert "six digits" in hulan("distance", "list", "--division", "3203", exit_code=2).stderr
     assert "路口烟店 — 育才小学" in listed
     assert "直线 straight 43 米" in listed
     assert "步行 on foot 110 米" in listed
@@ -126,6 +132,9 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     found = re.search(r"id ([0-9a-f-]{36})", listed)
     assert found is not None
     assert "烟草专卖行政主管部门" in listed
+    assert found[0] in hulan("lead", "list", "--by", "wang", "--division", "320000").output
+    assert "no leads" in hulan("lead", "list", "--by", "wang", "--division", "440000").output
+    assert "no leads" in hulan("lead", "list", "--by", "wang", "--after", found[1]).output
     lead = found[1]
     refused = hulan("lead", "recommend", lead, "--regulator", "甲", "--number", "1", "--by", "wang", exit_code=1)
     assert "not open to recommend" in refused.stderr

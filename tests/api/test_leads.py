@@ -353,6 +353,15 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
     assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []
     assert browser.ask("GET", "/distance/findings", params={"on": "2020-01-01"}).json()["findings"] == []
+    for asked, count in (
+        ({"division": "320300"}, 1), ({"division": "440100"}, 0), ({"after": str(finding["finding_no"])}, 0),
+    ):  # fmt: skip
+        assert len(browser.ask("GET", "/distance/findings", params=asked).json()["findings"]) == count, asked
+        if "after" not in asked:
+            assert len(browser.ask("GET", "/leads", params=asked).json()["leads"]) == count, asked
+    assert browser.ask("GET", "/distance/findings", params={"after": "999"}).status_code == 404
+    assert browser.ask("GET", "/distance/findings", params={"division": "3203"}).status_code == 422
+    assert browser.ask("GET", "/leads", params={"after": lead["lead_id"]}).json()["leads"] == []
     (change,) = browser.ask("GET", "/distance/changes").json()["changes"]
     assert (change["cause"], change["verdict_before"]) == ("first", None)
     (run,) = browser.ask("GET", "/distance/runs").json()["runs"]

@@ -183,6 +183,16 @@ REVOKE ALL ON FUNCTION add_lead_event(lead_event), people_of_leads(bigint[]) FRO
 GRANT EXECUTE ON FUNCTION add_lead_event(lead_event), people_of_leads(bigint[]) TO hulan_app;
 """
 
+DIVISIONS = """
+-- Boundaries of divisions, about nobody: so that whoever reads the register can ask for one place of it.
+CREATE FUNCTION boundaries_of(codes text) RETURNS SETOF geometry
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT geometry FROM zone WHERE origin = 'boundary' AND superseded_at IS NULL AND source_id LIKE codes
+$$;
+REVOKE ALL ON FUNCTION boundaries_of(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION boundaries_of(text) TO hulan_app;
+"""
+
 KEPT = """
 CREATE FUNCTION distance_record_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -204,7 +214,7 @@ AUDITED = {"measurement_archive": "content", "lead": "", "lead_event": "note"}
 
 def upgrade() -> None:
     """Create the tables, say that they only grow, and who reads and adds."""
-    for statements in (PLACES, FINDINGS, LEADS, KEPT):
+    for statements in (PLACES, FINDINGS, LEADS, DIVISIONS, KEPT):
         op.execute(statements)
     for table in GROWS_ONLY:
         op.execute(
@@ -225,6 +235,7 @@ def downgrade() -> None:
     """Drop them: whoever goes down exports what was found and done first."""
     op.execute("DROP FUNCTION add_lead_event(lead_event)")
     op.execute("DROP FUNCTION people_of_leads(bigint[])")
+    op.execute("DROP FUNCTION boundaries_of(text)")
     op.execute("DROP TABLE lead_event, lead, measurement_archive, distance_finding, distance_run, distance_rule")
     op.execute("DROP TABLE site_gate")
     op.execute("DROP FUNCTION distance_record_stays()")
