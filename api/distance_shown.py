@@ -114,6 +114,21 @@ def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]
     return [_shown(row) for row in rows]
 
 
+def gate_shown(connection: Connection, gate_id: str) -> list[dict[str, Any]]:
+    """Every version of a gate, the oldest first: what it was, since when, by whom. ``NotThereError``."""
+    rows = connection.execute(
+        text(
+            "SELECT source || '/' || source_id AS gate_id, site_source, site_source_id, kind, is_closed, error_m,"
+            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, imported_at, imported_by, superseded_at"
+            " FROM site_gate WHERE source || '/' || source_id = :gate_id ORDER BY gate_no"
+        ),
+        {"gate_id": gate_id},
+    ).all()
+    if not rows:
+        raise NotThereError
+    return [dict(row._mapping) for row in rows]
+
+
 def rule_shown(connection: Connection, rule_id: str, rule_version: str) -> dict[str, Any]:
     """One version of a rule, word for word. ``NotThereError``."""
     rule = load_rule(connection, rule_id, rule_version)

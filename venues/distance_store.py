@@ -100,12 +100,24 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
     )
 
 
-def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime) -> GatesSaved:
-    """Add gates, or update those whose (source, source_id) is known. Keys must be unique within ``gates``."""
+def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime, by: str) -> GatesSaved:
+    """Add gates, and versions of those whose (source, source_id) is known and that differ. Unique keys in ``gates``.
+
+    The version before stays on record; ``by``: who imports. ``at`` is aware, and not before the last import.
+    """
     known = {gate.key: gate for gate in load_gates(connection)}
     added = [gate for gate in gates if gate.key not in known]
     changed = [gate for gate in gates if gate.key in known and known[gate.key] != gate]
     rows = [*added, *changed]
+    connection.execute(
+        text(
+            "UPDATE site_gate SET superseded_at = :at WHERE superseded_at IS NULL AND (source, source_id) IN"
+            " (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])))"
+        ),
+        {
+            "at": at, "sources": [gate.key.source for gate in changed], "ids": [gate.key.source_id for gate in changed],
+        },
+    )  # fmt: skip
     insert_columns(
         connection,
         "site_gate",
@@ -121,11 +133,8 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
             "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
             "datum": ("text", [str(gate.datum) for gate in rows]),
             "imported_at": ("timestamptz", [at] * len(rows)),
+            "imported_by": ("text", [by] * len(rows)),
         },
-        on_conflict="ON CONFLICT (source, source_id) DO UPDATE SET site_source = excluded.site_source,"
-        " site_source_id = excluded.site_source_id, kind = excluded.kind, is_closed = excluded.is_closed,"
-        " error_m = excluded.error_m, geometry = excluded.geometry, raw_geometry = excluded.raw_geometry,"
-        " datum = excluded.datum, imported_at = excluded.imported_at",
     )
     return GatesSaved(
         added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
@@ -133,12 +142,13 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
 
 
 def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
-    """Every gate, by source and source id."""
+    """Every gate as it is now, by source and source id."""
     rows = connection.execute(
         text(
             "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum,"
             " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
-            " ST_Y(raw_geometry) AS raw_y FROM site_gate ORDER BY source, source_id"
+            " ST_Y(raw_geometry) AS raw_y FROM site_gate WHERE superseded_at IS NULL"
+            " ORDER BY source, source_id"
         )
     )
     return tuple(

@@ -10,7 +10,14 @@ import typer
 from sqlalchemy import Engine
 
 from api.cli.acting import AsJson, DivisionOption, show
-from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
+from api.cli.distance_lines import (
+    change_lines,
+    evaluated_lines,
+    finding_lines,
+    gate_lines,
+    history_lines,
+    rule_lines,
+)
 from api.cli.load import DatumOption, RejectsOption, SourceOption
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
@@ -24,7 +31,14 @@ from api.distance import (
     measure_pair,
     read_network,
 )
-from api.distance_shown import FindingFilter, changes_shown, findings_shown, history_shown, rules_shown
+from api.distance_shown import (
+    FindingFilter,
+    changes_shown,
+    findings_shown,
+    gate_shown,
+    history_shown,
+    rules_shown,
+)
 from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
@@ -69,7 +83,7 @@ def gates(
             for one in read.gates
         ]  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            saved = save_gates(connection, found, at=SystemClock().now())
+            saved = save_gates(connection, found, at=SystemClock().now(), by=_operator())
         out.print(
             f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
             f"未变 unchanged: {saved.unchanged_count}  拒收 rejected: {len(read.rejected)}",
@@ -169,6 +183,22 @@ def show_venue(
         except NotThereError:
             raise LookupError(f"对场所 {venue} 没有结论 / nothing was found about this venue") from None
     show(found, history_lines, none="", as_json=as_json)
+
+
+def show_gate(
+    gate: Annotated[str, typer.Argument(help="校门 id：来源/编号 / id of the gate: source/number")],
+    as_json: AsJson = False,
+) -> None:
+    """一个校门的历次登记：何时、何人、开闭。Every version of a gate: when, by whom, open or closed.
+
+    例 / example:  hulan distance gate osm/node/123
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        try:
+            found = gate_shown(connection, gate)
+        except NotThereError:
+            raise LookupError(f"没有校门 {gate} / no such gate") from None
+    show(found, gate_lines, none="", as_json=as_json)
 
 
 def rules(as_json: AsJson = False) -> None:

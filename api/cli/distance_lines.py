@@ -15,6 +15,8 @@ _CAUSE_NAMES_ZH = {
     "gone": "不再受规则约束",
 }
 
+_GATE_KIND_NAMES_ZH = {"student": "学生", "service": "后勤", "unknown": "不详"}
+
 
 def evaluated_lines(one: Evaluated) -> Iterator[str]:
     """One day's run in numbers."""
@@ -57,6 +59,15 @@ def history_lines(item: Item) -> Iterator[str]:
     if item["verdict"] is not None:
         yield f"  {_metres(item)}  {item['document']}（{item['rule_id']}，版本 {item['rule_version']}）"
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}；记录于 recorded {minute(item['recorded_at'])}"
+
+
+def gate_lines(item: Item) -> Iterator[str]:
+    """One version of a gate."""
+    until = "至今 until now" if item["superseded_at"] is None else f"至 until {minute(item['superseded_at'])}"
+    yield f"{item['gate_id']}  自 from {minute(item['imported_at'])} {until}  {item['imported_by']}"
+    state = "关闭 closed" if item["is_closed"] else "开放 open"
+    kind = f"{_GATE_KIND_NAMES_ZH[item['kind']]} {item['kind']}"
+    yield f"  {state}  {kind}  {item['longitude']:.7f}, {item['latitude']:.7f}"
 
 
 def rule_lines(item: Item) -> Iterator[str]:

@@ -64,6 +64,7 @@ def put_gate(connection: Connection, *, is_closed: bool = False, source_id: str 
         [RegisteredGate(key=SourceKey(source="survey", source_id=source_id), gate=gate, site_key=None,
                         raw=Point(longitude, latitude), datum=Datum.WGS84)],
         at=NOW,
+        by="tests",
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
-from api.distance_shown import FindingFilter, findings_shown, history_shown
+from api.distance_shown import FindingFilter, findings_shown, gate_shown, history_shown
 from api.errors import NotThereError
 from api.ids import new_id
 from api.importing import import_entries
@@ -152,7 +152,7 @@ def test_a_register_without_a_school_is_refused(engine: Engine) -> None:
         evaluated(connection)
 
 
-def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
+def test_gates_are_registered_once_and_each_change_is_a_version(engine: Engine) -> None:
     with engine.begin() as connection:
         put_gate(connection)
         (first,) = load_gates(connection)
@@ -160,7 +160,22 @@ def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
         assert load_gates(connection) == (first,)
         put_gate(connection, is_closed=True)
         (second,) = load_gates(connection)
-    assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        was, now = gate_shown(connection, "survey/north")
+    assert (was["is_closed"], now["is_closed"]) == (False, True)
+    assert (was["imported_by"], was["superseded_at"], now["superseded_at"]) == ("tests", NOW, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM site_gate", "UPDATE site_gate SET is_closed = true", "UPDATE site_gate SET superseded_at = NULL"],
+)
+def test_no_version_of_a_gate_is_changed_even_by_the_owner(engine: Engine, change: str) -> None:
+    with engine.begin() as connection:
+        put_gate(connection)
+        put_gate(connection, is_closed=True)
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="a version of a gate stays"):
+        connection.execute(text(change))
 
 
 # ---- measurements

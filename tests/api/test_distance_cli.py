@@ -67,7 +67,7 @@ def hulan(database_url: str, tmp_path: Path) -> Run:
 def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection:
         shop = put_scene(connection)
-        connection.execute(text("DELETE FROM site_gate"))
+        connection.execute(text("UPDATE site_gate SET superseded_at = now()"))
     longitude, latitude = at(0.0, 0.0)
     gates = tmp_path / "gates.csv"
     gates.write_text(
@@ -78,6 +78,15 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     assert "added: 1" in done.output
     assert "rejected: 1" in done.output
     assert "500" in (tmp_path / "gates.csv.rejects.csv").read_text(encoding="utf-8")
+    assert "关闭 closed" not in hulan("distance", "gate", "gates/n").output
+    gates.write_text(gates.read_text(encoding="utf-8").replace("WGS84,学生,1\nx", "WGS84,封闭,1\nx"), encoding="utf-8")
+    hulan("import", "gates", str(gates))
+    versions = hulan("distance", "gate", "gates/n").output
+    assert versions.index("开放 open") < versions.index("关闭 closed")
+    assert versions.count("cli:") == 2
+    assert "no such gate" in hulan("distance", "gate", "gates/y", exit_code=1).stderr
+    gates.write_text(gates.read_text(encoding="utf-8").replace("封闭", "学生"), encoding="utf-8")
+    hulan("import", "gates", str(gates))
     street = tmp_path / "street.npz"
     save_walk_network(STREET, street)
 

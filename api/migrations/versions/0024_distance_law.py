@@ -9,7 +9,8 @@ revision = "0024"
 down_revision = "0023"
 
 PLACES = """
--- Gates of schools, as imported. One that names no school belongs to the one in whose wall it is.
+-- Gates of schools, as imported, in every version: on a gate that is closed a verdict turns. One that names no school
+-- belongs to the one in whose wall it is.
 CREATE TABLE site_gate (
     gate_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source text NOT NULL,
@@ -23,9 +24,27 @@ CREATE TABLE site_gate (
     raw_geometry geometry NOT NULL,
     datum text NOT NULL,
     imported_at timestamptz NOT NULL,
-    UNIQUE (source, source_id),
-    CHECK ((site_source IS NULL) = (site_source_id IS NULL))
+    imported_by text NOT NULL,
+    superseded_at timestamptz,
+    CHECK ((site_source IS NULL) = (site_source_id IS NULL)),
+    CHECK (superseded_at >= imported_at)
 );
+CREATE UNIQUE INDEX site_gate_current ON site_gate (source, source_id) WHERE superseded_at IS NULL;
+CREATE INDEX site_gate_versions ON site_gate (source, source_id);
+
+CREATE FUNCTION gate_version_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.superseded_at IS NULL AND NEW.superseded_at IS NOT NULL
+            AND to_jsonb(NEW) - 'superseded_at' = to_jsonb(OLD) - 'superseded_at'
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% of site_gate is refused: a version of a gate stays as it was', TG_OP
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER version_stays BEFORE UPDATE OR DELETE ON site_gate FOR EACH ROW EXECUTE FUNCTION gate_version_stays();
 """
 
 FINDINGS = """
@@ -237,5 +256,5 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION people_of_leads(bigint[])")
     op.execute("DROP FUNCTION boundaries_of(text)")
     op.execute("DROP TABLE lead_event, lead, measurement_archive, distance_finding, distance_run, distance_rule")
-    op.execute("DROP TABLE site_gate")
+    op.execute("DROP TABLE site_gate; DROP FUNCTION gate_version_stays()")
     op.execute("DROP FUNCTION distance_record_stays()")
