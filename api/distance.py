@@ -66,6 +66,8 @@ class Evaluated:
     """``None`` for a day to come: nothing of it is kept."""
     entries: tuple[HistoryEntry, ...]
     lead_count: int
+    outside_count: int
+    """Venues in none of the imported boundaries: they count, and are shown, as of the division of the run."""
 
     def count(self, verdict: Verdict) -> int:
         """How many pairs of a venue and a campus have this verdict by the rule that won."""
@@ -81,6 +83,8 @@ class Placed:
     places: tuple[RegisteredPlace, ...]
     """Also those without position or category."""
     gate_count: int
+    outside_count: int = 0
+    """Venues in none of the imported boundaries."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -139,7 +143,9 @@ def evaluate_register(
         entries = entries_for(history, map(record_of, run.findings()), on=day, recorded_at=at)
         history.extend(entries)
         if on > today:
-            found.append(Evaluated(run=run, run_no=None, entries=entries, lead_count=0))
+            found.append(
+                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count)
+            )
             continue
         made = RunMade(
             run_id=new_id(), at=at, made_by=made_by, division=division,
@@ -148,7 +154,11 @@ def evaluate_register(
         run_no = save_run(connection, run, made, entries, known)
         # A lead is about what is so now: of a day gone by nobody can look on site.
         leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == today else 0
-        found.append(Evaluated(run=run, run_no=run_no, entries=entries, lead_count=leads))
+        found.append(
+            Evaluated(
+                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count
+            )
+        )  # fmt: skip
     return found
 
 
@@ -173,30 +183,39 @@ def load_placed(connection: Connection, division: str) -> Placed:
         latitude=[point.y for _, point in points],
         areas=_boundaries(connection),
     )
-    venues = (placed_venue(place, division=code or division)
-              for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
+    found = [(placed_venue(place, division=code or division), code)
+             for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
-        venues=tuple(venue for venue in venues if venue is not None),
+        venues=tuple(venue for venue, _ in found if venue is not None),
         sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
         places=places,
         gate_count=len(gates),
+        outside_count=sum(venue is not None and not code for venue, code in found),
     )
 
 
 def measure_pair(
-    connection: Connection, law: DistanceLaw, *, on: date, venue_id: UUID, site_id: str | None, walked: WalkedBy | None
+    connection: Connection,
+    law: DistanceLaw,
+    *,
+    on: date,
+    venue_id: UUID,
+    site_id: str | None,
+    walked: WalkedBy | None,
+    division: str | None = None,
 ) -> Measurement:
     """One venue measured against one school, as evidence: by the rules of the day ``on``, with the last run's network.
 
-    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. Raises
-    DistanceRefusedError if no rule binds the two, and MeasurementError.
+    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. ``division``: of the
+    venue, for a connection that sees no boundaries. Raises DistanceRefusedError if no rule binds the two, and
+    MeasurementError.
     """
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, before.division)
+    placed = load_placed(connection, division or before.division)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:

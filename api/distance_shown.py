@@ -1,6 +1,7 @@
 """What the law of distance found, as it is shown: verdicts of a day, what runs changed, the history of a venue."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,21 +10,31 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from api.errors import NotThereError
+from venues.distance_change import Said, why_changed
+from venues.distance_history import Cause
 from venues.distance_rule import DistanceRule, within
-from venues.distance_store import PLACE_OF_FINDING, archived_text, load_rule
+from venues.distance_store import PLACE_OF_FINDING, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
 from venues.lead_store import IDS_OF_PLACE
 from venues.measurement import METHOD
+from venues.measurement_store import archived_text
 
 MOST_SHOWN = 500
 
 _COLUMNS = (
     "f.finding_no, f.place_id AS venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from,"
     " f.recorded_at, f.cause, f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m,"
-    " f.straight_error_m, f.walking_m, f.walking_error_m, f.walk_status, f.gate_id, f.door_id, f.is_disputed, f.beaten,"
-    " r.content->>'document' AS document, (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
+    " f.straight_error_m, f.walking_m, f.walking_error_m, f.walk_status, f.gate_id, f.walk_gate_id, f.door_id,"
+    " f.is_disputed, f.beaten, f.division, r.content->>'document' AS document,"
+    " (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
 )
+_SAID = (
+    "verdict", "reason", "rule_id", "rule_version", "division", "straight_m", "walking_m", "walk_status",
+    "walk_gate_id", "is_disputed",
+)  # fmt: skip
+_BEFORE = ", ".join(f"b.{name} AS {name}_before" for name in _SAID)
+_ONLY_EXPLAINS = frozenset(f"{name}_before" for name in _SAID) - {"verdict_before"} | {"is_gate_closed"}
 _FOUND = f"(SELECT f.*, coalesce(top.venue_id, f.venue_id) AS place_id FROM distance_finding f {PLACE_OF_FINDING})"
 """Findings, with the id that stands for their place now."""
 _PAIR = "place_id, site_id, campus_id"
@@ -86,10 +97,10 @@ def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int =
 
 
 def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
-    """What the last evaluation changed, with what was said before; new breaches first."""
+    """What the last evaluation changed, from what and why in plain words; new breaches first."""
     query = (
-        f"SELECT {_COLUMNS}, b.verdict AS verdict_before, b.straight_m AS straight_before_m,"
-        " b.walking_m AS walking_before_m, b.rule_id AS rule_before"
+        f"SELECT {_COLUMNS}, {_BEFORE}, (SELECT is_closed FROM site_gate WHERE superseded_at IS NULL"
+        " AND source || '/' || source_id = b.walk_gate_id) AS is_gate_closed"
         f" FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
         " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE p.venue_id IN (SELECT f.venue_id UNION"
         "  SELECT other.venue_id FROM venue own JOIN venue other USING (current_no) WHERE own.venue_id = f.venue_id)"
@@ -99,7 +110,37 @@ def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dic
         " WHERE f.recorded_at = (SELECT max(evaluated_at) FROM distance_run)"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
     )
-    return [_shown(row) for row in connection.execute(text(query), {"most": most})]
+    rules: dict[tuple[str, str], DistanceRule | None] = {}
+
+    def rule_of(rule_id: str, rule_version: str) -> DistanceRule | None:
+        key = (rule_id, rule_version)
+        if key not in rules:
+            rules[key] = load_rule(connection, *key)
+        return rules[key]
+
+    return [_changed(row, rule_of) for row in connection.execute(text(query), {"most": most})]
+
+
+def _changed(row: Any, rule_of: Callable[[str, str], DistanceRule | None]) -> dict[str, Any]:
+    """A change as shown, with why. What only explains it is left out."""
+    why = why_changed(
+        Cause(row.cause), _said(row, rule_of, "_before"), _said(row, rule_of, ""),
+        is_known=row.division_before is not None, is_gate_closed=row.is_gate_closed,
+    )  # fmt: skip
+    shown = {name: value for name, value in _shown(row).items() if name not in _ONLY_EXPLAINS}
+    return shown | {"why_zh": why.zh, "why_en": why.en}
+
+
+def _said(row: Any, rule_of: Callable[[str, str], DistanceRule | None], suffix: str) -> Said | None:
+    """What an entry said, from its columns; ``None`` where there is none, or no rule bound the pair."""
+    of = {name: getattr(row, f"{name}{suffix}") for name in _SAID}
+    if of["verdict"] is None or (rule := rule_of(of["rule_id"], of["rule_version"])) is None:
+        return None
+    return Said(
+        rule=rule, reason=Reason[of["reason"].upper()], division=of["division"], straight_m=of["straight_m"],
+        walking_m=of["walking_m"], walk_status=of["walk_status"], gate_id=of["walk_gate_id"],
+        is_disputed=of["is_disputed"],
+    )  # fmt: skip
 
 
 def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:

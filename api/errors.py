@@ -60,6 +60,10 @@ class MeasurementUnavailableError(Exception):
     """An archived measurement cannot be made again here, or comes out differently."""
 
 
+class NothingToMeasureError(Exception):
+    """No rule of the last evaluation binds the two today, or one of them is no longer registered."""
+
+
 class ExportLimitError(Exception):
     """More rows of people's data would leave than an account may take out without approval."""
 
@@ -207,6 +211,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
         message="没有导入该区划的边界，无法按区划筛选；请管理员运行 hulan import boundaries"
         " / no boundary of this division is imported, so that nothing can be picked by it:"
         " ask the administrator to run hulan import boundaries",
+    ),
+    NothingToMeasureError: Problem(
+        status=409,
+        code="nothing_to_measure",
+        message="上次评估所用的规则今天不再约束这两处，或登记册已变；请管理员重新评估：hulan distance evaluate"
+        " / the rules of the last evaluation no longer bind the two, or the register changed: ask the administrator to"
+        " run hulan distance evaluate",
     ),
     TooManyStreamsError: Problem(
         status=429,

@@ -421,7 +421,7 @@ PLACES = (
         Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "finding_no run_no venue_id venue_name site_id site_name campus_id holds_from recorded_at cause"
                       " verdict reason rule_id rule_version low_m high_m straight_m straight_error_m walking_m"
-                      " walking_error_m walk_status gate_id door_id is_disputed beaten division"),
+                      " walking_error_m walk_status gate_id walk_gate_id door_id is_disputed beaten division"),
     ),
     _table(
         "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT,

@@ -46,6 +46,9 @@ class DistanceRows:
     door: IntArray
     """Row of the door that the legal distance, or else the straight one, ends at; -1 without one."""
     gate: IntArray
+    walk_door: IntArray
+    """Of the way on foot, whatever the legal distance is; -1 without a way."""
+    walk_gate: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,9 @@ class DistanceFinding:
     campus: Campus
     door: Door | None
     gate: Gate | None
+    walk_door: Door | None
+    """Where the way on foot ends and begins, whatever the legal distance is."""
+    walk_gate: Gate | None
     rule: DistanceRule
     verdict: Verdict
     reason: Reason
@@ -114,14 +120,24 @@ class DistanceRun:
         rows, pair = self.rows, int(self.rows.pair[row])
         site_row, campus = self.campuses[int(self.pairs.campus_row[pair])]
         venue_row = int(self.pairs.venue_row[pair])
-        venue, door, gate = self.venues[venue_row], int(rows.door[row]), int(rows.gate[row])
+        venue = self.venues[venue_row]
+        first_door = int(self.pairs.venues.first[venue_row])
         first_gate = int(self.pairs.campuses.gates.first[self.pairs.campus_row[pair]])
+
+        def door_of(number: int) -> Door | None:
+            return venue.doors[number - first_door] if number >= 0 and venue.doors else None
+
+        def gate_of(number: int) -> Gate | None:
+            return campus.gates[number - first_gate] if number >= 0 else None
+
         return DistanceFinding(
             venue=venue,
             site=self.sites[site_row],
             campus=campus,
-            door=venue.doors[door - int(self.pairs.venues.first[venue_row])] if door >= 0 and venue.doors else None,
-            gate=campus.gates[gate - first_gate] if gate >= 0 else None,
+            door=door_of(int(rows.door[row])),
+            gate=gate_of(int(rows.gate[row])),
+            walk_door=door_of(int(rows.walk_door[row])),
+            walk_gate=gate_of(int(rows.walk_gate[row])),
             rule=self.rules[int(rows.rule[row])],
             verdict=Verdict(int(rows.verdict[row])),
             reason=Reason(int(rows.reason[row])),
@@ -238,6 +254,8 @@ def _rule_rows(
         walk_status=walk_status_by(pairs, on_foot)[pair],
         door=np.where(is_legal, legal.door_row[pair], straight.door_row[pair]),
         gate=np.where(is_legal, legal.gate_row[pair], straight.gate_row[pair]),
+        walk_door=walking.door_row[pair],
+        walk_gate=walking.gate_row[pair],
     )
 
 
@@ -255,6 +273,7 @@ def _sorted(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule]) -> Dis
     names = DistanceRows.__slots__
     if not parts:
         kinds = {"is_winning": np.bool_, "pair": np.int64, "rule": np.int64, "door": np.int64, "gate": np.int64,
+                 "walk_door": np.int64, "walk_gate": np.int64,
                  "verdict": np.int8, "reason": np.int8, "walk_status": np.int8}  # fmt: skip
         return DistanceRows(**{name: np.zeros(0, dtype=kinds.get(name, np.float64)) for name in names})
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

@@ -1,4 +1,4 @@
-"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts, measurements. Only grows."""
+"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts. What was found stays."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from venues.distance_ends import Gate, GateKind
 from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
-from venues.measurement import METHOD, Measurement
+from venues.measurement import METHOD
 from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow
 from venues.register_store import RECORD_COLUMNS, record_of_row
@@ -272,6 +272,7 @@ def _save_entries(
             "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
             "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
             "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "walk_gate_id": ("text", of_finding(lambda one: one.walk_gate.gate_id if one.walk_gate else None)),
             "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
             "beaten": ("jsonb", of_finding(_beaten)),
@@ -316,32 +317,30 @@ def _entry(row: Any) -> HistoryEntry:
     )
 
 
-# ---- measurements as evidence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesOfPair:
+    """By which rules a venue and a school were last judged, and in which division the venue lies."""
+
+    division: str
+    rules: tuple[DistanceRule, ...]
 
 
-def archive_measurement(connection: Connection, made: Measurement, *, at: datetime, made_by: str) -> str:
-    """Keep the measurement's text under its hash, which is returned; one that is there already stays."""
-    connection.execute(
+def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> RulesOfPair | None:
+    """Of the newest entries of the pair, those that won and those that yielded; ``None`` where no rule binds it."""
+    rows = connection.execute(
         text(
-            "INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at, made_by)"
-            " VALUES (:hash, :content, :venue_id, :site_id, :verdict, :at, :made_by)"
-            " ON CONFLICT (measurement_hash) DO NOTHING"
+            "SELECT division, rule_id, rule_version, beaten FROM (SELECT DISTINCT ON (campus_id) *"
+            " FROM distance_finding WHERE venue_id = :venue_id AND site_id = :site_id"
+            " ORDER BY campus_id, holds_from DESC, recorded_at DESC, finding_no DESC) AS newest"
+            " WHERE verdict IS NOT NULL"
         ),
-        {
-            "hash": made.hash, "content": made.text, "venue_id": UUID(made.given.venue.venue_id),
-            "site_id": made.given.site.site_id, "verdict": made.finding.verdict.name.lower(), "at": at,
-            "made_by": made_by,
-        },
-    )  # fmt: skip
-    return made.hash
-
-
-def archived_text(connection: Connection, measurement_hash: str) -> str | None:
-    """What was archived under a hash (hex)."""
-    found: str | None = connection.execute(
-        text("SELECT content FROM measurement_archive WHERE measurement_hash = :hash"), {"hash": measurement_hash}
-    ).scalar_one_or_none()
-    return found
+        {"venue_id": venue_id, "site_id": site_id},
+    ).all()
+    names = {(row.rule_id, row.rule_version) for row in rows}
+    names |= {(one["rule_id"], one["rule_version"]) for row in rows for one in row.beaten}
+    rules = [load_rule(connection, *name) for name in sorted(names)]
+    found = tuple(rule for rule in rules if rule is not None)
+    return RulesOfPair(division=rows[0].division, rules=found) if found else None
 
 
 def _key(finding: DistanceFinding) -> PairKey:

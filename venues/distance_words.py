@@ -52,12 +52,19 @@ def straight_zh(finding: DistanceFinding) -> str:
 
 
 def walking_zh(finding: DistanceFinding) -> str:
-    """``110 米 ± 2 米``, or why there is none."""
+    """``110 米 ± 2 米``, with the gate where it is another one than the rule's; or why there is none."""
     if not math.isnan(finding.walking_m):
-        return _metres(finding.walking_m, finding.walking_error_m)
+        gate = finding.walk_gate
+        of_gate = "" if gate is None or gate == finding.gate else f"（自校门 {gate.gate_id}）"
+        return f"{_metres(finding.walking_m, finding.walking_error_m)}{of_gate}"
     if not finding.campus.gates:
         return "校门未登记，未测"
-    return _NOT_WALKED.get(finding.walk_status, "没有开放的校门，未测")
+    return walk_missing_zh(finding.walk_status)
+
+
+def walk_missing_zh(walk_status: int) -> str:
+    """Why a way on foot has no length: ``geo.walk.WalkStatus``, ``NO_NETWORK``, or -1 without an open gate."""
+    return _NOT_WALKED.get(walk_status, "没有开放的校门，未测")
 
 
 def finding_line(finding: DistanceFinding) -> str:

@@ -19,7 +19,7 @@ from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import DistanceRule, by_precedence
 
-METHOD = "hulan-distance-1"
+METHOD = "hulan-distance-2"
 """Changes whenever the same input could give another result."""
 
 
@@ -52,7 +52,7 @@ class Measurement:
     given: MeasurementInput
     finding: DistanceFinding
     way: tuple[tuple[float, float], ...]
-    """The way on foot (degrees, WGS-84), from the gate to the door that count; empty without one."""
+    """The way on foot (degrees, WGS-84), from gate to door, also where the rule asks for a straight line; or empty."""
 
     @property
     def text(self) -> str:
@@ -133,8 +133,8 @@ def _rounded(given: MeasurementInput) -> MeasurementInput:
 
 
 def _way(finding: DistanceFinding, network: WalkNetwork | None) -> tuple[tuple[float, float], ...]:
-    gate, end = finding.gate, finding.door or finding.venue
-    if network is None or gate is None or gate.is_closed:
+    gate, end = finding.walk_gate, finding.walk_door or finding.venue
+    if network is None or gate is None:
         return ()
     path = walking_path(
         network,
@@ -168,5 +168,7 @@ def _result(made: Measurement) -> dict[str, Any]:
         "high_m": found.high_m,
         "gate_id": found.gate.gate_id if found.gate else None,
         "door_id": found.door.door_id if found.door else None,
+        "walk_gate_id": found.walk_gate.gate_id if found.walk_gate else None,
+        "walk_door_id": found.walk_door.door_id if found.walk_door else None,
         "way": tuple({"longitude": x, "latitude": y} for x, y in made.way),
     }

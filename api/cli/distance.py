@@ -16,9 +16,10 @@ from api.cli.distance_lines import (
     finding_lines,
     gate_lines,
     history_lines,
+    outside_lines,
     rule_lines,
 )
-from api.cli.load import DatumOption, RejectsOption, SourceOption
+from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -50,9 +51,10 @@ from api.session import open_database
 from api.settings import Settings, read_settings
 from geo.datum import parse_datum
 from tracking.local_time import LOCAL_TIME
-from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
+from venues.distance_store import last_run, save_gates
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 
@@ -62,18 +64,19 @@ Day = typer.Option(formats=["%Y-%m-%d"], help="哪一天的法律，默认今天
 
 
 def gates(
-    file: Annotated[Path, typer.Argument(help="校门文件 CSV、OSM / gates of schools", exists=True)],
+    file: Annotated[Path, typer.Argument(help="校门文件 / gates of schools", exists=True)],
     datum: DatumOption = None,
     source: SourceOption = None,
+    layer: LayerOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV（id、经纬度、可选学校编号、类型、是否封闭）或 OSM。Import gates of schools.
+    """导入校门：CSV、Excel、GeoJSON、GeoPackage（编号、位置、可选学校、类型、是否封闭）或 OSM。Gates of schools.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
         with progress("读取 reading") as advance:
-            read = read_gates(file, datum=None if datum is None else parse_datum(datum), progress=advance)
+            read = read_gates(file, datum=None if datum is None else parse_datum(datum), layer=layer, progress=advance)
         register = source or ("osm" if file.name.casefold().endswith(OSM_SUFFIXES) else file.stem)
         found = [
             RegisteredGate(
@@ -133,6 +136,8 @@ def evaluate(
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
+        for line in outside_lines(found[-1].outside_count, division):
+            out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
 
@@ -260,7 +265,9 @@ def verify(
             text = archived_text(connection, measurement)
         if text is None:
             raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
-        checked = checked_measurement(text, measurement, data_dir=settings.data_dir)
+        checked = checked_measurement(
+            text, measurement, network_of=lambda version: kept_network(version, settings.data_dir)
+        )
         if checked.is_same and file is not None:
             load_fonts(settings.assets_dir)
             with file.open("xb") as stream:

@@ -12,6 +12,7 @@ _CAUSE_NAMES_ZH = {
     "rule": "规则变了",
     "distance": "位置、校门或路网变了",
     "papers": "许可、日期或到期",
+    "division": "所在区划变了",
     "gone": "不再受规则约束",
 }
 
@@ -34,6 +35,16 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
         yield "  将来之日，仅预演：未保存，不列线索 / a day to come: told only, nothing is kept and no lead opened"
 
 
+def outside_lines(count: int, division: str) -> Iterator[str]:
+    """Who will not see venues that lie in no imported boundary."""
+    if count and division.endswith("00"):
+        yield (
+            f"{count:,} 家场所不在已导入的区划边界内，按 {division} 计：区县人员看不到其结论与线索，请先导入区县边界"
+            f" / {count:,} venues lie in no imported boundary and count as of {division}: its districts do not"
+            " see what is found about them until the boundaries of districts are in (hulan import boundaries)"
+        )
+
+
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
     yield (
@@ -50,6 +61,8 @@ def change_lines(item: Item) -> Iterator[str]:
     after = "—" if item["verdict"] is None else _said(item["verdict"])
     yield f"{before}{after}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}，自 from {item['holds_from']}  {_metres(item)}"
+    yield f"  原因 why：{item['why_zh']}"
+    yield f"    {item['why_en']}"
 
 
 def history_lines(item: Item) -> Iterator[str]:

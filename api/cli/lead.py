@@ -9,7 +9,7 @@ import typer
 
 from api.cli.acting import AsJson, By, DivisionOption, acting, show
 from api.cli.lead_lines import figure_lines, lead_lines, month_rows, regulator_rows, whole_lead_lines
-from api.cli.screen import out, show_table
+from api.cli.screen import out, plain_errors, show_table
 from api.clock import SystemClock
 from api.leads import (
     LeadFilter,
@@ -207,8 +207,9 @@ def recommendation(
             who.connection, lead_id, kind, procuratorate=procuratorate, on=_today(), is_urgent=urgent,
             document_number=number, template=held,
         )  # fmt: skip
-        with file.open("xb") as stream:
-            stream.write(content)
+    # The reading is on record before anything leaves.
+    with plain_errors(OSError), file.open("xb") as stream:
+        stream.write(content)
     out.print(f"草稿 draft: {file}", markup=False, soft_wrap=True)
 
 

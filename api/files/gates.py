@@ -1,6 +1,9 @@
-"""Gates of schools from CSV, or the gates that an OSM file has. A row may name its school; else its wall tells."""
+"""Gates of schools from CSV, Excel, GeoJSON, GeoPackage, Shapefile, or those that an OSM file has.
 
-from collections.abc import Iterator
+A row may name its school; else its wall tells.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +19,17 @@ from api.files.cells import (
     parse_optional_number,
 )
 from api.files.columns import GATE_COLUMNS, first_cell
-from api.files.errors import unknown_datum
+from api.files.errors import UnreadableFile, unknown_datum
 from api.files.osm import OSM_SUFFIXES, read_osm_objects
+from api.files.sheets import SHEET_SUFFIXES, read_sheet
 from api.files.tables import Progress, Row, Table, counted, read_table
 from api.files.text import open_text
+from api.files.vector import VECTOR_SUFFIXES, read_features
 from geo.datum import Datum, to_wgs84
 from venues.distance_ends import Gate, GateKind
 from venues.place import Rejected, SourceKey
 
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 _OSM_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "entrance"})
 _CLOSED = frozenset({"封闭", "关闭", "closed"})
 _KINDS = {
@@ -57,19 +63,31 @@ class GatesRead:
     rejected: tuple[Rejected, ...] = ()
 
 
-def read_gates(path: Path | str, *, datum: Datum | None = None, progress: Progress | None = None) -> GatesRead:
-    """The gates in the CSV or OSM file at ``path``, in WGS-84, and every row that could not be taken, with its reason.
+def read_gates(
+    path: Path | str, *, datum: Datum | None = None, layer: str | None = None, progress: Progress | None = None
+) -> GatesRead:
+    """The gates in the file at ``path``, in WGS-84, and every row that could not be taken, with its reason.
 
-    CSV: ``id``, ``longitude``, ``latitude``; optional ``site_source`` with ``site_source_id`` (the school's own key),
-    ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详; blank: unknown), ``is_closed``, ``error_m``,
-    and ``datum``, which wins over the argument. OSM: nodes tagged as gates (``barrier``), closed with ``access=no``.
-    The first of an id is kept. Raises UnknownDatum if a CSV file has no datum, MissingColumn, UnreadableFile.
+    Columns: ``id``, ``longitude``, ``latitude`` (or a feature's point); optional ``site_source`` with
+    ``site_source_id`` (the school's own key), ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详;
+    blank: unknown), ``is_closed``, ``error_m``, and ``datum``, which in a table wins over the argument. OSM: nodes
+    tagged as gates (``barrier``), closed with ``access=no``.
+    ``layer`` chooses a layer of a GeoPackage. The first of an id is kept. Raises UnknownDatum if neither the file nor
+    ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged file or of another kind.
     """
     file = Path(path)
-    if file.name.casefold().endswith(OSM_SUFFIXES):
+    name = file.name.casefold()
+    if name.endswith(OSM_SUFFIXES):
         return _gathered(_from_osm(file), progress)
-    with file.open("rb") as stream, open_text(stream) as text:
-        return _gathered(_from_table(read_table(text, file=file.name), datum), progress)
+    if name.endswith(VECTOR_SUFFIXES):
+        return _gathered(_from_rows(_feature_rows(file, datum, layer), None), progress)
+    if name.endswith(SHEET_SUFFIXES):
+        return _gathered(_from_table(read_sheet(file), datum), progress)
+    if name.endswith(_TABLE_SUFFIXES):
+        with file.open("rb") as stream, open_text(stream) as text:
+            return _gathered(_from_table(read_table(text, file=file.name), datum), progress)
+    kinds = ", ".join((*_TABLE_SUFFIXES, *SHEET_SUFFIXES, *VECTOR_SUFFIXES, *OSM_SUFFIXES))
+    raise UnreadableFile(f"{file.name}：不支持的文件类型 / not a kind of file that holds gates; use one of {kinds}")
 
 
 def _gathered(found: Iterator[FoundGate | Rejected], progress: Progress | None) -> GatesRead:
@@ -104,8 +122,25 @@ def _from_table(table: Table, datum: Datum | None) -> Iterator[FoundGate | Rejec
         table.need(column, GATE_COLUMNS[column])
     if datum is None and table.column(GATE_COLUMNS["datum"]) is None:
         raise unknown_datum(table.file)
+    yield from _from_rows(table.rows, datum)
+
+
+def _feature_rows(file: Path, datum: Datum | None, layer: str | None) -> Iterator[Row | Rejected]:
+    """Features as rows of a table: the point's degrees are those of the feature's own datum."""
+    for feature in read_features(file, datum=datum, layer=layer):
+        reference = first_cell(feature.properties, GATE_COLUMNS["id"]).strip() or feature.feature_id
+        if isinstance(feature.geometry, Point) and not feature.geometry.is_empty:
+            place = {"longitude": repr(feature.geometry.x), "latitude": repr(feature.geometry.y)}
+            cells = {**feature.properties, "id": reference, **place, "datum": str(feature.datum)}
+            yield Row(line=feature.record, cells=cells)
+        else:
+            reason = feature.problem or "校门须为点 / a gate must be a point"
+            yield Rejected(line=feature.record, reference=reference, field="geometry", value="", reason=reason)
+
+
+def _from_rows(rows: Iterable[Row | Rejected], datum: Datum | None) -> Iterator[FoundGate | Rejected]:
     known: set[str] = set()
-    for row in table.rows:
+    for row in rows:
         if isinstance(row, Rejected):
             yield row
             continue

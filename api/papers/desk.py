@@ -5,8 +5,9 @@ Each one is noted in the audit, in the transaction that shows it: commit before 
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -14,8 +15,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from api.audit import LookKind, record_event
-from api.distance import DistanceRefusedError, kept_network
-from api.errors import MeasurementUnavailableError, NotThereError
+from api.distance import DistanceRefusedError, WalkedBy, kept_network, measure_pair
+from api.errors import MeasurementUnavailableError, NothingToMeasureError, NotThereError
 from api.evidence.font import load_fonts
 from api.files.errors import FileError
 from api.lead_present import present_of
@@ -23,8 +24,12 @@ from api.leads import lead_of
 from api.papers.measurement_report import measurement_pdf
 from api.papers.recommendation import Paper, draft_of, load_template
 from api.papers.recommendation_files import recommendation_pdf, recommendation_word
-from venues.distance_store import archived_text
+from geo.walk_network import WalkNetwork
+from venues.distance_law import DistanceLaw
+from venues.distance_rule import by_precedence
+from venues.distance_store import last_run, rules_of_pair
 from venues.measurement import Measurement, MeasurementError, measured_again
+from venues.measurement_store import archived_text, keep_measurement
 
 
 class PaperKind(StrEnum):
@@ -49,6 +54,39 @@ class PaperDesk:
     data_dir: Path | None = None
     assets_dir: Path | None = None
 
+    def measure(self, connection: Connection, *, venue_id: UUID, site_id: str, on: date, at: datetime) -> Measurement:
+        """The venue measured against the school by the rules of the last evaluation, and archived in the caller's name.
+
+        Raises ``NotThereError`` for a pair about which nothing is said that the caller sees, ``NothingToMeasureError``
+        if the law or the register changed since, and ``MeasurementUnavailableError`` without the walk network.
+        """
+        said = rules_of_pair(connection, venue_id=venue_id, site_id=site_id)
+        before = last_run(connection)
+        if said is None or before is None:
+            raise NotThereError
+        walked = None
+        if before.network_version is not None:
+            try:
+                network = self._network(before.network_version)
+            except (DistanceRefusedError, FileError) as error:
+                raise MeasurementUnavailableError from error
+            walked = WalkedBy(network=network, network_on=before.network_on)
+        try:
+            made = measure_pair(
+                connection, DistanceLaw(rules=by_precedence(said.rules)), on=on, venue_id=venue_id, site_id=site_id,
+                walked=walked, division=said.division,
+            )  # fmt: skip
+        except (DistanceRefusedError, MeasurementError) as error:
+            raise NothingToMeasureError from error
+        if not keep_measurement(connection, made, at=at):
+            raise NotThereError
+        return made
+
+    def _network(self, version: str) -> WalkNetwork:
+        if self.data_dir is None:
+            raise DistanceRefusedError("未设数据目录，无法取得路网 / no data folder, no walk network")
+        return kept_network(version, self.data_dir)
+
     def measurement_report(self, connection: Connection, measurement_hash: str) -> bytes:
         """The report (PDF) of an archived measurement, to the byte as it was first made.
 
@@ -59,7 +97,7 @@ class PaperDesk:
         if content is None:
             raise NotThereError
         try:
-            checked = checked_measurement(content, measurement_hash, data_dir=self.data_dir)
+            checked = checked_measurement(content, measurement_hash, network_of=self._network)
         except (DistanceRefusedError, MeasurementError, FileError) as error:
             raise MeasurementUnavailableError from error
         if not checked.is_same:
@@ -93,14 +131,11 @@ class PaperDesk:
         return recommendation_pdf(draft)
 
 
-def checked_measurement(content: str, measurement_hash: str, *, data_dir: Path | None) -> Checked:
-    """The archived text measured again, with the network that it names.
+def checked_measurement(content: str, measurement_hash: str, *, network_of: Callable[[str], WalkNetwork]) -> Checked:
+    """The archived text measured again; ``network_of`` gives the network of the version that it names.
 
-    Raises DistanceRefusedError if that network is not kept here, ``FileError`` if it is damaged, and MeasurementError.
+    Raises MeasurementError, and what ``network_of`` raises.
     """
     version = json.loads(content)["given"]["network_version"]
-    if version is not None and data_dir is None:
-        raise DistanceRefusedError("未设数据目录，无法取得路网 / no data folder, no walk network")
-    network = None if version is None or data_dir is None else kept_network(str(version), data_dir)
-    made = measured_again(content, network)
+    made = measured_again(content, None if version is None else network_of(str(version)))
     return Checked(made=made, is_same=made.hash == measurement_hash == hashlib.sha256(content.encode()).hexdigest())

@@ -22,8 +22,11 @@ from api.distance_shown import (
     runs_shown,
 )
 from api.papers.desk import PaperKind
+from api.routes.orders import Body
 from api.routes.papers import as_paper
+from api.routes.sealing import Words
 from api.routes.venues import DivisionCode
+from tracking.local_time import LOCAL_TIME
 from venues.distance_verdict import Verdict
 
 router = APIRouter()
@@ -31,7 +34,16 @@ router = APIRouter()
 READS_VENUES = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VENUES_READ)
 
 
+MEASURES = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
 MOST_NUMBER = 2**63 - 1
+
+
+class MeasurementIn(Body):
+    """Against which school, by its id."""
+
+    site_id: Words
+
+
 MeasurementHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -87,6 +99,20 @@ def get_history(request: Request, venue_id: UUID) -> dict[str, Any]:
         return {
             "findings": history_shown(connection, venue_id), "measurements": measurements_shown(connection, venue_id)
         }  # fmt: skip
+
+
+@router.post("/distance/venues/{venue_id}/measurements", status_code=201, dependencies=[Depends(MEASURES)])
+def post_measurement(request: Request, venue_id: UUID, body: MeasurementIn) -> dict[str, Any]:
+    """Measure a venue against a school today, by the rules of the last evaluation, and archive it.
+
+    409 ``nothing_to_measure`` if law or register changed since, ``measurement_unavailable`` without the walk network.
+    """
+    services, now = request.app.state.services, request.app.state.services.clock.now()
+    with as_account(services.engine, request.state.caller.account_id) as connection:
+        made = services.paper_desk.measure(
+            connection, venue_id=venue_id, site_id=body.site_id, on=now.astimezone(LOCAL_TIME).date(), at=now
+        )
+    return {"hash": made.hash, "verdict": made.finding.verdict.name.lower()}
 
 
 @router.get("/distance/rules/{rule_id}/{rule_version}", dependencies=[Depends(READS_VENUES)])

@@ -405,6 +405,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "hidden_subjects": set(),
     "hold_link": {"gate"},
     "judge_again": set(),
+    "keep_measurement": {"app"},
     "look_needs_approval": set(),
     "make_fix_week": {"gate", "worker"},
     "may_see_figures": set(),

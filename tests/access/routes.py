@@ -282,6 +282,9 @@ ROUTES: dict[str, RouteEntry] = {
     "GET /distance/changes": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/venues/{venue_id}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/rules/{rule_id}/{rule_version}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
+    "POST /distance/venues/{venue_id}/measurements": RouteEntry(
+        body={"site_id": "osm/way/1"}, granted=404, **SESSION_OF_CASE  # type: ignore[arg-type]
+    ),
     "GET /distance/measurements/{measurement_hash}/report.pdf": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/measurements/{measurement_hash}": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /leads": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]

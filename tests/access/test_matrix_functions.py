@@ -65,6 +65,7 @@ DEFINER_FUNCTIONS = {
     "divisions_overseen": "the caller's own: patterns of the division codes that an officer oversees",
     "decide_link": "checks that the caller is police or a supervisor, and what may be decided now",
     "add_lead_event": "checks that the caller works leads, and oversees the place of this one",
+    "keep_measurement": "checks that the caller oversees the place of the venue; tells only that it was kept",
     "people_of_leads": "names of accounts that did something with a lead of a place that the caller oversees",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }

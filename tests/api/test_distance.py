@@ -1,6 +1,7 @@
 """The law of distance through the database: what is found stays, a change of law adds, archives are measured again."""
 
 import hashlib
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from api.errors import NotThereError
 from api.ids import new_id
 from api.importing import import_entries
 from geo.shapes import Area
+from geo.walk import WalkStatus
 from tests.api.distance_register import (
     BY_AIR,
     DIVISION,
@@ -29,26 +31,20 @@ from tests.api.distance_register import (
     put_gate,
     put_scene,
 )
-from tests.geo.walk_reference import at
+from tests.geo.walk_reference import at, network_of
 from tests.venues.distance_scene import ON, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.distance_history import Cause, verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
-from venues.distance_store import (
-    archive_measurement,
-    archived_text,
-    load_gates,
-    load_history,
-    load_places,
-    load_rule,
-)
+from venues.distance_store import load_gates, load_history, load_places, load_rule
 from venues.distance_verdict import Reason, Verdict
 from venues.distance_words import measurement_lines
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events
 from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.register import entries_of_records
 from venues.register_store import load_current_records
@@ -101,6 +97,42 @@ def test_a_gate_that_is_closed_changes_the_way_on_foot_only(engine: Engine) -> N
         first, second = stored(connection, "cause, verdict, reason, round(straight_m), round(walking_m)")
     assert first == ("first", "clear", "distance", 43, 110)
     assert second == ("distance", "survey", "no_open_gate", 43, None)
+
+
+def test_a_pair_without_a_way_is_unreachable_and_never_far(engine: Engine) -> None:
+    """The shop's side of the street is cut off: no way, however long, and somebody must look."""
+    cut = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 43.0), 4: (300.0, 43.0)})
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        (run,) = evaluated(connection, WALKED, network=cut)
+        rows = stored(connection, "verdict, reason, walk_status, round(straight_m), walking_m, high_m")
+        made = measure_pair(
+            connection, law(WALKED), on=ON, venue_id=shop, site_id=None,
+            walked=WalkedBy(network=cut, network_on=NETWORK_ON),
+        )  # fmt: skip
+        shown = findings_shown(connection, FindingFilter())
+    assert rows == [("survey", "unreachable", WalkStatus.UNREACHABLE, 43, None, math.inf)]
+    assert (run.count(Verdict.SURVEY), run.lead_count) == (1, 0)
+    assert (shown[0]["reason_zh"], shown[0]["high_m"]) == ("路网上步行不可达，须实地查看", None)
+    told = dict(measurement_lines(made))
+    assert told["步行 On foot"] == "路网上不可达"
+    assert "路网上步行不可达，须实地查看" in told["结论 Verdict"]
+
+
+def test_what_was_lawful_under_the_old_rule_is_shown_with_that_rule_beside_the_new_one(engine: Engine) -> None:
+    begins = ON + timedelta(days=10)
+    loose = replace(BY_AIR, rule_id="loose", threshold_m=20.0, effective_to=begins - timedelta(days=1))
+    strict = replace(BY_AIR, rule_id="strict", effective_from=begins)
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection, loose, strict)
+        evaluated(connection, loose, strict, on=begins, at=LATER)
+        entries = [(one["holds_from"], one["verdict"], one["rule_id"], one["threshold_m"], one["cause"])
+                   for one in history_shown(connection, shop)]  # fmt: skip
+        (then,) = findings_shown(connection, FindingFilter(on=begins - timedelta(days=1)))
+        (now,) = findings_shown(connection, FindingFilter(on=begins))
+    assert entries == [(ON, "clear", "loose", 20.0, "first"), (begins, "breach", "strict", 70.0, "rule")]
+    assert (then["verdict"], now["verdict"]) == ("clear", "breach")
 
 
 def test_a_change_of_law_adds_and_what_was_lawful_before_stays_told(engine: Engine) -> None:

@@ -1,8 +1,10 @@
 """The law of distance and leads by command: gates in, evaluated, reported, verified, worked."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -17,6 +19,7 @@ from tests.api.distance_register import NOW, STREET, put_scene
 from tests.evidence.scene import text_of_pdf
 from tests.geo.walk_reference import at
 from tests.make import KEYRING_PATH
+from tests.venues.distance_scene import YARD
 from tracking.local_time import LOCAL_TIME
 
 command_line = assemble()
@@ -128,6 +131,86 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     kept.rename(kept.with_name("lost"))
     assert "not kept" in hulan("distance", "verify", found[0], exit_code=1).stderr
     assert "no such measurement" in hulan("distance", "verify", "0" * 64, exit_code=1).stderr
+
+
+CITY = {
+    "schools.geojson": ("way/1", {"amenity": "school", "name": "育才小学"}, YARD),
+    "shops.geojson": ("node/1", {"shop": "tobacco", "name": "路口烟店"}, None),
+}
+
+
+def write_city(folder: Path, *, shop_y: float = 43.0, is_closed: bool = False) -> None:
+    """A school with one gate and a shop across the street, as files that the commands read."""
+    corner = [(-1.0, shop_y - 1.0), (1.0, shop_y - 1.0), (1.0, shop_y + 1.0), (-1.0, shop_y + 1.0)]
+    for name, (key, tags, wall) in CITY.items():
+        ring = [at(*place) for place in (wall or corner)]
+        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        feature = {"type": "Feature", "id": key, "properties": {"id": key, **tags}, "geometry": geometry}
+        found = json.dumps({"type": "FeatureCollection", "features": [feature]}, ensure_ascii=False)
+        (folder / name).write_text(found, encoding="utf-8")
+    longitude, latitude = at(0.0, 0.0)
+    gates = (
+        f"id,longitude,latitude,datum,kind,is_closed,error_m\nnorth,{longitude},{latitude},WGS84,学生,{is_closed},1\n"
+    )
+    (folder / "gates.csv").write_text(gates, encoding="utf-8")
+
+
+def test_what_changed_in_a_city_and_why_is_told_in_plain_words(hulan: Run, tmp_path: Path) -> None:
+    """Files are edited and imported again, and the office's law: no hand in the database."""
+    street = tmp_path / "street.npz"
+    save_walk_network(STREET, street)
+
+    def changed(**city: Any) -> str:
+        write_city(tmp_path, **city)
+        hulan("import", "sites", str(tmp_path / "schools.geojson"), "--datum", "WGS84")
+        hulan("import", "venues", str(tmp_path / "shops.geojson"), "--datum", "WGS84")
+        hulan("import", "gates", str(tmp_path / "gates.csv"))
+        hulan("distance", "evaluate", "--division", "320312", "--network", str(street), "--network-on", "2026-08-01")
+        return str(hulan("distance", "changes").output)
+
+    first = changed()
+    assert "明显违反 breach  路口烟店 — 育才小学" in first
+    assert "原因 why：首次测量" in first
+    assert "nothing changed" in changed()
+
+    closed = changed(is_closed=True)
+    assert "明显违反 breach → 明显违反 breach" in closed
+    assert (
+        "原因 why：校门 gates/north 已登记为关闭；直线未变（43.0 米）；步行由 110.0 米 变为 没有开放的校门，未测"
+        in closed
+    )
+    assert "gate gates/north is registered as closed; the straight line is the same (43.0 m)" in closed
+    opened = changed()
+    assert "直线未变（43.0 米）；步行由 没有开放的校门，未测 变为 110.0 米" in opened
+
+    moved = changed(shop_y=44.0)
+    assert "原因 why：直线由 43.0 米变为 44.0 米；步行由 110.0 米 变为 111.0 米" in moved
+    assert "straight 43.0 m before, 44.0 m now" in moved
+
+    law = tmp_path / "law.toml"
+    law.write_text(RULE.format(threshold=70, end="all_gates", metric="walking"), encoding="utf-8")
+    ruled = changed(shop_y=44.0)
+    assert "明显违反 breach → 不违反 clear" in ruled
+    assert re.search(
+        r"规则由《合成规定》（限 70 米（含本数），直线，从围墙或校园边界到任一出入口，版本 [0-9a-f]{16}）"
+        r"改为《合成规定》（限 70 米（含本数），步行，从所有出入口到任一出入口，版本 [0-9a-f]{16}）；直线未变",
+        ruled,
+    )
+    assert "the rule changed from own-tobacco (70 m straight" in ruled
+    shop = re.search(r"[0-9a-f-]{36}", ruled)
+    assert shop is not None
+    history = hulan("distance", "show", shop[0]).output
+    assert history.count("明显违反 breach：") == 4
+    assert history.count("不违反 clear：") == 1
+
+
+def test_who_will_not_see_what_is_found_is_told(hulan: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+    assert "its districts do not see" in hulan("distance", "evaluate", "--division", "320300").output
+    assert "its districts do not see" not in hulan("distance", "evaluate", "--division", "320312").output
+    changed = hulan("distance", "changes").output
+    assert "所在区划由 320300 改为 320312；直线未变（43.0 米）" in changed
 
 
 def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED,
 from tests.evidence.scene import text_of_pdf
 from tests.venues.distance_scene import ON, law
 from venues.category import VenueCategory
-from venues.distance_store import archive_measurement, archived_text
 from venues.lead import LeadError, LeadState, LeadStep
 from venues.lead_pattern import LeadGround, LeadProposal
 from venues.lead_route import route_lead
 from venues.lead_store import LeadDraft, open_leads
+from venues.measurement_store import archive_measurement, archived_text
 
 TODAY = date(2026, 11, 22)
 
@@ -408,7 +408,23 @@ def test_the_report_of_a_measurement_is_read_over_http_and_its_reading_noted(
         venue_id = found.ask("GET", "/distance/findings").json()["findings"][0]["venue_id"]
         (held,) = found.ask("GET", f"/distance/venues/{venue_id}").json()["measurements"]
         assert (held["hash"], held["verdict"]) == (archived, "clear")
+        # A measurement of one's own: by the rules of the evaluation, and by nobody of another city.
+        (finding,) = found.ask("GET", "/distance/findings").json()["findings"]
+        measured = f"/distance/venues/{venue_id}/measurements"
+        site = {"site_id": finding["site_id"]}
+        assert stranger.ask("POST", measured, json=site).status_code == 404
+        assert found.ask("POST", measured, json={"site_id": "osm/way/2"}).status_code == 404
+        own = found.ask("POST", measured, json=site)
+        assert (own.status_code, own.json()["verdict"]) == (201, "breach")
+        assert found.ask("POST", measured, json=site).json() == own.json()
+        newest = found.ask("GET", f"/distance/venues/{venue_id}").json()["measurements"][0]
+        assert (newest["hash"], newest["made_by"]) == (own.json()["hash"], f"account:{desk.police.account_id}")
+        assert found.ask("GET", f"/distance/measurements/{newest['hash']}/report.pdf").status_code == 200
+        with desk.engine.begin() as connection:
+            connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 1, 0)"))
+        far = found.ask("POST", measured, json=site)
+        assert (far.status_code, far.json()["code"]) == (409, "nothing_to_measure")
         next((tmp_path / "walk").iterdir()).rename(tmp_path / "lost")
         gone = found.ask("GET", path)
         assert (gone.status_code, gone.json()["code"]) == (409, "measurement_unavailable")
-        assert len(noted(desk, "look_measurement")) == 2
+        assert len(noted(desk, "look_measurement")) == 3

@@ -1,11 +1,14 @@
 """Gates from CSV, in Chinese or English words, and from OSM."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas
 import pytest
+from openpyxl import Workbook
 
-from api.files.errors import MissingColumn, UnknownDatum
+from api.files.errors import MissingColumn, UnknownDatum, UnreadableFile
 from api.files.gates import GatesRead, read_gates
 from geo.datum import Datum, from_wgs84
 from venues.distance_ends import GateKind
@@ -70,6 +73,64 @@ def test_a_file_without_datum_or_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingColumn, match="longitude"):
         read_rows(tmp_path, "G1,34.26\n", header="id,latitude\n", datum=Datum.WGS84)
     assert len(read_rows(tmp_path, "G1,117.2,34.26\n", header="id,lon,lat\n", datum=Datum.WGS84).gates) == 1
+
+
+ROWS = [
+    {"编号": "G1", "学校来源": "osm", "学校编号": "way/7", "类型": "学生", "是否关闭": "否", "误差米": "2.5"},
+    {"编号": "G2", "类型": "封闭"},
+    {"编号": "G2", "类型": "学生"},
+    {"编号": "G3", "类型": "正门"},
+]
+
+
+def write_geojson(path: Path) -> None:
+    features = [
+        {"type": "Feature", "properties": row, "geometry": {"type": "Point", "coordinates": [117.2 + n / 1000, 34.26]}}
+        for n, row in enumerate(ROWS)
+    ]
+    wall = {"type": "LineString", "coordinates": [[117.2, 34.26], [117.3, 34.26]]}
+    features.append({"type": "Feature", "properties": {}, "geometry": wall})
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
+
+
+@pytest.mark.parametrize("name", ["gates.xlsx", "gates.geojson", "gates.gpkg"])
+def test_every_kind_of_file_gives_the_same_gates(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith(".xlsx"):
+        book = Workbook()
+        sheet = book.worksheets[0]
+        columns = [*ROWS[0], "经度", "纬度"]
+        sheet.append(columns)
+        for n, row in enumerate(ROWS):
+            sheet.append([{**row, "经度": str(117.2 + n / 1000), "纬度": "34.26"}.get(column) for column in columns])
+        book.save(path)
+    else:
+        write_geojson(tmp_path / "gates.geojson")
+        if name.endswith(".gpkg"):
+            geopandas.read_file(tmp_path / "gates.geojson").to_file(path, driver="GPKG", layer="gates")
+    read = read_gates(path, datum=Datum.WGS84)
+    first, second = read.gates
+    assert first.site_key == SourceKey(source="osm", source_id="way/7")
+    assert (first.gate.kind, first.gate.is_closed, first.gate.error_m) == (GateKind.STUDENT, False, 2.5)
+    assert (second.gate.gate_id, second.gate.is_closed, second.site_key) == ("G2", True, None)
+    assert (first.gate.longitude, second.gate.longitude) == (117.2, 117.2 + 1 / 1000)
+    assert [(one.reference, one.field) for one in read.rejected[:2]] == [("G2", "id"), ("G3", "kind")]
+    assert len(read.rejected) == (2 if name.endswith(".xlsx") else 3)
+
+
+def test_degrees_of_a_feature_are_of_the_datum_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gates.geojson"
+    write_geojson(path)
+    found = read_gates(path, datum=Datum.GCJ02).gates[0]
+    assert (found.raw.x, found.datum) == (117.2, Datum.GCJ02)
+    assert abs(found.gate.longitude - 117.2) > 0.001
+
+
+def test_another_kind_of_file_is_refused_with_those_that_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "gates.docx"
+    path.write_bytes(b"")
+    with pytest.raises(UnreadableFile, match="geojson"):
+        read_gates(path)
 
 
 @pytest.mark.real

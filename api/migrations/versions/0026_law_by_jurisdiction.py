@@ -9,7 +9,8 @@ revision = "0026"
 down_revision = "0024"
 
 COLUMN = """
-ALTER TABLE distance_finding ADD COLUMN division text CHECK (division ~ '^[0-9]{6}$');
+ALTER TABLE distance_finding ADD COLUMN division text CHECK (division ~ '^[0-9]{6}$'), ADD COLUMN walk_gate_id text;
+COMMENT ON COLUMN distance_finding.walk_gate_id IS 'where the way on foot begins, also where the rule is about another';
 COMMENT ON COLUMN distance_finding.division IS
     'of the venue, as the run placed it: its officers and those of divisions above see the row';
 -- What was found before this was found in the division of its run: no boundary told more.
@@ -39,6 +40,25 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
 $$;
 REVOKE ALL ON FUNCTION divisions_overseen() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION divisions_overseen() TO hulan_app;
+"""
+
+KEEPING = """
+-- A measurement that an officer made of a venue whose place the officer oversees; false for whoever does not. The text
+-- says whose rules were applied, its hash is checked by the table, and who made it is taken from the transaction.
+CREATE FUNCTION keep_measurement(asked measurement_archive) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF coalesce(asked.content::jsonb #>> '{given,venue,division}', '') LIKE ANY (divisions_overseen()) THEN
+        INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at, made_by)
+        SELECT asked.measurement_hash, asked.content, asked.venue_id, asked.site_id, asked.verdict, asked.made_at,
+            'account:' || account_id FROM account WHERE account_no = current_account_no()
+        ON CONFLICT (measurement_hash) DO NOTHING;
+        RETURN true;
+    END IF;
+    RETURN false;
+END $$;
+REVOKE ALL ON FUNCTION keep_measurement(measurement_archive) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION keep_measurement(measurement_archive) TO hulan_app;
 """
 
 OVERSEEN = "LIKE ANY ((SELECT divisions_overseen())::text[])"
@@ -73,7 +93,7 @@ OF_OFFICERS = "(SELECT {})".format(
 
 def upgrade() -> None:
     """Say where each finding lies, and show findings, measurements and leads to officers of that place."""
-    for statements in (COLUMN, FUNCTIONS):
+    for statements in (COLUMN, FUNCTIONS, KEEPING):
         op.execute(statements)
     for function, before, now in CHANGED:
         _redefine(function, before, now)
@@ -94,13 +114,15 @@ def downgrade() -> None:
         op.execute(f"CREATE POLICY seen_by_officers ON {table} FOR SELECT TO hulan_app USING ({OF_OFFICERS})")
     for function, before, now in CHANGED:
         _redefine(function, now, before)
+    op.execute("DROP FUNCTION keep_measurement(measurement_archive)")
     op.execute("DROP FUNCTION divisions_overseen()")
     # An entry that only told of another division is told as one of another place.
     op.execute(
         "ALTER TABLE distance_finding DISABLE TRIGGER record_stays;"
         "UPDATE distance_finding SET cause = 'distance' WHERE cause = 'division';"
         "ALTER TABLE distance_finding ENABLE TRIGGER record_stays;"
-        "ALTER TABLE distance_finding DROP COLUMN division, DROP CONSTRAINT distance_finding_cause_check,"
+        "ALTER TABLE distance_finding DROP COLUMN division, DROP COLUMN walk_gate_id,"
+        " DROP CONSTRAINT distance_finding_cause_check,"
         " ADD CONSTRAINT distance_finding_cause_check"
         " CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'gone'))"
     )
