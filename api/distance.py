@@ -24,6 +24,7 @@ from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_history import HistoryEntry, days_to_evaluate, entries_for, record_of
 from venues.distance_law import DistanceLaw
 from venues.distance_store import (
+    LastRun,
     RunMade,
     last_run,
     load_gates,
@@ -58,10 +59,11 @@ class WalkedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What one day's run said. ``entries`` are what it changed."""
+    """What one day's run said. ``entries`` are what it changed, or of a day to come would change."""
 
     run: DistanceRun
-    run_no: int
+    run_no: int | None
+    """``None`` for a day to come: nothing of it is kept."""
     entries: tuple[HistoryEntry, ...]
     lead_count: int
     outside_count: int
@@ -107,9 +109,10 @@ def evaluate_register(
     """Evaluate the day ``on`` (Asia/Shanghai), and before it each day since the last run on which law or papers change.
 
     Venues in none of the boundaries that were imported count as in ``division``. The law's versions, the runs and what
-    they change are stored; venues whose verdict on the last day is one of ``leads_of`` become leads, once, and so do
-    those that the patterns of licences and registrations find. ``at`` is aware. Raises DistanceRefusedError without
-    venues or sites, and ValueError as ``evaluate_distances``.
+    they change are stored; if ``on`` is the day of ``at`` (aware), venues whose verdict is one of ``leads_of`` become
+    leads, once, and so do those that the patterns of licences and registrations find. Of a day to come it is told what
+    would change, and nothing is kept. Raises DistanceRefusedError without venues or sites and for a day before the
+    last run, and ValueError as ``evaluate_distances``.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
     # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
@@ -120,9 +123,10 @@ def evaluate_register(
             "登记册中没有场所或没有学校：请先 hulan import venues、hulan import sites"
             " / the register has no venue, or no school: import them first"
         )
-    before = last_run(connection)
-    days = (on,) if before is None else days_to_evaluate(law, placed.venues, since=before.law_day, until=on)
-    save_rules(connection, law.rules, at=at)
+    today = at.astimezone(LOCAL_TIME).date()
+    days = _days_until(on, last_run(connection), law, placed)
+    if on <= today:
+        save_rules(connection, law.rules, at=at)
     history = load_history(connection)
     known = _known_names(connection) | placed.names
     found: list[Evaluated] = []
@@ -137,19 +141,37 @@ def evaluate_register(
             policy=policy or DistancePolicy(),
         )
         entries = entries_for(history, map(record_of, run.findings()), on=day, recorded_at=at)
+        history.extend(entries)
+        if on > today:
+            found.append(
+                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count)
+            )
+            continue
         made = RunMade(
             run_id=new_id(), at=at, made_by=made_by, division=division,
             network_on=None if walked is None else walked.network_on, gate_count=placed.gate_count,
         )  # fmt: skip
         run_no = save_run(connection, run, made, entries, known)
-        history.extend(entries)
-        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == days[-1] else 0
+        # A lead is about what is so now: of a day gone by nobody can look on site.
+        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == today else 0
         found.append(
             Evaluated(
                 run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count
             )
         )  # fmt: skip
     return found
+
+
+def _days_until(on: date, before: LastRun | None, law: DistanceLaw, placed: Placed) -> tuple[date, ...]:
+    if before is None:
+        return (on,)
+    if on < before.law_day:
+        raise DistanceRefusedError(
+            f"已评估至 {before.law_day}：再评估更早的 {on} 会改写其后的结论。当日结论见 hulan distance list --on {on}"
+            f" / evaluated up to {before.law_day}: to evaluate an earlier day again would overwrite what holds since;"
+            f" what was found of that day: hulan distance list --on {on}"
+        )
+    return days_to_evaluate(law, placed.venues, since=before.law_day, until=on)
 
 
 def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
@@ -267,7 +289,6 @@ def _open_leads(
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    told = _told(connection)
     divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
     drafts = [
         LeadDraft(
@@ -275,19 +296,9 @@ def _open_leads(
             venue_address=addresses[lead.venue_id], division=divisions[lead.venue_id], routed=routed,
         )
         for lead, routed in leads_by_regulator(routes, proposals, divisions=divisions)
-        if (lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of))
-        and not any(lead.categories <= held for held in told.get((lead.ground, lead.venue_id), ()))
+        if lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of)
     ]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
-
-
-def _told(connection: Connection) -> dict[tuple[str, str], list[frozenset[str]]]:
-    """By ground and venue, the categories of each lead: one for nobody in particular stays the only one of its kind,
-    also after the table says who is competent."""
-    told: dict[tuple[str, str], list[frozenset[str]]] = {}
-    for row in connection.execute(text("SELECT ground, venue_id, categories FROM lead")):
-        told.setdefault((row.ground, str(row.venue_id)), []).append(frozenset(row.categories))
-    return told
 
 
 def _is_opened(lead: LeadProposal, leads_of: Sequence[Verdict]) -> bool:

@@ -13,21 +13,22 @@ from api.errors import NotThereError
 from venues.category import VenueCategory
 from venues.distance_change import Said, why_changed
 from venues.distance_history import Cause
-from venues.distance_rule import DistanceRule
-from venues.distance_store import load_rule
+from venues.distance_rule import DistanceRule, within
+from venues.distance_store import PLACE_OF_FINDING, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
+from venues.lead_store import IDS_OF_PLACE
 from venues.measurement import METHOD
 from venues.measurement_store import archived_text
 
 MOST_SHOWN = 500
 
 _COLUMNS = (
-    "f.finding_no, f.venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from, f.recorded_at, f.cause,"
-    " f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m, f.straight_error_m, f.walking_m,"
-    " f.walking_error_m, f.walk_status, f.gate_id, f.walk_gate_id, f.door_id, f.is_disputed, f.beaten, f.division,"
-    " f.categories, f.others,"
-    " r.content->>'document' AS document, (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
+    "f.finding_no, f.place_id AS venue_id, f.venue_name, f.site_id, f.site_name, f.campus_id, f.holds_from,"
+    " f.recorded_at, f.cause, f.verdict, f.reason, f.rule_id, f.rule_version, f.low_m, f.high_m, f.straight_m,"
+    " f.straight_error_m, f.walking_m, f.walking_error_m, f.walk_status, f.gate_id, f.walk_gate_id, f.door_id,"
+    " f.is_disputed, f.beaten, f.division, f.categories, f.others, r.content->>'document' AS document,"
+    " (r.content->>'threshold_m')::double precision / 1000 AS threshold_m"
 )
 _SAID = (
     "verdict", "reason", "rule_id", "rule_version", "division", "straight_m", "walking_m", "walk_status",
@@ -35,7 +36,9 @@ _SAID = (
 )  # fmt: skip
 _BEFORE = ", ".join(f"b.{name} AS {name}_before" for name in _SAID)
 _ONLY_EXPLAINS = frozenset(f"{name}_before" for name in _SAID) - {"verdict_before"} | {"is_gate_closed"}
-_PAIR = "venue_id, site_id, campus_id"
+_FOUND = f"(SELECT f.*, coalesce(top.venue_id, f.venue_id) AS place_id FROM distance_finding f {PLACE_OF_FINDING})"
+"""Findings, with the id that stands for their place now."""
+_PAIR = "place_id, site_id, campus_id"
 _ORDER = "CASE verdict WHEN 'breach' THEN 0 WHEN 'survey' THEN 1 WHEN 'grandfathered' THEN 2 ELSE 3 END"
 
 
@@ -46,6 +49,10 @@ class FindingFilter:
     verdict: Verdict | None = None
     venue_id: UUID | None = None
     on: date | None = None
+    division: str | None = None
+    """Of venues in this division or one below it: six digits, ``320300`` for all of 3203."""
+    after: int | None = None
+    """Those that follow the finding of this number (``finding_no``) in the list."""
 
 
 def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]]:
@@ -62,17 +69,28 @@ def runs_shown(connection: Connection, *, most: int = 50) -> list[dict[str, Any]
 
 
 def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
-    """The verdict of each pair that a rule binds, breaches first, then by how near it is."""
+    """The verdict of each pair that a rule binds, breaches first, then by how near it is.
+
+    Raises ``NotThereError`` if ``after`` is none that one sees.
+    """
+    if wanted.after is not None:
+        known = text("SELECT EXISTS (SELECT FROM distance_finding WHERE finding_no = :after)")
+        if not connection.execute(known, {"after": wanted.after}).scalar_one():
+            raise NotThereError
     query = (
-        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM distance_finding"
+        f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM {_FOUND} AS found"
         " WHERE (CAST(:on AS date) IS NULL OR holds_from <= :on)"
-        " AND (CAST(:venue_id AS uuid) IS NULL OR venue_id = :venue_id)"
+        f" AND (CAST(:venue_id AS uuid) IS NULL OR venue_id IN ({IDS_OF_PLACE}))"
         f" ORDER BY {_PAIR}, holds_from DESC, recorded_at DESC, finding_no DESC) AS f"
         " JOIN distance_rule r USING (rule_id, rule_version)"
         " WHERE f.verdict IS NOT NULL AND (CAST(:verdict AS text) IS NULL OR f.verdict = :verdict)"
+        " AND (CAST(:division AS text) IS NULL OR f.division LIKE :division)"
+        f" AND (CAST(:after AS bigint) IS NULL OR ({_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no)"
+        f"  > (SELECT {_ORDER}, low_m, finding_no FROM distance_finding WHERE finding_no = :after))"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
     )
     values = {
+        "after": wanted.after, "division": None if wanted.division is None else within(wanted.division),
         "on": wanted.on, "venue_id": wanted.venue_id, "most": most,
         "verdict": None if wanted.verdict is None else wanted.verdict.name.lower(),
     }  # fmt: skip
@@ -82,11 +100,13 @@ def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int =
 def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dict[str, Any]]:
     """What the last evaluation changed, from what and why in plain words; new breaches first."""
     query = (
-        f"SELECT {_COLUMNS}, {_BEFORE}, (SELECT is_closed FROM site_gate"
-        " WHERE source || '/' || source_id = b.walk_gate_id) AS is_gate_closed"
-        " FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
-        " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE (p.venue_id, p.site_id, p.campus_id)"
-        " = (f.venue_id, f.site_id, f.campus_id) AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
+        f"SELECT {_COLUMNS}, {_BEFORE}, (SELECT is_closed FROM site_gate WHERE superseded_at IS NULL"
+        " AND source || '/' || source_id = b.walk_gate_id) AS is_gate_closed"
+        f" FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE p.venue_id IN (SELECT f.venue_id UNION"
+        "  SELECT other.venue_id FROM venue own JOIN venue other USING (current_no) WHERE own.venue_id = f.venue_id)"
+        " AND (p.site_id, p.campus_id) = (f.site_id, f.campus_id)"
+        " AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
         " ORDER BY p.holds_from DESC, p.finding_no DESC LIMIT 1) b ON true"
         " WHERE f.recorded_at = (SELECT max(evaluated_at) FROM distance_run)"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
@@ -125,15 +145,30 @@ def _said(row: Any, rule_of: Callable[[str, str], DistanceRule | None], suffix: 
 
 
 def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]]:
-    """All that was ever said of a venue, by school, the oldest first. ``NotThereError`` if nothing was."""
+    """All that was ever said of a place, under any id that it had, by school, the oldest first. ``NotThereError``."""
     query = (
-        f"SELECT {_COLUMNS} FROM distance_finding f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
-        " WHERE f.venue_id = :venue_id ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
+        f"SELECT {_COLUMNS} FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
+        f" WHERE f.venue_id IN ({IDS_OF_PLACE}) ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
     )
     rows = connection.execute(text(query), {"venue_id": venue_id}).all()
     if not rows:
         raise NotThereError
     return [_shown(row) for row in rows]
+
+
+def gate_shown(connection: Connection, gate_id: str) -> list[dict[str, Any]]:
+    """Every version of a gate, the oldest first: what it was, since when, by whom. ``NotThereError``."""
+    rows = connection.execute(
+        text(
+            "SELECT source || '/' || source_id AS gate_id, site_source, site_source_id, kind, is_closed, error_m,"
+            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, imported_at, imported_by, superseded_at"
+            " FROM site_gate WHERE source || '/' || source_id = :gate_id ORDER BY gate_no"
+        ),
+        {"gate_id": gate_id},
+    ).all()
+    if not rows:
+        raise NotThereError
+    return [dict(row._mapping) for row in rows]
 
 
 def rule_shown(connection: Connection, rule_id: str, rule_version: str) -> dict[str, Any]:
@@ -157,7 +192,7 @@ def measurements_shown(connection: Connection, venue_id: UUID) -> list[dict[str,
     rows = connection.execute(
         text(
             "SELECT measurement_hash AS hash, site_id, verdict, made_at, made_by FROM measurement_archive"
-            " WHERE venue_id = :venue_id ORDER BY made_at DESC, measurement_hash"
+            f" WHERE venue_id IN ({IDS_OF_PLACE}) ORDER BY made_at DESC, measurement_hash"
         ),
         {"venue_id": venue_id},
     )
@@ -184,7 +219,7 @@ def _rule(rule: DistanceRule) -> dict[str, Any]:
 
 def _shown(row: Any) -> dict[str, Any]:
     """A row with its reason in words; JSON knows no infinity, so that an open end is ``None``."""
-    shown = {name: _finite(value) for name, value in row._mapping.items() if name != "finding_no"}
+    shown = {name: _finite(value) for name, value in row._mapping.items()}
     if row.reason is not None:
         shown["reason_zh"], shown["reason_en"] = REASON_TEXTS[Reason[row.reason.upper()]]
     return shown

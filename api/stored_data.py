@@ -421,9 +421,9 @@ PLACES = (
         _clear(PLACE, "source source_id venue_no kind occurred_at involves_minor imported_at"),
     ),
     _table(
-        "site_gate", "学校的校门 gates of schools", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        "site_gate", "学校的校门，每一版 gates of schools, every version", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "gate_no source source_id site_source site_source_id kind is_closed error_m geometry"
-                      " raw_geometry datum says_all imported_at"),
+                      " raw_geometry datum says_all imported_at imported_by superseded_at"),
     ),
     _table(
         "distance_rule", "距离规则的每一版 every version of a rule of distance", Basis.MINORS, Retention.AUDIT,

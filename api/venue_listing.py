@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.errors import NotThereError
+from api.errors import BoundaryMissingError, NotThereError
 from api.venue_details import door_shown, history_shown, host_shown, observation_shown
 from venues.address import parse_address
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
+from venues.distance_rule import within
 from venues.door_store import load_doors
 from venues.identity import DOUBT_TEXTS, Doubt
 from venues.link_store import OPEN_REVIEWS
@@ -112,10 +113,37 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
     ]
 
 
-def open_reviews(connection: Connection, *, most: int = MOST) -> list[dict[str, Any]]:
-    """Questions for a person, the likeliest first, with what each field said."""
-    query = f"SELECT * FROM ({OPEN_REVIEWS}) AS q ORDER BY probability DESC, review_no LIMIT :most"
-    rows = connection.execute(text(query), {"most": min(most, MOST)}).all()
+def open_reviews(
+    connection: Connection, *, most: int = MOST, after: UUID | None = None, division: str | None = None
+) -> list[dict[str, Any]]:
+    """Questions for a person, the likeliest first, with what each field said, at most ``MOST``.
+
+    ``after``: those that follow this question in the list, answered or not. ``division``: six digits; those of which a
+    place lies in its boundary, or in one below it. Raises ``NotThereError`` for a question that never was, and
+    ``BoundaryMissingError`` for a division without imported boundary.
+    """
+    codes = None if division is None else within(division)
+    if after is not None:
+        known = text("SELECT EXISTS (SELECT FROM venue_review WHERE review_id = :after)")
+        if not connection.execute(known, {"after": after}).scalar_one():
+            raise NotThereError
+    if codes is not None:
+        known = text("SELECT EXISTS (SELECT FROM boundaries_of(:codes))")
+        if not connection.execute(known, {"codes": codes}).scalar_one():
+            raise BoundaryMissingError(
+                f"没有导入 {division} 的边界：先 hulan import boundaries / no boundary of it is imported"
+            )
+    query = (
+        "WITH there AS MATERIALIZED (SELECT shape FROM boundaries_of(:codes) AS found (shape))"
+        f" SELECT * FROM ({OPEN_REVIEWS}) AS q"
+        " WHERE (CAST(:after AS uuid) IS NULL OR (-probability, review_no)"
+        "  > (SELECT -probability, review_no FROM venue_review WHERE review_id = :after))"
+        " AND (CAST(:codes AS text) IS NULL OR EXISTS (SELECT FROM venue place JOIN there"
+        "  ON ST_Covers(there.shape, ST_PointOnSurface(place.geometry))"
+        "  WHERE place.venue_id IN (q.left_venue, q.right_venue)))"
+        " ORDER BY probability DESC, review_no LIMIT :most"
+    )
+    rows = connection.execute(text(query), {"most": min(most, MOST), "after": after, "codes": codes}).all()
     said = _records_said(connection, [each for row in rows for each in (row.left_id, row.right_id)])
     return [
         {

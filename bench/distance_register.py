@@ -8,6 +8,7 @@ when nothing changed, and once more after one gate was closed.
 import argparse
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from geo.datum import Datum
 from geo.walk_network import WalkNetwork, build_walk_network
 from tests.make import KEYRING
 from venues.distance_ends import PlacedVenue, ProtectedSite
-from venues.distance_store import save_gates
+from venues.distance_store import load_gates, save_gates
 from venues.gateway_distance_law import load_lead_routes
 from venues.place import PlacesRead, Site, SourceKey, Venue
 from venues.site_gates import RegisteredGate
@@ -35,9 +36,8 @@ from venues.store import save_sites
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
-CLOSE_A_GATE = """
-UPDATE site_gate SET is_closed = true WHERE source || '/' || source_id = (
-    SELECT walk_gate_id FROM distance_finding WHERE walk_gate_id IS NOT NULL ORDER BY walking_m, finding_no LIMIT 1)
+WALKED_GATE = """
+SELECT walk_gate_id FROM distance_finding WHERE walk_gate_id IS NOT NULL ORDER BY walking_m, finding_no LIMIT 1
 """
 
 
@@ -79,7 +79,10 @@ def measure(
     for number, step in enumerate(("first run", "nothing changed", "a gate closed")):
         with engine.begin() as connection:
             if step == "a gate closed":
-                connection.execute(text(CLOSE_A_GATE))
+                walked = connection.execute(text(WALKED_GATE)).scalar_one()
+                (gate,) = (one for one in load_gates(connection) if one.gate.gate_id == walked)
+                closed = replace(gate, gate=replace(gate.gate, is_closed=True))
+                save_gates(connection, [closed], at=AT + timedelta(days=number), by="bench")
             with clocked(seconds, step):
                 (run,) = evaluated(connection, network, division=division, at=AT + timedelta(days=number))
         changed[step] = len(run.entries)
@@ -128,7 +131,7 @@ def put_city(connection: Connection, venues: list[PlacedVenue], sites: list[Prot
             for gate in campus.gates
         ]  # fmt: skip
     save_sites(connection, schools, at=AT, new_id=new_id)
-    save_gates(connection, gates, at=AT)
+    save_gates(connection, gates, at=AT, by="bench")
 
 
 def evaluated(connection: Connection, network: WalkNetwork, *, division: str, at: datetime) -> list[Evaluated]:

@@ -182,6 +182,11 @@ def covers(jurisdiction: str, division: str) -> bool:
     return division.startswith(jurisdiction[: 2 * locality(jurisdiction)])
 
 
+def within(jurisdiction: str) -> str:
+    """What the codes of its divisions are LIKE, in SQL."""
+    return f"{jurisdiction[: 2 * locality(jurisdiction)]}%"
+
+
 def by_precedence(rules: Iterable[DistanceRule]) -> tuple[DistanceRule, ...]:
     """From the nation to the county, then from the earlier to the later, then by id so that it is fixed."""
     return tuple(sorted(rules, key=lambda rule: (rule.locality, *rule.first_days, rule.rule_id)))

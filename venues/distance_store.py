@@ -32,6 +32,9 @@ from venues.site_gates import RegisteredGate
 _POINTS = "text[]::geometry"
 """Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
 
+PLACE_OF_FINDING = "LEFT JOIN venue v ON v.venue_id = f.venue_id LEFT JOIN venue top ON top.venue_no = v.current_no"
+"""The row that stands for the place of a finding ``f`` now: a merge gives a place another id, and no other past."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMade:
@@ -105,12 +108,24 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
     )
 
 
-def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime) -> GatesSaved:
-    """Add gates, or update those whose (source, source_id) is known. Keys must be unique within ``gates``."""
+def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime, by: str) -> GatesSaved:
+    """Add gates, and versions of those whose (source, source_id) is known and that differ. Unique keys in ``gates``.
+
+    The version before stays on record; ``by``: who imports. ``at`` is aware, and not before the last import.
+    """
     known = {gate.key: gate for gate in load_gates(connection)}
     added = [gate for gate in gates if gate.key not in known]
     changed = [gate for gate in gates if gate.key in known and known[gate.key] != gate]
     rows = [*added, *changed]
+    connection.execute(
+        text(
+            "UPDATE site_gate SET superseded_at = :at WHERE superseded_at IS NULL AND (source, source_id) IN"
+            " (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])))"
+        ),
+        {
+            "at": at, "sources": [gate.key.source for gate in changed], "ids": [gate.key.source_id for gate in changed],
+        },
+    )  # fmt: skip
     insert_columns(
         connection,
         "site_gate",
@@ -127,11 +142,8 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
             "datum": ("text", [str(gate.datum) for gate in rows]),
             "says_all": ("boolean", [gate.says_all for gate in rows]),
             "imported_at": ("timestamptz", [at] * len(rows)),
+            "imported_by": ("text", [by] * len(rows)),
         },
-        on_conflict="ON CONFLICT (source, source_id) DO UPDATE SET site_source = excluded.site_source,"
-        " site_source_id = excluded.site_source_id, kind = excluded.kind, is_closed = excluded.is_closed,"
-        " error_m = excluded.error_m, geometry = excluded.geometry, raw_geometry = excluded.raw_geometry,"
-        " datum = excluded.datum, says_all = excluded.says_all, imported_at = excluded.imported_at",
     )
     return GatesSaved(
         added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
@@ -139,12 +151,13 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
 
 
 def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
-    """Every gate, by source and source id."""
+    """Every gate as it is now, by source and source id."""
     rows = connection.execute(
         text(
             "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum, says_all,"
             " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
-            " ST_Y(raw_geometry) AS raw_y FROM site_gate ORDER BY source, source_id"
+            " ST_Y(raw_geometry) AS raw_y FROM site_gate WHERE superseded_at IS NULL"
+            " ORDER BY source, source_id"
         )
     )
     return tuple(
@@ -280,12 +293,13 @@ def _save_entries(
 
 
 def load_history(connection: Connection) -> list[HistoryEntry]:
-    """Every entry, in the order in which they were added."""
+    """Every entry, in the order in which they were added, under the id that stands for its place now."""
     rows = connection.execute(
         text(
-            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, division, verdict, reason, rule_id,"
-            " rule_version, straight_m, walking_m, walk_status, is_disputed, categories, others"
-            " FROM distance_finding ORDER BY finding_no"
+            "SELECT coalesce(top.venue_id, f.venue_id) AS venue_id, site_id, campus_id, holds_from, recorded_at, cause,"
+            " division, verdict, reason, rule_id, rule_version, straight_m, walking_m, walk_status, is_disputed,"
+            " categories, others"
+            f" FROM distance_finding f {PLACE_OF_FINDING} ORDER BY finding_no"
         )
     )
     return [_entry(row) for row in rows]

@@ -85,7 +85,7 @@ class LeadFigures:
     replied_in_time_share: float | None
     """Of recommendations answered, or whose time ran out."""
     overdue_count: int
-    """Not answered, and the time ran out."""
+    """Still waited for after the time ran out; not those that were remedied, or became a case, without an answer."""
     median_reply_days: float | None
     remedied_share: float | None
     """Of leads looked at again, those remedied at last."""
@@ -97,9 +97,10 @@ def lead_figures(leads: Iterable[LeadLife], *, today: date, is_rest_day: IsRestD
     clocks = [reply_clock(lead.events, today=today, is_rest_day=is_rest_day) for lead in held]
     delivered = [clock for clock in clocks if clock is not None]
     answered = [clock for clock in delivered if clock.replied_on is not None]
-    overdue = [clock for clock in delivered if _is_owed(clock)]
+    unanswered_late = sum(clock.replied_on is None and clock.is_late for clock in delivered)
     checks = [found for lead in held if (found := _last(lead, LeadStep.CHECK)) is not None]
     rechecks = [found for lead in held if (found := _last(lead, LeadStep.RECHECK)) is not None]
+    in_time = sum(not clock.is_late for clock in answered)
     days = [(clock.replied_on - clock.delivered_on).days for clock in answered if clock.replied_on is not None]
     return LeadFigures(
         lead_count=len(held),
@@ -111,8 +112,8 @@ def lead_figures(leads: Iterable[LeadLife], *, today: date, is_rest_day: IsRestD
         checked_count=len(checks),
         found_share=_share(sum(checks), len(checks)),
         delivered_count=len(delivered),
-        replied_in_time_share=_share(sum(not clock.is_overdue for clock in answered), len(answered) + len(overdue)),
-        overdue_count=len(overdue),
+        replied_in_time_share=_share(in_time, len(answered) + unanswered_late),
+        overdue_count=sum(clock.is_overdue for clock in delivered),
         median_reply_days=float(median(days)) if days else None,
         remedied_share=_share(sum(rechecks), len(rechecks)),
     )
@@ -161,17 +162,13 @@ def _by_regulator(leads: Sequence[LeadLife], clocks: Sequence[ReplyClock | None]
             letter = next(event for event in reversed(asked) if event.step is LeadStep.RECOMMEND)
             held = counted[letter.regulator]
             held["replied_count"] += clock.replied_on is not None
-            held["replied_in_time_count"] += clock.replied_on is not None and not clock.is_overdue
-            held["overdue_count"] += _is_owed(clock)
+            held["replied_in_time_count"] += clock.replied_on is not None and not clock.is_late
+            held["overdue_count"] += clock.is_overdue
     names = RegulatorFigures.__slots__
     return {
         regulator: RegulatorFigures(**{name: counted[regulator][name] for name in names})
         for regulator in sorted(counted)
     }
-
-
-def _is_owed(clock: ReplyClock) -> bool:
-    return clock.replied_on is None and clock.is_overdue
 
 
 def _day(event: LeadEvent) -> date:

@@ -9,11 +9,12 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
-from api.cli.acting import AsJson, show
+from api.cli.acting import AsJson, DivisionOption, show
 from api.cli.distance_lines import (
     change_lines,
     evaluated_lines,
     finding_lines,
+    gate_lines,
     history_lines,
     outside_lines,
     rule_lines,
@@ -31,7 +32,14 @@ from api.distance import (
     measure_pair,
     read_network,
 )
-from api.distance_shown import FindingFilter, changes_shown, findings_shown, history_shown, rules_shown
+from api.distance_shown import (
+    FindingFilter,
+    changes_shown,
+    findings_shown,
+    gate_shown,
+    history_shown,
+    rules_shown,
+)
 from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
@@ -83,7 +91,7 @@ def gates(
             for one in read.gates
         ]  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            saved = save_gates(connection, found, at=SystemClock().now())
+            saved = save_gates(connection, found, at=SystemClock().now(), by=_operator())
         out.print(
             f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
             f"未变 unchanged: {saved.unchanged_count}  拒收 rejected: {len(read.rejected)}",
@@ -110,6 +118,8 @@ def evaluate(
     ] = False,
 ) -> None:
     """评估登记册中所有场所与学校，记录变化，违反的列为线索。Evaluate every venue against every school.
+
+    --on 为将来之日时只预演，不保存；早于上次评估之日的不再评估。A day to come is told only; none before the last run.
 
     例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
     """
@@ -138,6 +148,8 @@ def evaluate(
 def list_findings(
     verdict: Annotated[str | None, typer.Option(help="clear、survey、breach、grandfathered")] = None,
     on: Annotated[datetime | None, Day] = None,
+    division: DivisionOption = None,
+    after: Annotated[int | None, typer.Option(min=0, help="从此编号之后 / after the finding of this number")] = None,
     most: Annotated[int, typer.Option(min=1, max=10_000, help="最多几条 / most rows")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -146,9 +158,13 @@ def list_findings(
     例 / example:  hulan distance list --verdict breach
     """
     with plain_errors(*PROBLEMS):
-        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on))
+        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on), division=division,
+                               after=after)  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.connect() as connection:
-            found = findings_shown(connection, wanted, most=most)
+            try:
+                found = findings_shown(connection, wanted, most=most)
+            except NotThereError:
+                raise LookupError(f"没有编号 {after} 的结论 / no finding of this number") from None
     show(found, finding_lines, none="没有结论；评估：hulan distance evaluate / nothing found", as_json=as_json)
 
 
@@ -175,6 +191,22 @@ def show_venue(
         except NotThereError:
             raise LookupError(f"对场所 {venue} 没有结论 / nothing was found about this venue") from None
     show(found, history_lines, none="", as_json=as_json)
+
+
+def show_gate(
+    gate: Annotated[str, typer.Argument(help="校门 id：来源/编号 / id of the gate: source/number")],
+    as_json: AsJson = False,
+) -> None:
+    """一个校门的历次登记：何时、何人、开闭。Every version of a gate: when, by whom, open or closed.
+
+    例 / example:  hulan distance gate osm/node/123
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        try:
+            found = gate_shown(connection, gate)
+        except NotThereError:
+            raise LookupError(f"没有校门 {gate} / no such gate") from None
+    show(found, gate_lines, none="", as_json=as_json)
 
 
 def rules(as_json: AsJson = False) -> None:

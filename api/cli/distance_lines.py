@@ -18,6 +18,8 @@ _CAUSE_NAMES_ZH = {
     "gone": "不再受规则约束",
 }
 
+_GATE_KIND_NAMES_ZH = {"student": "学生", "service": "后勤", "unknown": "不详"}
+
 
 def evaluated_lines(one: Evaluated) -> Iterator[str]:
     """One day's run in numbers."""
@@ -31,6 +33,8 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
         for verdict in (Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED, Verdict.CLEAR)
     )
     yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
+    if one.run_no is None:
+        yield "  将来之日，仅预演：未保存，不列线索 / a day to come: told only, nothing is kept and no lead opened"
 
 
 def outside_lines(count: int, division: str) -> Iterator[str]:
@@ -46,7 +50,10 @@ def outside_lines(count: int, division: str) -> Iterator[str]:
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
     as_zh = f"（作为{_kinds(item)}）" if item["others"] else ""
-    yield f"{_said(item['verdict'])}{as_zh}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    yield (
+        f"{_said(item['verdict'])}{as_zh}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+        f"  编号 no. {item['finding_no']}"
+    )
     yield f"  {_metres(item)}  限 {item['threshold_m']:g} 米  {item['document']}"
     yield f"  {item['reason_zh']}{'；各规则结论不一，须明确适用哪一条' if item['is_disputed'] else ''}"
     for other in item["others"]:
@@ -71,6 +78,15 @@ def history_lines(item: Item) -> Iterator[str]:
     if item["verdict"] is not None:
         yield f"  {_metres(item)}  {item['document']}（{item['rule_id']}，版本 {item['rule_version']}）"
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}；记录于 recorded {minute(item['recorded_at'])}"
+
+
+def gate_lines(item: Item) -> Iterator[str]:
+    """One version of a gate."""
+    until = "至今 until now" if item["superseded_at"] is None else f"至 until {minute(item['superseded_at'])}"
+    yield f"{item['gate_id']}  自 from {minute(item['imported_at'])} {until}  {item['imported_by']}"
+    state = "关闭 closed" if item["is_closed"] else "开放 open"
+    kind = f"{_GATE_KIND_NAMES_ZH[item['kind']]} {item['kind']}"
+    yield f"  {state}  {kind}  {item['longitude']:.7f}, {item['latitude']:.7f}"
 
 
 def rule_lines(item: Item) -> Iterator[str]:

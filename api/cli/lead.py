@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from api.cli.acting import AsJson, By, acting, show
+from api.cli.acting import AsJson, By, DivisionOption, acting, show
 from api.cli.lead_lines import figure_lines, lead_lines, month_rows, regulator_rows, whole_lead_lines
 from api.cli.screen import out, plain_errors, show_table
 from api.clock import SystemClock
@@ -47,13 +47,17 @@ def list_leads(
     state: Annotated[LeadState | None, typer.Option(help="状态 / only of this state")] = None,
     ground: Annotated[LeadGround | None, typer.Option(help="情形 / only of this ground")] = None,
     overdue: Annotated[bool, typer.Option(help="只列回复超期的 / only those not answered in time")] = False,
+    division: DivisionOption = None,
+    after: Annotated[UUID | None, typer.Option(help="从此线索之后 / after this lead")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """线索：超期未复的在前，其次到期应回访的，再次最近的。Leads: overdue answers first, then due looks, the newest.
+    """线索，每次 200 条：先超期未复的，再到期应回访的，再最近的。Leads: overdue first, then due looks, the newest.
 
     例 / example:  hulan lead list --by wang --overdue
     """
-    wanted = LeadFilter(state=state, ground=ground, is_overdue=True if overdue else None)
+    wanted = LeadFilter(
+        state=state, ground=ground, is_overdue=True if overdue else None, division=division, after=after
+    )
     with acting(by) as who:
         found = leads_shown(who.connection, wanted, today=_today())
     show(found, lead_lines, none="没有线索 no leads", as_json=as_json)

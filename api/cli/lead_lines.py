@@ -17,12 +17,20 @@ def lead_lines(item: Item) -> Iterator[str]:
     yield f"  {item['venue_name']}  {item['venue_address']}  {names_of(item['categories'])}"
     yield f"  {item['regulator'] or '部门未明确：' + '、'.join(item['candidates'])}"
     if item["due_on"] is not None:
-        colour = _COLOUR_NAMES_ZH[item["colour"]]
-        yield f"  {colour} {item['colour']}：应于 {item['due_on']} 前回复，余 {item['days_left']} 日 days left"
+        yield f"  {_clock_line(item)}"
     if item["recheck_on"] is not None:
         due = "（已到期 due）" if item["is_recheck_due"] else ""
         yield f"  应回访 look again on {item['recheck_on']}{due}"
     yield f"  id {item['lead_id']}"
+
+
+def _clock_line(item: Item) -> str:
+    due = f"{_COLOUR_NAMES_ZH[item['colour']]} {item['colour']}：应于 {item['due_on']} 前回复"
+    if item["replied_on"] is not None:
+        return f"{due}，{item['replied_on']} 已回复 answered"
+    if item["waited_until"] is not None:
+        return f"{due}，未回复；自 {item['waited_until']} 起不再等待 no longer waited for"
+    return f"{due}，余 {item['days_left']} 日 days left"
 
 
 def whole_lead_lines(item: Item) -> Iterator[str]:
@@ -31,6 +39,10 @@ def whole_lead_lines(item: Item) -> Iterator[str]:
     yield f"  {item['route_zh']} / {item['route_en']}"
     for fact in item["facts"]:
         yield f"  · {fact}"
+    if item["has_changed"]:
+        yield "  结论已变，现为 what is found has changed since; now:"
+        for line in item["present"]:
+            yield f"  · {line}"
     for event in item["events"]:
         day = "" if event["on"] is None else f"（{event['on']}）"
         told = "  ".join(text for text in (event["regulator"], event["document_number"], event["note"]) if text)

@@ -19,6 +19,7 @@ from api.distance import DistanceRefusedError, WalkedBy, kept_network, measure_p
 from api.errors import MeasurementUnavailableError, NothingToMeasureError, NotThereError
 from api.evidence.font import load_fonts
 from api.files.errors import FileError
+from api.lead_present import present_of
 from api.leads import lead_of
 from api.papers.measurement_report import measurement_pdf
 from api.papers.recommendation import Paper, draft_of, load_template
@@ -118,9 +119,10 @@ class PaperDesk:
         template: Paper | None = None,
     ) -> bytes:
         """The draft of a recommendation, made ``on`` a day of Asia/Shanghai. Raises ``NotThereError``."""
+        lead = lead_of(connection, lead_id)
         draft = draft_of(
-            lead_of(connection, lead_id), template or load_template(), procuratorate=procuratorate, on=on,
-            is_urgent=is_urgent, document_number=document_number,
+            lead, template or load_template(), procuratorate=procuratorate, on=on, is_urgent=is_urgent,
+            document_number=document_number, present=present_of(connection, lead).findings,
         )  # fmt: skip
         record_event(connection, LookKind.RECOMMENDATION, subject_no=None, detail=f"lead {lead_id}: {kind}")
         if kind is PaperKind.WORD:

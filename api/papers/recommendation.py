@@ -5,16 +5,15 @@ officer must settle.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from api.leads import GROUND_NAMES_ZH
-from venues.category import VenueCategory
+from api.papers.recommendation_law import cited_for
 from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep
-from venues.lead_pattern import LeadGround
 from venues.lead_store import StoredLead
 
 SHIPPED = Path(__file__).with_name("recommendation.toml")
@@ -22,8 +21,8 @@ SHIPPED = Path(__file__).with_name("recommendation.toml")
 OPEN_NUMBER = "（文号待编）"
 
 _WORDS = (
-    "procuratorate", "regulator", "document_number", "venue", "ground", "articles", "facts", "checked", "basis",
-    "period", "on",
+    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "hazard", "basis",
+    "articles", "period", "on",
 )  # fmt: skip
 _MONTHS_ZH = {2: "两个月"}
 _DAYS_ZH = {15: "十五日"}
@@ -67,13 +66,23 @@ def load_template(own: Path | None = None) -> Paper:
 
 
 def draft_of(
-    lead: StoredLead, template: Paper, *, procuratorate: str, on: date, is_urgent: bool, document_number: str = ""
+    lead: StoredLead,
+    template: Paper,
+    *,
+    procuratorate: str,
+    on: date,
+    is_urgent: bool,
+    document_number: str = "",
+    present: Sequence[str] = (),
 ) -> Paper:
-    """The template filled in with a lead. ``on``: the day of the draft (Asia/Shanghai)."""
+    """The template filled in with a lead. ``on``: the day of the draft (Asia/Shanghai).
+
+    ``present``: what is found now, if that is not any more what the lead was opened with; the draft says both.
+    """
     told = next((event for event in reversed(lead.events) if event.step is LeadStep.RECOMMEND), None)
     regulator = (told.regulator if told else lead.regulator) or f"（待定：{'、'.join(lead.candidates) or '主管部门'}）"
     number = document_number or (told.document_number if told else "")
-    facts = tuple(fact.partition(" / ")[0] for fact in lead.facts)
+    cited = cited_for(lead.ground, lead.categories)
     return _filled(
         template,
         {
@@ -82,9 +91,10 @@ def draft_of(
             "document_number": (number or OPEN_NUMBER,),
             "venue": (f"{lead.venue_name}（{lead.venue_address or '地址待核'}）",),
             "ground": (GROUND_NAMES_ZH[lead.ground],),
-            "articles": ("、".join(_articles(lead)),),
-            "facts": tuple(f"{count}．{fact}。" for count, fact in enumerate(facts, start=1)),
+            "facts": (*_numbered(lead.facts), *_changed(present)),
             "checked": (_checked(lead),),
+            "hazard": cited.hazards,
+            "articles": (cited.articles,),
             "basis": (lead.route_basis or "（请补充职责依据）",),
             "period": (_DAYS_ZH[URGENT_REPLY_DAYS] if is_urgent else _MONTHS_ZH[REPLY_MONTHS],),
             "on": (f"{on.year}年{on.month}月{on.day}日",),
@@ -92,18 +102,18 @@ def draft_of(
     )
 
 
-def _articles(lead: StoredLead) -> list[str]:
-    """Of 未成年人保护法: 58 keeps venues away from schools and closed to minors, 59 tobacco, alcohol and lottery."""
-    of_sales = lead.ground in _OF_SALES_GROUNDS
-    if of_sales or lead.ground is LeadGround.ADMITS_MINORS:
-        return [_ON_SALES if of_sales else _ON_VENUES]
-    sells, is_venue = lead.categories & _OF_SALES, lead.categories - _OF_SALES
-    return [article for article, applies in ((_ON_VENUES, is_venue), (_ON_SALES, sells)) if applies]
+def _numbered(facts: Sequence[str]) -> tuple[str, ...]:
+    """In Chinese: a fact is in both languages."""
+    return tuple(f"{count}．{fact.partition(' / ')[0]}。" for count, fact in enumerate(facts, start=1))
 
 
-_ON_VENUES, _ON_SALES = "第五十八条", "第五十九条"
-_OF_SALES = frozenset({VenueCategory.TOBACCO, VenueCategory.ALCOHOL, VenueCategory.LOTTERY})
-_OF_SALES_GROUNDS = frozenset({LeadGround.SELLS_TOBACCO, LeadGround.SELLS_ALCOHOL, LeadGround.SELLS_LOTTERY})
+def _changed(present: Sequence[str]) -> tuple[str, ...]:
+    if not present:
+        return ()
+    return (
+        "（以上为线索发现时的评估结果。此后结论已变，现为下列各项，请检察官核实并据以修改：）",
+        *_numbered(present),
+    )
 
 
 def _checked(lead: StoredLead) -> str:

@@ -25,6 +25,7 @@ from api.papers.desk import PaperKind
 from api.routes.orders import Body
 from api.routes.papers import as_paper
 from api.routes.sealing import Words
+from api.routes.venues import DivisionCode
 from tracking.local_time import LOCAL_TIME
 from venues.distance_verdict import Verdict
 
@@ -34,6 +35,7 @@ READS_VENUES = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scop
 
 
 MEASURES = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
+MOST_NUMBER = 2**63 - 1
 
 
 class MeasurementIn(Body):
@@ -67,10 +69,18 @@ def get_findings(
     verdict: Annotated[VerdictWord | None, Query()] = None,
     venue_id: Annotated[UUID | None, Query()] = None,
     on: Annotated[date | None, Query()] = None,
+    division: DivisionCode | None = None,
+    after: Annotated[int | None, Query(ge=0, le=MOST_NUMBER)] = None,
     most: Annotated[int, Query(ge=1, le=MOST_SHOWN)] = MOST_SHOWN,
 ) -> dict[str, Any]:
-    """Verdicts, breaches first; ``on``: of a day of the law, instead of the newest."""
-    wanted = FindingFilter(verdict=None if verdict is None else Verdict[verdict.name], venue_id=venue_id, on=on)
+    """Verdicts, breaches first; ``on``: of a day of the law, instead of the newest.
+
+    500 at a time: give the last ``finding_no`` as ``after`` for the next ones.
+    """
+    wanted = FindingFilter(
+        verdict=None if verdict is None else Verdict[verdict.name], venue_id=venue_id, on=on, division=division,
+        after=after,
+    )  # fmt: skip
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return {"findings": findings_shown(connection, wanted, most=most)}
 

@@ -15,6 +15,7 @@ from api.papers.desk import PaperKind
 from api.routes.orders import Body
 from api.routes.papers import as_paper
 from api.routes.sealing import Words
+from api.routes.venues import DivisionCode
 from tracking.local_time import LOCAL_TIME
 from venues.lead import LeadState, LeadStep
 from venues.lead_pattern import LeadGround
@@ -48,10 +49,17 @@ def get_leads(
     ground: Annotated[LeadGround | None, Query()] = None,
     is_overdue: Annotated[bool | None, Query()] = None,
     venue_id: Annotated[UUID | None, Query()] = None,
+    division: DivisionCode | None = None,
+    after: Annotated[UUID | None, Query()] = None,
 ) -> dict[str, Any]:
-    """Leads with state, regulator and due day: overdue answers first, then looks that are due, then the newest."""
+    """Leads with state, regulator and due day: overdue answers first, then looks that are due, then the newest.
+
+    200 at a time: give the last ``lead_id`` as ``after`` for the next ones.
+    """
     services = request.app.state.services
-    wanted = LeadFilter(state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id)
+    wanted = LeadFilter(
+        state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id, division=division, after=after
+    )
     with as_account(services.engine, request.state.caller.account_id) as connection:
         return {"leads": leads_shown(connection, wanted, today=_today(request))}
 

@@ -386,6 +386,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "audit_own_entry": {"app"},
     "audit_rows": set(),
     "audit_save_checkpoint": {"worker"},
+    "boundaries_of": {"app"},
     "close_alert_of_sealed": set(),
     "close_leave": {"app"},
     "current_account_has": {"app", "keeper"},

@@ -62,6 +62,7 @@ DEFINER_FUNCTIONS = {
     "alert_rescues": "a count and quantiles of all cases, to leaders and the system administrator; nobody's",
     "person_weeks": "one sum of all cases, to leaders and the system administrator",
     "observe_venue": "writes what the caller saw of a place; tells its id back",
+    "boundaries_of": "boundaries of administrative divisions, as imported: about nobody",
     "divisions_overseen": "the caller's own: patterns of the division codes that an officer oversees",
     "decide_link": "checks that the caller is police or a supervisor, and what may be decided now",
     "add_lead_event": "checks that the caller works leads, and oversees the place of this one",

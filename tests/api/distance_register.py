@@ -66,6 +66,7 @@ def put_gate(
         [RegisteredGate(key=SourceKey(source="survey", source_id=source_id), gate=gate, site_key=None,
                         raw=Point(longitude, latitude), datum=Datum.WGS84, says_all=says_all)],
         at=NOW,
+        by="tests",
     )  # fmt: skip
 
 

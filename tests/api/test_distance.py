@@ -4,8 +4,10 @@ import hashlib
 import json
 import math
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from shapely.geometry import box
@@ -13,7 +15,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
-from api.distance_shown import FindingFilter, findings_shown, history_shown
+from api.distance_shown import FindingFilter, findings_shown, gate_shown, history_shown
+from api.errors import NotThereError
 from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.files.source_records import read_source_records
@@ -21,13 +24,23 @@ from api.ids import new_id
 from api.importing import import_entries, import_sites
 from geo.shapes import Area
 from geo.walk import WalkStatus
-from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
+from tests.api.distance_register import (
+    BY_AIR,
+    DIVISION,
+    NETWORK_ON,
+    NOW,
+    STREET,
+    WALKED,
+    evaluated,
+    put_gate,
+    put_scene,
+)
 from tests.geo.walk_reference import at, network_of
 from tests.venues.distance_scene import ON, YARD, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
-from venues.distance_history import verdicts_on
+from venues.distance_history import Cause, verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
 from venues.distance_store import load_gates, load_history, load_places, load_rule
 from venues.distance_verdict import Reason, Verdict
@@ -38,6 +51,7 @@ from venues.measurement import measured_again
 from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.register import entries_of_records
+from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
 
 LATER = NOW + timedelta(days=20)
@@ -174,7 +188,7 @@ def test_a_register_without_a_school_is_refused(engine: Engine) -> None:
         evaluated(connection)
 
 
-def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
+def test_gates_are_registered_once_and_each_change_is_a_version(engine: Engine) -> None:
     with engine.begin() as connection:
         put_gate(connection)
         (first,) = load_gates(connection)
@@ -182,7 +196,22 @@ def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
         assert load_gates(connection) == (first,)
         put_gate(connection, is_closed=True)
         (second,) = load_gates(connection)
-    assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        was, now = gate_shown(connection, "survey/north")
+    assert (was["is_closed"], now["is_closed"]) == (False, True)
+    assert (was["imported_by"], was["superseded_at"], now["superseded_at"]) == ("tests", NOW, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM site_gate", "UPDATE site_gate SET is_closed = true", "UPDATE site_gate SET superseded_at = NULL"],
+)
+def test_no_version_of_a_gate_is_changed_even_by_the_owner(engine: Engine, change: str) -> None:
+    with engine.begin() as connection:
+        put_gate(connection)
+        put_gate(connection, is_closed=True)
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="a version of a gate stays"):
+        connection.execute(text(change))
 
 
 # ---- measurements
@@ -281,7 +310,74 @@ def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> Non
     with engine.begin() as connection:
         put_scene(connection)
         evaluated(connection)
-        assert [run.run.on for run in evaluated(connection, on=date(2027, 3, 1), at=LATER)] == [date(2027, 3, 1)]
+        again = evaluated(connection, on=date(2027, 3, 1), at=datetime(2027, 3, 1, 4, tzinfo=UTC))
+        assert [run.run.on for run in again] == [date(2027, 3, 1)]
+
+
+def test_a_day_to_come_is_told_and_nothing_of_it_is_kept(engine: Engine) -> None:
+    coming = replace(BY_AIR, effective_from=date(2027, 6, 1))
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, coming)
+        (told,) = (run for run in evaluated(connection, coming, on=date(2027, 7, 1)) if run.run.on == date(2027, 7, 1))
+        assert (told.run_no, told.count(Verdict.BREACH), told.lead_count) == (None, 1, 0)
+        assert connection.execute(text("SELECT count(*) FROM distance_run")).scalar_one() == 1
+        assert (stored(connection, "1"), findings_shown(connection, FindingFilter())) == ([], [])
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 0
+        # When the day has come, it is law and a lead, from the day on which it became law.
+        runs = evaluated(connection, coming, on=date(2027, 7, 1), at=datetime(2027, 7, 1, 4, tzinfo=UTC))
+        assert [(run.run.on, len(run.entries), run.lead_count) for run in runs] == [
+            (date(2027, 6, 1), 1, 0), (date(2027, 7, 1), 0, 1)
+        ]  # fmt: skip
+
+
+def test_a_day_before_the_last_run_is_not_evaluated_and_a_day_gone_by_opens_no_lead(engine: Engine) -> None:
+    old = replace(BY_AIR, effective_from=date(2010, 1, 1), effective_to=date(2020, 12, 31))
+    with engine.begin() as connection:
+        put_scene(connection)
+        (past,) = evaluated(connection, old, on=date(2015, 1, 1))
+        assert (past.count(Verdict.BREACH), past.lead_count) == (1, 0)
+        evaluated(connection, old)
+        assert findings_shown(connection, FindingFilter()) == []
+        (then,) = findings_shown(connection, FindingFilter(on=date(2015, 6, 1)))
+        assert then["verdict"] == "breach"
+        for on in (date(2015, 1, 1), ON - timedelta(days=1)):
+            with pytest.raises(DistanceRefusedError, match=f"hulan distance list --on {on}"):
+                evaluated(connection, old, on=on, at=LATER)
+        assert findings_shown(connection, FindingFilter()) == []
+
+
+def test_findings_come_a_page_at_a_time_and_by_division(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        put_records(connection, *(a_record(SourceKind.POI, f"p{number}", VenueCategory.TOBACCO) for number in range(4)))
+        evaluated(connection, BY_AIR)
+        whole = findings_shown(connection, FindingFilter())
+        assert [one["verdict"] for one in whole] == ["breach", "survey", "survey", "survey", "survey"]
+        paged: list[dict[str, Any]] = []
+        while page := findings_shown(
+            connection, FindingFilter(after=paged[-1]["finding_no"] if paged else None), most=2
+        ):
+            assert len(page) <= 2
+            paged += page
+        assert paged == whole
+        for division, count in ((DIVISION, 5), ("320000", 5), ("000000", 5), ("320303", 0)):
+            assert len(findings_shown(connection, FindingFilter(division=division))) == count, division
+        with pytest.raises(NotThereError):
+            findings_shown(connection, FindingFilter(after=10**9))
+
+
+def test_the_database_keeps_no_verdict_of_a_day_to_come(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+    query = (
+        "INSERT INTO distance_finding (run_no, venue_id, venue_name, site_id, site_name, campus_id, holds_from,"
+        " recorded_at, cause, division) SELECT run_no, venue_id, venue_name, site_id, site_name, campus_id,"
+        " '2027-01-01', recorded_at, 'gone', division FROM distance_finding"
+    )
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="check constraint"):
+        connection.execute(text(query))
 
 
 # ---- what the register knows
@@ -318,7 +414,7 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
         (kept,) = evaluated(connection, new_only)
         assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
         # No more than time passes: the day after the licence's last is a day of its own.
-        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=LATER)
+        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=datetime(2027, 1, 5, 4, tzinfo=UTC))
         assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
         rows = stored(connection, "verdict, cause, holds_from")
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
@@ -434,3 +530,60 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(
         facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalars().all()
     assert grounds == leads
     assert all("登记为小吃服务，实为酒吧" in fact for fact in facts)
+
+
+def merged_under_another_id(connection: Connection, *, at: datetime) -> tuple[str, str]:
+    """The shop ``p`` joins two rows that are one place already, and that place's id stands for all: before, after."""
+    put_records(connection, a_record(SourceKind.POLICE, "q", VenueCategory.TOBACCO),
+                a_record(SourceKind.POI, "p2", VenueCategory.TOBACCO))  # fmt: skip
+    records = {record.key.source_id: record.record_id for record in load_current_records(connection)}
+    merges = merge_events(
+        [(records["q"], records["p2"], 0.999), (records["q"], records["p"], 0.999)], links=load_links(connection),
+        new_id=new_id, decided_by="machine:test", at=at,
+    )  # fmt: skip
+    save_merges(connection, merges, at=at)
+    row = connection.execute(
+        text("SELECT v.venue_id, top.venue_id AS top_id FROM venue v JOIN venue top ON top.venue_no = v.current_no"
+             " WHERE v.source_id = 'p'")
+    ).one()  # fmt: skip
+    return str(row.venue_id), str(row.top_id)
+
+
+FAR = replace(BY_AIR, threshold_m=300.0, text_zh="直线三百米")
+"""A point of a map is off by so much that less would be no clear breach."""
+
+
+def test_a_merge_keeps_a_places_history_and_its_lead_under_whatever_id(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        (first,) = evaluated(connection, FAR)
+        assert first.lead_count == 1
+        before, now = merged_under_another_id(connection, at=NOW)
+        assert before != now
+        (again,) = evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        assert [(entry.cause, entry.key.venue_id) for entry in again.entries if entry.cause is Cause.GONE] == []
+        assert again.lead_count == 0
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 1
+        for venue_id in (before, now):
+            (shown,) = findings_shown(connection, FindingFilter(venue_id=UUID(venue_id)))
+            assert (str(shown["venue_id"]), shown["verdict"]) == (now, "breach")
+            assert history_shown(connection, UUID(venue_id))[0]["cause"] == "first"
+        assert len(findings_shown(connection, FindingFilter())) == 1
+
+
+def test_a_place_that_is_taken_apart_has_the_history_and_the_lead_that_it_had(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        evaluated(connection, FAR)
+        before, _ = merged_under_another_id(connection, at=NOW)
+        evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        connection.execute(text("UPDATE venue SET current_no = venue_no WHERE source_id = 'p'"))
+        (apart,) = evaluated(connection, FAR, at=NOW + timedelta(hours=2))
+        leads = connection.execute(text("SELECT venue_id FROM lead ORDER BY lead_no")).scalars().all()
+        assert str(leads[0]) == before
+        assert apart.count(Verdict.BREACH) == 2
+        assert before not in {entry.key.venue_id for entry in apart.entries if entry.cause is not Cause.GONE}

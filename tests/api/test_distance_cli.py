@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from api.access.roles import AccountRole
 from api.cli.main import assemble
+from api.clock import SystemClock
 from api.files.saved_walk_network import save_walk_network
 from tests.access.people import official_in
 from tests.api.distance_register import NOW, STREET, put_scene
@@ -19,6 +20,7 @@ from tests.evidence.scene import text_of_pdf
 from tests.geo.walk_reference import at
 from tests.make import KEYRING_PATH
 from tests.venues.distance_scene import YARD
+from tracking.local_time import LOCAL_TIME
 
 command_line = assemble()
 
@@ -68,7 +70,7 @@ def hulan(database_url: str, tmp_path: Path) -> Run:
 def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection:
         shop = put_scene(connection)
-        connection.execute(text("DELETE FROM site_gate"))
+        connection.execute(text("UPDATE site_gate SET superseded_at = now()"))
     longitude, latitude = at(0.0, 0.0)
     gates = tmp_path / "gates.csv"
     gates.write_text(
@@ -80,6 +82,15 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     assert "added: 1" in done.output
     assert "rejected: 1" in done.output
     assert "500" in (tmp_path / "gates.csv.rejects.csv").read_text(encoding="utf-8")
+    assert "关闭 closed" not in hulan("distance", "gate", "gates/n").output
+    gates.write_text(gates.read_text(encoding="utf-8").replace("学生,1,是\nx", "封闭,1,是\nx"), encoding="utf-8")
+    hulan("import", "gates", str(gates))
+    versions = hulan("distance", "gate", "gates/n").output
+    assert versions.index("开放 open") < versions.index("关闭 closed")
+    assert versions.count("cli:") == 2
+    assert "no such gate" in hulan("distance", "gate", "gates/y", exit_code=1).stderr
+    gates.write_text(gates.read_text(encoding="utf-8").replace("封闭", "学生"), encoding="utf-8")
+    hulan("import", "gates", str(gates))
     street = tmp_path / "street.npz"
     save_walk_network(STREET, street)
 
@@ -88,7 +99,13 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     )
     assert "breach: 1" in first.output
     assert "new leads: 1" in first.output
-    listed = hulan("distance", "list", "--verdict", "breach").output
+    listed = hulan("distance", "list", "--verdict", "breach", "--division", "320300").output
+    assert "nothing found" in hulan("distance", "list", "--division", "440000").output
+    number = re.search(r"编号 no. ([0-9]+)", listed)
+    assert number is not None
+    assert "nothing found" in hulan("distance", "list", "--after", number[1]).output
+    assert "no finding of this number" in hulan("distance", "list", "--after", "999", exit_code=1).stderr
+    assert "six digits" in hulan("distance", "list", "--division", "3203", exit_code=2).stderr
     assert "路口烟店 — 育才小学" in listed
     assert "直线 straight 43 米" in listed
     assert "步行 on foot 110 米" in listed
@@ -199,6 +216,7 @@ def test_who_will_not_see_what_is_found_is_told(hulan: Run, engine: Engine) -> N
 
 
 def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path) -> None:
+    today = SystemClock().now().astimezone(LOCAL_TIME).date()
     with engine.begin() as connection:
         put_scene(connection)
     hulan("distance", "evaluate", "--division", "320312")
@@ -208,15 +226,18 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     found = re.search(r"id ([0-9a-f-]{36})", listed)
     assert found is not None
     assert "烟草专卖行政主管部门" in listed
+    assert found[0] in hulan("lead", "list", "--by", "wang", "--division", "320000").output
+    assert "no leads" in hulan("lead", "list", "--by", "wang", "--division", "440000").output
+    assert "no leads" in hulan("lead", "list", "--by", "wang", "--after", found[1]).output
     lead = found[1]
     refused = hulan("lead", "recommend", lead, "--regulator", "甲", "--number", "1", "--by", "wang", exit_code=1)
     assert "not open to recommend" in refused.stderr
-    hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "zhao", exit_code=1)
-    assert "checked" in hulan("lead", "check", lead, "--on", "2026-11-22", "--found", "--by", "wang").output
+    hulan("lead", "check", lead, "--on", f"{today}", "--found", "--by", "zhao", exit_code=1)
+    assert "checked" in hulan("lead", "check", lead, "--on", f"{today}", "--found", "--by", "wang").output
     hulan("lead", "recommend", lead, "--regulator", "合成烟草局", "--number", "合成检建〔2026〕1号", "--by", "wang")
-    hulan("lead", "deliver", lead, "--on", "2026-11-23", "--urgent", "--by", "wang")
+    hulan("lead", "deliver", lead, "--on", f"{today}", "--urgent", "--by", "wang")
     shown = hulan("lead", "show", lead, "--by", "zhao").output
-    assert "2026-12-08" in shown
+    assert "期限内 green：应于" in shown
     assert "合成检建〔2026〕1号" in shown
     assert "下一步 next: 送达 deliver、行政机关回复 reply" in shown
     for name in ("draft.docx", "draft.pdf"):
@@ -228,7 +249,7 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     figures = hulan("lead", "statistics", "--by", "wang").output
     assert "已送达 delivered 1" in figures
     assert "结果 outcomes：在办 open 1  不立案 no_case 0" in figures
-    assert "2026-11" in figures
+    assert f"{today:%Y-%m}" in figures
     assert "合成烟草局" in figures
     assert "no leads" in hulan("lead", "list", "--by", "wang", "--state", "new").output
 

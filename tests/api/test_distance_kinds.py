@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from api.cli.distance_lines import finding_lines
 from api.distance_shown import FindingFilter, changes_shown, findings_shown
 from tests.api.distance_register import BY_AIR, NOW, WALKED, evaluated, put_gate, put_scene
-from tests.api.test_distance import LATER, LICENCE, a_record, merge, put_records, stored
+from tests.api.test_distance import LICENCE, a_record, merge, put_records, stored
 from tests.venues.distance_scene import ON
 from venues.category import VenueCategory
 from venues.distance_history import Cause, verdicts_on
@@ -16,6 +16,7 @@ from venues.distance_store import load_history
 from venues.distance_verdict import Verdict
 from venues.source_record import SourceKind
 
+LATER = NOW + timedelta(hours=1)
 KTV, TOBACCO = VenueCategory.KTV, VenueCategory.TOBACCO
 AS_KTV = replace(BY_AIR, rule_id="ktv", venue_categories=frozenset({KTV}), threshold_m=90.0)
 ON_FOOT = replace(WALKED, threshold_m=60.0)
@@ -47,11 +48,11 @@ def test_a_ktv_that_sells_tobacco_is_judged_as_both_and_told_to_both_regulators(
         assert "原按烟草零售，现按KTV" in change["why_zh"]
         assert (change["verdict_before"], change["verdict"]) == ("clear", "breach")
         assert [one["rule_id"] for one in change["others"]] == ["on-foot"]
-        (again,) = evaluated(connection, AS_KTV, ON_FOOT, at=LATER + timedelta(days=1))
+        (again,) = evaluated(connection, AS_KTV, ON_FOOT, at=LATER + timedelta(minutes=1))
         assert again.entries == ()
         assert told(connection) == [("文化和旅游主管部门", ["ktv"], 1)]
         # By the straight rule it is too near as a shop too, and the tobacco bureau hears of that alone.
-        (worse,) = evaluated(connection, AS_KTV, AS_SHOP, at=LATER + timedelta(days=2))
+        (worse,) = evaluated(connection, AS_KTV, AS_SHOP, at=LATER + timedelta(minutes=2))
         assert [entry.cause for entry in worse.entries] == [Cause.RULE]
         assert told(connection) == [("文化和旅游主管部门", ["ktv"], 1), ("烟草专卖行政主管部门", ["tobacco"], 1)]
         (shown,) = findings_shown(connection, FindingFilter())
@@ -70,7 +71,7 @@ def test_a_lead_for_nobody_in_particular_is_not_opened_again_for_the_regulator_t
         connection.execute(text("ALTER TABLE lead DISABLE TRIGGER record_stays"))
         connection.execute(text("UPDATE lead SET lead_key = 'of the time when nobody was competent', regulator = NULL"))
         connection.execute(text("ALTER TABLE lead ENABLE TRIGGER record_stays"))
-        (again,) = evaluated(connection, BY_AIR, at=NOW + timedelta(days=1))
+        (again,) = evaluated(connection, BY_AIR, at=NOW + timedelta(minutes=1))
     assert again.lead_count == 0
 
 
@@ -90,6 +91,6 @@ def test_only_gates_that_an_office_called_complete_clear_a_venue_near_the_wall(e
         evaluated(connection, WALKED, at=LATER)
         # A second one, of which nobody said so: they were complete before, and are so with one more.
         put_gate(connection, source_id="south", y=-80.0, says_all=False)
-        evaluated(connection, WALKED, at=LATER + timedelta(days=1))
+        evaluated(connection, WALKED, at=LATER + timedelta(minutes=1))
         rows = stored(connection, "cause, verdict, reason, round(walking_m)")
     assert rows == [("first", "survey", "gates_incomplete", 110), ("distance", "clear", "distance", 110)]

@@ -1,5 +1,6 @@
 """Leads in the database: who sees and works them, their clocks, and that what was done stays."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -8,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from docx import Document
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import as_account
 from api.access.roles import AccountRole
@@ -17,7 +20,7 @@ from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
 from api.ids import new_id
 from api.leads import LeadFilter, event_by, figures_of_leads, lead_shown, leads_shown, take_lead_step
-from api.papers.desk import PaperDesk
+from api.papers.desk import PaperDesk, PaperKind
 from tests.access.people import Browser, Official, a_browser, another, official_in
 from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_scene
 from tests.evidence.scene import text_of_pdf
@@ -42,9 +45,11 @@ class Desk:
     police: Official
 
     def step(self, step: LeadStep, *, by: Official | None = None, **given: Any) -> LeadState:
+        """Entered a year on, unless said otherwise: whatever happened lies behind."""
         who = by or self.prosecutor
+        at = given.pop("at", NOW + timedelta(days=365))
         with as_account(self.engine, who.account_id) as connection:
-            event = event_by(step, account_id=who.account_id, at=NOW + timedelta(hours=1), **given)
+            event = event_by(step, account_id=who.account_id, at=at, **given)
             return take_lead_step(connection, self.lead_id, event)
 
     def shown(self, today: date = TODAY, *, by: Official | None = None) -> dict[str, Any]:
@@ -91,6 +96,62 @@ def test_a_lead_goes_from_check_to_answer_and_its_clock_turns_red_on_the_day_aft
     assert {event["by"] for event in whole["events"][1:]} == {"合成人员"}
     assert whole["events"][0]["by"] is None
     assert whole["regulator"] == "合成市烟草专卖局"
+
+
+def test_a_day_that_cannot_be_is_refused_by_the_desk_and_by_the_database(desk: Desk) -> None:
+    for on, said in ((date(9999, 12, 1), "晚于今天"), (date(2026, 11, 21), "早于线索发现")):
+        with pytest.raises(LeadError, match=said):
+            desk.step(LeadStep.CHECK, on=on, is_found=True)
+    query = ADD.replace(":position, :step, now(), NULL, NULL", "1, 'check', now(), NULL, '9999-12-01'")
+    with (
+        pytest.raises(DBAPIError, match="check constraint"),
+        as_account(desk.engine, desk.prosecutor.account_id) as who,
+    ):
+        who.execute(text(query))
+    assert desk.shown()["next_steps"] == [LeadStep.CHECK]
+
+
+def test_a_delivery_entered_wrongly_is_entered_again_and_the_clock_follows(desk: Desk) -> None:
+    recommend(desk, delivered_on=date(2026, 11, 25))
+    desk.step(LeadStep.DELIVER, on=date(2026, 12, 25))
+    assert (desk.shown()["delivered_on"], desk.shown()["due_on"]) == (date(2026, 12, 25), date(2027, 2, 25))
+    assert [event["on"] for event in desk.shown()["events"] if event["step"] == "deliver"] == [
+        date(2026, 11, 25), date(2026, 12, 25)
+    ]  # fmt: skip
+
+
+def test_a_lead_that_was_remedied_without_an_answer_is_not_overdue(desk: Desk) -> None:
+    recommend(desk, delivered_on=date(2026, 11, 25))
+    desk.step(LeadStep.RECHECK, on=date(2026, 12, 20), is_found=True)
+    later = date(2027, 6, 1)
+    assert (desk.shown(later)["is_overdue"], desk.shown(later)["waited_until"]) == (False, date(2026, 12, 20))
+    desk.step(LeadStep.CLOSE)
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        assert leads_shown(connection, LeadFilter(is_overdue=True), today=later) == []
+        assert figures_of_leads(connection, today=later).overdue_count == 0
+
+
+def test_a_lead_whose_venue_is_clear_by_now_says_so_in_the_list_of_facts_and_in_the_draft(desk: Desk) -> None:
+    assert (desk.shown()["has_changed"], desk.shown()["present"]) == (False, [])
+    with desk.engine.begin() as connection:
+        evaluated(connection, BY_AIR, WALKED, at=NOW + timedelta(hours=1))
+    shown = desk.shown()
+    assert shown["has_changed"]
+    assert "明显违反" in shown["facts"][0]
+    (now,) = shown["present"]
+    assert "不违反" in now
+    assert "步行 110 米" in now
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        written = PaperDesk().recommendation(
+            connection, desk.lead_id, PaperKind.WORD, procuratorate="合成检察院", on=TODAY, is_urgent=False
+        )
+    told = "\n".join(one.text for one in Document(io.BytesIO(written)).paragraphs)
+    assert told.index("明显违反") < told.index("此后结论已变") < told.index("不违反，")
+    with desk.engine.begin() as connection:
+        connection.execute(text("UPDATE venue SET geometry = ST_Translate(geometry, 1, 0)"))
+        evaluated(connection, BY_AIR, WALKED, at=NOW + timedelta(hours=2))
+    (gone,) = desk.shown()["present"]
+    assert "no rule binds it" in gone
 
 
 def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
@@ -198,7 +259,7 @@ def test_the_database_adds_after_the_last_event_only_and_for_whom_it_may(desk: D
 def test_two_officers_at_once_leave_one_step(desk: Desk) -> None:
     with as_account(desk.engine, desk.prosecutor.account_id) as slow:
         event = event_by(
-            LeadStep.CHECK, account_id=desk.prosecutor.account_id, at=NOW + timedelta(hours=2), on=TODAY, is_found=True
+            LeadStep.CHECK, account_id=desk.prosecutor.account_id, at=NOW + timedelta(days=366), on=TODAY, is_found=True
         )
         lead_shown(slow, desk.lead_id, today=TODAY)
         slow.execute(text("SET LOCAL lock_timeout = '5s'"))
@@ -223,10 +284,9 @@ def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the
     recommend(desk)
     names = {"overdue": desk.lead_id}
     with desk.engine.begin() as connection:
-        venue = connection.execute(text("SELECT venue_id FROM lead")).scalar_one()
         for name in ("answered", "newer", "longer overdue", "newest"):
             proposal = LeadProposal(
-                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(venue),
+                key=name, ground=LeadGround.MIS_REGISTERED, venue_id=str(new_id()),
                 categories=frozenset({VenueCategory.BAR}), is_sure=False, facts=("登记为小吃服务，实为酒吧",),
             )  # fmt: skip
             routed = route_lead((), ground=proposal.ground, categories=proposal.categories, division="320312")
@@ -247,6 +307,17 @@ def test_what_is_overdue_comes_first_then_what_is_to_be_looked_at_again_then_the
         (True, True), (True, True), (False, True), (False, False)
     ]  # fmt: skip
     assert shown[2]["recheck_on"] == date(2027, 1, 19)
+    with as_account(desk.engine, desk.prosecutor.account_id) as connection:
+        paged, after = [], None
+        while page := leads_shown(connection, LeadFilter(after=after), today=date(2027, 3, 1), most=2):
+            assert len(page) <= 2
+            paged += page
+            after = page[-1]["lead_id"]
+        assert paged == shown
+        for division, count in (("320312", 5), ("320300", 5), ("320000", 5), ("000000", 5), ("320303", 0)):
+            assert len(leads_shown(connection, LeadFilter(division=division), today=TODAY)) == count, division
+        with pytest.raises(NotThereError):
+            leads_shown(connection, LeadFilter(after=new_id()), today=TODAY)
     assert [by_id[one["lead_id"]] for one in before] == ["newest", "longer overdue", "newer", "answered", "overdue"]
 
 
@@ -282,6 +353,15 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
     assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []
     assert browser.ask("GET", "/distance/findings", params={"on": "2020-01-01"}).json()["findings"] == []
+    for asked, count in (
+        ({"division": "320300"}, 1), ({"division": "440100"}, 0), ({"after": str(finding["finding_no"])}, 0),
+    ):  # fmt: skip
+        assert len(browser.ask("GET", "/distance/findings", params=asked).json()["findings"]) == count, asked
+        if "after" not in asked:
+            assert len(browser.ask("GET", "/leads", params=asked).json()["leads"]) == count, asked
+    assert browser.ask("GET", "/distance/findings", params={"after": "999"}).status_code == 404
+    assert browser.ask("GET", "/distance/findings", params={"division": "3203"}).status_code == 422
+    assert browser.ask("GET", "/leads", params={"after": lead["lead_id"]}).json()["leads"] == []
     (change,) = browser.ask("GET", "/distance/changes").json()["changes"]
     assert (change["cause"], change["verdict_before"]) == ("first", None)
     (run,) = browser.ask("GET", "/distance/runs").json()["runs"]

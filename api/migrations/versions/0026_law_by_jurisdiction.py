@@ -6,7 +6,7 @@ A finding says in which division its venue lies, whose rules bind it. A lead sai
 from alembic import op
 
 revision = "0026"
-down_revision = "0024"
+down_revision = "0025"
 
 COLUMN = """
 ALTER TABLE distance_finding ADD COLUMN division text CHECK (division ~ '^[0-9]{6}$'), ADD COLUMN walk_gate_id text;
