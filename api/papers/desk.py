@@ -136,6 +136,9 @@ def checked_measurement(content: str, measurement_hash: str, *, network_of: Call
 
     Raises MeasurementError, and what ``network_of`` raises.
     """
-    version = json.loads(content)["given"]["network_version"]
+    try:
+        version = json.loads(content)["given"]["network_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise MeasurementError(f"存档不是测量记录 / the archive is no measurement: {error}") from error
     made = measured_again(content, None if version is None else network_of(str(version)))
     return Checked(made=made, is_same=made.hash == measurement_hash == hashlib.sha256(content.encode()).hexdigest())

@@ -78,6 +78,13 @@ def test_measured_again_from_the_archive_the_hash_is_the_same() -> None:
     assert first.way[-1] == pytest.approx(at(0.0, 43.0), abs=1e-8)
 
 
+def test_the_way_on_foot_is_evidence_also_where_the_rule_asks_for_a_straight_line() -> None:
+    found = made(SHOP, SITE, RULE)
+    assert (found.finding.gate, round(found.finding.straight_m), round(found.finding.walking_m)) == (None, 43, 110)
+    assert found.finding.walk_gate == SITE.campuses[0].gates[0]
+    assert found.way == made().way
+
+
 @pytest.mark.golden
 def test_the_archived_text_is_as_recorded() -> None:
     """Another text for the same input means that old archives can no longer be checked: change ``METHOD`` then."""
@@ -90,7 +97,7 @@ def test_the_archived_text_is_as_recorded() -> None:
 def test_the_report_says_what_was_measured() -> None:
     unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
     pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
-    assert_golden("measurement_report.txt", "\n".join(pages))
+    assert_golden("measurement_lines.txt", "\n".join(pages))
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
