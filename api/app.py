@@ -25,6 +25,7 @@ from api.exporting.handing_out import Desk
 from api.exporting.packing import Packing
 from api.guardian.desk import GuardianDesk
 from api.inbox import Inbox
+from api.papers.desk import PaperDesk
 from api.personal.keyring import Keyring
 from api.routes import (
     account,
@@ -78,6 +79,7 @@ class Services:
     streams: OpenStreams
     guardian_desk: GuardianDesk
     callback_desk: CallbackDesk
+    paper_desk: PaperDesk
     alert_policy: AlertPolicy
 
 
@@ -97,6 +99,7 @@ def create_app(
     callback_token: str = "",
     webhook_secret: bytes = b"",
     alert_policy: AlertPolicy | None = None,
+    paper_desk: PaperDesk | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
@@ -135,6 +138,7 @@ def create_app(
                     engine=engine, keyring=keyring, token=callback_token, webhook_secret=webhook_secret
                 ),
                 alert_policy=alert_policy or AlertPolicy(),
+                paper_desk=paper_desk or PaperDesk(),
             )
             yield
 

@@ -55,6 +55,8 @@ class LookKind(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105
     DECISION = "decision"
     BREAK_GLASS = "break_glass"
+    MEASUREMENT = "look_measurement"
+    RECOMMENDATION = "look_recommendation"
 
 
 class PurposeMissingError(ValueError):

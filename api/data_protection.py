@@ -70,7 +70,7 @@ class Seen(StrEnum):
     OWN = "本人；账号管理员 oneself; who keeps accounts"
     ASKER = "提交的本人 who filed it"
     ALL = "所有账号 every account"
-    OFFICERS = "所有办案人员 every officer"
+    OFFICERS_THERE = "当地及上级的办案人员 officers of the place and of the divisions above it"
     LOOK = "本案人员，在说明目的的查阅时段内 officers of the case, within a look with a purpose"
     AUDITOR = "审计管理员 the audit administrator"
     NOBODY = "无人（仅程序） nobody, the program only"

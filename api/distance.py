@@ -24,6 +24,7 @@ from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_history import HistoryEntry, days_to_evaluate, entries_for, record_of
 from venues.distance_law import DistanceLaw
 from venues.distance_store import (
+    LastRun,
     RunMade,
     last_run,
     load_gates,
@@ -34,8 +35,8 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
-from venues.lead_pattern import LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
-from venues.lead_route import LeadRoute, route_lead
+from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
+from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
@@ -58,12 +59,15 @@ class WalkedBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What one day's run said. ``entries`` are what it changed."""
+    """What one day's run said. ``entries`` are what it changed, or of a day to come would change."""
 
     run: DistanceRun
-    run_no: int
+    run_no: int | None
+    """``None`` for a day to come: nothing of it is kept."""
     entries: tuple[HistoryEntry, ...]
     lead_count: int
+    outside_count: int
+    """Venues in none of the imported boundaries: they count, and are shown, as of the division of the run."""
 
     def count(self, verdict: Verdict) -> int:
         """How many pairs of a venue and a campus have this verdict by the rule that won."""
@@ -79,6 +83,8 @@ class Placed:
     places: tuple[RegisteredPlace, ...]
     """Also those without position or category."""
     gate_count: int
+    outside_count: int = 0
+    """Venues in none of the imported boundaries."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -103,9 +109,10 @@ def evaluate_register(
     """Evaluate the day ``on`` (Asia/Shanghai), and before it each day since the last run on which law or papers change.
 
     Venues in none of the boundaries that were imported count as in ``division``. The law's versions, the runs and what
-    they change are stored; venues whose verdict on the last day is one of ``leads_of`` become leads, once, and so do
-    those that the patterns of licences and registrations find. ``at`` is aware. Raises DistanceRefusedError without
-    venues or sites, and ValueError as ``evaluate_distances``.
+    they change are stored; if ``on`` is the day of ``at`` (aware), venues whose verdict is one of ``leads_of`` become
+    leads, once, and so do those that the patterns of licences and registrations find. Of a day to come it is told what
+    would change, and nothing is kept. Raises DistanceRefusedError without venues or sites and for a day before the
+    last run, and ValueError as ``evaluate_distances``.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
     # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
@@ -116,9 +123,10 @@ def evaluate_register(
             "登记册中没有场所或没有学校：请先 hulan import venues、hulan import sites"
             " / the register has no venue, or no school: import them first"
         )
-    before = last_run(connection)
-    days = (on,) if before is None else days_to_evaluate(law, placed.venues, since=before.law_day, until=on)
-    save_rules(connection, law.rules, at=at)
+    today = at.astimezone(LOCAL_TIME).date()
+    days = _days_until(on, last_run(connection), law, placed)
+    if on <= today:
+        save_rules(connection, law.rules, at=at)
     history = load_history(connection)
     known = _known_names(connection) | placed.names
     found: list[Evaluated] = []
@@ -133,15 +141,37 @@ def evaluate_register(
             policy=policy or DistancePolicy(),
         )
         entries = entries_for(history, map(record_of, run.findings()), on=day, recorded_at=at)
+        history.extend(entries)
+        if on > today:
+            found.append(
+                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count)
+            )
+            continue
         made = RunMade(
             run_id=new_id(), at=at, made_by=made_by, division=division,
             network_on=None if walked is None else walked.network_on, gate_count=placed.gate_count,
         )  # fmt: skip
         run_no = save_run(connection, run, made, entries, known)
-        history.extend(entries)
-        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == days[-1] else 0
-        found.append(Evaluated(run=run, run_no=run_no, entries=entries, lead_count=leads))
+        # A lead is about what is so now: of a day gone by nobody can look on site.
+        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == today else 0
+        found.append(
+            Evaluated(
+                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count
+            )
+        )  # fmt: skip
     return found
+
+
+def _days_until(on: date, before: LastRun | None, law: DistanceLaw, placed: Placed) -> tuple[date, ...]:
+    if before is None:
+        return (on,)
+    if on < before.law_day:
+        raise DistanceRefusedError(
+            f"已评估至 {before.law_day}：再评估更早的 {on} 会改写其后的结论。当日结论见 hulan distance list --on {on}"
+            f" / evaluated up to {before.law_day}: to evaluate an earlier day again would overwrite what holds since;"
+            f" what was found of that day: hulan distance list --on {on}"
+        )
+    return days_to_evaluate(law, placed.venues, since=before.law_day, until=on)
 
 
 def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
@@ -151,32 +181,41 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
     divisions = divisions_of(
         longitude=[point.x for _, point in points],
         latitude=[point.y for _, point in points],
-        areas=_boundaries(connection),
+        areas=load_boundaries(connection),
     )
-    venues = (placed_venue(place, division=code or division, on=on)
-              for (place, _), code in zip(points, divisions, strict=True))  # fmt: skip
+    found = [(placed_venue(place, division=code or division, on=on), code)
+             for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
     imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
     data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
-        venues=tuple(venue for venue in venues if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on),
+        venues=tuple(venue for venue, _ in found if venue is not None),
+        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
         places=places,
         gate_count=len(gates),
+        outside_count=sum(venue is not None and not code for venue, code in found),
     )
 
 
 def measure_pair(
-    connection: Connection, law: DistanceLaw, *, on: date, venue_id: UUID, site_id: str | None, walked: WalkedBy | None
+    connection: Connection,
+    law: DistanceLaw,
+    *,
+    on: date,
+    venue_id: UUID,
+    site_id: str | None,
+    walked: WalkedBy | None,
+    division: str | None = None,
 ) -> Measurement:
     """One venue measured against one school, as evidence: by the rules of the day ``on``, with the last run's network.
 
-    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. Raises
-    DistanceRefusedError if no rule binds the two, and MeasurementError.
+    Without ``site_id`` the school that matters most is taken: a breach first, then the nearest. ``division``: of the
+    venue, for a connection that sees no boundaries. Raises DistanceRefusedError if no rule binds the two, and
+    MeasurementError.
     """
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, before.division, on=on)
+    placed = load_placed(connection, division or before.division, on=on)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:
@@ -240,29 +279,31 @@ def _open_leads(
     leads_of: Sequence[Verdict],
     at: datetime,
 ) -> int:
-    # One sort of finding decides whether there is a lead; its facts are all that somebody must look at there.
-    wanted = {finding.venue.venue_id for finding in run.findings(*leads_of)} if leads_of else set()
     findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
     venues = {venue.venue_id: venue for venue in placed.venues}
     standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
     on_file = licences_on_file(placed.places)
     proposals = [
-        *distance_leads(finding for finding in findings if finding.venue.venue_id in wanted),
+        *distance_leads(findings),
         *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    drafts = [_draft(proposal, venues[proposal.venue_id], addresses[proposal.venue_id], routes)
-              for proposal in proposals]  # fmt: skip
+    divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
+    drafts = [
+        LeadDraft(
+            lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,
+            venue_address=addresses[lead.venue_id], division=divisions[lead.venue_id], routed=routed,
+        )
+        for lead, routed in leads_by_regulator(routes, proposals, divisions=divisions)
+        if lead.ground is not LeadGround.DISTANCE or _is_opened(lead, leads_of)
+    ]  # fmt: skip
     return open_leads(connection, drafts, run_no=run_no, at=at)
 
 
-def _draft(proposal: LeadProposal, venue: PlacedVenue, address: str, routes: tuple[LeadRoute, ...]) -> LeadDraft:
-    routed = route_lead(routes, ground=proposal.ground, categories=proposal.categories, division=venue.division)
-    return LeadDraft(
-        lead_id=new_id(), proposal=proposal, venue_name=venue.name, venue_address=address, division=venue.division,
-        routed=routed,
-    )  # fmt: skip
+def _is_opened(lead: LeadProposal, leads_of: Sequence[Verdict]) -> bool:
+    """One sort of verdict decides whether there is a lead; its facts are all that somebody must look at there."""
+    return Verdict.SURVEY in leads_of or (lead.is_sure and Verdict.BREACH in leads_of)
 
 
 def _known_names(connection: Connection) -> dict[str, str]:
@@ -281,7 +322,7 @@ def _weight(finding: DistanceFinding) -> tuple[bool, bool, float]:
     return (finding.verdict is not Verdict.BREACH, finding.verdict is not Verdict.SURVEY, finding.low_m)
 
 
-def _boundaries(connection: Connection) -> dict[str, Area]:
+def load_boundaries(connection: Connection) -> dict[str, Area]:
     """The administrative boundaries that were imported, by code."""
     query = select(zone_table.c.source_id, zone_table.c.geometry).where(
         zone_table.c.origin == str(ZoneOrigin.BOUNDARY), zone_table.c.superseded_at.is_(None)

@@ -56,6 +56,14 @@ class ApprovalMissingError(Exception):
     """A leader has still to decide a look."""
 
 
+class MeasurementUnavailableError(Exception):
+    """An archived measurement cannot be made again here, or comes out differently."""
+
+
+class NothingToMeasureError(Exception):
+    """No rule of the last evaluation binds the two today, or one of them is no longer registered."""
+
+
 class ExportLimitError(Exception):
     """More rows of people's data would leave than an account may take out without approval."""
 
@@ -74,6 +82,10 @@ class OidcUnavailableError(Exception):
 
 class RefusedInputError(ValueError):
     """A value was read and cannot be taken."""
+
+
+class BoundaryMissingError(ValueError):
+    """No boundary of the division is imported, so that nobody can tell what lies in it."""
 
 
 class WrongReasonError(RefusedInputError):
@@ -189,10 +201,32 @@ PROBLEMS: dict[type[Exception], Problem] = {
     LeadError: Problem(
         status=409,
         code="lead_step",
-        message="线索现在不能办理这一步，或缺少必填项（日期、部门、文号、核查结果、理由），或刚被他人办理；"
-        "请查看该线索的 next_steps"
+        message="线索现在不能办理这一步，或缺少必填项（日期、部门、文号、核查结果、理由），"
+        "或日期不可能（晚于今天、早于线索发现或前一步），或刚被他人办理；请查看该线索的 next_steps"
         " / the lead does not allow this step now, or the step lacks a day, agency, document number, finding or reason,"
-        " or somebody else was quicker: look at the lead's next_steps",
+        " or its day is still to come or lies before the lead or the step before it, or somebody else was quicker:"
+        " look at the lead's next_steps",
+    ),
+    MeasurementUnavailableError: Problem(
+        status=409,
+        code="measurement_unavailable",
+        message="这份测距现在不能重新生成：所用路网不在本机，或重测结果与存档不同；请管理员运行 hulan distance verify"
+        " / this measurement cannot be made again here: its walk network is not kept, or it comes out differently than"
+        " archived: ask the administrator to run hulan distance verify",
+    ),
+    BoundaryMissingError: Problem(
+        status=409,
+        code="boundary_missing",
+        message="没有导入该区划的边界，无法按区划筛选；请管理员运行 hulan import boundaries"
+        " / no boundary of this division is imported, so that nothing can be picked by it:"
+        " ask the administrator to run hulan import boundaries",
+    ),
+    NothingToMeasureError: Problem(
+        status=409,
+        code="nothing_to_measure",
+        message="上次评估所用的规则今天不再约束这两处，或登记册已变；请管理员重新评估：hulan distance evaluate"
+        " / the rules of the last evaluation no longer bind the two, or the register changed: ask the administrator to"
+        " run hulan distance evaluate",
     ),
     TooManyStreamsError: Problem(
         status=429,

@@ -5,7 +5,7 @@ The connection is one of ``as_account``: PostgreSQL shows leads to officers, and
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,10 @@ from sqlalchemy import Connection, text
 
 from api.calendars import current_calendar
 from api.errors import NotThereError
+from api.lead_present import present_of
 from tracking.calendar import CalendarMissingError
 from venues.category import CATEGORY_NAMES_ZH
+from venues.distance_rule import covers
 from venues.lead import (
     IsRestDay,
     LeadError,
@@ -23,6 +25,7 @@ from venues.lead import (
     LeadState,
     LeadStep,
     ReplyClock,
+    next_steps,
     recheck_on,
     reply_clock,
     state_of,
@@ -30,33 +33,8 @@ from venues.lead import (
 )
 from venues.lead_figures import LeadFigures, LeadLife, lead_figures
 from venues.lead_pattern import LeadGround
-from venues.lead_store import StoredLead, load_leads
+from venues.lead_store import StoredLead, ids_of_place, load_leads
 
-STATE_NAMES_ZH: dict[LeadState, str] = {
-    LeadState.NEW: "待核查",
-    LeadState.CHECKED: "已现场核查",
-    LeadState.NO_CASE: "不立案",
-    LeadState.CONSULTATION: "磋商",
-    LeadState.RECOMMENDATION: "检察建议",
-    LeadState.REPLIED: "已回复，待回访",
-    LeadState.REMEDIED: "已整改",
-    LeadState.NOT_REMEDIED: "未整改",
-    LeadState.CASE: "立案",
-    LeadState.CLOSED: "办结",
-}
-STEP_NAMES_ZH: dict[LeadStep, str] = {
-    LeadStep.OPEN: "发现",
-    LeadStep.CHECK: "现场核查",
-    LeadStep.DISMISS: "不立案",
-    LeadStep.CONSULT: "磋商",
-    LeadStep.RECOMMEND: "制发检察建议",
-    LeadStep.DELIVER: "送达",
-    LeadStep.REPLY: "行政机关回复",
-    LeadStep.RECHECK: "回访",
-    LeadStep.OPEN_CASE: "立案",
-    LeadStep.CLOSE: "办结",
-    LeadStep.REOPEN: "重新打开",
-}
 GROUND_NAMES_ZH: dict[LeadGround, str] = {
     LeadGround.DISTANCE: "设在学校、幼儿园周边",
     LeadGround.UNLICENSED: "学校周边无许可经营",
@@ -66,6 +44,9 @@ GROUND_NAMES_ZH: dict[LeadGround, str] = {
     LeadGround.SELLS_TOBACCO: "向未成年人售烟",
     LeadGround.SELLS_LOTTERY: "向未成年人售彩票",
 }
+
+MOST_LEADS = 200
+"""In one answer; the next ones follow the last id of it."""
 
 _SATURDAY = 5
 
@@ -79,17 +60,39 @@ class LeadFilter:
     is_overdue: bool | None = None
     """Whether an agency's time ran out without an answer."""
     venue_id: UUID | None = None
+    """Of the place, by any id that it ever had."""
+    division: str | None = None
+    """In this division or one below it: six digits, ``320300`` for all of 3203."""
+    after: UUID | None = None
+    """Those that follow this lead in the list."""
 
 
-def leads_shown(connection: Connection, wanted: LeadFilter, *, today: date, most: int = 200) -> list[dict[str, Any]]:
-    """Leads with state, regulator and due day, the newest first. ``today``: of Asia/Shanghai."""
+def leads_shown(
+    connection: Connection, wanted: LeadFilter, *, today: date, most: int = MOST_LEADS
+) -> list[dict[str, Any]]:
+    """Leads with state, regulator and due day: what an agency owes longest first, then what is to be looked at again,
+    then the newest. ``today``: of Asia/Shanghai. Raises ``NotThereError`` if ``after`` is a lead that one does not see.
+    """
     is_rest_day = rest_days(connection)
-    shown = (_listed(lead, today, is_rest_day) for lead in load_leads(connection) if _is_wanted(lead, wanted))
-    return [one for one in shown if wanted.is_overdue in {None, one["is_overdue"]}][:most]
+    places = None if wanted.venue_id is None else ids_of_place(connection, wanted.venue_id)
+    found = []
+    for lead in load_leads(connection):
+        if _is_wanted(lead, wanted, places):
+            shown = _listed(lead, today, is_rest_day)
+            if wanted.is_overdue in {None, shown["is_overdue"]}:
+                found.append((_urgency(shown, lead), shown))
+    if wanted.after is not None:
+        last = lead_of(connection, wanted.after)
+        passed = _urgency(_listed(last, today, is_rest_day), last)
+        found = [one for one in found if one[0] > passed]
+    return [shown for _, shown in sorted(found, key=lambda one: one[0])[:most]]
 
 
 def lead_shown(connection: Connection, lead_id: UUID, *, today: date) -> dict[str, Any]:
-    """One lead: facts, regulator, events with who did them, the clock, and what may be done next. ``NotThereError``."""
+    """One lead: facts, what is found now if that changed, regulator, events with who did them, clock, what may be next.
+
+    Raises ``NotThereError``.
+    """
     lead = lead_of(connection, lead_id)
     names = _names(connection, lead)
     events = [
@@ -100,8 +103,10 @@ def lead_shown(connection: Connection, lead_id: UUID, *, today: date) -> dict[st
         }
         for event, number in zip(lead.events, lead.account_nos, strict=True)
     ]  # fmt: skip
+    present = present_of(connection, lead)
     return _listed(lead, today, rest_days(connection)) | {
-        "facts": list(lead.facts), "route_zh": lead.route_zh, "route_en": lead.route_en,
+        "facts": list(lead.facts), "has_changed": present.has_changed, "present": list(present.findings),
+        "route_zh": lead.route_zh, "route_en": lead.route_en,
         "next_steps": list(next_steps(lead.events)), "events": events,
     }  # fmt: skip
 
@@ -139,23 +144,6 @@ def take_lead_step(connection: Connection, lead_id: UUID, event: LeadEvent) -> L
     return state_of(whole)
 
 
-def next_steps(events: tuple[LeadEvent, ...]) -> tuple[LeadStep, ...]:
-    """The steps that the lead allows now, whatever they need besides."""
-    last = events[-1]
-    allowed = []
-    for step in LeadStep:
-        tried = LeadEvent(
-            step=step, at=last.at, by=last.by, on=last.at.date(), is_found=True, regulator="-", document_number="-",
-            note="-",
-        )  # fmt: skip
-        try:
-            with_step(events, tried)
-        except LeadError:
-            continue
-        allowed.append(step)
-    return tuple(allowed)
-
-
 def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
     """Figures of all leads, which name nobody."""
     lives = (LeadLife(ground=lead.ground, events=lead.events) for lead in load_leads(connection))
@@ -164,9 +152,7 @@ def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
 
 def figures_shown(connection: Connection, *, today: date) -> dict[str, Any]:
     """The figures as an answer: counts by name."""
-    figures = figures_of_leads(connection, today=today)
-    found = {field.name: getattr(figures, field.name) for field in fields(figures)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
+    return asdict(figures_of_leads(connection, today=today))
 
 
 def rest_days(connection: Connection) -> IsRestDay:
@@ -194,31 +180,42 @@ def _may_act(connection: Connection) -> bool:
     return found
 
 
-def _is_wanted(lead: StoredLead, wanted: LeadFilter) -> bool:
+def _urgency(shown: Mapping[str, Any], lead: StoredLead) -> tuple[int, date, int]:
+    """Sorts what waits longest to the front; of what waits alike, and of the rest, the newest first."""
+    if shown["is_overdue"]:
+        return 0, shown["due_on"], -lead.lead_no
+    return (1, shown["recheck_on"], -lead.lead_no) if shown["is_recheck_due"] else (2, date.max, -lead.lead_no)
+
+
+def _is_wanted(lead: StoredLead, wanted: LeadFilter, places: frozenset[UUID] | None) -> bool:
     return (
         wanted.state in {None, state_of(lead.events)}
         and wanted.ground in {None, lead.ground}
-        and wanted.venue_id in {None, lead.venue_id}
+        and (places is None or lead.venue_id in places)
+        and (wanted.division is None or covers(wanted.division, lead.division))
     )
 
 
 def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, Any]:
     clock = reply_clock(lead.events, today=today, is_rest_day=is_rest_day)
+    again_on = recheck_on(lead.events, is_rest_day=is_rest_day)
     return {
         "lead_id": lead.lead_id, "state": state_of(lead.events), "ground": lead.ground, "is_sure": lead.is_sure,
         "venue_id": lead.venue_id, "venue_name": lead.venue_name, "venue_address": lead.venue_address,
         "division": lead.division, "categories": sorted(lead.categories), "opened_at": lead.events[0].at,
         "regulator": _regulator(lead), "candidates": list(lead.candidates),
-        "recheck_on": recheck_on(lead.events, is_rest_day=is_rest_day), **_clock(clock),
+        "recheck_on": again_on, "is_recheck_due": again_on is not None and again_on <= today, **_clock(clock),
     }  # fmt: skip
 
 
 def _clock(clock: ReplyClock | None) -> Mapping[str, Any]:
     if clock is None:
-        return {"delivered_on": None, "due_on": None, "days_left": None, "colour": None, "is_overdue": False}
+        nothing = dict.fromkeys(("delivered_on", "due_on", "replied_on", "waited_until", "days_left", "colour"))
+        return nothing | {"is_overdue": False}
     return {
-        "delivered_on": clock.delivered_on, "due_on": clock.due_on, "days_left": clock.days_left,
-        "colour": clock.colour, "is_overdue": clock.is_overdue and clock.replied_on is None,
+        "delivered_on": clock.delivered_on, "due_on": clock.due_on, "replied_on": clock.replied_on,
+        "waited_until": clock.waited_until, "days_left": clock.days_left, "colour": clock.colour,
+        "is_overdue": clock.is_overdue,
     }  # fmt: skip
 
 

@@ -1,13 +1,15 @@
 """The register resolved: records scored, what is certain merged, what is doubtful asked. Nothing is merged twice."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from api.distance import load_boundaries
 from api.ids import new_id
+from venues.division_of import in_their_counties
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
 from venues.inside_store import load_hosts
@@ -16,7 +18,7 @@ from venues.links import MACHINE, Links, Merged, follow, merge_events
 from venues.register_store import load_current_records, sources_without_doubles
 from venues.scored_pairs import Waterfall
 from venues.source_record import SourceRecord
-from venues.traits import traits_of
+from venues.traits import Traits, traits_of
 
 Progress = Callable[[int, int], None]
 
@@ -34,8 +36,13 @@ class Resolved:
     """Pairs of businesses, one after the other at one door."""
 
 
-def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -> Resolved:
+def resolve(
+    engine: Engine, *, at: datetime, no_doubles: Collection[str] = (), progress: Progress | None = None
+) -> Resolved:
     """Score all records, merge what is certain, and replace the questions for people. ``at``: aware.
+
+    ``no_doubles``: registers that are said to have no place twice, besides those that number what they register: no two
+    records of one of them come together. Raises LookupError for one that there is not.
 
     Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
@@ -51,7 +58,11 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
     with engine.connect() as connection:
         records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
-    plan, questions = _plan(records, links, hosts, scored)
+        traits = in_their_counties([traits_of(record) for record in records], load_boundaries(connection))
+    if missing := set(no_doubles) - {record.key.source for record in records}:
+        raise LookupError(f"没有此登记 / no such register: {'、'.join(sorted(missing))}")
+    free = sources_without_doubles(records).union(no_doubles)
+    plan, questions = _plan(records, traits, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
@@ -70,12 +81,15 @@ def resolve(engine: Engine, *, at: datetime, progress: Progress | None = None) -
 
 
 def _plan(
-    records: list[SourceRecord], links: Links, hosts: list[tuple[UUID, UUID]], progress: Progress
+    records: list[SourceRecord],
+    traits: list[Traits],
+    links: Links,
+    hosts: list[tuple[UUID, UUID]],
+    free: frozenset[str],
+    progress: Progress,
 ) -> tuple[IdentityPlan, list[tuple[QueuedPair, Waterfall]]]:
     from venues.gateway_splink import score_pairs  # noqa: PLC0415 # loads for over a second
 
-    traits = [traits_of(record) for record in records]
-    free = sources_without_doubles(records)
     pairs = score_pairs(traits, duplicate_free=free, progress=progress)
     plan = plan_identity(
         pairs,

@@ -421,9 +421,9 @@ PLACES = (
         _clear(PLACE, "source source_id venue_no kind occurred_at involves_minor imported_at"),
     ),
     _table(
-        "site_gate", "学校的校门 gates of schools", Basis.MINORS, Retention.REGISTER, Seen.ALL,
+        "site_gate", "学校的校门，每一版 gates of schools, every version", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         _clear(PLACE, "gate_no source source_id site_source site_source_id kind is_closed error_m geometry"
-                      " raw_geometry datum imported_at"),
+                      " raw_geometry datum says_all imported_at imported_by superseded_at"),
     ),
     _table(
         "distance_rule", "距离规则的每一版 every version of a rule of distance", Basis.MINORS, Retention.AUDIT,
@@ -436,24 +436,26 @@ PLACES = (
     ),
     _table(
         "distance_finding", "场所与学校的距离及结论，只增不改 distances of venues and schools, never changed",
-        Basis.MINORS, Retention.AUDIT, Seen.ALL,
+        Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "finding_no run_no venue_id venue_name site_id site_name campus_id holds_from recorded_at cause"
                       " verdict reason rule_id rule_version low_m high_m straight_m straight_error_m walking_m"
-                      " walking_error_m walk_status gate_id door_id is_disputed beaten"),
+                      " walking_error_m walk_status gate_id walk_gate_id door_id is_disputed beaten categories others"
+                      " division"),
     ),
     _table(
-        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT, Seen.ALL,
+        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT,
+        Seen.OFFICERS_THERE,
         _clear(PLACE, "measurement_hash content venue_id site_id verdict made_at made_by"),
     ),
     _table(
-        "lead", "检察监督线索，关于场所 leads about venues", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS,
+        "lead", "检察监督线索，关于场所 leads about venues", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "lead_no lead_id lead_key ground venue_id venue_name venue_address division categories is_sure"
                       " facts run_no"),
         _clear(LEGAL, "regulator candidates route_zh route_en route_basis"),
     ),
     _table(
         "lead_event", "线索的办理经过，只增不改 what was done with a lead, never changed", Basis.MINORS,
-        Retention.AUDIT, Seen.OFFICERS,
+        Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(LEGAL, "lead_no position step at on_day is_found is_urgent regulator document_number note"),
         _clear(ACCOUNT, "account_no"),
     ),

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from api.errors import NotThereError
+from api.errors import BoundaryMissingError, NotThereError
+from api.venue_details import door_shown, history_shown, host_shown, observation_shown
 from venues.address import parse_address
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
+from venues.distance_rule import within
 from venues.door_store import load_doors
 from venues.identity import DOUBT_TEXTS, Doubt
 from venues.link_store import OPEN_REVIEWS
@@ -22,7 +24,6 @@ from venues.register_store import RECORD_COLUMNS, record_of_row
 from venues.scored_pairs import FieldWeight
 from venues.source_record import LICENCE_FIELDS, SOURCE_KIND_NAMES_ZH, SourceKind, SourceRecord
 from venues.traits import are_near, traits_of
-from venues.venue_door import DOOR_KIND_NAMES_ZH, VenueDoor
 
 MOST = 200
 """In one answer; the next ones follow the last id of it."""
@@ -62,8 +63,8 @@ def venues_of_register(connection: Connection, wanted: VenueFilter) -> list[dict
             " AND (CAST(:after AS uuid) IS NULL OR top.venue_id > :after)"
             " AND EXISTS (SELECT FROM venue m WHERE m.current_no = top.venue_no"
             "  AND (:all OR m.withdrawn_at IS NULL) AND (:name = '' OR strpos(m.name, :name) > 0)"
-            "  AND (CAST(:category AS text) IS NULL OR m.category = :category OR EXISTS ("
-            f"   SELECT FROM ({LAST_OBSERVATIONS}) AS s WHERE s.current_no = top.venue_no AND s.category = :category)))"
+            "  AND (CAST(:category AS text) IS NULL OR m.category = :category OR top.venue_no IN ("
+            f"   SELECT s.current_no FROM ({LAST_OBSERVATIONS}) AS s WHERE s.category = :category)))"
             " ORDER BY top.venue_id LIMIT :most"
         ),
         {"after": wanted.after, "all": wanted.with_withdrawn, "name": wanted.name, "category": wanted.category,
@@ -80,11 +81,11 @@ def venue_of_register(connection: Connection, venue_id: UUID) -> dict[str, Any]:
     members = _members(connection, [number])[number]
     seen = load_observations(connection, [number]).get(number, [])
     return _shown(top_id, members, seen) | {
-        "observations": [_observation(one) for one in seen],
-        "doors": [_door(door) for door in load_doors(connection, of=[number]).get(number, ())],
-        "inside": _inside(connection, members),
+        "observations": [observation_shown(one) for one in seen],
+        "doors": [door_shown(door) for door in load_doors(connection, of=[number]).get(number, ())],
+        "inside": host_shown(connection, [member.host_key for member in members if member.host_key is not None]),
         "operators": _operators(connection, members),
-        "history": _history(connection, number),
+        "history": history_shown(connection, number),
     }
 
 
@@ -112,10 +113,37 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
     ]
 
 
-def open_reviews(connection: Connection, *, most: int = MOST) -> list[dict[str, Any]]:
-    """Questions for a person, the likeliest first, with what each field said."""
-    query = f"SELECT * FROM ({OPEN_REVIEWS}) AS q ORDER BY probability DESC, review_no LIMIT :most"
-    rows = connection.execute(text(query), {"most": min(most, MOST)}).all()
+def open_reviews(
+    connection: Connection, *, most: int = MOST, after: UUID | None = None, division: str | None = None
+) -> list[dict[str, Any]]:
+    """Questions for a person, the likeliest first, with what each field said, at most ``MOST``.
+
+    ``after``: those that follow this question in the list, answered or not. ``division``: six digits; those of which a
+    place lies in its boundary, or in one below it. Raises ``NotThereError`` for a question that never was, and
+    ``BoundaryMissingError`` for a division without imported boundary.
+    """
+    codes = None if division is None else within(division)
+    if after is not None:
+        known = text("SELECT EXISTS (SELECT FROM venue_review WHERE review_id = :after)")
+        if not connection.execute(known, {"after": after}).scalar_one():
+            raise NotThereError
+    if codes is not None:
+        known = text("SELECT EXISTS (SELECT FROM boundaries_of(:codes))")
+        if not connection.execute(known, {"codes": codes}).scalar_one():
+            raise BoundaryMissingError(
+                f"没有导入 {division} 的边界：先 hulan import boundaries / no boundary of it is imported"
+            )
+    query = (
+        "WITH there AS MATERIALIZED (SELECT shape FROM boundaries_of(:codes) AS found (shape))"
+        f" SELECT * FROM ({OPEN_REVIEWS}) AS q"
+        " WHERE (CAST(:after AS uuid) IS NULL OR (-probability, review_no)"
+        "  > (SELECT -probability, review_no FROM venue_review WHERE review_id = :after))"
+        " AND (CAST(:codes AS text) IS NULL OR EXISTS (SELECT FROM venue place JOIN there"
+        "  ON ST_Covers(there.shape, ST_PointOnSurface(place.geometry))"
+        "  WHERE place.venue_id IN (q.left_venue, q.right_venue)))"
+        " ORDER BY probability DESC, review_no LIMIT :most"
+    )
+    rows = connection.execute(text(query), {"most": min(most, MOST), "after": after, "codes": codes}).all()
     said = _records_said(connection, [each for row in rows for each in (row.left_id, row.right_id)])
     return [
         {
@@ -214,47 +242,6 @@ def _named(categories: Iterable[VenueCategory]) -> dict[str, str]:
     return {str(category): CATEGORY_NAMES_ZH[category] for category in sorted(categories)}
 
 
-def _observation(one: Observation) -> dict[str, Any]:
-    category = one.seen.category
-    return {
-        "observation_id": one.observation_id,
-        "category": category,
-        "category_zh": "与登记一致" if category is None else CATEGORY_NAMES_ZH[category],
-        "observed_on": one.seen.on,
-        "remark": one.remark,
-        "observed_by": one.observed_by,
-        "at": one.at,
-    }
-
-
-def _door(door: VenueDoor) -> dict[str, Any]:
-    return {
-        "source": door.key.source,
-        "source_id": door.key.source_id,
-        "kind": door.kind,
-        "kind_zh": DOOR_KIND_NAMES_ZH[door.kind],
-        "is_main": door.is_main,
-        "longitude": door.longitude,
-        "latitude": door.latitude,
-        "error_m": door.error_m,
-        "valid_from": door.valid_from,
-        "valid_to": door.valid_to,
-    }
-
-
-def _inside(connection: Connection, members: Sequence[_Member]) -> dict[str, Any] | None:
-    """The venue that the place is inside of, if a register says so and has that venue."""
-    for host in (member.host_key for member in members if member.host_key is not None):
-        row = connection.execute(
-            text("SELECT top.venue_id, host.name FROM venue host JOIN venue top ON top.venue_no = host.current_no"
-                 " WHERE host.source = :source AND host.source_id = :id"),
-            {"source": host.source, "id": host.source_id},
-        ).one_or_none()  # fmt: skip
-        if row is not None:
-            return {"venue_id": row.venue_id, "name": row.name}
-    return None
-
-
 def _days(records: Iterable[SourceRecord]) -> tuple[date | None, date | None]:
     """First day of the earliest registration, and last of the latest; ``None``: not known, or it goes on."""
     dated = [record for record in records if record.valid_from is not None or record.valid_to is not None]
@@ -305,24 +292,6 @@ def _are_elsewhere(members: Iterable[_Member], others: Iterable[_Member], premis
     )
     known = {are_near(one, other) for one in ours for other in theirs}
     return False in known and True not in known
-
-
-def _history(connection: Connection, number: int) -> list[dict[str, Any]]:
-    """Decisions on records that are of the place, or were taken from it, newest first."""
-    rows = connection.execute(
-        text("WITH own AS (SELECT r.record_no FROM venue v JOIN venue_source_record r USING (source, source_id)"
-             " WHERE v.current_no = :number), named AS (SELECT link_no FROM venue_link"
-             " WHERE left_no IN (SELECT record_no FROM own) OR right_no IN (SELECT record_no FROM own))"
-             " SELECT e.link_id, e.kind, e.at, e.decided_by, e.reason, e.probability, u.link_id AS undone_id,"
-             " k.venue_id AS kept, a.venue_id AS absorbed,"
-             " EXISTS (SELECT FROM venue v WHERE v.merge_no = e.link_no) AS stands"
-             " FROM venue_link e LEFT JOIN venue_link u ON u.link_no = e.undone_no"
-             " LEFT JOIN venue k ON k.venue_no = e.kept_no LEFT JOIN venue a ON a.venue_no = e.absorbed_no"
-             " WHERE e.link_no IN (SELECT link_no FROM named) OR e.undone_no IN (SELECT link_no FROM named)"
-             " ORDER BY e.link_no DESC LIMIT 200"),
-        {"number": number},
-    )  # fmt: skip
-    return [dict(row._mapping) for row in rows]
 
 
 def _records_said(connection: Connection, record_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Any]]:

@@ -95,7 +95,8 @@ def some_sites(network: WalkNetwork, count: int, random: np.random.Generator) ->
             for number, (place, kind) in enumerate(zip(places, kinds, strict=True))
         )
         boundary = box(x - width, y - height, x + width, y + height)
-        campus = Campus(campus_id="main", longitude=x, latitude=y, boundary=boundary, gates=gates)
+        campus = Campus(campus_id="main", longitude=x, latitude=y, boundary=boundary, gates=gates,
+                        has_all_gates=True)  # fmt: skip
         category = SiteCategory.KINDERGARTEN if row % 3 == 0 else SiteCategory.PRIMARY_SCHOOL
         sites.append(ProtectedSite(site_id=f"s{row}", name=f"学校{row}", category=category, campuses=(campus,)))
     return sites

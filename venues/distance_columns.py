@@ -63,6 +63,9 @@ class CampusColumns:
     error_m: FloatArray
     extent_m: FloatArray
     """How much nearer than ``geometry`` the wall may be: 0 where it was drawn."""
+    is_drawn: Flags
+    """Whether ``geometry`` is the boundary."""
+    has_all_gates: Flags
     shapes: tuple[Shape, ...]
     """To find what is near: the boundary, or the circle in which it must lie."""
     gates: GateColumns
@@ -166,6 +169,8 @@ def campus_columns(sites: Sequence[ProtectedSite], policy: DistancePolicy) -> Ca
         geometry=geometry,
         error_m=_errors([campus.error_m for _, campus in campuses], assumed),
         extent_m=np.where(is_drawn, 0.0, policy.campus_extent_m),
+        is_drawn=is_drawn,
+        has_all_gates=np.array([campus.has_all_gates for _, campus in campuses], dtype=np.bool_),
         shapes=tuple(_shape(campus, policy) for _, campus in campuses),
         gates=_gate_columns([campus.gates for _, campus in campuses], policy),
     )

@@ -44,6 +44,8 @@ class Campus:
     """A point of the campus; all that is known of one that nobody drew."""
     boundary: Polygon | MultiPolygon | None = None
     gates: tuple[Gate, ...] = ()
+    has_all_gates: bool = False
+    """An office said that these are all; else another one may be anywhere in the wall."""
     error_m: float | None = None
     """Of the boundary or, without one, of the point."""
 
@@ -59,6 +61,8 @@ class ProtectedSite:
     opened_on: date | None = None
     data_on: date | None = None
     """The day as of which the source describes it."""
+    is_dated_by_import: bool = False
+    """No source named that day: ``data_on`` is the day of the import, and what it says may be older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,17 @@ class Door:
     latitude: float
     is_main: bool = True
     error_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """A licence of the operator: what it is for, and its days."""
+
+    categories: frozenset[VenueCategory]
+    valid_from: date
+    """When it was granted; a renewal counts as a grant."""
+    valid_to: date | None = None
+    """Its last day; ``None`` if nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +105,22 @@ class PlacedVenue:
     """Of the footprint or, without one, of the point (geocoding)."""
     established_on: date | None = None
     """Since when this operator is at this place."""
-    licence_from: date | None = None
-    """When the present licence was granted; a renewal counts as a grant."""
-    licence_to: date | None = None
-    """Its last day."""
+    licences: tuple[Licence, ...] = ()
+    """Of this operator: what a licence for one category lets stay says nothing of another."""
     data_on: date | None = None
+    """The day as of which the registers describe it, the newest of them."""
+    is_dated_by_import: bool = False
+    """As of a site."""
+
+    def licence_for(self, category: VenueCategory, *, on: date) -> Licence | None:
+        """The licence for a category that was granted last by the day ``on``, or else the next one."""
+        held = [licence for licence in self.licences if category in licence.categories]
+        granted = [licence for licence in held if licence.valid_from <= on]
+        return max(granted, key=_days_of) if granted else min(held, key=_days_of, default=None)
+
+
+def _days_of(licence: Licence) -> tuple[date, date]:
+    return licence.valid_from, licence.valid_to or date.min
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from venues.category import VenueCategory
 from venues.distance import DistanceFinding
 from venues.distance_ends import PlacedVenue
 from venues.distance_law import DistanceLaw
-from venues.distance_verdict import Reason, Verdict
+from venues.distance_verdict import OF_PAPERS, Reason, Verdict
 
 _DAY = timedelta(days=1)
 _SAME_M = 0.01
@@ -30,10 +31,23 @@ class PairKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherVerdict:
+    """What was said of categories of a venue that fare no worse than those that decide."""
+
+    categories: frozenset[VenueCategory]
+    verdict: Verdict
+    reason: Reason
+    rule_id: str
+    rule_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedVerdict:
     """What the winning rule said of a pair, with what it rested on."""
 
     key: PairKey
+    division: str
+    """Of the venue, six digits: whose rules bind it, and whose officers see what is said."""
     verdict: Verdict
     reason: Reason
     rule_id: str
@@ -42,6 +56,14 @@ class RecordedVerdict:
     walking_m: float | None
     walk_status: int
     is_disputed: bool
+    categories: frozenset[VenueCategory] = frozenset()
+    """What the venue was judged as."""
+    others: tuple[OtherVerdict, ...] = ()
+
+    @property
+    def bound_categories(self) -> frozenset[VenueCategory]:
+        """Every category that a rule binds."""
+        return self.categories.union(*(other.categories for other in self.others))
 
 
 class Cause(StrEnum):
@@ -49,8 +71,10 @@ class Cause(StrEnum):
 
     FIRST = "first"  # 首次
     RULE = "rule"  # 规则变了
-    DISTANCE = "distance"  # 位置、校门或路网变了
+    DISTANCE = "distance"  # 位置、校门或路网变了，或其误差、齐全与否
     PAPERS = "papers"  # 许可、设立日期或到期
+    DIVISION = "division"  # 所在区划
+    CATEGORY = "category"  # 场所类别
     GONE = "gone"  # 不再受任何规则约束，或已不在附近
 
 
@@ -62,6 +86,13 @@ class VerdictChange:
     cause: Cause
     before: RecordedVerdict | None
     after: RecordedVerdict | None
+
+    @property
+    def division(self) -> str:
+        """Where the venue lies now, or lay when something was last said of it."""
+        told = self.after or self.before
+        assert told is not None
+        return told.division
 
     @property
     def is_new_breach(self) -> bool:
@@ -79,6 +110,8 @@ class HistoryEntry:
     recorded_at: datetime
     """Aware."""
     cause: Cause
+    division: str
+    """Of the venue, six digits; where nothing is said any more, as it was last."""
     recorded: RecordedVerdict | None
 
 
@@ -86,6 +119,7 @@ def record_of(finding: DistanceFinding) -> RecordedVerdict:
     """What is kept of a finding."""
     return RecordedVerdict(
         key=PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id),
+        division=finding.venue.division,
         verdict=finding.verdict,
         reason=finding.reason,
         rule_id=finding.rule.rule_id,
@@ -94,6 +128,17 @@ def record_of(finding: DistanceFinding) -> RecordedVerdict:
         walking_m=_known(finding.walking_m),
         walk_status=finding.walk_status,
         is_disputed=finding.is_disputed,
+        categories=finding.categories,
+        others=tuple(
+            OtherVerdict(
+                categories=part.categories,
+                verdict=part.verdict,
+                reason=part.reason,
+                rule_id=part.rule.rule_id,
+                rule_version=part.rule.rule_version,
+            )
+            for part in finding.others
+        ),
     )
 
 
@@ -115,7 +160,14 @@ def entries_for(
         raise ValueError(f"recorded_at is {recorded_at}: give an aware instant")
     changes = changes_between(verdicts_on(history, on).values(), after)
     return tuple(
-        HistoryEntry(key=change.key, holds_from=on, recorded_at=recorded_at, cause=change.cause, recorded=change.after)
+        HistoryEntry(
+            key=change.key,
+            holds_from=on,
+            recorded_at=recorded_at,
+            cause=change.cause,
+            division=change.division,
+            recorded=change.after,
+        )
         for change in changes
     )
 
@@ -137,7 +189,8 @@ def verdicts_on(
 def days_to_evaluate(law: DistanceLaw, venues: Iterable[PlacedVenue], *, since: date, until: date) -> tuple[date, ...]:
     """The days after ``since`` on which law or licences may change a verdict, and ``until``: one run for each."""
     days = set(law.days_of_change(since=since, until=until))
-    days |= {venue.licence_to + _DAY for venue in venues if venue.licence_to is not None}
+    ends = (licence.valid_to for venue in venues for licence in venue.licences)
+    days |= {last + _DAY for last in ends if last is not None}
     return tuple(sorted({day for day in days if since < day <= until} | {until}))
 
 
@@ -151,12 +204,35 @@ def _cause(old: RecordedVerdict | None, new: RecordedVerdict | None) -> Cause | 
         return Cause.GONE
     if old is None:
         return Cause.FIRST
-    if (old.rule_id, old.rule_version, old.is_disputed) != (new.rule_id, new.rule_version, new.is_disputed):
+    if old.bound_categories != new.bound_categories:
+        return Cause.CATEGORY
+    if _rules_of(old) != _rules_of(new) or old.is_disputed != new.is_disputed:
         return Cause.RULE
     near = _is_same(old.straight_m, new.straight_m) and _is_same(old.walking_m, new.walking_m)
     if not near or old.walk_status != new.walk_status:
         return Cause.DISTANCE
-    return None if (old.verdict, old.reason) == (new.verdict, new.reason) else Cause.PAPERS
+    return _cause_beside_distance(old, new)
+
+
+def _cause_beside_distance(old: RecordedVerdict, new: RecordedVerdict) -> Cause | None:
+    if _said_by(old) != _said_by(new):
+        is_measured = (old.verdict, old.reason) != (new.verdict, new.reason) and not {
+            old.reason,
+            new.reason,
+        } & OF_PAPERS
+        return Cause.DISTANCE if is_measured else Cause.PAPERS
+    return None if old.division == new.division else Cause.DIVISION
+
+
+def _rules_of(one: RecordedVerdict) -> frozenset[tuple[VenueCategory | None, str, str]]:
+    """By category, the rule that won."""
+    own = ((category, one.rule_id, one.rule_version) for category in one.categories or (None,))
+    others = ((category, other.rule_id, other.rule_version) for other in one.others for category in other.categories)
+    return frozenset((*own, *others))
+
+
+def _said_by(one: RecordedVerdict) -> tuple[object, ...]:
+    return one.verdict, one.reason, one.categories, frozenset(one.others)
 
 
 def _is_same(one: float | None, other: float | None) -> bool:

@@ -29,7 +29,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _KEYS = {
     "id", "jurisdiction", "venues", "sites", "threshold_m", "inclusive", "site_end", "venue_end", "metric", "from",
     "to", "applies_to", "grandfather", "later_site_exempt", "scope_zh", "status", "document", "text_zh", "source",
-    "verification",
+    "verification", "from_earliest", "from_latest",
 }  # fmt: skip
 
 
@@ -60,9 +60,9 @@ class DistanceLaw:
 
     def days_of_change(self, *, since: date, until: date) -> tuple[date, ...]:
         """The days after ``since``, up to ``until``, on which the rules in force are others than the day before."""
-        days = {rule.effective_from for rule in self.rules}
+        days = {day for rule in self.rules for day in rule.first_days}
         days |= {date.fromordinal(rule.effective_to.toordinal() + 1) for rule in self.rules if rule.effective_to}
-        return tuple(sorted(day for day in days if day is not None and since < day <= until))
+        return tuple(sorted(day for day in days if since < day <= until))
 
     def gaps_of(self, division: str) -> tuple[LawGap, ...]:
         """What is missing for a place in ``division``."""
@@ -127,16 +127,37 @@ def _rule(entry: Mapping[str, Any]) -> DistanceRule:
         text_zh=_words(entry, "text_zh", where),
         source=_words(entry, "source", where),
         verification=_choice(Verification, entry, "verification", where),
+        from_earliest=_a_date(entry, "from_earliest", where),
+        from_latest=_a_date(entry, "from_latest", where),
     )
+    _check_days(rule)
     _check(rule)
     return rule
+
+
+def _check_days(rule: DistanceRule) -> None:
+    """Raises DistanceLawError for a law without a beginning, with two, or that ends before it began."""
+    where, is_between = rule.rule_id, rule.from_earliest is not None or rule.from_latest is not None
+    if rule.effective_from is not None and is_between:
+        raise DistanceLawError(
+            f"{where}.from：已写施行日，不应再写范围 the day is given: leave out from_earliest and from_latest"
+        )
+    if rule.effective_from is None and (rule.status is RuleStatus.IN_FORCE or is_between):
+        if rule.from_earliest is None or rule.from_latest is None:
+            raise DistanceLawError(
+                f"{where}.from：须写施行日；未核实的写 from_earliest（不早于）和 from_latest（不晚于）"
+                " / give the day it took effect, or, not verified, from_earliest and from_latest"
+            )
+        if rule.from_latest < rule.from_earliest:
+            raise DistanceLawError(f"{where}.from_latest：{rule.from_latest} 早于 lies before {rule.from_earliest}")
+    begins = rule.effective_from or rule.from_latest
+    if begins and rule.effective_to and rule.effective_to < begins:
+        raise DistanceLawError(f"{where}.to：{rule.effective_to} 早于 lies before {begins}")
 
 
 def _check(rule: DistanceRule) -> None:
     """Raises DistanceLawError for columns that contradict each other."""
     where = rule.rule_id
-    if rule.effective_from and rule.effective_to and rule.effective_to < rule.effective_from:
-        raise DistanceLawError(f"{where}.to：{rule.effective_to} 早于 lies before {rule.effective_from}")
     if (rule.applies_to is AppliesTo.NEW) != (rule.grandfather is not None):
         raise DistanceLawError(
             f'{where}.grandfather：applies_to = "new" 时须且只须写明 give it with applies_to = "new" and only then: '

@@ -14,7 +14,7 @@ from geo.shapes import Circle
 from geo.walk import snapped_distances
 from geo.walk_network import WalkNetwork
 from geo.walk_snap import snap_to_edges
-from venues.distance_columns import CampusColumns, VenueColumns, campus_columns, venue_columns
+from venues.distance_columns import CampusColumns, Geometries, VenueColumns, campus_columns, venue_columns
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 
 Codes = NDArray[np.int8]
@@ -52,6 +52,8 @@ class DistancePairs:
     spoke_door: IntArray
     spoke_m: FloatArray
     """Metres from the door to the campus's geometry."""
+    depth_m: FloatArray
+    """How far inside the drawn boundary the door is, metres; 0 outside it and where nobody drew one, shape [spokes]."""
     footprint_m: FloatArray
     """From the venue's footprint to the campus's geometry, NaN without footprint, shape [pairs]."""
 
@@ -89,8 +91,17 @@ def near_pairs(
         spoke_pair=pair,
         spoke_door=door,
         spoke_m=spoke_m,
+        depth_m=_depth_m(points, campuses, campus_row[pair], spoke_m),
         footprint_m=footprint_m,
     )
+
+
+def _depth_m(points: Geometries, campuses: CampusColumns, campus: IntArray, spoke_m: FloatArray) -> FloatArray:
+    depth_m = np.zeros(spoke_m.size)
+    inside = np.flatnonzero((spoke_m == 0.0) & campuses.is_drawn[campus])
+    walls = np.asarray(shapely.boundary(campuses.geometry[campus[inside]]))
+    depth_m[inside] = plane_distance_m(points[inside], walls)
+    return depth_m
 
 
 def _near(

@@ -1,8 +1,9 @@
 """What is known of the distance of every pair by one way to measure.
 
 What is known is an interval: the true distance lies between ``low_m`` and ``high_m``. Errors of both ends widen it; a
-gate nobody mapped, a way that the network does not show or a wall nobody drew opens it. A verdict never rests on the
-middle of the interval.
+gate nobody mapped, a way that the network does not show or a wall nobody drew opens it: unless an office said that the
+gates of a campus are all registered, another one may be anywhere in its wall. Whoever is inside the wall is at no
+distance from the school, whatever is measured from. A verdict never rests on the middle of the interval.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ class Known(IntEnum):
     NO_NETWORK = 4  # no walk network was given
     GATES_UNKNOWN = 5  # nobody mapped the gates that count
     NO_OPEN_GATE = 6  # all of them are closed
+    GATES_INCOMPLETE = 7  # some are mapped, and nobody said that these are all
+    INSIDE = 8  # the venue is inside the wall, by more than the errors of both
+    PERHAPS_INSIDE = 9  # it may be, with these errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +82,7 @@ def _to_wall(pairs: DistancePairs, reading: Reading) -> Measured:
     undrawn = np.flatnonzero(is_undrawn & _doors_of(pairs, reading.venue_end, pairs.links.door))
     by_gate_m = pairs.links.straight_m[undrawn] + pairs.links.error_m[undrawn]
     np.minimum.at(answer.high_m, pairs.links.pair[undrawn], by_gate_m)
+    _none_inside(pairs, answer, reading)
     return _clipped(answer)
 
 
@@ -94,6 +99,7 @@ def _to_gates(pairs: DistancePairs, reading: Reading) -> Measured:
     np.minimum.at(answer.low_m, links.pair[perhaps], (metres - links.error_m - slack_m)[perhaps])
     np.minimum.at(answer.high_m, links.pair[sure], (metres + links.error_m)[sure])
     _open_where_gates_unknown(pairs, answer, links.pair[perhaps], links.pair[sure], reading)
+    _bound_by_wall(pairs, answer, reading)
     return _clipped(answer)
 
 
@@ -119,6 +125,7 @@ def _on_foot(pairs: DistancePairs, reading: Reading) -> Measured:
     _open_where_gates_unknown(pairs, answer, links.pair[perhaps], links.pair[sure], reading)
     answer.known[~has_any & _has_gate(pairs, reading.site_end)] = Known.NO_OPEN_GATE
     answer.low_m[~has_any] = straight.low_m[~has_any]
+    _bound_by_wall(pairs, answer, reading)
     return _clipped(answer)
 
 
@@ -147,6 +154,29 @@ def _open_where_gates_unknown(
             answer.door_row[unmapped] = wall.door_row[unmapped]
     unknown = unmapped | (has_perhaps & ~has_sure)
     answer.known[unknown] = Known.GATES_UNKNOWN
+
+
+def _bound_by_wall(pairs: DistancePairs, answer: Measured, reading: Reading) -> None:
+    """A gate that nobody registered may be anywhere in the wall; whoever may be inside it may be at no distance."""
+    wall = _to_wall(pairs, Reading(site_end=SiteEnd.BOUNDARY, venue_end=reading.venue_end, metric=Metric.STRAIGHT))
+    lower = ~pairs.campuses.has_all_gates[pairs.campus_row] & (wall.low_m < answer.low_m)
+    answer.low_m[lower] = wall.low_m[lower]
+    answer.known[lower & ~np.isin(answer.known, (Known.GATES_UNKNOWN, Known.NO_OPEN_GATE))] = Known.GATES_INCOMPLETE
+    perhaps = pairs.campuses.is_drawn[pairs.campus_row] & (wall.low_m <= 0.0) & (answer.low_m > 0.0)
+    answer.low_m[perhaps], answer.known[perhaps] = 0.0, Known.PERHAPS_INSIDE
+    _none_inside(pairs, answer, reading)
+
+
+def _none_inside(pairs: DistancePairs, answer: Measured, reading: Reading) -> None:
+    """No distance at all where a door that counts is inside the wall by more than both errors."""
+    counts = _doors_of(pairs, reading.venue_end, pairs.spoke_door)
+    error_m = pairs.venues.error_m[pairs.spoke_door] + pairs.campuses.error_m[pairs.campus_row[pairs.spoke_pair]]
+    spoke = np.flatnonzero(counts & (pairs.depth_m > error_m))
+    inside = pairs.spoke_pair[spoke]
+    answer.low_m[inside], answer.high_m[inside], answer.known[inside] = 0.0, 0.0, Known.INSIDE
+    if reading.metric is Metric.STRAIGHT:
+        answer.nominal_m[inside], answer.error_m[inside] = 0.0, error_m[spoke]
+        answer.door_row[inside], answer.gate_row[inside] = pairs.spoke_door[spoke], -1
 
 
 def _has_gate(pairs: DistancePairs, site_end: SiteEnd) -> Flags:

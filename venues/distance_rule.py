@@ -100,7 +100,7 @@ class DistanceRule:
     venue_end: VenueEnd | None
     metric: Metric | None
     effective_from: date | None
-    """``None``: in force, since a day that was not verified."""
+    """``None`` where nobody verified the day: then it lies between :attr:`from_earliest` and :attr:`from_latest`."""
     effective_to: date | None
     """Last day in force; ``None`` while it is."""
     applies_to: AppliesTo
@@ -118,6 +118,10 @@ class DistanceRule:
     source: str
     """Where that was read."""
     verification: Verification
+    from_earliest: date | None = None
+    """Before this day the rule binds nobody: of a law of some year its first day."""
+    from_latest: date | None = None
+    """From this day on it is surely law: a source that says so is of that day. Between the two somebody must ask."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -136,9 +140,24 @@ class DistanceRule:
         return locality(self.jurisdiction)
 
     def is_in_force(self, day: date) -> bool:
-        """Whether the rule is law on a day (Asia/Shanghai); a draft never is."""
-        begun = self.effective_from is None or self.effective_from <= day
-        return self.status is RuleStatus.IN_FORCE and begun and (self.effective_to is None or day <= self.effective_to)
+        """Whether the rule is law on a day (Asia/Shanghai), or may be; a draft never is."""
+        first, _ = self.first_days
+        is_begun = self.status is RuleStatus.IN_FORCE and first <= day
+        return is_begun and (self.effective_to is None or day <= self.effective_to)
+
+    def is_surely_begun(self, day: date) -> bool:
+        """Whether nobody need ask if the rule was law on a day (Asia/Shanghai)."""
+        return self.first_days[1] <= day
+
+    @property
+    def first_days(self) -> tuple[date, date]:
+        """The first and the last day on which it may have begun; the same one where it is verified.
+
+        A rule of which nothing is known began on no day.
+        """
+        if self.effective_from is not None:
+            return self.effective_from, self.effective_from
+        return self.from_earliest or date.max, self.from_latest or date.max
 
     def _reading(self, extreme: Reading) -> Reading:
         metric = self.metric or extreme.metric
@@ -163,6 +182,11 @@ def covers(jurisdiction: str, division: str) -> bool:
     return division.startswith(jurisdiction[: 2 * locality(jurisdiction)])
 
 
+def within(jurisdiction: str) -> str:
+    """What the codes of its divisions are LIKE, in SQL."""
+    return f"{jurisdiction[: 2 * locality(jurisdiction)]}%"
+
+
 def by_precedence(rules: Iterable[DistanceRule]) -> tuple[DistanceRule, ...]:
     """From the nation to the county, then from the earlier to the later, then by id so that it is fixed."""
-    return tuple(sorted(rules, key=lambda rule: (rule.locality, rule.effective_from or date.min, rule.rule_id)))
+    return tuple(sorted(rules, key=lambda rule: (rule.locality, *rule.first_days, rule.rule_id)))

@@ -1,10 +1,10 @@
-"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts, measurements. Only grows."""
+"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts. What was found stays."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,14 @@ from sqlalchemy import Connection, text
 from geo.datum import Datum
 from geo.postgis import insert_columns
 from venues.canonical_json import canonical_text, parsed
+from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
 from venues.distance_ends import Gate, GateKind
-from venues.distance_history import Cause, HistoryEntry, PairKey, RecordedVerdict
+from venues.distance_history import Cause, HistoryEntry, OtherVerdict, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
-from venues.measurement import METHOD, Measurement
+from venues.measurement import METHOD
 from venues.observation_store import load_seen
 from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow
@@ -30,6 +31,9 @@ from venues.site_gates import RegisteredGate
 
 _POINTS = "text[]::geometry"
 """Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
+
+PLACE_OF_FINDING = "LEFT JOIN venue v ON v.venue_id = f.venue_id LEFT JOIN venue top ON top.venue_no = v.current_no"
+"""The row that stands for the place of a finding ``f`` now: a merge gives a place another id, and no other past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +108,24 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
     )
 
 
-def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime) -> GatesSaved:
-    """Add gates, or update those whose (source, source_id) is known. Keys must be unique within ``gates``."""
+def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime, by: str) -> GatesSaved:
+    """Add gates, and versions of those whose (source, source_id) is known and that differ. Unique keys in ``gates``.
+
+    The version before stays on record; ``by``: who imports. ``at`` is aware, and not before the last import.
+    """
     known = {gate.key: gate for gate in load_gates(connection)}
     added = [gate for gate in gates if gate.key not in known]
     changed = [gate for gate in gates if gate.key in known and known[gate.key] != gate]
     rows = [*added, *changed]
+    connection.execute(
+        text(
+            "UPDATE site_gate SET superseded_at = :at WHERE superseded_at IS NULL AND (source, source_id) IN"
+            " (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])))"
+        ),
+        {
+            "at": at, "sources": [gate.key.source for gate in changed], "ids": [gate.key.source_id for gate in changed],
+        },
+    )  # fmt: skip
     insert_columns(
         connection,
         "site_gate",
@@ -124,12 +140,10 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
             "geometry": (_POINTS, [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
             "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
             "datum": ("text", [str(gate.datum) for gate in rows]),
+            "says_all": ("boolean", [gate.says_all for gate in rows]),
             "imported_at": ("timestamptz", [at] * len(rows)),
+            "imported_by": ("text", [by] * len(rows)),
         },
-        on_conflict="ON CONFLICT (source, source_id) DO UPDATE SET site_source = excluded.site_source,"
-        " site_source_id = excluded.site_source_id, kind = excluded.kind, is_closed = excluded.is_closed,"
-        " error_m = excluded.error_m, geometry = excluded.geometry, raw_geometry = excluded.raw_geometry,"
-        " datum = excluded.datum, imported_at = excluded.imported_at",
     )
     return GatesSaved(
         added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
@@ -137,12 +151,13 @@ def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: d
 
 
 def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
-    """Every gate, by source and source id."""
+    """Every gate as it is now, by source and source id."""
     rows = connection.execute(
         text(
-            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum,"
+            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum, says_all,"
             " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
-            " ST_Y(raw_geometry) AS raw_y FROM site_gate ORDER BY source, source_id"
+            " ST_Y(raw_geometry) AS raw_y FROM site_gate WHERE superseded_at IS NULL"
+            " ORDER BY source, source_id"
         )
     )
     return tuple(
@@ -159,6 +174,7 @@ def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
             site_key=SourceKey(source=row.site_source, source_id=row.site_source_id) if row.site_source else None,
             raw=Point(row.raw_x, row.raw_y),
             datum=Datum(row.datum),
+            says_all=row.says_all,
         )
         for row in rows
     )
@@ -253,6 +269,7 @@ def _save_entries(
             "holds_from": ("date", [entry.holds_from for entry in entries]),
             "recorded_at": ("timestamptz", [entry.recorded_at for entry in entries]),
             "cause": ("text", [str(entry.cause) for entry in entries]),
+            "division": ("text", [entry.division for entry in entries]),
             "verdict": ("text", of_finding(lambda one: one.verdict.name.lower())),
             "reason": ("text", of_finding(lambda one: one.reason.name.lower())),
             "rule_id": ("text", of_finding(lambda one: one.rule.rule_id)),
@@ -265,19 +282,24 @@ def _save_entries(
             "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
             "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
             "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "walk_gate_id": ("text", of_finding(lambda one: one.walk_gate.gate_id if one.walk_gate else None)),
             "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
-            "beaten": ("jsonb", of_finding(_beaten)),
+            "beaten": ("jsonb", of_finding(lambda one: json.dumps(_beaten(one)))),
+            "categories": ("jsonb", of_finding(lambda one: json.dumps(sorted(one.categories)))),
+            "others": ("jsonb", of_finding(_others)),
         },
     )
 
 
 def load_history(connection: Connection) -> list[HistoryEntry]:
-    """Every entry, in the order in which they were added."""
+    """Every entry, in the order in which they were added, under the id that stands for its place now."""
     rows = connection.execute(
         text(
-            "SELECT venue_id, site_id, campus_id, holds_from, recorded_at, cause, verdict, reason, rule_id,"
-            " rule_version, straight_m, walking_m, walk_status, is_disputed FROM distance_finding ORDER BY finding_no"
+            "SELECT coalesce(top.venue_id, f.venue_id) AS venue_id, site_id, campus_id, holds_from, recorded_at, cause,"
+            " division, verdict, reason, rule_id, rule_version, straight_m, walking_m, walk_status, is_disputed,"
+            " categories, others"
+            f" FROM distance_finding f {PLACE_OF_FINDING} ORDER BY finding_no"
         )
     )
     return [_entry(row) for row in rows]
@@ -290,10 +312,12 @@ def _entry(row: Any) -> HistoryEntry:
         holds_from=row.holds_from,
         recorded_at=row.recorded_at,
         cause=Cause(row.cause),
+        division=row.division,
         recorded=None
         if row.verdict is None
         else RecordedVerdict(
             key=key,
+            division=row.division,
             verdict=Verdict[row.verdict.upper()],
             reason=Reason[row.reason.upper()],
             rule_id=row.rule_id,
@@ -302,54 +326,74 @@ def _entry(row: Any) -> HistoryEntry:
             walking_m=row.walking_m,
             walk_status=row.walk_status,
             is_disputed=row.is_disputed,
+            categories=frozenset(map(VenueCategory, row.categories)),
+            others=tuple(
+                OtherVerdict(
+                    categories=frozenset(map(VenueCategory, other["categories"])),
+                    verdict=Verdict[other["verdict"].upper()],
+                    reason=Reason[other["reason"].upper()],
+                    rule_id=other["rule_id"],
+                    rule_version=other["rule_version"],
+                )
+                for other in row.others
+            ),
         ),
     )
 
 
-# ---- measurements as evidence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesOfPair:
+    """By which rules a venue and a school were last judged, and in which division the venue lies."""
+
+    division: str
+    rules: tuple[DistanceRule, ...]
 
 
-def archive_measurement(connection: Connection, made: Measurement, *, at: datetime, made_by: str) -> str:
-    """Keep the measurement's text under its hash, which is returned; one that is there already stays."""
-    connection.execute(
+def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> RulesOfPair | None:
+    """Of the newest entries of the pair, those that won and those that yielded; ``None`` where no rule binds it."""
+    rows = connection.execute(
         text(
-            "INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at, made_by)"
-            " VALUES (:hash, :content, :venue_id, :site_id, :verdict, :at, :made_by)"
-            " ON CONFLICT (measurement_hash) DO NOTHING"
+            "SELECT division, rule_id, rule_version, beaten FROM (SELECT DISTINCT ON (campus_id) *"
+            " FROM distance_finding WHERE venue_id = :venue_id AND site_id = :site_id"
+            " ORDER BY campus_id, holds_from DESC, recorded_at DESC, finding_no DESC) AS newest"
+            " WHERE verdict IS NOT NULL"
         ),
-        {
-            "hash": made.hash, "content": made.text, "venue_id": UUID(made.given.venue.venue_id),
-            "site_id": made.given.site.site_id, "verdict": made.finding.verdict.name.lower(), "at": at,
-            "made_by": made_by,
-        },
-    )  # fmt: skip
-    return made.hash
-
-
-def archived_text(connection: Connection, measurement_hash: str) -> str | None:
-    """What was archived under a hash (hex)."""
-    found: str | None = connection.execute(
-        text("SELECT content FROM measurement_archive WHERE measurement_hash = :hash"), {"hash": measurement_hash}
-    ).scalar_one_or_none()
-    return found
+        {"venue_id": venue_id, "site_id": site_id},
+    ).all()
+    names = {(row.rule_id, row.rule_version) for row in rows}
+    names |= {(one["rule_id"], one["rule_version"]) for row in rows for one in row.beaten}
+    rules = [load_rule(connection, *name) for name in sorted(names)]
+    found = tuple(rule for rule in rules if rule is not None)
+    return RulesOfPair(division=rows[0].division, rules=found) if found else None
 
 
 def _key(finding: DistanceFinding) -> PairKey:
     return PairKey(venue_id=finding.venue.venue_id, site_id=finding.site.site_id, campus_id=finding.campus.campus_id)
 
 
-def _beaten(finding: DistanceFinding) -> str:
+def _others(finding: DistanceFinding) -> str:
     return json.dumps(
         [
-            {
-                "rule_id": other.rule.rule_id,
-                "rule_version": other.rule.rule_version,
-                "verdict": other.verdict.name.lower(),
-                "reason": other.reason.name.lower(),
-            }
-            for other in finding.beaten
+            {"categories": sorted(part.categories), **_said(part.rule, part.verdict, part.reason),
+             "low_m": _finite(part.low_m), "high_m": _finite(part.high_m), "beaten": _beaten(part)}
+            for part in finding.others
         ]
-    )
+    )  # fmt: skip
+
+
+def _beaten(finding: DistanceFinding) -> list[dict[str, str]]:
+    return [_said(other.rule, other.verdict, other.reason) for other in finding.beaten]
+
+
+def _said(rule: DistanceRule, verdict: Verdict, reason: Reason) -> dict[str, str]:
+    return {
+        "rule_id": rule.rule_id, "rule_version": rule.rule_version, "verdict": verdict.name.lower(),
+        "reason": reason.name.lower(),
+    }  # fmt: skip
+
+
+def _finite(metres: float) -> float | None:
+    return metres if isfinite(metres) else None
 
 
 def _known(metres: float) -> float | None:

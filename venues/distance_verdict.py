@@ -57,6 +57,9 @@ class Reason(IntEnum):
     BEFORE_RULE = 12
     LICENCE_RUNS = 13
     SITE_CAME_LATER = 14
+    GATES_INCOMPLETE = 15
+    INSIDE = 16
+    PERHAPS_INSIDE = 17
 
 
 REASON_TEXTS: dict[Reason, tuple[str, str]] = {
@@ -66,6 +69,12 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.NOT_ON_NETWORK: ("一端离路网过远", "one end is too far from every mapped way"),
     Reason.NO_NETWORK: ("没有步行路网", "no walk network was given"),
     Reason.GATES_UNKNOWN: ("校门位置未登记", "the gates that count are not mapped"),
+    Reason.GATES_INCOMPLETE: (
+        "校门是否已登记齐全未经确认，未登记的可能更近",
+        "nobody said that all gates are registered: another one may be nearer",
+    ),
+    Reason.INSIDE: ("场所在校园内", "the venue is inside the campus"),
+    Reason.PERHAPS_INSIDE: ("计入误差，场所可能在校园内", "with the errors of both the venue may be inside the campus"),
     Reason.NO_OPEN_GATE: ("登记的校门均已关闭", "every mapped gate is closed"),
     Reason.READINGS_DIFFER: (
         "规则未写明量法，严宽两种读法结论不同",
@@ -80,6 +89,14 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.SITE_CAME_LATER: ("学校后建", "the school came later"),
 }
 """Chinese and English, as reports say them."""
+
+OF_PAPERS = frozenset(
+    {
+        Reason.RULE_DAY_UNKNOWN, Reason.LICENCE_UNKNOWN, Reason.SITE_DAY_UNKNOWN, Reason.SCOPE_UNKNOWN,
+        Reason.BEFORE_RULE, Reason.LICENCE_RUNS, Reason.SITE_CAME_LATER,
+    }
+)  # fmt: skip
+"""Reasons that dates and scope give; the others are of measuring."""
 
 _OF_KNOWN = np.array(
     [
@@ -114,6 +131,7 @@ def judge_interval(low_m: FloatArray, high_m: FloatArray, known: Codes, rule: Di
     keeps = low_m > rule.threshold_m if rule.is_inclusive else low_m >= rule.threshold_m
     verdict = np.where(breaks, Verdict.BREACH, np.where(keeps, Verdict.CLEAR, Verdict.SURVEY)).astype(np.int8)
     reason = np.where(breaks | keeps, np.int8(Reason.DISTANCE), _OF_KNOWN[known])
+    reason[breaks & (known == Known.INSIDE)] = Reason.INSIDE
     return Judged(verdict=verdict, reason=reason)
 
 
@@ -147,12 +165,13 @@ def with_papers(judged: Judged, papers: Papers, rule: DistanceRule, *, on: date)
         settle(papers.site_opened_on == UNKNOWN_DAY, Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN)
     if rule.applies_to is AppliesTo.NEW:
         since, kept, why = _kept(papers, rule, on)
-        if rule.effective_from is None:
-            settle(np.ones_like(near), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
-        else:
-            older = (since != UNKNOWN_DAY) & (since < rule.effective_from.toordinal())
-            settle(older & (kept == 1), Verdict.GRANDFATHERED, why)
-            settle((since == UNKNOWN_DAY) | (older & (kept == UNKNOWN_DAY)), Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+        first, last = (day.toordinal() for day in rule.first_days)
+        older = (since != UNKNOWN_DAY) & (since < first)
+        settle(older & (kept == 1), Verdict.GRANDFATHERED, why)
+        settle((since == UNKNOWN_DAY) | (older & (kept == UNKNOWN_DAY)), Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+        settle((first <= since) & (since < last) & (kept != 0), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
+    if not rule.is_surely_begun(on):
+        settle(np.ones_like(near), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
     if rule.scope_zh:
         settle(np.ones_like(near), Verdict.SURVEY, Reason.SCOPE_UNKNOWN)
     return Judged(verdict=verdict, reason=reason)

@@ -4,7 +4,9 @@ import math
 from datetime import date
 
 from geo.walk import WalkStatus
+from venues.category import CATEGORY_NAMES_ZH
 from venues.distance import DistanceFinding
+from venues.distance_ends import PlacedVenue, ProtectedSite
 from venues.distance_pairs import NO_NETWORK
 from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import REASON_TEXTS, VERDICT_NAMES_ZH
@@ -43,27 +45,35 @@ def threshold_zh(rule: DistanceRule) -> str:
 
 
 def straight_zh(finding: DistanceFinding) -> str:
-    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped."""
+    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped, and inside the wall."""
     to_wall = (
         "（校门未登记，量至边界）" if not finding.campus.gates and SiteEnd.BOUNDARY is not finding.rule.site_end else ""
     )
-    return f"{_metres(finding.straight_m, finding.straight_error_m)}{to_wall}"
+    inside = "（在校园内）" if finding.straight_m == 0.0 else ""
+    return f"{_metres(finding.straight_m, finding.straight_error_m)}{inside or to_wall}"
 
 
 def walking_zh(finding: DistanceFinding) -> str:
-    """``110 米 ± 2 米``, or why there is none."""
+    """``110 米 ± 2 米``, with the gate where it is another one than the rule's; or why there is none."""
     if not math.isnan(finding.walking_m):
-        return _metres(finding.walking_m, finding.walking_error_m)
+        gate = finding.walk_gate
+        of_gate = "" if gate is None or gate == finding.gate else f"（自校门 {gate.gate_id}）"
+        return f"{_metres(finding.walking_m, finding.walking_error_m)}{of_gate}"
     if not finding.campus.gates:
         return "校门未登记，未测"
-    return _NOT_WALKED.get(finding.walk_status, "没有开放的校门，未测")
+    return walk_missing_zh(finding.walk_status)
+
+
+def walk_missing_zh(walk_status: int) -> str:
+    """Why a way on foot has no length: ``geo.walk.WalkStatus``, ``NO_NETWORK``, or -1 without an open gate."""
+    return _NOT_WALKED.get(walk_status, "没有开放的校门，未测")
 
 
 def finding_line(finding: DistanceFinding) -> str:
-    """One finding as a fact of a lead, in Chinese and English."""
+    """One finding as a fact of a lead, in Chinese and English; of a venue of several categories it says as which."""
     reason_zh, reason_en = REASON_TEXTS[finding.reason]
     return (
-        f"距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
+        f"{_as_zh(finding)}距{finding.site.name}直线 {straight_zh(finding)}，步行 {walking_zh(finding)}，"
         f"限 {finding.rule.threshold_m:g} 米（{finding.rule.document}）：{VERDICT_NAMES_ZH[finding.verdict]}，"
         f"{reason_zh} / {finding.verdict.name.lower()} by rule {finding.rule.rule_id}: {reason_en}"
     )
@@ -78,6 +88,7 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
     gate = (
         "未登记" if found.gate is None else f"{found.gate.gate_id}，{_place(found.gate.longitude, found.gate.latitude)}"
     )
+    verdict_zh = f"{_as_zh(found)}{VERDICT_NAMES_ZH[found.verdict]}"
     lines = [
         ("场所 Venue", f"{found.venue.name}（{found.venue.venue_id}），{door} {_place(end.longitude, end.latitude)}"),
         ("学校 Site", f"{found.site.name}（{found.site.site_id}，校区 {found.campus.campus_id}），校门 {gate}"),
@@ -86,26 +97,42 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         ("距离要求 Threshold", threshold_zh(found.rule)),
         ("直线 Straight", straight_zh(found)),
         ("步行 On foot", walking_zh(found)),
-        ("结论 Verdict", f"{VERDICT_NAMES_ZH[found.verdict]}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
+        ("结论 Verdict", f"{verdict_zh}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
+    ]
+    lines += [
+        (
+            "其他类别 Other kind",
+            f"{_as_zh(part)}{VERDICT_NAMES_ZH[part.verdict]}，{REASON_TEXTS[part.reason][0]}：{part.rule.document}"
+            f"（{part.rule.rule_id}，版本 {part.rule.rule_version}；{threshold_zh(part.rule)}）",
+        )
+        for part in found.others
     ]
     lines += [
         (
             "另一规则 Another rule",
             f"{other.rule.document}：{VERDICT_NAMES_ZH[other.verdict]}（{threshold_zh(other.rule)}）",
         )
-        for other in found.beaten
+        for part in found.parts
+        for other in part.beaten
     ]
     return (
         *lines,
         ("适用之日 Law of", given.on.isoformat()),
         (
             "数据日期 Data of",
-            f"场所 {_day(found.venue.data_on)}，学校 {_day(found.site.data_on)}，路网 {_day(given.network_on)}",
+            f"场所 {_described(found.venue)}，学校 {_described(found.site)}，路网 {_day(given.network_on)}",
         ),
         ("路网版本 Network", given.network_version or "无 none"),
         ("方法 Method", f"{given.method}，假设 {given.policy.version}"),
         ("校验值 SHA-256", made.hash),
     )
+
+
+def _as_zh(finding: DistanceFinding) -> str:
+    """``作为网吧，`` of a venue that is something else too."""
+    if len(finding.venue.categories) == 1:
+        return ""
+    return f"作为{'、'.join(CATEGORY_NAMES_ZH[category] for category in sorted(finding.categories))}，"
 
 
 def _metres(metres: float, error_m: float) -> str:
@@ -114,6 +141,12 @@ def _metres(metres: float, error_m: float) -> str:
 
 def _place(longitude: float, latitude: float) -> str:
     return f"{longitude:.7f}, {latitude:.7f}"
+
+
+def _described(end: PlacedVenue | ProtectedSite) -> str:
+    """As of which day an end is described, and whether that is only when it was imported."""
+    by_import = "（导入日，来源未注明数据日期 day of import, the source names none）" if end.is_dated_by_import else ""
+    return f"{_day(end.data_on)}{by_import}"
 
 
 def _day(day: date | None) -> str:

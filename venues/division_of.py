@@ -1,6 +1,7 @@
 """In which administrative division a place lies, from boundary polygons: whose rules bind it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,6 +9,8 @@ from numpy.typing import ArrayLike
 from geo.index import ZoneIndex
 from geo.shapes import Area
 from venues.distance_rule import locality
+from venues.divisions import division_of_code
+from venues.traits import Traits
 
 
 def divisions_of(*, longitude: ArrayLike, latitude: ArrayLike, areas: Mapping[str, Area]) -> tuple[str | None, ...]:
@@ -25,3 +28,22 @@ def divisions_of(*, longitude: ArrayLike, latitude: ArrayLike, areas: Mapping[st
     for row, zone in zip(pairs.fix_row[order][::-1].tolist(), pairs.zone_row[order][::-1].tolist(), strict=True):
         found[row] = codes[zone]
     return tuple(found)
+
+
+def in_their_counties(records: Sequence[Traits], areas: Mapping[str, Area]) -> list[Traits]:
+    """The records, in their order: one whose address tells no county is of the boundary around it, if that may be."""
+    asked = [
+        (row, each.longitude, each.latitude)
+        for row, each in enumerate(records)
+        if each.longitude is not None and each.latitude is not None and not each.division.is_county
+    ]
+    placed = list(records)
+    if not asked or not areas:
+        return placed
+    rows, longitude, latitude = zip(*asked, strict=True)
+    for row, code in zip(rows, divisions_of(longitude=longitude, latitude=latitude, areas=areas), strict=True):
+        told = records[row].division
+        found = None if code is None else division_of_code(code)
+        if found is not None and not told.is_other_county(found) and len(found.code) > len(told.code):
+            placed[row] = replace(records[row], division=replace(told, code=found.code))
+    return placed

@@ -88,6 +88,11 @@ def read_division(text: str) -> Division:
     )
 
 
+def division_of_code(code: str) -> Division:
+    """The division of a six-digit code: the one whose boundary lies around a place."""
+    return Division(code=_trimmed(code))
+
+
 def starts_with_division(text: str) -> str:
     """The longest division name that ``text`` begins with; empty if none."""
     return _longest_start(text, division_names())

@@ -15,6 +15,8 @@ from venues.venue_door import DoorKind, VenueDoor
 
 WALL_REACH_M = 2.0
 """A door this far from an outline is in its wall: maps draw walls and doors apart."""
+WALL_REACH_DEGREES = 0.0002
+"""More than that, anywhere in China, in either direction: which boxes to look at."""
 NEIGHBOUR_REACH_M = 0.5
 """With a second venue's wall no farther behind the first one's, the door is nobody's: it would be a guess."""
 
@@ -29,6 +31,8 @@ class DoorsSaved:
     changed_count: int
     unchanged_count: int
     withdrawn: tuple[str, ...]
+    outdated: tuple[SourceKey, ...]
+    """Left as they were: known to have been otherwise on a later day."""
     placeless: tuple[SourceKey, ...]
     """Doors of this import that are of no venue now."""
 
@@ -48,48 +52,61 @@ def save_doors(
     in the file, and could not be read. ``data_on``: the day as of which it speaks. ``at``: aware.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/door'))"))
-    known = {door.key: door for door in _load(connection, "d.withdrawn_at IS NULL", {}).values()}
+    known, known_on = _known(connection, {door.key.source for door in doors} | {whole_source or ""})
     added = [door for door in doors if door.key not in known]
-    changed = [door for door in doors if door.key in known and known[door.key] != door]
-    _write(connection, doors if data_on is not None else [*added, *changed], at=at, data_on=data_on)
+    differ = [door for door in doors if door.key in known and known[door.key] != door]
+    outdated = {door.key for door in differ if _is_before(data_on, known_on[door.key])}
+    changed = [door for door in differ if door.key not in outdated]
+    _write(connection, [*added, *changed], at=at, data_on=data_on)
+    same = [door.key for door in doors if known.get(door.key) == door]
+    _still_so(connection, same, data_on)
     gone = set(known) - {door.key for door in doors}
-    withdrawn = sorted(key.source_id for key in gone if key.source == whole_source and key.source_id not in still_there)
+    withdrawn = sorted(
+        key.source_id
+        for key in gone
+        if key.source == whole_source and key.source_id not in still_there and not _is_before(data_on, known_on[key])
+    )
     connection.execute(
         text("UPDATE venue_door SET withdrawn_at = :at WHERE source = :source AND source_id = ANY (:gone)"),
         {"at": at, "source": whole_source, "gone": withdrawn},
     )
-    placed = connection.execute(text(f"SELECT DISTINCT source, source_id FROM ({DOORS_OF_VENUES}) AS placed")).all()
+    placed = connection.execute(text(f"SELECT DISTINCT source, source_id FROM ({_ALL}) AS placed")).all()
     there = {SourceKey(source=row.source, source_id=row.source_id) for row in placed}
     return DoorsSaved(
         added_count=len(added),
         changed_count=len(changed),
-        unchanged_count=len(doors) - len(added) - len(changed),
+        unchanged_count=len(same),
         withdrawn=tuple(withdrawn),
+        outdated=tuple(sorted(outdated, key=lambda key: key.source_id)),
         placeless=tuple(door.key for door in doors if door.key not in there),
     )
 
 
-DOORS_OF_VENUES = f"""
+_PLACED = f"""
 SELECT d.*, v.current_no FROM venue_door d
     JOIN venue v ON v.source = d.venue_source AND v.source_id = d.venue_source_id
-WHERE d.withdrawn_at IS NULL
+WHERE d.withdrawn_at IS NULL {{named}}
 UNION ALL
 SELECT d.*, wall.current_no FROM venue_door d CROSS JOIN LATERAL (
     SELECT near.current_no, min(near.metres) AS metres FROM (
-        SELECT v.current_no,
-            ST_Distance(ST_Boundary(v.geometry)::geography, d.geometry::geography) AS metres
-        FROM venue v
-        WHERE v.withdrawn_at IS NULL AND v.host_source IS NULL
-            AND v.geometry && ST_Expand(d.geometry, 0.0002) AND ST_Dimension(v.geometry) = 2) AS near
-    WHERE near.metres <= {WALL_REACH_M} GROUP BY near.current_no ORDER BY metres LIMIT 2) AS wall
-WHERE d.withdrawn_at IS NULL AND d.venue_source IS NULL AND NOT EXISTS (
-    SELECT FROM venue w
-    WHERE w.withdrawn_at IS NULL AND w.host_source IS NULL AND w.current_no <> wall.current_no
-        AND w.geometry && ST_Expand(d.geometry, 0.0002) AND ST_Dimension(w.geometry) = 2
-        AND ST_Distance(ST_Boundary(w.geometry)::geography, d.geometry::geography)
+        SELECT v.current_no, ST_Distance(ST_Boundary(v.geometry)::geography, d.geometry::geography) AS metres
+        FROM venue v WHERE v.withdrawn_at IS NULL AND v.host_source IS NULL
+            AND v.geometry && ST_Expand(d.geometry, {WALL_REACH_DEGREES}) AND ST_Dimension(v.geometry) = 2) AS near
+    GROUP BY near.current_no ORDER BY metres LIMIT 2) AS wall
+WHERE d.withdrawn_at IS NULL AND d.venue_source IS NULL AND wall.metres <= {WALL_REACH_M} {{in_a_wall}}
+    AND NOT EXISTS (SELECT FROM venue w WHERE w.withdrawn_at IS NULL AND w.host_source IS NULL
+        AND w.current_no <> wall.current_no AND w.geometry && ST_Expand(d.geometry, {WALL_REACH_DEGREES})
+        AND ST_Dimension(w.geometry) = 2 AND ST_Distance(ST_Boundary(w.geometry)::geography, d.geometry::geography)
             < wall.metres + {NEIGHBOUR_REACH_M})
 """
+_ALL = _PLACED.format(named="", in_a_wall="")
 """Every door with the number of the row that stands for its place; a door of no venue is left out."""
+_OF = _PLACED.format(
+    named="AND v.current_no = ANY (:of)",
+    in_a_wall=f"AND d.geometry && ANY (ARRAY(SELECT ST_Expand(p.geometry, {WALL_REACH_DEGREES}) FROM venue p"
+    " WHERE p.current_no = ANY (:of) AND p.geometry IS NOT NULL))",
+)
+"""Of some places; the boxes keep it from looking at every door in a wall of the city."""
 
 
 def load_doors(connection: Connection, *, of: Sequence[int] | None = None) -> dict[int, tuple[VenueDoor, ...]]:
@@ -97,9 +114,9 @@ def load_doors(connection: Connection, *, of: Sequence[int] | None = None) -> di
 
     ``of``: numbers of the rows wanted; all of them without.
     """
-    which = "" if of is None else " WHERE current_no = ANY (:of)"
+    placed = _ALL if of is None else f"SELECT * FROM ({_OF}) AS near WHERE current_no = ANY (:of)"
     rows = connection.execute(
-        text(f"SELECT {_COLUMNS}, d.current_no FROM ({DOORS_OF_VENUES}) AS d{which} ORDER BY d.source, d.source_id"),
+        text(f"SELECT {_COLUMNS}, d.current_no FROM ({placed}) AS d ORDER BY d.source, d.source_id"),
         {} if of is None else {"of": list(of)},
     )
     found: dict[int, list[VenueDoor]] = {}
@@ -115,9 +132,28 @@ _COLUMNS = (
 )
 
 
-def _load(connection: Connection, where: str, values: dict[str, Any]) -> dict[int, VenueDoor]:
-    rows = connection.execute(text(f"SELECT {_COLUMNS} FROM venue_door d WHERE {where}"), values)
-    return {row.door_no: _door(row) for row in rows}
+def _known(
+    connection: Connection, sources: set[str]
+) -> tuple[dict[SourceKey, VenueDoor], dict[SourceKey, date | None]]:
+    """The doors of some sources, and the last day as of which each is known to be so."""
+    query = f"SELECT {_COLUMNS}, d.data_on FROM venue_door d WHERE d.withdrawn_at IS NULL AND d.source = ANY (:sources)"
+    rows = connection.execute(text(query), {"sources": sorted(sources)}).all()
+    doors = [_door(row) for row in rows]
+    return {door.key: door for door in doors}, {door.key: row.data_on for door, row in zip(doors, rows, strict=True)}
+
+
+def _is_before(data_on: date | None, known_on: date | None) -> bool:
+    return data_on is not None and known_on is not None and data_on < known_on
+
+
+def _still_so(connection: Connection, keys: Sequence[SourceKey], data_on: date | None) -> None:
+    if data_on is not None and keys:
+        connection.execute(
+            text("UPDATE venue_door d SET data_on = :on FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]))"
+                 " AS k (source, source_id) WHERE d.source = k.source AND d.source_id = k.source_id"
+                 " AND (d.data_on IS NULL OR d.data_on < :on)"),
+            {"on": data_on, "sources": [key.source for key in keys], "ids": [key.source_id for key in keys]},
+        )  # fmt: skip
 
 
 def _door(row: Any) -> VenueDoor:

@@ -41,10 +41,11 @@ def place_inside(connection: Connection, touched: Collection[int]) -> InsidePlac
 
 _PLACE_INSIDE = """
 UPDATE venue i SET geometry = host.geometry, raw_geometry = host.raw_geometry, datum = host.datum
-FROM venue host
-WHERE i.host_source = host.source AND i.host_source_id = host.source_id AND host.host_source IS NULL
+FROM venue host, venue_source_record own
+WHERE own.record_no = i.record_no AND i.host_source = host.source
+    AND i.host_source_id = host.source_id AND host.host_source IS NULL
     AND (i.venue_no = ANY (:touched) OR host.venue_no = ANY (:touched)) AND i.withdrawn_at IS NULL
-    AND host.geometry IS NOT NULL AND (ST_Dimension(host.geometry) = 2 OR i.geometry IS NULL)
+    AND host.geometry IS NOT NULL AND (ST_Dimension(host.geometry) = 2 OR own.longitude IS NULL)
     AND i.geometry IS DISTINCT FROM host.geometry
 RETURNING i.venue_no, i.venue_id, i.source, i.source_id, i.name, i.category, i.address, i.datum,
     ST_AsBinary(i.geometry) AS shape, ST_AsBinary(i.raw_geometry) AS raw

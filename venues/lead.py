@@ -3,7 +3,8 @@
 A lead is a reason to look, never a verdict: nothing may follow before somebody was there. Its life is a list of events
 that only grows, each by a named officer; the state is what the list comes to. A recommendation's clock runs from its
 delivery: the agency acts and answers within two months, in urgent cases within 15 days (两高关于检察公益诉讼案件适用
-法律若干问题的解释 21). Months go by the calendar, the day of delivery does not count.
+法律若干问题的解释 21). Months go by the calendar, the day of delivery does not count. A day entered wrongly is entered
+again: the last one counts, and the first stays on record.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from venues.months import same_day_after
+from venues.risk import SHANGHAI
 
 REPLY_MONTHS = 2
 URGENT_REPLY_DAYS = 15
@@ -55,6 +57,33 @@ class LeadStep(StrEnum):
     REOPEN = "reopen"
 
 
+STATE_NAMES_ZH: dict[LeadState, str] = {
+    LeadState.NEW: "待核查",
+    LeadState.CHECKED: "已现场核查",
+    LeadState.NO_CASE: "不立案",
+    LeadState.CONSULTATION: "磋商",
+    LeadState.RECOMMENDATION: "检察建议",
+    LeadState.REPLIED: "已回复，待回访",
+    LeadState.REMEDIED: "已整改",
+    LeadState.NOT_REMEDIED: "未整改",
+    LeadState.CASE: "立案",
+    LeadState.CLOSED: "办结",
+}
+STEP_NAMES_ZH: dict[LeadStep, str] = {
+    LeadStep.OPEN: "发现",
+    LeadStep.CHECK: "现场核查",
+    LeadStep.DISMISS: "不立案",
+    LeadStep.CONSULT: "磋商",
+    LeadStep.RECOMMEND: "制发检察建议",
+    LeadStep.DELIVER: "送达",
+    LeadStep.REPLY: "行政机关回复",
+    LeadStep.RECHECK: "回访",
+    LeadStep.OPEN_CASE: "立案",
+    LeadStep.CLOSE: "办结",
+    LeadStep.REOPEN: "重新打开",
+}
+
+
 class LeadColour(StrEnum):
     """How a clock stands."""
 
@@ -95,20 +124,27 @@ class ReplyClock:
     due_on: date
     """The last day."""
     replied_on: date | None
+    waited_until: date | None
+    """The day of the answer, or without one of the look again, the case or the end; ``None`` while it is waited for."""
     days_left: int
-    """To the last day, from today or from the answer; negative once it is over."""
+    """To the last day, from today or from ``waited_until``; negative once it is over."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time ran out before an answer, or before anything else ended the waiting."""
+        return self.days_left < 0
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the time ran out before an answer."""
-        return self.days_left < 0
+        """Whether the time ran out and an answer is still waited for."""
+        return self.is_late and self.waited_until is None
 
     @property
     def colour(self) -> LeadColour:
         """Red once it is over, also if the answer came late; yellow before that while nobody answered."""
-        if self.is_overdue:
+        if self.is_late:
             return LeadColour.RED
-        if self.replied_on is None and self.days_left <= WARNING_DAYS:
+        if self.waited_until is None and self.days_left <= WARNING_DAYS:
             return LeadColour.YELLOW
         return LeadColour.GREEN
 
@@ -126,7 +162,12 @@ _NEXT: dict[LeadState, dict[LeadStep, LeadState]] = {
         LeadStep.RECHECK: LeadState.RECOMMENDATION,
         LeadStep.OPEN_CASE: LeadState.CASE,
     },
-    LeadState.REPLIED: {LeadStep.RECHECK: LeadState.REPLIED, LeadStep.OPEN_CASE: LeadState.CASE},
+    LeadState.REPLIED: {
+        LeadStep.DELIVER: LeadState.REPLIED,
+        LeadStep.REPLY: LeadState.REPLIED,
+        LeadStep.RECHECK: LeadState.REPLIED,
+        LeadStep.OPEN_CASE: LeadState.CASE,
+    },
     LeadState.REMEDIED: {LeadStep.CLOSE: LeadState.CLOSED, LeadStep.RECHECK: LeadState.REMEDIED},
     LeadState.NOT_REMEDIED: {LeadStep.RECHECK: LeadState.NOT_REMEDIED} | _AFTER_LOOKING,
     LeadState.CASE: {LeadStep.CLOSE: LeadState.CLOSED},
@@ -146,6 +187,25 @@ _NEEDS: dict[LeadStep, tuple[str, ...]] = {
     LeadStep.REOPEN: ("note",),
 }
 
+_COMES_AFTER: dict[LeadStep, tuple[LeadStep, ...]] = {
+    LeadStep.CHECK: (),
+    LeadStep.DELIVER: (LeadStep.CHECK, LeadStep.RECHECK),
+    LeadStep.REPLY: (LeadStep.DELIVER,),
+    LeadStep.RECHECK: (LeadStep.CHECK, LeadStep.DELIVER, LeadStep.REPLY),
+}
+"""A step with a day → the steps whose last day it cannot lie before."""
+
+_ENDS_WAITING = (LeadStep.REPLY, LeadStep.RECHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE)
+
+
+_FIELD_NAMES: dict[str, tuple[str, str]] = {
+    "on": ("日期", "the day"),
+    "is_found": ("是否属实或是否整改", "whether it was found, or remedied"),
+    "regulator": ("行政机关", "the agency"),
+    "document_number": ("文号", "the number of the document"),
+    "note": ("说明", "the reason in words"),
+}
+
 
 def state_of(events: Sequence[LeadEvent]) -> LeadState:
     """What the events come to. Raises LeadError for a list that no :func:`with_step` made."""
@@ -163,10 +223,20 @@ def with_step(events: Sequence[LeadEvent], event: LeadEvent) -> tuple[LeadEvent,
         whole: tuple[LeadEvent, ...] = (event,)
     else:
         if event.at < events[-1].at:
-            raise LeadError(f"{event.step}：早于上一步 {event.at} lies before the last step, {events[-1].at}")
+            raise LeadError(
+                f"“{STEP_NAMES_ZH[event.step]}”的登记时间 {event.at} 早于上一步 {events[-1].at}，请核对系统时间"
+                " / it is entered before the last step: check the clock"
+            )
         whole = (*events, event)
     state_of(whole)
+    _check_day(events, event)
     return whole
+
+
+def next_steps(events: Sequence[LeadEvent]) -> tuple[LeadStep, ...]:
+    """The steps that the lead allows now, whatever they need besides."""
+    state = state_of(events)
+    return tuple(step for step in LeadStep if step in _NEXT[state] and _hindrance(state, step, events) is None)
 
 
 def reply_due_on(delivered_on: date, *, is_urgent: bool, is_rest_day: IsRestDay | None = None) -> date:
@@ -183,18 +253,23 @@ def reply_due_on(delivered_on: date, *, is_urgent: bool, is_rest_day: IsRestDay 
 def reply_clock(events: Sequence[LeadEvent], *, today: date, is_rest_day: IsRestDay | None = None) -> ReplyClock | None:
     """The clock of the last recommendation since the lead was opened, or opened again; ``None`` before its delivery.
 
-    ``today`` is a day of Asia/Shanghai.
+    It runs until the answer, or until somebody looked again, opened a case or closed the lead. ``today``: of
+    Asia/Shanghai.
     """
-    turns = [number for number, event in enumerate(events) if event.step in (LeadStep.RECOMMEND, LeadStep.REOPEN)]
-    if not turns or events[since := turns[-1]].step is LeadStep.REOPEN:
-        return None
-    delivered = next((event for event in events[since:] if event.step is LeadStep.DELIVER), None)
+    turn = _turn(events)
+    delivered = _last_of(turn, LeadStep.DELIVER)
     if delivered is None or delivered.on is None:
         return None
-    replied_on = next((event.on for event in events[since:] if event.step is LeadStep.REPLY), None)
+    replied = _last_of(turn, LeadStep.REPLY)
+    ended = replied or next((event for event in turn if event.step in _ENDS_WAITING), None)
     due_on = reply_due_on(delivered.on, is_urgent=delivered.is_urgent, is_rest_day=is_rest_day)
+    waited_until = None if ended is None else ended.on or _day_of(ended)
     return ReplyClock(
-        delivered_on=delivered.on, due_on=due_on, replied_on=replied_on, days_left=(due_on - (replied_on or today)).days
+        delivered_on=delivered.on,
+        due_on=due_on,
+        replied_on=None if replied is None else replied.on,
+        waited_until=waited_until,
+        days_left=(due_on - (waited_until or today)).days,
     )
 
 
@@ -202,8 +277,8 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
     """When to look again: after an answer, or once time ran out without one; ``None`` if nothing is waited for."""
     state = state_of(events)
     if state is LeadState.REPLIED:
-        replied_on = next(event.on for event in reversed(events) if event.step is LeadStep.REPLY)
-        return None if replied_on is None else replied_on + _DAY * RECHECK_DAYS
+        replied = _last_of(events, LeadStep.REPLY)
+        return None if replied is None or replied.on is None else replied.on + _DAY * RECHECK_DAYS
     if state is LeadState.RECOMMENDATION:
         clock = reply_clock(events, today=date.min, is_rest_day=is_rest_day)
         return None if clock is None else clock.due_on + _DAY
@@ -213,22 +288,63 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
 def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
     allowed = _NEXT[state]
     if event.step not in allowed:
-        steps = ", ".join(allowed)
+        steps_zh = "、".join(STEP_NAMES_ZH[step] for step in allowed)
         raise LeadError(
-            f"线索处于 {state}，不能 {event.step}：可以 / the lead is {state}, not open to {event.step}: {steps}"
+            f"线索现为“{STATE_NAMES_ZH[state]}”，不能办理“{STEP_NAMES_ZH[event.step]}”；现在可以：{steps_zh}"
+            f" / the lead is {state}, not open to {event.step}, but to: {', '.join(allowed)}"
         )
     for name in _NEEDS.get(event.step, ()):
         if getattr(event, name) in (None, ""):
-            raise LeadError(f"{event.step}：缺少 {name} / {event.step} needs {name}")
+            name_zh, name_en = _FIELD_NAMES[name]
+            raise LeadError(f"“{STEP_NAMES_ZH[event.step]}”缺少{name_zh} / {event.step} needs {name_en}")
+    if (hindrance := _hindrance(state, event.step, before)) is not None:
+        raise LeadError(hindrance)
     if event.step is LeadStep.RECHECK:
         return LeadState.REMEDIED if event.is_found else LeadState.NOT_REMEDIED
-    if state is LeadState.CHECKED and event.step in _AFTER_LOOKING and not _was_found(before):
-        raise LeadError("现场核查未发现问题，只能不立案或再查 / nothing was found on site: dismiss, or check again")
-    if event.step is LeadStep.REPLY and reply_clock(before, today=date.min) is None:
-        raise LeadError(
-            "尚未登记送达，请先登记送达日期 / no delivery is on record: enter it first, the clock runs from it"
-        )
     return allowed[event.step]
+
+
+def _hindrance(state: LeadState, step: LeadStep, before: Sequence[LeadEvent]) -> str | None:
+    """What must be done before a step that the state allows; ``None`` if nothing."""
+    if state is LeadState.CHECKED and step in _AFTER_LOOKING and not _was_found(before):
+        return "现场核查未发现问题，只能不立案或再查 / nothing was found on site: dismiss, or check again"
+    if step is LeadStep.REPLY and _last_of(_turn(before), LeadStep.DELIVER) is None:
+        return "尚未登记送达，请先登记送达日期 / no delivery is on record: enter it first, the clock runs from it"
+    return None
+
+
+def _check_day(before: Sequence[LeadEvent], event: LeadEvent) -> None:
+    """Refuse a day that lies ahead, or not in the order of what happened. What is on record already is not judged."""
+    if event.on is None or event.step not in _COMES_AFTER:
+        return
+    said, today = f"{STEP_NAMES_ZH[event.step]}日期 {event.on} ", _day_of(event)
+    if event.on > today:
+        raise LeadError(f"{said}晚于今天 {today} / that day is still to come: enter the day on which it happened")
+    if event.on < (began := _day_of(before[0])):
+        raise LeadError(f"{said}早于线索发现之日 {began} / that is before the lead was opened")
+    for step in _COMES_AFTER[event.step]:
+        if (other := _last_of(before, step)) is not None and other.on is not None and event.on < other.on:
+            raise LeadError(f"{said}早于{STEP_NAMES_ZH[step]} {other.on} / that is before the day of {step}")
+    replied = _last_of(_turn(before), LeadStep.REPLY) if event.step is LeadStep.DELIVER else None
+    if replied is not None and replied.on is not None and event.on > replied.on:
+        raise LeadError(f"{said}晚于行政机关回复 {replied.on} / that is after the answer: correct the answer first")
+
+
+def _turn(events: Sequence[LeadEvent]) -> Sequence[LeadEvent]:
+    """What followed the last recommendation; nothing if the lead was opened again since, or there was none."""
+    for number, event in reversed(list(enumerate(events))):
+        if event.step in (LeadStep.RECOMMEND, LeadStep.REOPEN):
+            return events[number + 1 :] if event.step is LeadStep.RECOMMEND else ()
+    return ()
+
+
+def _last_of(events: Sequence[LeadEvent], step: LeadStep) -> LeadEvent | None:
+    return next((event for event in reversed(events) if event.step is step), None)
+
+
+def _day_of(event: LeadEvent) -> date:
+    """The day on which a step was entered, in China."""
+    return event.at.astimezone(SHANGHAI).date()
 
 
 def _was_found(events: Sequence[LeadEvent]) -> bool:

@@ -1,6 +1,7 @@
 """Reasons to look at a venue: too near a school, no licence near a school, registered as something it is not. Pure.
 
-A pattern proposes one lead for each venue and ground, with the facts that made it, under a key that a repeat has too.
+A pattern proposes leads for a venue and ground, with the facts that made them, under a key that a repeat has too. Those
+that go to one regulator are one lead: ``venues.lead_route.leads_by_regulator``.
 """
 
 import hashlib
@@ -56,9 +57,10 @@ class VenueStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadProposal:
-    """A lead that a pattern found. ``key`` is the same whenever the same is found again."""
+    """A lead that a pattern found."""
 
     key: str
+    """The same whenever the same is found again."""
     ground: LeadGround
     venue_id: str
     categories: frozenset[VenueCategory]
@@ -69,16 +71,21 @@ class LeadProposal:
 
 
 def distance_leads(findings: Iterable[DistanceFinding]) -> tuple[LeadProposal, ...]:
-    """One lead for each venue that breaks the law of distance, or may; each site that it is too near is a fact."""
+    """Each venue that breaks the law of distance, or may, once for each of its categories that does.
+
+    Each site that it is too near is a fact.
+    """
     return tuple(
         _proposal(
             LeadGround.DISTANCE,
-            held[0].venue.venue_id,
-            frozenset().union(*(finding.venue.categories & finding.rule.venue_categories for finding in held)),
-            [finding_line(finding) for finding in held],
-            is_sure=any(finding.verdict is Verdict.BREACH for finding in held),
+            venue_id,
+            frozenset({category}),
+            [finding_line(part) for part in parts],
+            is_sure=any(part.verdict is Verdict.BREACH for part in parts),
         )
-        for held in _by_venue(findings).values()
+        for venue_id, held in _by_venue(findings).items()
+        for category in sorted(frozenset().union(*(part.categories for part in held)))
+        if (parts := [part for part in held if category in part.categories])
     )
 
 
@@ -133,8 +140,9 @@ _MINORS_BARRED = frozenset(
 def _by_venue(findings: Iterable[DistanceFinding], *, also: Verdict | None = None) -> dict[str, list[DistanceFinding]]:
     held: dict[str, list[DistanceFinding]] = {}
     for finding in findings:
-        if finding.verdict in (Verdict.BREACH, Verdict.SURVEY, also):
-            held.setdefault(finding.venue.venue_id, []).append(finding)
+        for part in finding.parts:
+            if part.verdict in (Verdict.BREACH, Verdict.SURVEY, also):
+                held.setdefault(part.venue.venue_id, []).append(part)
     return held
 
 

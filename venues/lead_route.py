@@ -4,15 +4,16 @@ A table is data (``venues/lead_routes.toml``, and an office's own). The most loc
 ones. Where nobody settled who is competent the answer says so, with who might be: a lead is never sent by guess. Pure.
 """
 
+import hashlib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from venues.category import VenueCategory
 from venues.distance_rule import Verification, covers, locality
-from venues.lead_pattern import LeadGround
+from venues.lead_pattern import LeadGround, LeadProposal
 
 Choice = TypeVar("Choice", bound=StrEnum)
 _KEYS = {"jurisdiction", "grounds", "venues", "regulators", "settled", "basis", "source", "verification"}
@@ -78,6 +79,47 @@ def route_lead(
         route=chosen[0],
         text_zh=f"职责未明确，可能为{'、'.join(named)}：请先会商确定，并写入本地移送表",
         text_en=f"who is competent is not settled, perhaps {', '.join(named)}: settle it and add it to the local table",
+    )
+
+
+def leads_by_regulator(
+    routes: tuple[LeadRoute, ...], proposals: Iterable[LeadProposal], *, divisions: Mapping[str, str]
+) -> tuple[tuple[LeadProposal, Routed], ...]:
+    """One lead for each venue, ground and regulator: a KTV that sells tobacco too near a school is told to two.
+
+    Categories of which nobody settled who is competent make one lead together. ``divisions``: of the venues, by id.
+    """
+    held: dict[tuple[LeadGround, str, str], list[LeadProposal]] = {}
+    for proposal in proposals:
+        by_whom: dict[str, set[VenueCategory]] = {}
+        for category in proposal.categories:
+            by_whom.setdefault(_routed(routes, proposal, {category}, divisions).regulator or "", set()).add(category)
+        for whom, categories in sorted(by_whom.items()):
+            held.setdefault((proposal.ground, proposal.venue_id, whom), []).append(
+                replace(proposal, categories=frozenset(categories))
+            )
+    joined = [_joined(found, whom) for (_, _, whom), found in held.items()]
+    return tuple((lead, _routed(routes, lead, lead.categories, divisions)) for lead in joined)
+
+
+def _routed(
+    routes: tuple[LeadRoute, ...],
+    proposal: LeadProposal,
+    categories: Iterable[VenueCategory],
+    divisions: Mapping[str, str],
+) -> Routed:
+    division = divisions[proposal.venue_id]
+    return route_lead(routes, ground=proposal.ground, categories=frozenset(categories), division=division)
+
+
+def _joined(proposals: Sequence[LeadProposal], whom: str) -> LeadProposal:
+    first = proposals[0]
+    return replace(
+        first,
+        key=hashlib.sha256(f"{first.key}\n{whom}".encode()).hexdigest()[:32],
+        categories=frozenset().union(*(one.categories for one in proposals)),
+        is_sure=any(one.is_sure for one in proposals),
+        facts=tuple(dict.fromkeys(fact for one in proposals for fact in one.facts)),
     )
 
 

@@ -16,6 +16,12 @@ from venues.lead_route import Routed
 PROGRAM = "hulan"
 """Who opens a lead."""
 
+IDS_OF_PLACE = (
+    "SELECT CAST(:venue_id AS uuid) UNION SELECT other.venue_id FROM venue v JOIN venue other USING (current_no)"
+    " WHERE v.venue_id = :venue_id"
+)
+"""Every id that the place of a venue has among the rows that are one place now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadDraft:
@@ -54,7 +60,10 @@ class StoredLead:
 
 
 def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: int | None, at: datetime) -> int:
-    """Open those leads whose key is new; returns how many. One that was dismissed or closed is not opened again."""
+    """Open those leads that their place does not have yet, under any id that it ever had; returns how many.
+
+    One that was dismissed or closed is not opened again.
+    """
     opened = 0
     for draft in drafts:
         lead_no = connection.execute(
@@ -62,8 +71,12 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
                 "INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division,"
                 " categories, is_sure, facts, regulator, candidates, route_zh, route_en,"
                 " route_basis, run_no)"
-                " VALUES (:lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division, :categories,"
-                " :is_sure, :facts, :regulator, :candidates, :route_zh, :route_en, :route_basis, :run_no)"
+                " SELECT :lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division,"
+                " CAST(:categories AS text[]), :is_sure, CAST(:facts AS text[]), :regulator,"
+                " CAST(:candidates AS text[]), :route_zh, :route_en, :route_basis, :run_no"
+                # A merge gives a place another id: what was said of it under the former one is not said again.
+                f" WHERE NOT EXISTS (SELECT FROM lead WHERE ground = :ground AND venue_id IN ({IDS_OF_PLACE})"
+                " AND categories @> CAST(:categories AS text[]))"
                 " ON CONFLICT (lead_key) DO NOTHING RETURNING lead_no"
             ),
             {
@@ -99,6 +112,11 @@ def add_event(connection: Connection, *, lead_no: int, position: int, event: Lea
         },
     )  # fmt: skip
     return found.rowcount == 1
+
+
+def ids_of_place(connection: Connection, venue_id: UUID) -> frozenset[UUID]:
+    """Every id that the place has among the rows that are one place now, the one given included."""
+    return frozenset(connection.execute(text(IDS_OF_PLACE), {"venue_id": venue_id}).scalars())
 
 
 def load_leads(connection: Connection, *, lead_id: UUID | None = None) -> list[StoredLead]:

@@ -19,7 +19,7 @@ from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import DistanceRule, by_precedence
 
-METHOD = "hulan-distance-1"
+METHOD = "hulan-distance-2"
 """Changes whenever the same input could give another result."""
 
 
@@ -52,7 +52,7 @@ class Measurement:
     given: MeasurementInput
     finding: DistanceFinding
     way: tuple[tuple[float, float], ...]
-    """The way on foot (degrees, WGS-84), from the gate to the door that count; empty without one."""
+    """The way on foot (degrees, WGS-84), from gate to door, also where the rule asks for a straight line; or empty."""
 
     @property
     def text(self) -> str:
@@ -67,7 +67,7 @@ class Measurement:
 
 def measurement_input(run: DistanceRun, finding: DistanceFinding, *, network_on: date | None) -> MeasurementInput:
     """What the finding of a run rests on, rounded to what will be archived."""
-    rules = by_precedence([*(other.rule for other in finding.beaten), finding.rule])
+    rules = by_precedence(finding.rules)
     site = ProtectedSite(
         site_id=finding.site.site_id,
         name=finding.site.name,
@@ -75,6 +75,7 @@ def measurement_input(run: DistanceRun, finding: DistanceFinding, *, network_on:
         campuses=(finding.campus,),
         opened_on=finding.site.opened_on,
         data_on=finding.site.data_on,
+        is_dated_by_import=finding.site.is_dated_by_import,
     )
     return _rounded(
         MeasurementInput(
@@ -106,7 +107,7 @@ def measure(given: MeasurementInput, network: WalkNetwork | None) -> Measurement
     law = DistanceLaw(rules=given.rules)
     run = evaluate_distances([given.venue], [given.site], law, on=given.on, network=network, policy=given.policy)
     finding = next(run.findings(), None)
-    if finding is None or len(finding.beaten) + 1 != len(given.rules):
+    if finding is None or len(finding.rules) != len(given.rules):
         raise MeasurementError(
             f"{given.on.isoformat()} 的规则不约束这两处，或相距过远 / not every rule of the input binds the two on "
             f"{given.on.isoformat()}, or they are too far apart to be judged"
@@ -132,8 +133,8 @@ def _rounded(given: MeasurementInput) -> MeasurementInput:
 
 
 def _way(finding: DistanceFinding, network: WalkNetwork | None) -> tuple[tuple[float, float], ...]:
-    gate, end = finding.gate, finding.door or finding.venue
-    if network is None or gate is None or gate.is_closed:
+    gate, end = finding.walk_gate, finding.walk_door or finding.venue
+    if network is None or gate is None:
         return ()
     path = walking_path(
         network,
@@ -149,23 +150,33 @@ def _way(finding: DistanceFinding, network: WalkNetwork | None) -> tuple[tuple[f
 
 def _result(made: Measurement) -> dict[str, Any]:
     found = made.finding
-    return {
-        "rule_id": found.rule.rule_id,
-        "rule_version": found.rule.rule_version,
-        "verdict": found.verdict.name,
-        "reason": found.reason.name,
-        "beaten": tuple(
-            {"rule_id": other.rule.rule_id, "verdict": other.verdict.name, "reason": other.reason.name}
-            for other in found.beaten
-        ),
+    return _said(found) | {
+        "others": tuple(_said(part) for part in found.others),
         "straight_m": found.straight_m,
         "straight_error_m": found.straight_error_m,
         "walking_m": found.walking_m,
         "walking_error_m": found.walking_error_m,
         "walk_status": found.walk_status,
-        "low_m": found.low_m,
-        "high_m": found.high_m,
         "gate_id": found.gate.gate_id if found.gate else None,
         "door_id": found.door.door_id if found.door else None,
+        "walk_gate_id": found.walk_gate.gate_id if found.walk_gate else None,
+        "walk_door_id": found.walk_door.door_id if found.walk_door else None,
         "way": tuple({"longitude": x, "latitude": y} for x, y in made.way),
+    }
+
+
+def _said(part: DistanceFinding) -> dict[str, Any]:
+    """What the law says of some categories of the venue."""
+    return {
+        "categories": part.categories,
+        "rule_id": part.rule.rule_id,
+        "rule_version": part.rule.rule_version,
+        "verdict": part.verdict.name,
+        "reason": part.reason.name,
+        "low_m": part.low_m,
+        "high_m": part.high_m,
+        "beaten": tuple(
+            {"rule_id": other.rule.rule_id, "verdict": other.verdict.name, "reason": other.reason.name}
+            for other in part.beaten
+        ),
     }

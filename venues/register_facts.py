@@ -14,7 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
-from venues.lead_pattern import NEEDS_LICENCE, VenueStanding
+from venues.lead_pattern import VenueStanding
+from venues.operator_papers import LICENCES, OF_CULTURE, licensed_categories, operator_papers
 from venues.source_record import SourceKind, SourceRecord
 from venues.venue_door import VenueDoor, doors_of_law
 
@@ -26,9 +27,6 @@ BEST_PLACE = (
 
 OBSERVED = frozenset({SourceKind.POLICE, SourceKind.POI})
 """Registers of what somebody saw; the others have what a business said that it would be."""
-
-_LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
-_OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,15 +100,13 @@ def categories_of(records: Iterable[SourceRecord]) -> frozenset[VenueCategory]:
 def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVenue | None:
     """The venue as the law of distance sees it on the day ``on``; ``None`` for a place without position or category.
 
-    It is measured from the doors that customers use that day. The operator counts as there since the earliest day that
-    any register names; the licence is the one that was granted last, by any register of licences.
+    It is measured from the doors that customers use that day. Whose papers count where operators followed one another:
+    ``venues.operator_papers``.
     """
     outline, point = place.outline, place.point
     if outline is None or point is None or not place.categories:
         return None
-    began = [row.record.valid_from for row in place.rows if row.record.valid_from is not None]
-    granted = [row.record for row in place.rows if row.record.kind in _LICENCES and row.record.valid_from is not None]
-    last = max(granted, key=lambda record: record.valid_from or date.min, default=None)
+    papers = operator_papers([row.record for row in place.rows])
     return PlacedVenue(
         venue_id=place.venue_id,
         name=place.name,
@@ -120,10 +116,10 @@ def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVe
         latitude=point.y,
         doors=doors_of_law(place.doors, on=on),
         footprint=outline if isinstance(outline, Polygon | MultiPolygon) else None,
-        established_on=min(began, default=None),
-        licence_from=None if last is None else last.valid_from,
-        licence_to=None if last is None else last.valid_to,
+        established_on=papers.established_on,
+        licences=papers.licences,
         data_on=max(row.described_on for row in place.rows),
+        is_dated_by_import=max(place.rows, key=lambda row: row.described_on).data_on is None,
     )
 
 
@@ -138,7 +134,9 @@ def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
         registered_as=categories_of(registrations),
         registered_zh="、".join(dict.fromkeys(one.category_text for one in worded)) if is_read else "",
         observed_as=place.observed_as,
-        licensed_for=frozenset().union(*(_licensed(one) for one in _of(place.rows, *_LICENCES) if _runs(one, on))),
+        licensed_for=frozenset().union(
+            *(licensed_categories(one) for one in _of(place.rows, *LICENCES) if _runs(one, on))
+        ),
     )
 
 
@@ -149,15 +147,8 @@ def licences_on_file(places: Iterable[RegisteredPlace]) -> frozenset[VenueCatego
     if SourceKind.TOBACCO_LICENCE in kinds:
         found |= {VenueCategory.TOBACCO}
     if SourceKind.CULTURE_LICENCE in kinds:
-        found |= _OF_CULTURE
+        found |= OF_CULTURE
     return found
-
-
-def _licensed(record: SourceRecord) -> frozenset[VenueCategory]:
-    """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
-    if record.kind is SourceKind.TOBACCO_LICENCE:
-        return frozenset({VenueCategory.TOBACCO})
-    return _OF_CULTURE if record.category is None else frozenset({record.category})
 
 
 def _runs(record: SourceRecord, on: date) -> bool:

@@ -6,7 +6,6 @@ Kindergartens stay apart from schools, also inside one wall (未成年人保护�
 no mapping makes a site of them.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +19,7 @@ from geo.plane_distance import plane_distance_m
 from geo.projection import reach_box
 from venues.category import SiteCategory
 from venues.distance_ends import Campus, Gate, ProtectedSite
+from venues.names import parse_name
 from venues.place import Site, SourceKey
 
 LABEL_REACH_M = 30.0
@@ -28,6 +28,29 @@ CAMPUS_REACH_M = 500.0
 """Areas of exactly one name so near each other are campuses of one school; farther they are namesakes."""
 GATE_REACH_M = 15.0
 """A gate so near a wall is a gate in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchoolName:
+    """A name in one spelling: 徐州市云龙区育才小學 and 育才小学（新校区） are both about 育才小学."""
+
+    letters: str
+    """Letters, digits and characters (``venues.names``), without the divisions that it begins with."""
+    division: str
+
+    def is_like(self, other: "SchoolName") -> bool:
+        """Whether one may be short for the other; a name that is missing may be any."""
+        shorter, longer = sorted((self.letters, other.letters), key=len)
+        return not shorter or (shorter in longer and self._is_near(other))
+
+    def is_same(self, other: "SchoolName") -> bool:
+        """Whether both say the same, where they say anything."""
+        return bool(self.letters) and self.letters == other.letters and self._is_near(other)
+
+    def _is_near(self, other: "SchoolName") -> bool:
+        """海淀区实验小学 is not 西城区实验小学, but 北京市海淀区实验小学 and 实验小学 may be it."""
+        shorter, longer = sorted((self.division, other.division), key=len)
+        return shorter in longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +133,17 @@ def gates_by_ground(
     return tuple(tuple(found) for found in held)
 
 
+def school_name(text: str) -> SchoolName:
+    """The name taken apart; of an empty one both parts are empty."""
+    name = parse_name(text)
+    rest = name.normal.removeprefix(name.division)
+    return SchoolName(letters="".join(sign for sign in rest if sign.isalnum()), division=name.division)
+
+
 def _same_pairs(sites: Sequence[Site]) -> list[tuple[int, int]]:
     """Rows of records that are one school, the nearest first."""
     geometries = np.array([site.geometry for site in sites], dtype=object)
-    names = [_plain(site.name) for site in sites]
+    names = [school_name(site.name) for site in sites]
     pair = _within(geometries, geometries, CAMPUS_REACH_M)
     pair = pair[:, pair[0] < pair[1]] if pair.size else pair
     if not pair.size:
@@ -127,13 +157,12 @@ def _same_pairs(sites: Sequence[Site]) -> list[tuple[int, int]]:
     return [(one, other) for _, one, other in sorted(same)]
 
 
-def _is_same(name: str, other_name: str, one: BaseGeometry, other: BaseGeometry, away_m: float) -> bool:
+def _is_same(name: SchoolName, other_name: SchoolName, one: BaseGeometry, other: BaseGeometry, away_m: float) -> bool:
     """Whether two records at this distance are one school, if their levels do not tell them apart."""
-    is_equal = bool(name) and name == other_name
-    is_similar = not name or not other_name or name in other_name or other_name in name
+    is_equal, is_similar = name.is_same(other_name), name.is_like(other_name)
     has_label = isinstance(one, Point) != isinstance(other, Point)
     if has_label:
-        return is_similar and away_m <= (LABEL_REACH_M if name and other_name else 0.0)
+        return is_similar and away_m <= (LABEL_REACH_M if name.letters and other_name.letters else 0.0)
     if isinstance(one, Point):
         return is_equal and away_m <= LABEL_REACH_M
     overlap = one.intersection(other).area > 0.5 * min(one.area, other.area)
@@ -177,11 +206,6 @@ def _is_one_level(levels: frozenset[SiteCategory]) -> bool:
     """Whether one school may be all of these: a school whose level is not known may be any, but no kindergarten."""
     return len(levels) == 1 or (len(levels) == 2 and SiteCategory.SCHOOL in levels
                                 and SiteCategory.KINDERGARTEN not in levels)  # fmt: skip
-
-
-def _plain(name: str) -> str:
-    """Letters, digits and characters of a name in one form."""
-    return "".join(sign for sign in unicodedata.normalize("NFKC", name).casefold() if sign.isalnum())
 
 
 def _key(site: Site) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Gates as registered, each at the school that its row names, or in whose wall it is. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -26,12 +26,18 @@ class RegisteredGate:
     raw: Point
     """As sent, in ``datum``."""
     datum: Datum
+    says_all: bool = False
+    """Its row says that with it all gates of its campus are registered."""
 
 
 def sites_with_gates(
-    joined: Sequence[JoinedSite], gates: Sequence[RegisteredGate], *, data_on: date | None = None
+    joined: Sequence[JoinedSite],
+    gates: Sequence[RegisteredGate],
+    *,
+    data_on: date | None = None,
+    is_dated_by_import: bool = False,
 ) -> tuple[ProtectedSite, ...]:
-    """Each school with its gates; ``data_on``: the day as of which the register describes them all.
+    """Each school with its gates; ``data_on``: the day as of which the register describes them all, or of the import.
 
     A gate that names a record of no school here is left out, as is one in nobody's wall.
     """
@@ -39,6 +45,7 @@ def sites_with_gates(
     for held in gates:
         if held.site_key is not None:
             named.setdefault(held.site_key, []).append(held.gate)
+    complete = frozenset(held.gate.gate_id for held in gates if held.says_all)
     grounds = [ground for site in joined for ground in site.grounds]
     free = [held.gate for held in gates if held.site_key is None]
     by_ground = iter(gates_by_ground(grounds, free))
@@ -47,8 +54,16 @@ def sites_with_gates(
         in_wall = [gate for _ in site.grounds for gate in next(by_ground)]
         own = [gate for key in site.keys for gate in named.get(key, ())]
         found = protected_site(site, [*in_wall, *own])
-        sites.append(replace(found, campuses=_with_named(found.campuses, own), data_on=data_on))
+        campuses = _with_all_said(_with_named(found.campuses, own), complete)
+        sites.append(replace(found, campuses=campuses, data_on=data_on, is_dated_by_import=is_dated_by_import))
     return tuple(sites)
+
+
+def _with_all_said(campuses: Iterable[Campus], complete: frozenset[str]) -> tuple[Campus, ...]:
+    """A campus has all its gates if the row of any of them says so."""
+    return tuple(
+        replace(campus, has_all_gates=any(gate.gate_id in complete for gate in campus.gates)) for campus in campuses
+    )
 
 
 def _with_named(campuses: Sequence[Campus], own: Sequence[Gate]) -> tuple[Campus, ...]:

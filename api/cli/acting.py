@@ -28,6 +28,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="每行一个 JSON，供程
 Instant = typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d"], help="北京时间 local time")
 
 
+def _six_digits(code: str | None) -> str | None:
+    if code is not None and not (len(code) == 6 and code.isascii() and code.isdigit()):
+        raise typer.BadParameter(f"应为六位区划代码 must be a division code of six digits: {code}")
+    return code
+
+
+DivisionOption = Annotated[
+    str | None,
+    typer.Option("--division", callback=_six_digits, help="只列此区划及以下，六位 / of this division and those below"),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acting:
     """One transaction as an account."""

@@ -1,8 +1,6 @@
 """The law of distance on the command line: gates, evaluation, what changed, one measurement as evidence."""
 
 import getpass
-import hashlib
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +9,16 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
-from api.cli.acting import AsJson, show
-from api.cli.distance_lines import change_lines, evaluated_lines, finding_lines, history_lines, rule_lines
+from api.cli.acting import AsJson, DivisionOption, show
+from api.cli.distance_lines import (
+    change_lines,
+    evaluated_lines,
+    finding_lines,
+    gate_lines,
+    history_lines,
+    outside_lines,
+    rule_lines,
+)
 from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption, tell_rejects
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
@@ -26,20 +32,28 @@ from api.distance import (
     measure_pair,
     read_network,
 )
-from api.distance_shown import FindingFilter, changes_shown, findings_shown, history_shown, rules_shown
+from api.distance_shown import (
+    FindingFilter,
+    changes_shown,
+    findings_shown,
+    gate_shown,
+    history_shown,
+    rules_shown,
+)
 from api.errors import NotThereError
 from api.evidence.font import load_fonts
 from api.files.gates import read_gates
 from api.files.osm import OSM_SUFFIXES
+from api.papers.desk import checked_measurement
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings, read_settings
 from geo.datum import parse_datum
 from tracking.local_time import LOCAL_TIME
-from venues.distance_store import archive_measurement, archived_text, last_run, save_gates
+from venues.distance_store import last_run, save_gates
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
-from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.site_gates import RegisteredGate
 
@@ -55,9 +69,12 @@ def gates(
     source: SourceOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import gates of schools.
+    """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Gates of schools.
 
-    列：id、经纬度，可选学校来源与编号、类型、是否关闭、误差米；点要素亦然。Points have the same attributes.
+    列：编号、位置，可选学校、类型、是否封闭、误差米、校门齐全；点要素亦然。Points have the same attributes.
+
+    校门齐全（all_gates）填“是”的校区，其校门视为全部登记；否则未登记的校门可能更近，只有围墙也够远才算不违反。
+    Where all_gates is yes, the gates of that campus are all registered; else another one may be nearer.
 
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
@@ -69,12 +86,12 @@ def gates(
         found = [
             RegisteredGate(
                 key=SourceKey(source=register, source_id=one.gate.gate_id), gate=one.gate, site_key=one.site_key,
-                raw=one.raw, datum=one.datum,
+                raw=one.raw, datum=one.datum, says_all=one.says_all,
             )
             for one in read.gates
         ]  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.begin() as connection:
-            saved = save_gates(connection, found, at=SystemClock().now())
+            saved = save_gates(connection, found, at=SystemClock().now(), by=_operator())
         out.print(
             f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
             f"未变 unchanged: {saved.unchanged_count}  拒收 rejected: {len(read.rejected)}",
@@ -102,6 +119,8 @@ def evaluate(
 ) -> None:
     """评估登记册中所有场所与学校，记录变化，违反的列为线索。Evaluate every venue against every school.
 
+    --on 为将来之日时只预演，不保存；早于上次评估之日的不再评估。A day to come is told only; none before the last run.
+
     例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
     """
     with plain_errors(*PROBLEMS):
@@ -120,6 +139,8 @@ def evaluate(
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
+        for line in outside_lines(found[-1].outside_count, division):
+            out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
 
@@ -127,6 +148,8 @@ def evaluate(
 def list_findings(
     verdict: Annotated[str | None, typer.Option(help="clear、survey、breach、grandfathered")] = None,
     on: Annotated[datetime | None, Day] = None,
+    division: DivisionOption = None,
+    after: Annotated[int | None, typer.Option(min=0, help="从此编号之后 / after the finding of this number")] = None,
     most: Annotated[int, typer.Option(min=1, max=10_000, help="最多几条 / most rows")] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -135,9 +158,13 @@ def list_findings(
     例 / example:  hulan distance list --verdict breach
     """
     with plain_errors(*PROBLEMS):
-        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on))
+        wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on), division=division,
+                               after=after)  # fmt: skip
         with open_database(_settings(), say=say) as engine, engine.connect() as connection:
-            found = findings_shown(connection, wanted, most=most)
+            try:
+                found = findings_shown(connection, wanted, most=most)
+            except NotThereError:
+                raise LookupError(f"没有编号 {after} 的结论 / no finding of this number") from None
     show(found, finding_lines, none="没有结论；评估：hulan distance evaluate / nothing found", as_json=as_json)
 
 
@@ -164,6 +191,22 @@ def show_venue(
         except NotThereError:
             raise LookupError(f"对场所 {venue} 没有结论 / nothing was found about this venue") from None
     show(found, history_lines, none="", as_json=as_json)
+
+
+def show_gate(
+    gate: Annotated[str, typer.Argument(help="校门 id：来源/编号 / id of the gate: source/number")],
+    as_json: AsJson = False,
+) -> None:
+    """一个校门的历次登记：何时、何人、开闭。Every version of a gate: when, by whom, open or closed.
+
+    例 / example:  hulan distance gate osm/node/123
+    """
+    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        try:
+            found = gate_shown(connection, gate)
+        except NotThereError:
+            raise LookupError(f"没有校门 {gate} / no such gate") from None
+    show(found, gate_lines, none="", as_json=as_json)
 
 
 def rules(as_json: AsJson = False) -> None:
@@ -225,15 +268,16 @@ def verify(
             text = archived_text(connection, measurement)
         if text is None:
             raise LookupError(f"没有这份测量存档 {measurement} / no such measurement is archived")
-        version = _network_version(text)
-        made = measured_again(text, None if version is None else kept_network(version, settings.data_dir))
-        is_same = made.hash == measurement == hashlib.sha256(text.encode()).hexdigest()
-        if is_same and file is not None:
+        checked = checked_measurement(
+            text, measurement, network_of=lambda version: kept_network(version, settings.data_dir)
+        )
+        if checked.is_same and file is not None:
             load_fonts(settings.assets_dir)
             with file.open("xb") as stream:
-                stream.write(measurement_pdf(made))
-        out.print(f"{'一致 the same' if is_same else '不一致 NOT THE SAME'}: {made.hash}", markup=False, soft_wrap=True)
-    if not is_same:
+                stream.write(measurement_pdf(checked.made))
+        said = "一致 the same" if checked.is_same else "不一致 NOT THE SAME"
+        out.print(f"{said}: {checked.made.hash}", markup=False, soft_wrap=True)
+    if not checked.is_same:
         raise typer.Exit(FOUND_FAULTS)
 
 
@@ -253,11 +297,6 @@ def _walked(engine: Engine, settings: Settings, file: Path | None, network_on: d
         say("没有步行路网：步行规则只能凭直线排除 / no walk network: rules on foot go by the straight line")
         return None
     return WalkedBy(network=kept_network(before.network_version, settings.data_dir), network_on=before.network_on)
-
-
-def _network_version(text: str) -> str | None:
-    version = json.loads(text)["given"]["network_version"]
-    return None if version is None else str(version)
 
 
 def _check_division(division: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from api.cli.case_lines import Item, minute
 from api.distance import Evaluated
+from venues.category import CATEGORY_NAMES_ZH, VenueCategory
 from venues.distance_verdict import VERDICT_NAMES_ZH, Verdict
 
 _CAUSE_NAMES_ZH = {
@@ -12,8 +13,12 @@ _CAUSE_NAMES_ZH = {
     "rule": "规则变了",
     "distance": "位置、校门或路网变了",
     "papers": "许可、日期或到期",
+    "category": "场所类别变了",
+    "division": "所在区划变了",
     "gone": "不再受规则约束",
 }
+
+_GATE_KIND_NAMES_ZH = {"student": "学生", "service": "后勤", "unknown": "不详"}
 
 
 def evaluated_lines(one: Evaluated) -> Iterator[str]:
@@ -28,13 +33,32 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
         for verdict in (Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED, Verdict.CLEAR)
     )
     yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
+    if one.run_no is None:
+        yield "  将来之日，仅预演：未保存，不列线索 / a day to come: told only, nothing is kept and no lead opened"
+
+
+def outside_lines(count: int, division: str) -> Iterator[str]:
+    """Who will not see venues that lie in no imported boundary."""
+    if count and division.endswith("00"):
+        yield (
+            f"{count:,} 家场所不在已导入的区划边界内，按 {division} 计：区县人员看不到其结论与线索，请先导入区县边界"
+            f" / {count:,} venues lie in no imported boundary and count as of {division}: its districts do not"
+            " see what is found about them until the boundaries of districts are in (hulan import boundaries)"
+        )
 
 
 def finding_lines(item: Item) -> Iterator[str]:
     """A verdict of today."""
-    yield f"{_said(item['verdict'])}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+    as_zh = f"（作为{_kinds(item)}）" if item["others"] else ""
+    yield (
+        f"{_said(item['verdict'])}{as_zh}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
+        f"  编号 no. {item['finding_no']}"
+    )
     yield f"  {_metres(item)}  限 {item['threshold_m']:g} 米  {item['document']}"
     yield f"  {item['reason_zh']}{'；各规则结论不一，须明确适用哪一条' if item['is_disputed'] else ''}"
+    for other in item["others"]:
+        words = ", ".join(other["categories"])
+        yield f"  作为{_kinds(other)}（{words}）：{_said(other['verdict'])}  {other['rule_id']}"
 
 
 def change_lines(item: Item) -> Iterator[str]:
@@ -43,6 +67,8 @@ def change_lines(item: Item) -> Iterator[str]:
     after = "—" if item["verdict"] is None else _said(item["verdict"])
     yield f"{before}{after}  {item['venue_name']} — {item['site_name']}  {item['venue_id']}"
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}，自 from {item['holds_from']}  {_metres(item)}"
+    yield f"  原因 why：{item['why_zh']}"
+    yield f"    {item['why_en']}"
 
 
 def history_lines(item: Item) -> Iterator[str]:
@@ -54,12 +80,26 @@ def history_lines(item: Item) -> Iterator[str]:
     yield f"  {_CAUSE_NAMES_ZH[item['cause']]} {item['cause']}；记录于 recorded {minute(item['recorded_at'])}"
 
 
+def gate_lines(item: Item) -> Iterator[str]:
+    """One version of a gate."""
+    until = "至今 until now" if item["superseded_at"] is None else f"至 until {minute(item['superseded_at'])}"
+    yield f"{item['gate_id']}  自 from {minute(item['imported_at'])} {until}  {item['imported_by']}"
+    state = "关闭 closed" if item["is_closed"] else "开放 open"
+    kind = f"{_GATE_KIND_NAMES_ZH[item['kind']]} {item['kind']}"
+    yield f"  {state}  {kind}  {item['longitude']:.7f}, {item['latitude']:.7f}"
+
+
 def rule_lines(item: Item) -> Iterator[str]:
     """One version of a rule."""
     yield f"{item['rule_id']}  版本 {item['rule_version']}  {item['jurisdiction']}"
     yield f"  {item['document']}：{item['threshold_zh']}"
-    yield f"  {item['effective_from'] or '?'} – {item['effective_to'] or ''}"
+    between = f"{item['from_earliest']} 与 {item['from_latest']} 之间某日（未核实 not verified）"
+    yield f"  {item['effective_from'] or between} – {item['effective_to'] or ''}"
     yield f"  来源 {item['source']}（{item['verification']}）"
+
+
+def _kinds(item: Item) -> str:
+    return "、".join(CATEGORY_NAMES_ZH[VenueCategory(category)] for category in item["categories"])
 
 
 def _said(verdict: str) -> str:

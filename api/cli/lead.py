@@ -1,6 +1,5 @@
 """Leads on the command line, each command as one account: what is open, the next step, papers, figures."""
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,39 +7,38 @@ from uuid import UUID
 
 import typer
 
-from api.cli.acting import AsJson, By, acting, show
-from api.cli.case_lines import Item, minute
-from api.cli.screen import out, show_table
+from api.cli.acting import AsJson, By, DivisionOption, acting, show
+from api.cli.lead_lines import figure_lines, lead_lines, month_rows, regulator_rows, whole_lead_lines
+from api.cli.screen import out, plain_errors, show_table
 from api.clock import SystemClock
 from api.leads import (
-    GROUND_NAMES_ZH,
-    STATE_NAMES_ZH,
-    STEP_NAMES_ZH,
     LeadFilter,
     event_by,
     figures_of_leads,
-    lead_of,
     lead_shown,
     leads_shown,
-    names_of,
     take_lead_step,
 )
-from api.papers.recommendation import TemplateError, draft_of, load_template
-from api.papers.recommendation_files import recommendation_pdf, recommendation_word
+from api.papers.desk import PaperDesk, PaperKind
+from api.papers.recommendation import TemplateError, load_template
 from tracking.local_time import LOCAL_TIME
-from venues.lead import LeadError, LeadState, LeadStep
-from venues.lead_figures import LeadFigures
+from venues.lead import STATE_NAMES_ZH, LeadError, LeadState, LeadStep
 from venues.lead_pattern import LeadGround
 
-lead = typer.Typer(help="检察监督线索。Leads about venues.", no_args_is_help=True)
+lead = typer.Typer(
+    help="""检察监督线索。Leads about venues.
+
+    例 / example:  hulan lead list --by wang，hulan lead check 0190f3a2-… --on 2026-11-25 --found --by wang，
+    hulan lead recommendation 0190f3a2-… --procuratorate 合成检察院 --out draft.docx --by wang
+    """,
+    no_args_is_help=True,
+)
 
 LeadId = Annotated[UUID, typer.Argument(help="线索 id（见 hulan lead list）/ id of the lead")]
 OnDay = Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="发生在哪一天 / on which day")]
 Note = Annotated[str, typer.Option(help="说明 / in words")]
 Number = Annotated[str, typer.Option("--number", help="文号 / number of the document")]
 Regulator = Annotated[str, typer.Option(help="行政机关 / the agency")]
-
-_COLOUR_NAMES_ZH = {"green": "期限内", "yellow": "将到期", "red": "已超期"}
 
 
 @lead.command("list")
@@ -49,13 +47,17 @@ def list_leads(
     state: Annotated[LeadState | None, typer.Option(help="状态 / only of this state")] = None,
     ground: Annotated[LeadGround | None, typer.Option(help="情形 / only of this ground")] = None,
     overdue: Annotated[bool, typer.Option(help="只列回复超期的 / only those not answered in time")] = False,
+    division: DivisionOption = None,
+    after: Annotated[UUID | None, typer.Option(help="从此线索之后 / after this lead")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """线索，最近的在前。Leads, the newest first.
+    """线索，每次 200 条：先超期未复的，再到期应回访的，再最近的。Leads: overdue first, then due looks, the newest.
 
     例 / example:  hulan lead list --by wang --overdue
     """
-    wanted = LeadFilter(state=state, ground=ground, is_overdue=True if overdue else None)
+    wanted = LeadFilter(
+        state=state, ground=ground, is_overdue=True if overdue else None, division=division, after=after
+    )
     with acting(by) as who:
         found = leads_shown(who.connection, wanted, today=_today())
     show(found, lead_lines, none="没有线索 no leads", as_json=as_json)
@@ -89,13 +91,19 @@ def check(
 
 @lead.command("dismiss")
 def dismiss(lead_id: LeadId, by: By, note: Note) -> None:
-    """不立案，须写明理由。No case; say why."""
+    """不立案，须写明理由。No case; say why.
+
+    例 / example:  hulan lead dismiss 0190f3a2-… --note 店铺已搬离 --by wang
+    """
     _step(lead_id, by, LeadStep.DISMISS, note=note)
 
 
 @lead.command("consult")
 def consult(lead_id: LeadId, by: By, regulator: Regulator, note: Note = "") -> None:
-    """与行政机关磋商。Consult the agency."""
+    """与行政机关磋商。Consult the agency.
+
+    例 / example:  hulan lead consult 0190f3a2-… --regulator 合成市市场监督管理局 --by wang
+    """
     _step(lead_id, by, LeadStep.CONSULT, regulator=regulator, note=note)
 
 
@@ -115,13 +123,19 @@ def deliver(
     on: OnDay,
     urgent: Annotated[bool, typer.Option(help="紧急情形，15 日 / 15 days instead of two months")] = False,
 ) -> None:
-    """登记送达：回复期限自此起算。The recommendation was delivered: the clock runs from that day."""
+    """登记送达：回复期限自此起算。The recommendation was delivered: the clock runs from that day.
+
+    例 / example:  hulan lead deliver 0190f3a2-… --on 2026-12-01 --urgent --by wang
+    """
     _step(lead_id, by, LeadStep.DELIVER, on=on.date(), is_urgent=urgent)
 
 
 @lead.command("reply")
 def reply(lead_id: LeadId, by: By, on: OnDay, number: Number = "", note: Note = "") -> None:
-    """登记行政机关的回复。The agency answered."""
+    """登记行政机关的回复。The agency answered.
+
+    例 / example:  hulan lead reply 0190f3a2-… --on 2027-01-15 --number 合成烟函〔2027〕3号 --by wang
+    """
     _step(lead_id, by, LeadStep.REPLY, on=on.date(), document_number=number, note=note)
 
 
@@ -133,25 +147,37 @@ def recheck(
     remedied: Annotated[bool, typer.Option("--remedied/--not-remedied", help="是否整改 / whether it was remedied")],
     note: Note = "",
 ) -> None:
-    """登记回访。Somebody looked again."""
+    """登记回访。Somebody looked again.
+
+    例 / example:  hulan lead recheck 0190f3a2-… --on 2027-02-14 --remedied --note 已迁址 --by wang
+    """
     _step(lead_id, by, LeadStep.RECHECK, on=on.date(), is_found=remedied, note=note)
 
 
 @lead.command("open-case")
 def open_case(lead_id: LeadId, by: By, number: Number, note: Note = "") -> None:
-    """立案。A case is opened."""
+    """立案。A case is opened.
+
+    例 / example:  hulan lead open-case 0190f3a2-… --number 合成检行公立〔2026〕1号 --by wang
+    """
     _step(lead_id, by, LeadStep.OPEN_CASE, document_number=number, note=note)
 
 
 @lead.command("close")
 def close(lead_id: LeadId, by: By, note: Note = "") -> None:
-    """办结。It is done."""
+    """办结。It is done.
+
+    例 / example:  hulan lead close 0190f3a2-… --by wang
+    """
     _step(lead_id, by, LeadStep.CLOSE, note=note)
 
 
 @lead.command("reopen")
 def reopen(lead_id: LeadId, by: By, note: Note) -> None:
-    """重新打开已结的线索，须写明理由。Open a closed lead again; say why."""
+    """重新打开已结的线索，须写明理由。Open a closed lead again; say why.
+
+    例 / example:  hulan lead reopen 0190f3a2-… --note 再次接到举报 --by wang
+    """
     _step(lead_id, by, LeadStep.REOPEN, note=note)
 
 
@@ -176,13 +202,14 @@ def recommendation(
             held = load_template(template)
         except TemplateError as error:
             raise LookupError(str(error)) from None
-        draft = draft_of(
-            lead_of(who.connection, lead_id), held, procuratorate=procuratorate, on=_today(), is_urgent=urgent,
-            document_number=number,
+        kind = PaperKind(file.suffix.casefold().removeprefix("."))
+        content = PaperDesk(assets_dir=who.settings.assets_dir).recommendation(
+            who.connection, lead_id, kind, procuratorate=procuratorate, on=_today(), is_urgent=urgent,
+            document_number=number, template=held,
         )  # fmt: skip
-        content = recommendation_word(draft) if file.suffix.casefold() == ".docx" else recommendation_pdf(draft)
-        with file.open("xb") as stream:
-            stream.write(content)
+    # The reading is on record before anything leaves.
+    with plain_errors(OSError), file.open("xb") as stream:
+        stream.write(content)
     out.print(f"草稿 draft: {file}", markup=False, soft_wrap=True)
 
 
@@ -196,66 +223,9 @@ def statistics(by: By) -> None:
         figures = figures_of_leads(who.connection, today=_today())
     for line in figure_lines(figures):
         out.print(line, markup=False, soft_wrap=True)
-    if figures.by_regulator:
-        rows = [("行政机关 agency", "磋商与建议 consultations and recommendations")]
-        rows += [(name, str(count)) for name, count in sorted(figures.by_regulator.items())]
-        show_table(rows)
-
-
-def lead_lines(item: Item) -> Iterator[str]:
-    """One lead in a list."""
-    sure = "" if item["is_sure"] else "（待现场确认）"
-    yield f"{STATE_NAMES_ZH[item['state']]} {item['state']}  {GROUND_NAMES_ZH[item['ground']]}{sure}"
-    yield f"  {item['venue_name']}  {item['venue_address']}  {names_of(item['categories'])}"
-    yield f"  {item['regulator'] or '部门未明确：' + '、'.join(item['candidates'])}"
-    if item["due_on"] is not None:
-        colour = _COLOUR_NAMES_ZH[item["colour"]]
-        yield f"  {colour} {item['colour']}：应于 {item['due_on']} 前回复，余 {item['days_left']} 日 days left"
-    if item["recheck_on"] is not None:
-        yield f"  应回访 look again on {item['recheck_on']}"
-    yield f"  id {item['lead_id']}"
-
-
-def whole_lead_lines(item: Item) -> Iterator[str]:
-    """One lead with all that is known."""
-    yield from lead_lines(item)
-    yield f"  {item['route_zh']} / {item['route_en']}"
-    for fact in item["facts"]:
-        yield f"  · {fact}"
-    for event in item["events"]:
-        day = "" if event["on"] is None else f"（{event['on']}）"
-        told = "  ".join(text for text in (event["regulator"], event["document_number"], event["note"]) if text)
-        who = event["by"] or "系统 the program"
-        yield f"  {minute(event['at'])}  {STEP_NAMES_ZH[event['step']]}{_found(event)}{day}  {told}  {who}"
-    steps = "、".join(f"{STEP_NAMES_ZH[step]} {step}" for step in item["next_steps"])
-    yield f"  下一步 next: {steps or '–'}"
-
-
-def figure_lines(figures: LeadFigures) -> Iterator[str]:
-    """Counts and shares."""
-    states = "  ".join(f"{STATE_NAMES_ZH[state]} {count}" for state, count in sorted(figures.by_state.items()))
-    grounds = "  ".join(f"{GROUND_NAMES_ZH[ground]} {count}" for ground, count in sorted(figures.by_ground.items()))
-    days = "–" if figures.median_reply_days is None else f"{figures.median_reply_days:.0f}"
-    yield f"线索 leads {figures.lead_count}：{states}"
-    yield f"情形 grounds：{grounds or '–'}"
-    yield f"已核查 checked {figures.checked_count}，属实 found {_share(figures.found_share)}"
-    yield (
-        f"已送达 delivered {figures.delivered_count}，按期回复 in time {_share(figures.replied_in_time_share)}，"
-        f"超期未复 overdue {figures.overdue_count}，回复用时中位数 median days {days}"
-    )
-    yield f"回访已整改 remedied {_share(figures.remedied_share)}"
-
-
-def _found(event: Item) -> str:
-    if event["is_found"] is None:
-        return ""
-    if event["step"] is LeadStep.RECHECK:
-        return "：已整改" if event["is_found"] else "：未整改"
-    return "：属实" if event["is_found"] else "：未发现"
-
-
-def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+    for rows in (month_rows(figures), regulator_rows(figures)):
+        if len(rows) > 1:
+            show_table(rows)
 
 
 def _step(lead_id: UUID, by: str, step: LeadStep, **given: Any) -> None:

@@ -143,6 +143,8 @@ def sites(
 ) -> None:
     """导入学校、幼儿园：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import schools and kindergartens.
 
+    可选列 optional column：开办日期 opened_on（学校后建 who came first）。
+
     例 / example:  hulan import sites map.osm
     """
     with plain_errors(*PROBLEMS):

@@ -65,7 +65,7 @@ _GROUPS = {
         help="学校周边距离规则。The law of distance.",
         commands={
             "evaluate": "evaluate", "list": "list_findings", "changes": "changes", "show": "show_venue",
-            "rules": "rules", "report": "report", "verify": "verify",
+            "gate": "show_gate", "rules": "rules", "report": "report", "verify": "verify",
         },
     ),
     "lead": _Group(module="lead"),

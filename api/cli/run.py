@@ -34,6 +34,7 @@ from api.logins import Login
 from api.logs import configure_logs
 from api.own_policy import load_policy
 from api.own_texts import load_texts
+from api.papers.desk import PaperDesk
 from api.personal.masking import masked_phone
 from api.personal.opening import open_checked_keyring, open_keyring
 from api.retention import Dropped, Thinning, drop_weeks, rehearse_thinning, thin_weeks
@@ -313,6 +314,7 @@ def make_server(settings: Settings, engine: Engine) -> WebServer:
         callback_token=_secret_text(settings.callback_token),
         webhook_secret=_secret_text(settings.webhook_secret).encode(),
         alert_policy=load_policy(settings),
+        paper_desk=PaperDesk(data_dir=settings.data_dir, assets_dir=settings.assets_dir),
     )
     return _AnnouncedServer(app, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from api.cli.acting import AsJson, By, acting, show
+from api.cli.acting import AsJson, By, DivisionOption, acting, show
 from api.cli.case_lines import Item
 from api.cli.load import (
     DataDateOption,
@@ -29,6 +29,7 @@ from api.cli.problems import PROBLEMS
 from api.cli.screen import bar_of, out, plain_errors, progress, say
 from api.cli.venue_seen import observe, seen_lines
 from api.clock import SystemClock
+from api.errors import BoundaryMissingError
 from api.files.mappings import load_mapping
 from api.files.source_records import read_source_records
 from api.importing import import_entries
@@ -115,14 +116,21 @@ def import_file(
 
 
 @venue.command("resolve")
-def resolve() -> None:
+def resolve(
+    no_doubles: Annotated[
+        list[str] | None,
+        typer.Option("--no-doubles", help="此登记内同一场所只有一条，可重复填写 / a register that has no place twice"),
+    ] = None,
+) -> None:
     """判断哪些记录是同一场所：确定的合并，存疑的列出待判断。Which records are one venue: merge, or ask.
 
-    例 / example:  hulan venue resolve
+    例 / example:  hulan venue resolve --no-doubles 高德2026
     """
     with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine:
         with bar_of("比对 comparing") as (begin, advance):
-            done = resolve_register(engine, at=SystemClock().now(), progress=_parts(begin, advance))
+            done = resolve_register(
+                engine, at=SystemClock().now(), no_doubles=no_doubles or (), progress=_parts(begin, advance)
+            )
         lines = [
             ("记录 records", done.record_count), ("场所 venues", done.venue_count), ("合并 merged", done.merged_count),
             ("待判断 asked", done.asked_count), ("先后经营 one after the other", done.succession_count),
@@ -169,13 +177,21 @@ def show_venue(venue_id: VenueId, by: By, as_json: AsJson = False) -> None:
 
 
 @review.command("list")
-def list_reviews(by: By, as_json: AsJson = False) -> None:
-    """待判断的记录对，附各项依据。Pairs to judge, with what each field said.
+def list_reviews(
+    by: By,
+    division: DivisionOption = None,
+    after: Annotated[UUID | None, typer.Option(help="从此问题之后 / after this question")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """待判断的记录对，附各项依据，每次 200 对。Pairs to judge, with what each field said, 200 at a time.
 
-    例 / example:  hulan venue review list --by wang
+    例 / example:  hulan venue review list --division 320300 --by wang
     """
     with acting(by) as who:
-        found = open_reviews(who.connection)
+        try:
+            found = open_reviews(who.connection, after=after, division=division)
+        except BoundaryMissingError as error:
+            raise LookupError(str(error)) from None
     show(found, review_lines, none="没有待判断的 nothing to judge", as_json=as_json)
 
 

@@ -75,11 +75,16 @@ def doors(
             unchanged_count=saved.unchanged_count,
             withdrawn=tuple((source_id, "") for source_id in saved.withdrawn),
             ignored_count=0,
-            rejected=read.rejected,
+            rejected=(*read.rejected, *(_outdated(key.source_id) for key in saved.outdated)),
         )
         if saved.placeless:
             say(f"已收录但未归入场所 taken, and of no venue yet: {len(saved.placeless)}")
         tell_import(file, report, rejects, also=[_placeless(key.source_id) for key in saved.placeless])
+
+
+def _outdated(source_id: str) -> Rejected:
+    reason = "登记册中已有更晚的数据，此行未采用 / the register has later data of this door: the row was not taken"
+    return Rejected(line=0, reference=source_id, field="data_date", value="", reason=reason)
 
 
 def _placeless(source_id: str) -> Rejected:

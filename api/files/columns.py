@@ -41,6 +41,7 @@ GATE_COLUMNS: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "类型"),
     "is_closed": ("is_closed", "是否关闭"),
     "error_m": ("error_m", "误差米"),
+    "all_gates": ("all_gates", "校门齐全"),
     "longitude": PLACE_COLUMNS["longitude"],
     "latitude": PLACE_COLUMNS["latitude"],
     "datum": PLACE_COLUMNS["datum"],

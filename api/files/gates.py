@@ -1,4 +1,7 @@
-"""Gates of schools from tables and shapes, or those of an OSM file. A row may name its school; else its wall tells."""
+"""Gates of schools from CSV, Excel, GeoJSON, GeoPackage, Shapefile, or those that an OSM file has.
+
+A row may name its school; else its wall tells.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from api.files.osm import OSM_SUFFIXES, read_osm_objects
 from api.files.sheets import SHEET_SUFFIXES, read_sheet
 from api.files.tables import TABLE_SUFFIXES, Progress, Row, Table, counted, read_table
 from api.files.text import open_text
-from api.files.vector import VECTOR_SUFFIXES, Feature, read_features
+from api.files.vector import VECTOR_SUFFIXES, read_features
 from geo.datum import Datum, to_wgs84
 from venues.distance_ends import Gate, GateKind
 from venues.place import Rejected, SourceKey
@@ -49,6 +52,8 @@ class FoundGate:
     site_key: SourceKey | None
     raw: Point
     datum: Datum
+    says_all: bool = False
+    """The row says that with it all gates of its campus are registered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +69,20 @@ def read_gates(
 ) -> GatesRead:
     """The gates in the file at ``path``, in WGS-84, and every row that could not be taken, with its reason.
 
-    CSV, Excel: ``id``, ``longitude``, ``latitude``; optional ``site_source`` with ``site_source_id`` (the school's own
-    key), ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详; blank: unknown), ``is_closed``,
-    ``error_m``, and ``datum``, which wins over the argument. GeoJSON, GeoPackage (``layer``), Shapefile: points with
-    the same attributes. OSM: nodes tagged as gates (``barrier``), closed with ``access=no``. The first of an id
-    is kept. Raises UnknownDatum if neither file nor ``datum`` says what the numbers are, MissingColumn, UnreadableFile.
+    Columns: ``id``, ``longitude``, ``latitude`` (or a feature's point); optional ``site_source`` with
+    ``site_source_id`` (the school's own key), ``kind`` (student, service, closed, unknown, or 学生, 后勤, 封闭, 不详;
+    blank: unknown), ``is_closed``, ``error_m``, ``all_gates`` (yes where the file has all gates of the campus; one row
+    of it is enough), and ``datum``, which in a table wins over the argument. OSM: nodes tagged as gates (``barrier``),
+    closed with ``access=no``.
+    ``layer`` chooses a layer of a GeoPackage. The first of an id is kept. Raises UnknownDatum if neither the file nor
+    ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged file or of another kind.
     """
     file = Path(path)
     name = file.name.casefold()
     if name.endswith(OSM_SUFFIXES):
         return _gathered(_from_osm(file), progress)
     if name.endswith(VECTOR_SUFFIXES):
-        return _gathered(_from_features(read_features(file, datum=datum, layer=layer)), progress)
+        return _gathered(_from_rows(_feature_rows(file, datum, layer), None), progress)
     if name.endswith(SHEET_SUFFIXES):
         return _gathered(_from_table(read_sheet(file), datum), progress)
     if name.endswith(TABLE_SUFFIXES):
@@ -120,18 +127,17 @@ def _from_table(table: Table, datum: Datum | None) -> Iterator[FoundGate | Rejec
     yield from _from_rows(table.rows, datum)
 
 
-def _from_features(features: Iterator[Feature]) -> Iterator[FoundGate | Rejected]:
-    yield from _from_rows((_feature_row(feature) for feature in features), None)
-
-
-def _feature_row(feature: Feature) -> Row | Rejected:
-    gate_id = first_cell(feature.properties, GATE_COLUMNS["id"]).strip() or feature.feature_id
-    if not isinstance(feature.geometry, Point):
-        reason = feature.problem or "校门须是点 / a gate is a point: draw it where people walk through the wall"
-        kind = "" if feature.geometry is None else feature.geometry.geom_type
-        return Rejected(line=feature.record, reference=gate_id, field="geometry", value=kind, reason=reason)
-    place = {"longitude": repr(feature.geometry.x), "latitude": repr(feature.geometry.y), "datum": str(feature.datum)}
-    return Row(line=feature.record, cells={**feature.properties, "id": gate_id, **place})
+def _feature_rows(file: Path, datum: Datum | None, layer: str | None) -> Iterator[Row | Rejected]:
+    """Features as rows of a table: the point's degrees are those of the feature's own datum."""
+    for feature in read_features(file, datum=datum, layer=layer):
+        reference = first_cell(feature.properties, GATE_COLUMNS["id"]).strip() or feature.feature_id
+        if isinstance(feature.geometry, Point) and not feature.geometry.is_empty:
+            place = {"longitude": repr(feature.geometry.x), "latitude": repr(feature.geometry.y)}
+            cells = {**feature.properties, "id": reference, **place, "datum": str(feature.datum)}
+            yield Row(line=feature.record, cells=cells)
+        else:
+            reason = feature.problem or "校门须为点 / a gate must be a point"
+            yield Rejected(line=feature.record, reference=reference, field="geometry", value="", reason=reason)
 
 
 def _from_rows(rows: Iterable[Row | Rejected], datum: Datum | None) -> Iterator[FoundGate | Rejected]:
@@ -164,7 +170,7 @@ def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
     error_m = parse_optional_number(_cell(row, "error_m"), field="error_m")
     if error_m is not None and error_m < 0:
         raise CellError(field="error_m", value=_cell(row, "error_m"), reason="不得为负 / must not be negative: metres")
-    closed = _cell(row, "is_closed")
+    closed, every = _cell(row, "is_closed"), _cell(row, "all_gates")
     found_datum = parse_datum_cell(_cell(row, "datum"), field="datum", default=datum)
     lon, lat = to_wgs84(longitude=longitude, latitude=latitude, datum=found_datum)
     return FoundGate(
@@ -179,6 +185,7 @@ def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
         site_key=_site_key(row),
         raw=Point(longitude, latitude),
         datum=found_datum,
+        says_all=not is_absent(every) and parse_flag(every, field="all_gates"),
     )
 
 

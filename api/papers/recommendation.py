@@ -5,13 +5,14 @@ officer must settle.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from api.leads import GROUND_NAMES_ZH
+from api.papers.recommendation_law import cited_for
 from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep
 from venues.lead_store import StoredLead
 
@@ -20,7 +21,8 @@ SHIPPED = Path(__file__).with_name("recommendation.toml")
 OPEN_NUMBER = "（文号待编）"
 
 _WORDS = (
-    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "basis", "period", "on",
+    "procuratorate", "regulator", "document_number", "venue", "ground", "facts", "checked", "hazard", "basis",
+    "articles", "period", "on",
 )  # fmt: skip
 _MONTHS_ZH = {2: "两个月"}
 _DAYS_ZH = {15: "十五日"}
@@ -64,13 +66,23 @@ def load_template(own: Path | None = None) -> Paper:
 
 
 def draft_of(
-    lead: StoredLead, template: Paper, *, procuratorate: str, on: date, is_urgent: bool, document_number: str = ""
+    lead: StoredLead,
+    template: Paper,
+    *,
+    procuratorate: str,
+    on: date,
+    is_urgent: bool,
+    document_number: str = "",
+    present: Sequence[str] = (),
 ) -> Paper:
-    """The template filled in with a lead. ``on``: the day of the draft (Asia/Shanghai)."""
+    """The template filled in with a lead. ``on``: the day of the draft (Asia/Shanghai).
+
+    ``present``: what is found now, if that is not any more what the lead was opened with; the draft says both.
+    """
     told = next((event for event in reversed(lead.events) if event.step is LeadStep.RECOMMEND), None)
     regulator = (told.regulator if told else lead.regulator) or f"（待定：{'、'.join(lead.candidates) or '主管部门'}）"
     number = document_number or (told.document_number if told else "")
-    facts = tuple(fact.partition(" / ")[0] for fact in lead.facts)
+    cited = cited_for(lead.ground, lead.categories)
     return _filled(
         template,
         {
@@ -79,12 +91,28 @@ def draft_of(
             "document_number": (number or OPEN_NUMBER,),
             "venue": (f"{lead.venue_name}（{lead.venue_address or '地址待核'}）",),
             "ground": (GROUND_NAMES_ZH[lead.ground],),
-            "facts": tuple(f"{count}．{fact}。" for count, fact in enumerate(facts, start=1)),
+            "facts": (*_numbered(lead.facts), *_changed(present)),
             "checked": (_checked(lead),),
+            "hazard": cited.hazards,
+            "articles": (cited.articles,),
             "basis": (lead.route_basis or "（请补充职责依据）",),
             "period": (_DAYS_ZH[URGENT_REPLY_DAYS] if is_urgent else _MONTHS_ZH[REPLY_MONTHS],),
             "on": (f"{on.year}年{on.month}月{on.day}日",),
         },
+    )
+
+
+def _numbered(facts: Sequence[str]) -> tuple[str, ...]:
+    """In Chinese: a fact is in both languages."""
+    return tuple(f"{count}．{fact.partition(' / ')[0]}。" for count, fact in enumerate(facts, start=1))
+
+
+def _changed(present: Sequence[str]) -> tuple[str, ...]:
+    if not present:
+        return ()
+    return (
+        "（以上为线索发现时的评估结果。此后结论已变，现为下列各项，请检察官核实并据以修改：）",
+        *_numbered(present),
     )
 
 

@@ -12,7 +12,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Spacer
 
-from api.evidence.font import BOLD, load_fonts
+from api.evidence.font import BOLD
 from api.evidence.pages import CHINESE, build_pdf, paragraph
 from api.papers.recommendation import Paper
 
@@ -52,8 +52,7 @@ def recommendation_word(paper: Paper) -> bytes:
 
 
 def recommendation_pdf(paper: Paper) -> bytes:
-    """The paper as a PDF, marked as a draft; the same paper gives the same bytes. Raises ``FontMissingError``."""
-    load_fonts()
+    """The paper as a PDF, marked as a draft; the same paper gives the same bytes. The fonts must have been loaded."""
     story: list[Flowable] = [paragraph(line, _TITLE) for line in paper.title]
     story += [paragraph(paper.number, _RIGHT), Spacer(1, 3 * mm), paragraph(paper.addressee, _LEFT)]
     for section in paper.sections:

@@ -1,7 +1,6 @@
 """Leads about venues: list, show, the next step, figures, the draft of a recommendation."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,11 +10,12 @@ from pydantic import Field
 from api.access.caller import as_account
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole
-from api.leads import LeadFilter, event_by, figures_shown, lead_of, lead_shown, leads_shown, take_lead_step
-from api.papers.recommendation import draft_of, load_template
-from api.papers.recommendation_files import recommendation_pdf, recommendation_word
+from api.leads import LeadFilter, event_by, figures_shown, lead_shown, leads_shown, take_lead_step
+from api.papers.desk import PaperKind
 from api.routes.orders import Body
+from api.routes.papers import as_paper
 from api.routes.sealing import Words
+from api.routes.venues import DivisionCode
 from tracking.local_time import LOCAL_TIME
 from venues.lead import LeadState, LeadStep
 from venues.lead_pattern import LeadGround
@@ -25,14 +25,7 @@ router = APIRouter()
 READS_LEADS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
 WORKS_LEADS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER}))
 
-WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-
-
-class PaperKind(StrEnum):
-    """In which form a paper is handed out."""
-
-    WORD = "docx"
-    PDF = "pdf"
+OfficeName = Annotated[str, Query(min_length=2, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class StepIn(Body):
@@ -56,17 +49,24 @@ def get_leads(
     ground: Annotated[LeadGround | None, Query()] = None,
     is_overdue: Annotated[bool | None, Query()] = None,
     venue_id: Annotated[UUID | None, Query()] = None,
+    division: DivisionCode | None = None,
+    after: Annotated[UUID | None, Query()] = None,
 ) -> dict[str, Any]:
-    """Leads with state, regulator and due day, the newest first."""
+    """Leads with state, regulator and due day: overdue answers first, then looks that are due, then the newest.
+
+    200 at a time: give the last ``lead_id`` as ``after`` for the next ones.
+    """
     services = request.app.state.services
-    wanted = LeadFilter(state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id)
+    wanted = LeadFilter(
+        state=state, ground=ground, is_overdue=is_overdue, venue_id=venue_id, division=division, after=after
+    )
     with as_account(services.engine, request.state.caller.account_id) as connection:
         return {"leads": leads_shown(connection, wanted, today=_today(request))}
 
 
 @router.get("/leads/statistics", dependencies=[Depends(READS_LEADS)])
 def get_statistics(request: Request) -> dict[str, Any]:
-    """Figures of all leads."""
+    """Figures of all leads that one sees: by state, ground, outcome, month and regulator."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return figures_shown(connection, today=_today(request))
 
@@ -88,24 +88,31 @@ def post_step(request: Request, lead_id: UUID, body: StepIn) -> dict[str, str]:
         return {"state": take_lead_step(connection, lead_id, event)}
 
 
-@router.get("/leads/{lead_id}/recommendation", dependencies=[Depends(WORKS_LEADS)])
-def get_recommendation(
-    request: Request,
-    lead_id: UUID,
-    procuratorate: Annotated[str, Query(min_length=2, max_length=100)],
-    form: Annotated[PaperKind, Query()] = PaperKind.WORD,
-    is_urgent: Annotated[bool, Query()] = False,
+@router.get("/leads/{lead_id}/recommendation.docx", dependencies=[Depends(WORKS_LEADS)])
+def get_recommendation_word(
+    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
 ) -> Response:
-    """A draft of the recommendation (检察建议书), for a prosecutor to finish."""
-    with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
-        lead = lead_of(connection, lead_id)
-    draft = draft_of(lead, load_template(), procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent)
-    is_word = form is PaperKind.WORD
-    return Response(
-        recommendation_word(draft) if is_word else recommendation_pdf(draft),
-        media_type=WORD if is_word else "application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="recommendation-{lead_id}.{form}"'},
-    )
+    """A draft of the recommendation (检察建议书) to be finished by a prosecutor, as a Word file. Noted in the audit."""
+    return _recommendation(request, lead_id, PaperKind.WORD, procuratorate, is_urgent=is_urgent)
+
+
+@router.get("/leads/{lead_id}/recommendation.pdf", dependencies=[Depends(WORKS_LEADS)])
+def get_recommendation_pdf(
+    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
+) -> Response:
+    """The same draft as a PDF, marked as one."""
+    return _recommendation(request, lead_id, PaperKind.PDF, procuratorate, is_urgent=is_urgent)
+
+
+def _recommendation(
+    request: Request, lead_id: UUID, kind: PaperKind, procuratorate: str, *, is_urgent: bool
+) -> Response:
+    services = request.app.state.services
+    with as_account(services.engine, request.state.caller.account_id) as connection:
+        content = services.paper_desk.recommendation(
+            connection, lead_id, kind, procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent
+        )
+    return as_paper(content, f"recommendation-{lead_id}", kind)
 
 
 def _today(request: Request) -> date:

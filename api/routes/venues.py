@@ -23,6 +23,8 @@ READERS = AccessPolicy(who=Who.SESSION_OR_TOKEN, roles=OFFICERS, scope=Scope.VEN
 KEEPERS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.POLICE, AccountRole.SUPERVISOR}))
 
 OBSERVERS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
+DivisionCode = Annotated[str, Query(pattern=r"^[0-9]{6}$")]
+"""GB/T 2260; ``320300`` stands for all divisions of 3203."""
 
 Reason = Annotated[Words, Field(min_length=2)]
 
@@ -117,10 +119,15 @@ def post_observation(request: Request, venue_id: UUID, body: ObservationIn) -> d
 
 
 @router.get("/venue-reviews", dependencies=[Depends(READERS)])
-def get_reviews(request: Request) -> list[dict[str, Any]]:
-    """Pairs that a person must judge, the likeliest first, with what each field said."""
+def get_reviews(
+    request: Request, after: UUID | None = None, division: DivisionCode | None = None
+) -> list[dict[str, Any]]:
+    """Pairs that a person must judge, the likeliest first, with what each field said; 200 at a time, as ``/venues``.
+
+    ``division``: those of which a place lies there. 409 ``boundary_missing`` if no boundary of it is imported.
+    """
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
-        return open_reviews(connection)
+        return open_reviews(connection, after=after, division=division)
 
 
 @router.post("/venue-reviews/{review_id}", dependencies=[Depends(KEEPERS)])

@@ -282,12 +282,16 @@ ROUTES: dict[str, RouteEntry] = {
         is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404, body=A_SPAN | {"recipient_id": A_NUMBER}
     ),
     "POST /rosters/{entry_id}/revoke": RouteEntry(is_open=Open.TO_SESSIONS, roles=LEADERS, granted=404),
-    # About venues: tests/api/test_distance_routes.py and tests/api/test_leads.py have what they show.
+    # About venues: tests/api/test_leads.py has what they show.
     "GET /distance/runs": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/findings": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/changes": RouteEntry(**OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/venues/{venue_id}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/rules/{rule_id}/{rule_version}": RouteEntry(granted=404, **OF_VENUES),  # type: ignore[arg-type]
+    "POST /distance/venues/{venue_id}/measurements": RouteEntry(
+        body={"site_id": "osm/way/1"}, granted=404, **SESSION_OF_CASE  # type: ignore[arg-type]
+    ),
+    "GET /distance/measurements/{measurement_hash}/report.pdf": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/measurements/{measurement_hash}": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /leads": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
     "GET /leads/statistics": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
@@ -295,7 +299,10 @@ ROUTES: dict[str, RouteEntry] = {
     "POST /leads/{lead_id}/steps": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404, body={"step": "close"}
     ),
-    "GET /leads/{lead_id}/recommendation": RouteEntry(
+    "GET /leads/{lead_id}/recommendation.docx": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404, query={"procuratorate": "合成检察院"}
+    ),
+    "GET /leads/{lead_id}/recommendation.pdf": RouteEntry(
         is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404, query={"procuratorate": "合成检察院"}
     ),
     "GET /metrics": RouteEntry(is_open=Open.TO_TOKENS, roles=frozenset({SYSTEM}), scope=Scope.METRICS_READ),

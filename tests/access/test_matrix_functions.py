@@ -62,6 +62,12 @@ DEFINER_FUNCTIONS = {
     "alert_rescues": "a count and quantiles of all cases, to leaders and the system administrator; nobody's",
     "person_weeks": "one sum of all cases, to leaders and the system administrator",
     "observe_venue": "writes what the caller saw of a place; tells its id back",
+    "boundaries_of": "boundaries of administrative divisions, as imported: about nobody",
+    "divisions_overseen": "the caller's own: patterns of the division codes that an officer oversees",
+    "decide_link": "checks that the caller is police or a supervisor, and what may be decided now",
+    "add_lead_event": "checks that the caller works leads, and oversees the place of this one",
+    "keep_measurement": "checks that the caller oversees the place of the venue; tells only that it was kept",
+    "people_of_leads": "names of accounts that did something with a lead of a place that the caller oversees",
     "audit_own_entry": "the hash of the entry that this transaction wrote: of the chain that it holds",
 }
 """Function with its owner's rights that the application's role may call → why that shows nothing of a case."""
@@ -128,8 +134,8 @@ def test_who_is_sealed_is_told_to_nobody_but_whose_entries_are_withheld(scene: S
 
 AUDITED_ABOUT_NOBODY = {
     "account", "account_identity", "account_role", "api_token", "calendar_year", "division", "duty_absence",
-    "duty_roster", "export_limit", "look_rule", "retention_run", "thinning_run", "venue_link",
-    "venue_observation",
+    "duty_roster", "export_limit", "lead", "lead_event", "look_rule", "measurement_archive", "retention_run",
+    "thinning_run", "venue_link", "venue_observation",
 }  # fmt: skip
 """Audited tables without a subject whose rows are about no subject: accounts, places, officers, settings, runs."""
 

@@ -44,6 +44,7 @@ THROUGH_OTHERS = {"zone_in_force", "order_in_force", "shard"}
 OPEN = {
     "division", "venue", "site", "venue_incident", "calendar_year", "venue_source_record", "venue_link", "venue_review",
     "venue_door", "venue_observation",
+    "site_gate", "distance_rule", "distance_run",
 }  # fmt: skip
 
 
@@ -218,7 +219,8 @@ def test_every_table_open_to_the_applications_role_is_bound_or_is_about_places(e
         found = {row.relname: row.relrowsecurity for row in connection.execute(text(query), {"role": APPLICATION_ROLE})}
     assert {table for table, is_bound in found.items() if not is_bound} == {*OPEN, *THROUGH_OTHERS}
     bound = {*PERSONAL, *UNDER_A_LOOK, "zone", "account", "account_role", "look", "notice", "audit_entry", "export_run",
-             "case_intake", "duty_roster", "duty_absence"}  # fmt: skip
+             "case_intake", "duty_roster", "duty_absence", "lead", "lead_event", "distance_finding",
+             "measurement_archive"}  # fmt: skip
     assert set(found) == bound | {*OPEN, *THROUGH_OTHERS}
 
 

@@ -78,6 +78,15 @@ SELECT gen_random_uuid(), 'refuse', record_no, record_no + 1, 'account:x', now()
 ORDER BY record_no LIMIT 2;
 INSERT INTO venue_observation (observation_id, venue_no, category, remark, observed_on, observed_by, at)
 SELECT gen_random_uuid(), venue_no, 'bar', '合成所见', '2026-03-20', 'account:x', now() FROM venue;
+INSERT INTO measurement_archive (measurement_hash, content, venue_id, site_id, verdict, made_at, made_by)
+SELECT encode(sha256(content::bytea), 'hex'), content, gen_random_uuid(), 's', 'breach', now(), 'cli:x'
+FROM (SELECT '{"given": ' || i || '}' AS content FROM generate_series(1, 2) i) AS made;
+INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division, categories, is_sure, facts,
+    candidates, route_zh, route_en, route_basis)
+SELECT gen_random_uuid(), i::text, 'distance', gen_random_uuid(), '合成场所', '', '320303', '{bar}', true, '{}', '{}',
+    '', '', '' FROM generate_series(1, 2) i;
+INSERT INTO lead_event (lead_no, position, step, at, is_urgent, regulator, document_number, note)
+SELECT lead_no, 0, 'open', now(), false, '', '', '' FROM lead;
 INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
 SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
 FROM subject;
@@ -141,6 +150,8 @@ KEYS = {
     "duty_roster": "roster_id", "duty_absence": "absence_id", "guardian_link": "link_id",
     "guardian_answer": "answer_id", "delivery_report": "report_no", "reply": "reply_id",
     "case_intake": "item_id", "venue_link": "link_no", "venue_observation": "observation_no",
+    "measurement_archive": "measurement_hash",
+    "lead": "lead_no", "lead_event": "ARRAY[lead_no::text, position::text]",
 }  # fmt: skip
 
 ONE_BYTE = {
@@ -187,6 +198,9 @@ ONE_BYTE = {
     "case_intake": ("result", "set_byte(result, 0, (get_byte(result, 0) + 1) % 256)"),
     "venue_link": ("reason", "reason || '.'"),
     "venue_observation": ("category", "'ktv'"),
+    "measurement_archive": ("verdict", "'clear'"),
+    "lead": ("regulator", "'甲局'"),
+    "lead_event": ("at", "at + interval '1 microsecond'"),
 }
 """One column altered as little as can be. What an alert holds is all key: a changed row is another row."""
 
@@ -241,6 +255,12 @@ ANOTHER = {
     "case_intake": {"item_id": "gen_random_uuid()"},
     "venue_link": {"link_no": "link_no + 1000", "link_id": "gen_random_uuid()"},
     "venue_observation": {"observation_no": "observation_no + 1000", "observation_id": "gen_random_uuid()"},
+    "measurement_archive": {
+        "measurement_hash": "encode(sha256((content || ' ')::bytea), 'hex')",
+        "content": "content || ' '",
+    },
+    "lead": {"lead_no": "lead_no + 1000", "lead_id": "gen_random_uuid()", "lead_key": "lead_key || 'x'"},
+    "lead_event": {"lead_no": "lead_no + 1000"},
 }
 """A copy of a row under another key."""
 

@@ -52,8 +52,10 @@ def put_scene(connection: Connection, *, shop_y: float = 43.0) -> UUID:
     return shop
 
 
-def put_gate(connection: Connection, *, is_closed: bool = False, source_id: str = "north", y: float = 0.0) -> None:
-    """A gate of the school, in its north wall unless said otherwise; again, it is changed."""
+def put_gate(
+    connection: Connection, *, is_closed: bool = False, source_id: str = "north", y: float = 0.0, says_all: bool = True
+) -> None:
+    """A gate of the school, in its north wall unless said otherwise, said to be all; again, it is changed."""
     longitude, latitude = at(0.0, y)
     gate = Gate(
         gate_id=f"survey/{source_id}", longitude=longitude, latitude=latitude, kind=GateKind.STUDENT,
@@ -62,8 +64,9 @@ def put_gate(connection: Connection, *, is_closed: bool = False, source_id: str 
     save_gates(
         connection,
         [RegisteredGate(key=SourceKey(source="survey", source_id=source_id), gate=gate, site_key=None,
-                        raw=Point(longitude, latitude), datum=Datum.WGS84)],
+                        raw=Point(longitude, latitude), datum=Datum.WGS84, says_all=says_all)],
         at=NOW,
+        by="tests",
     )  # fmt: skip
 
 

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from shapely.geometry import box
@@ -12,34 +15,43 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from api.distance import DistanceRefusedError, WalkedBy, keep_network, kept_network, measure_pair
+from api.distance_shown import FindingFilter, findings_shown, gate_shown, history_shown
+from api.errors import NotThereError
 from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.files.source_records import read_source_records
 from api.ids import new_id
 from api.importing import import_entries, import_sites
 from geo.shapes import Area
-from tests.api.distance_register import BY_AIR, NETWORK_ON, NOW, STREET, WALKED, evaluated, put_gate, put_scene
-from tests.geo.walk_reference import at
+from geo.walk import WalkStatus
+from tests.api.distance_register import (
+    BY_AIR,
+    DIVISION,
+    NETWORK_ON,
+    NOW,
+    STREET,
+    WALKED,
+    evaluated,
+    put_gate,
+    put_scene,
+)
+from tests.geo.walk_reference import at, network_of
 from tests.venues.distance_scene import ON, YARD, law
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
-from venues.distance_history import verdicts_on
+from venues.distance_history import Cause, verdicts_on
 from venues.distance_rule import AppliesTo, Grandfather
-from venues.distance_store import (
-    archive_measurement,
-    archived_text,
-    load_gates,
-    load_history,
-    load_places,
-    load_rule,
-)
+from venues.distance_store import load_gates, load_history, load_places, load_rule
 from venues.distance_verdict import Reason, Verdict
+from venues.distance_words import measurement_lines
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events
 from venues.measurement import measured_again
+from venues.measurement_store import archive_measurement, archived_text
 from venues.place import SourceKey
 from venues.register import entries_of_records
+from venues.register_store import load_current_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
 
 LATER = NOW + timedelta(days=20)
@@ -91,6 +103,42 @@ def test_a_gate_that_is_closed_changes_the_way_on_foot_only(engine: Engine) -> N
     assert second == ("distance", "survey", "no_open_gate", 43, None)
 
 
+def test_a_pair_without_a_way_is_unreachable_and_never_far(engine: Engine) -> None:
+    """The shop's side of the street is cut off: no way, however long, and somebody must look."""
+    cut = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 43.0), 4: (300.0, 43.0)})
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        (run,) = evaluated(connection, WALKED, network=cut)
+        rows = stored(connection, "verdict, reason, walk_status, round(straight_m), walking_m, high_m")
+        made = measure_pair(
+            connection, law(WALKED), on=ON, venue_id=shop, site_id=None,
+            walked=WalkedBy(network=cut, network_on=NETWORK_ON),
+        )  # fmt: skip
+        shown = findings_shown(connection, FindingFilter())
+    assert rows == [("survey", "unreachable", WalkStatus.UNREACHABLE, 43, None, math.inf)]
+    assert (run.count(Verdict.SURVEY), run.lead_count) == (1, 0)
+    assert (shown[0]["reason_zh"], shown[0]["high_m"]) == ("路网上步行不可达，须实地查看", None)
+    told = dict(measurement_lines(made))
+    assert told["步行 On foot"] == "路网上不可达"
+    assert "路网上步行不可达，须实地查看" in told["结论 Verdict"]
+
+
+def test_what_was_lawful_under_the_old_rule_is_shown_with_that_rule_beside_the_new_one(engine: Engine) -> None:
+    begins = ON + timedelta(days=10)
+    loose = replace(BY_AIR, rule_id="loose", threshold_m=20.0, effective_to=begins - timedelta(days=1))
+    strict = replace(BY_AIR, rule_id="strict", effective_from=begins)
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection, loose, strict)
+        evaluated(connection, loose, strict, on=begins, at=LATER)
+        entries = [(one["holds_from"], one["verdict"], one["rule_id"], one["threshold_m"], one["cause"])
+                   for one in history_shown(connection, shop)]  # fmt: skip
+        (then,) = findings_shown(connection, FindingFilter(on=begins - timedelta(days=1)))
+        (now,) = findings_shown(connection, FindingFilter(on=begins))
+    assert entries == [(ON, "clear", "loose", 20.0, "first"), (begins, "breach", "strict", 70.0, "rule")]
+    assert (then["verdict"], now["verdict"]) == ("clear", "breach")
+
+
 def test_a_change_of_law_adds_and_what_was_lawful_before_stays_told(engine: Engine) -> None:
     begins = ON + timedelta(days=10)
     loose = replace(BY_AIR, rule_id="loose", threshold_m=20.0, effective_to=begins - timedelta(days=1))
@@ -140,7 +188,7 @@ def test_a_register_without_a_school_is_refused(engine: Engine) -> None:
         evaluated(connection)
 
 
-def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
+def test_gates_are_registered_once_and_each_change_is_a_version(engine: Engine) -> None:
     with engine.begin() as connection:
         put_gate(connection)
         (first,) = load_gates(connection)
@@ -148,7 +196,22 @@ def test_gates_are_registered_once_and_changed_in_place(engine: Engine) -> None:
         assert load_gates(connection) == (first,)
         put_gate(connection, is_closed=True)
         (second,) = load_gates(connection)
-    assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        assert second == replace(first, gate=replace(first.gate, is_closed=True))
+        was, now = gate_shown(connection, "survey/north")
+    assert (was["is_closed"], now["is_closed"]) == (False, True)
+    assert (was["imported_by"], was["superseded_at"], now["superseded_at"]) == ("tests", NOW, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM site_gate", "UPDATE site_gate SET is_closed = true", "UPDATE site_gate SET superseded_at = NULL"],
+)
+def test_no_version_of_a_gate_is_changed_even_by_the_owner(engine: Engine, change: str) -> None:
+    with engine.begin() as connection:
+        put_gate(connection)
+        put_gate(connection, is_closed=True)
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="a version of a gate stays"):
+        connection.execute(text(change))
 
 
 # ---- measurements
@@ -182,6 +245,16 @@ def test_a_door_moved_by_a_metre_gives_another_measurement(engine: Engine) -> No
         moved = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
     assert moved.hash != first.hash
     assert moved.finding.straight_m - first.finding.straight_m == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_measurement_says_where_only_the_day_of_import_is_known(engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+        evaluated(connection)
+        made = measure_pair(connection, LAW, on=ON, venue_id=shop, site_id=None, walked=WALK)
+    (told,) = [words for heading, words in measurement_lines(made) if heading.startswith("数据日期")]
+    imported = "2026-11-22（导入日，来源未注明数据日期 day of import, the source names none）"
+    assert told == f"场所 {imported}，学校 {imported}，路网 {NETWORK_ON}"
 
 
 def test_an_archive_under_another_hash_is_refused_by_the_database(engine: Engine) -> None:
@@ -237,7 +310,74 @@ def test_days_on_which_nothing_is_known_are_not_evaluated(engine: Engine) -> Non
     with engine.begin() as connection:
         put_scene(connection)
         evaluated(connection)
-        assert [run.run.on for run in evaluated(connection, on=date(2027, 3, 1), at=LATER)] == [date(2027, 3, 1)]
+        again = evaluated(connection, on=date(2027, 3, 1), at=datetime(2027, 3, 1, 4, tzinfo=UTC))
+        assert [run.run.on for run in again] == [date(2027, 3, 1)]
+
+
+def test_a_day_to_come_is_told_and_nothing_of_it_is_kept(engine: Engine) -> None:
+    coming = replace(BY_AIR, effective_from=date(2027, 6, 1))
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, coming)
+        (told,) = (run for run in evaluated(connection, coming, on=date(2027, 7, 1)) if run.run.on == date(2027, 7, 1))
+        assert (told.run_no, told.count(Verdict.BREACH), told.lead_count) == (None, 1, 0)
+        assert connection.execute(text("SELECT count(*) FROM distance_run")).scalar_one() == 1
+        assert (stored(connection, "1"), findings_shown(connection, FindingFilter())) == ([], [])
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 0
+        # When the day has come, it is law and a lead, from the day on which it became law.
+        runs = evaluated(connection, coming, on=date(2027, 7, 1), at=datetime(2027, 7, 1, 4, tzinfo=UTC))
+        assert [(run.run.on, len(run.entries), run.lead_count) for run in runs] == [
+            (date(2027, 6, 1), 1, 0), (date(2027, 7, 1), 0, 1)
+        ]  # fmt: skip
+
+
+def test_a_day_before_the_last_run_is_not_evaluated_and_a_day_gone_by_opens_no_lead(engine: Engine) -> None:
+    old = replace(BY_AIR, effective_from=date(2010, 1, 1), effective_to=date(2020, 12, 31))
+    with engine.begin() as connection:
+        put_scene(connection)
+        (past,) = evaluated(connection, old, on=date(2015, 1, 1))
+        assert (past.count(Verdict.BREACH), past.lead_count) == (1, 0)
+        evaluated(connection, old)
+        assert findings_shown(connection, FindingFilter()) == []
+        (then,) = findings_shown(connection, FindingFilter(on=date(2015, 6, 1)))
+        assert then["verdict"] == "breach"
+        for on in (date(2015, 1, 1), ON - timedelta(days=1)):
+            with pytest.raises(DistanceRefusedError, match=f"hulan distance list --on {on}"):
+                evaluated(connection, old, on=on, at=LATER)
+        assert findings_shown(connection, FindingFilter()) == []
+
+
+def test_findings_come_a_page_at_a_time_and_by_division(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        put_records(connection, *(a_record(SourceKind.POI, f"p{number}", VenueCategory.TOBACCO) for number in range(4)))
+        evaluated(connection, BY_AIR)
+        whole = findings_shown(connection, FindingFilter())
+        assert [one["verdict"] for one in whole] == ["breach", "survey", "survey", "survey", "survey"]
+        paged: list[dict[str, Any]] = []
+        while page := findings_shown(
+            connection, FindingFilter(after=paged[-1]["finding_no"] if paged else None), most=2
+        ):
+            assert len(page) <= 2
+            paged += page
+        assert paged == whole
+        for division, count in ((DIVISION, 5), ("320000", 5), ("000000", 5), ("320303", 0)):
+            assert len(findings_shown(connection, FindingFilter(division=division))) == count, division
+        with pytest.raises(NotThereError):
+            findings_shown(connection, FindingFilter(after=10**9))
+
+
+def test_the_database_keeps_no_verdict_of_a_day_to_come(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+    query = (
+        "INSERT INTO distance_finding (run_no, venue_id, venue_name, site_id, site_name, campus_id, holds_from,"
+        " recorded_at, cause, division) SELECT run_no, venue_id, venue_name, site_id, site_name, campus_id,"
+        " '2027-01-01', recorded_at, 'gone', division FROM distance_finding"
+    )
+    with engine.begin() as connection, pytest.raises(DBAPIError, match="check constraint"):
+        connection.execute(text(query))
 
 
 # ---- what the register knows
@@ -258,6 +398,8 @@ def put_records(connection: Connection, *records: SourceRecord) -> None:
     import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
 
 
+REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+ANOTHER_USCC = "91320300MA1XK7QY1K"
 LICENCE = {"tobacco_licence": "320303112345"}
 
 
@@ -272,7 +414,7 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
         (kept,) = evaluated(connection, new_only)
         assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
         # No more than time passes: the day after the licence's last is a day of its own.
-        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=LATER)
+        runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=datetime(2027, 1, 5, 4, tzinfo=UTC))
         assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
         rows = stored(connection, "verdict, cause, holds_from")
     assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
@@ -306,6 +448,63 @@ def test_a_school_that_came_later_is_known_by_the_day_in_its_file(
         assert [(one.verdict, one.reason) for one in run.run.findings()] == [(verdict, reason)]
 
 
+def merge(connection: Connection, kept: SourceRecord, other: SourceRecord) -> None:
+    merges = merge_events(
+        [(kept.record_id, other.record_id, 0.999)], links=load_links(connection), new_id=new_id,
+        decided_by="machine:test", at=NOW,
+    )  # fmt: skip
+    save_merges(connection, merges, at=NOW)
+
+
+def test_a_takeover_of_the_address_ends_what_the_operator_before_could_keep(engine: Engine) -> None:
+    """Old licences run out and are not renewed (reference 2.3): whoever comes after needs one, of the day it is."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.UNTIL_EXPIRY)  # fmt: skip
+    before = a_record(SourceKind.BUSINESS_REGISTRATION, "1", VenueCategory.TOBACCO, valid_from="2015-06-01",
+                      **REGISTRATION)  # fmt: skip
+    licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
+                       valid_to="2028-12-31", **LICENCE)  # fmt: skip
+    after = a_record(SourceKind.BUSINESS_REGISTRATION, "2", VenueCategory.TOBACCO, valid_from="2024-06-01",
+                     uscc=ANOTHER_USCC)  # fmt: skip
+    own = a_record(SourceKind.TOBACCO_LICENCE, "2", VenueCategory.TOBACCO, valid_from="2024-07-01",
+                   valid_to="2029-06-30", tobacco_licence="320303112346", uscc=ANOTHER_USCC)  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, before, licence)
+        merge(connection, before, licence)
+        evaluated(connection, rule)
+        put_records(connection, after)
+        merge(connection, before, after)
+        evaluated(connection, rule, at=LATER)
+        put_records(connection, own)
+        merge(connection, before, own)
+        evaluated(connection, rule, at=LATER + timedelta(days=1))
+        rows = stored(connection, "verdict, reason, cause")
+    assert rows == [
+        ("grandfathered", "licence_runs", "first"),
+        ("survey", "licence_unknown", "papers"),
+        ("breach", "distance", "papers"),
+    ]
+
+
+def test_two_operators_one_after_the_other_are_each_judged_by_papers_of_their_own(engine: Engine) -> None:
+    """Where the register keeps them apart, as it does with two codes, nothing passes from one to the other."""
+    rule = replace(BY_AIR, threshold_m=90.0, effective_from=date(2021, 11, 19), applies_to=AppliesTo.NEW,
+                   grandfather=Grandfather.FOR_GOOD)  # fmt: skip
+    both = [
+        a_record(SourceKind.BUSINESS_REGISTRATION, number, VenueCategory.TOBACCO, valid_from=day, uscc=code)
+        for number, day, code in (("1", "2015-06-01", REGISTRATION["uscc"]), ("2", "2024-06-01", ANOTHER_USCC))
+    ]
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, *both)
+        evaluated(connection, rule)
+        rows = stored(connection, "verdict, reason")
+    assert sorted(rows) == [("breach", "distance"), ("grandfathered", "before_rule")]
+
+
 @pytest.mark.parametrize(("words", "leads"), [("小吃服务", ["mis_registered"]), ("酒吧服务", [])])
 def test_records_of_one_place_are_one_venue_with_all_that_they_say(
     engine: Engine, tmp_path: Path, words: str, leads: list[str]
@@ -322,12 +521,7 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
         put_records(connection, seen, registered)
-        links = load_links(connection)
-        merges = merge_events(
-            [(seen.record_id, registered.record_id, 0.999)], links=links, new_id=new_id, decided_by="machine:test",
-            at=NOW,
-        )  # fmt: skip
-        save_merges(connection, merges, at=NOW)
+        merge(connection, seen, registered)
         (place,) = load_places(connection)
         assert {row.record.kind for row in place.rows} == {SourceKind.POI, SourceKind.BUSINESS_REGISTRATION}
         (run,) = evaluated(connection, replace(BY_AIR, venue_categories=frozenset({VenueCategory.BAR})))
@@ -336,3 +530,60 @@ def test_records_of_one_place_are_one_venue_with_all_that_they_say(
         facts = connection.execute(text("SELECT facts[1] FROM lead WHERE ground = 'mis_registered'")).scalars().all()
     assert grounds == leads
     assert all("登记为小吃服务，实为酒吧" in fact for fact in facts)
+
+
+def merged_under_another_id(connection: Connection, *, at: datetime) -> tuple[str, str]:
+    """The shop ``p`` joins two rows that are one place already, and that place's id stands for all: before, after."""
+    put_records(connection, a_record(SourceKind.POLICE, "q", VenueCategory.TOBACCO),
+                a_record(SourceKind.POI, "p2", VenueCategory.TOBACCO))  # fmt: skip
+    records = {record.key.source_id: record.record_id for record in load_current_records(connection)}
+    merges = merge_events(
+        [(records["q"], records["p2"], 0.999), (records["q"], records["p"], 0.999)], links=load_links(connection),
+        new_id=new_id, decided_by="machine:test", at=at,
+    )  # fmt: skip
+    save_merges(connection, merges, at=at)
+    row = connection.execute(
+        text("SELECT v.venue_id, top.venue_id AS top_id FROM venue v JOIN venue top ON top.venue_no = v.current_no"
+             " WHERE v.source_id = 'p'")
+    ).one()  # fmt: skip
+    return str(row.venue_id), str(row.top_id)
+
+
+FAR = replace(BY_AIR, threshold_m=300.0, text_zh="直线三百米")
+"""A point of a map is off by so much that less would be no clear breach."""
+
+
+def test_a_merge_keeps_a_places_history_and_its_lead_under_whatever_id(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        (first,) = evaluated(connection, FAR)
+        assert first.lead_count == 1
+        before, now = merged_under_another_id(connection, at=NOW)
+        assert before != now
+        (again,) = evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        assert [(entry.cause, entry.key.venue_id) for entry in again.entries if entry.cause is Cause.GONE] == []
+        assert again.lead_count == 0
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 1
+        for venue_id in (before, now):
+            (shown,) = findings_shown(connection, FindingFilter(venue_id=UUID(venue_id)))
+            assert (str(shown["venue_id"]), shown["verdict"]) == (now, "breach")
+            assert history_shown(connection, UUID(venue_id))[0]["cause"] == "first"
+        assert len(findings_shown(connection, FindingFilter())) == 1
+
+
+def test_a_place_that_is_taken_apart_has_the_history_and_the_lead_that_it_had(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, a_record(SourceKind.POI, "p", VenueCategory.TOBACCO))
+        evaluated(connection, FAR)
+        before, _ = merged_under_another_id(connection, at=NOW)
+        evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        connection.execute(text("UPDATE venue SET current_no = venue_no WHERE source_id = 'p'"))
+        (apart,) = evaluated(connection, FAR, at=NOW + timedelta(hours=2))
+        leads = connection.execute(text("SELECT venue_id FROM lead ORDER BY lead_no")).scalars().all()
+        assert str(leads[0]) == before
+        assert apart.count(Verdict.BREACH) == 2
+        assert before not in {entry.key.venue_id for entry in apart.entries if entry.cause is not Cause.GONE}

@@ -8,11 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from shapely.geometry import box
 from sqlalchemy import Engine, text
 
+from api.access.caller import as_account
 from api.access.roles import AccountRole, Scope
 from api.access.tokens import create_token
+from api.errors import BoundaryMissingError, NotThereError
+from api.ids import new_id
 from api.register import resolve
+from api.venue_listing import open_reviews
+from geo.shapes import Area
 from tests.access.people import Browser, a_browser, another, official_in
 from tests.api.live_server import NOW
 from tests.api.test_casework_routes import command
@@ -20,6 +26,8 @@ from tests.files.shared_data import shared_file
 from tests.golden_files import assert_golden
 from tests.make import SECRET
 from tests.venues.test_register_store import a_record, a_street, put, state
+from tracking.store import ZoneDraft, save_zones
+from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.source_record import SourceKind
 
@@ -243,7 +251,8 @@ def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Pa
     def hulan(*words: str) -> str:
         return command(words, tmp_path, database_url).output
 
-    assert "merged: 2" in hulan("venue", "resolve")
+    assert "no such register: 无此登记" in hulan("venue", "resolve", "--no-doubles", "无此登记")
+    assert "merged: 2" in hulan("venue", "resolve", "--no-doubles", "police")
     asked = hulan("venue", "review", "list", "--by", "wang")
     review_id = asked.splitlines()[0].split()[-1]
     assert "夜色酒吧" in asked
@@ -309,3 +318,53 @@ def test_beijing_west_comes_in_whole_with_a_reject_file_and_is_resolved(
                  " AND w.current_no = v.current_no AND w.category = v.category)")
         ).scalar_one()  # fmt: skip
     assert (lost, current <= venues) == (0, True)
+
+
+def test_questions_come_a_page_at_a_time_and_by_division(engine: Engine, database_url: str) -> None:
+    pairs = [
+        a_record(source, 30 + number, kind=kind, at_m=at_m + 5_000 * number, name=f"{name}{more}", address=address,
+                 category=VenueCategory.BAR)
+        for number, name in enumerate(("夜色", "蓝月", "归舟"))
+        for source, kind, more, at_m, address in (
+            ("map", SourceKind.POI, "酒吧", 40, f"和平路{30 + number}号"), ("police", SourceKind.POLICE, "", 130, "")
+        )
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        put(connection, [*a_street()[:4], *pairs])
+    resolve(engine, at=NOW - timedelta(days=1))
+    wang = official_in(engine, "wang", AccountRole.POLICE)
+    with as_account(engine, wang.account_id) as connection:
+        whole = open_reviews(connection)
+        assert len(whole) == 3
+        paged: list[dict[str, Any]] = []
+        while page := open_reviews(connection, most=2, after=paged[-1]["review_id"] if paged else None):
+            assert len(page) <= 2
+            paged += page
+        assert paged == whole
+        with pytest.raises(NotThereError):
+            open_reviews(connection, after=new_id())
+        with pytest.raises(BoundaryMissingError, match="440106"):
+            open_reviews(connection, division="440106")
+    middle = next(record for record in pairs if record.name == "蓝月")
+    assert middle.longitude is not None
+    assert middle.latitude is not None
+    around = Area(geometry=box(middle.longitude - 0.01, middle.latitude - 0.01, middle.longitude + 0.01,
+                               middle.latitude + 0.01))  # fmt: skip
+    district = ZoneDraft(
+        zone_id=new_id(), source="boundary:t", source_id="440106", kind=ZoneKind.INCLUSION,
+        origin=ZoneOrigin.BOUNDARY, name="合成区", shape=around,
+    )  # fmt: skip
+    with engine.begin() as connection:
+        save_zones(connection, [district], at=NOW)
+    with a_browser(database_url) as browser:
+        browser.log_in(wang)
+        for division, count in (("440106", 1), ("440100", 1), ("000000", 1)):
+            found = browser.ask("GET", "/venue-reviews", params={"division": division}).json()
+            assert [one["left"]["name"][:2] for one in found] == ["蓝月"] * count
+        refused = browser.ask("GET", "/venue-reviews", params={"division": "330106"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "boundary_missing")
+        assert browser.ask("GET", "/venue-reviews", params={"division": "44"}).status_code == 422
+        after = {"after": str(whole[0]["review_id"])}
+        assert [one["review_id"] for one in browser.ask("GET", "/venue-reviews", params=after).json()] == [
+            str(one["review_id"]) for one in whole[1:]
+        ]

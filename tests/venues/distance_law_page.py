@@ -27,10 +27,10 @@ def law_page(law: DistanceLaw) -> str:
     lines = [
         "# 距离规则 The law of distance",
         "",
-        "由 `venues/distance_law.toml` 生成（`make record`），请勿手改。有几条规则的，越具体的地方越优先，",
+        "由 `venues/distance_law.toml` 生成（`make record`），请勿手改。同一类场所有几条规则的，越具体的地方越优先，",
         "其次是后施行的；未写明量法的，让位于写明量法且距离不小于它的。请法律人员逐条核对，尤其是“待核对”的。",
-        "Made from the shipped rules. The most local rule wins, then the later; one without a method yields to one",
-        "that has it, for as many metres or more. Lawyers are asked to check each.",
+        "Made from the shipped rules. Of several about one kind of venue the most local wins, then the later; one",
+        "without a method yields to one that has it, for as many metres or more. Lawyers are asked to check each.",
         "",
     ]
     for rule in law.rules:
@@ -41,7 +41,7 @@ def law_page(law: DistanceLaw) -> str:
 
 
 def _chapter(rule: DistanceRule) -> list[str]:
-    since = rule.effective_from.isoformat() if rule.effective_from else "施行日未核实"
+    since = _since(rule)
     until = f"，至 {rule.effective_to.isoformat()}" if rule.effective_to else ""
     draft = "（征求意见稿，不适用）" if rule.status is RuleStatus.DRAFT else ""
     whom = "既有与新设" if rule.applies_to is AppliesTo.ALL else "新设、新办"
@@ -60,6 +60,14 @@ def _chapter(rule: DistanceRule) -> list[str]:
         f"- 来源：{rule.source}（{_WORDS[rule.verification]}）",
         "",
     ]
+
+
+def _since(rule: DistanceRule) -> str:
+    if rule.effective_from is not None:
+        return rule.effective_from.isoformat()
+    if rule.from_earliest is None or rule.from_latest is None:
+        return "施行日未核实"
+    return f"施行日未核实，在 {rule.from_earliest.isoformat()} 与 {rule.from_latest.isoformat()} 之间"
 
 
 def _sites(categories: frozenset[SiteCategory]) -> str:

@@ -10,7 +10,7 @@ from geo.walk_network import WalkNetwork
 from tests.geo.walk_reference import Place, at, network_of
 from venues.category import SiteCategory, VenueCategory
 from venues.distance import DistanceFinding, evaluate_distances
-from venues.distance_ends import Campus, DistancePolicy, Door, Gate, GateKind, PlacedVenue, ProtectedSite
+from venues.distance_ends import Campus, DistancePolicy, Door, Gate, GateKind, Licence, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import (
     AppliesTo,
@@ -66,12 +66,16 @@ def gate(x: float, y: float, **given: Any) -> Gate:
 
 
 def school(*gates: Gate, wall: list[Place] | None = None, centre: Place = (0.0, -20.0), **given: Any) -> ProtectedSite:
-    """A primary school of one campus south of the origin; without ``wall`` nobody drew its boundary."""
+    """A primary school of one campus south of the origin; without ``wall`` nobody drew its boundary.
+
+    Somebody said that ``gates`` are all, unless ``has_all_gates`` says otherwise.
+    """
     longitude, latitude = at(*centre)
     boundary = None if wall is None else Polygon([at(*corner) for corner in wall])
     campus = Campus(
-        campus_id="main", longitude=longitude, latitude=latitude, boundary=boundary, gates=gates, error_m=1.0
-    )
+        campus_id="main", longitude=longitude, latitude=latitude, boundary=boundary, gates=gates,
+        has_all_gates=given.pop("has_all_gates", True), error_m=1.0,
+    )  # fmt: skip
     values: dict[str, Any] = {"site_id": "school", "name": "育才小学", "category": SiteCategory.PRIMARY_SCHOOL}
     return ProtectedSite(**values | {"campuses": (campus,)} | given)
 
@@ -98,6 +102,10 @@ def shop(x: float, y: float, *, doors: tuple[Place, ...] | None = None, **given:
         "doors": found,
     }
     return PlacedVenue(**values | given)
+
+
+def licence(since: date, until: date | None = None, category: VenueCategory = VenueCategory.TOBACCO) -> Licence:
+    return Licence(categories=frozenset({category}), valid_from=since, valid_to=until)
 
 
 def law(*rules: DistanceRule) -> DistanceLaw:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from shapely.geometry import Polygon
 
 from geo.walk import WalkStatus
@@ -22,6 +24,7 @@ from tests.venues.distance_scene import (
     findings,
     gate,
     law,
+    licence,
     only,
     school,
     shop,
@@ -30,8 +33,10 @@ from venues.category import SiteCategory, VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import Campus, GateKind
 from venues.distance_pairs import NO_NETWORK
-from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, RuleStatus, SiteEnd, VenueEnd
+from venues.distance_rows import SEVERITY
+from venues.distance_rule import AppliesTo, DistanceRule, Grandfather, Metric, RuleStatus, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict
+from venues.distance_words import finding_line
 
 STREET = divided_street()
 NORTH_GATE = gate(0.0, 0.0, kind=STUDENTS)
@@ -239,7 +244,9 @@ def test_a_restaurant_seen_to_be_a_bar_is_bound_as_a_bar() -> None:
 
 RUNS_OUT = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
 FOR_GOOD = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.FOR_GOOD)
-UNDATED = replace(FOR_GOOD, effective_from=None)
+BETWEEN: dict[str, Any] = {"effective_from": None, "from_earliest": date(2018, 1, 1), "from_latest": date(2022, 1, 1)}
+UNDATED = replace(FOR_GOOD, **BETWEEN)
+UNDATED_RUNS_OUT = replace(RUNS_OUT, **BETWEEN)
 LATER_SCHOOL = replace(RULE, is_later_site_exempt=True)
 OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
 
@@ -247,14 +254,19 @@ OLD, NEW = date(2015, 5, 1), date(2023, 5, 1)
 @pytest.mark.parametrize(
     ("rule", "dates", "opened_on", "verdict", "reason"),
     [
-        (RUNS_OUT, {"licence_from": OLD, "licence_to": ON}, None, Verdict.GRANDFATHERED, Reason.LICENCE_RUNS),
-        (RUNS_OUT, {"licence_from": OLD, "licence_to": date(2026, 11, 21)}, None, Verdict.BREACH, Reason.DISTANCE),
-        (RUNS_OUT, {"licence_from": OLD}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
-        (RUNS_OUT, {"licence_from": NEW}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {"licences": (licence(OLD, ON),)}, None, Verdict.GRANDFATHERED, Reason.LICENCE_RUNS),
+        (RUNS_OUT, {"licences": (licence(OLD, date(2026, 11, 21)),)}, None, Verdict.BREACH, Reason.DISTANCE),
+        (RUNS_OUT, {"licences": (licence(OLD),)}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
+        (RUNS_OUT, {"licences": (licence(NEW),)}, None, Verdict.BREACH, Reason.DISTANCE),
         (RUNS_OUT, {}, None, Verdict.SURVEY, Reason.LICENCE_UNKNOWN),
         (FOR_GOOD, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
         (FOR_GOOD, {"established_on": date(2020, 1, 1)}, None, Verdict.BREACH, Reason.DISTANCE),
-        (UNDATED, {"established_on": OLD}, None, Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN),
+        (UNDATED, {"established_on": OLD}, None, Verdict.GRANDFATHERED, Reason.BEFORE_RULE),
+        (UNDATED, {"established_on": date(2020, 1, 1)}, None, Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN),
+        (UNDATED, {"established_on": NEW}, None, Verdict.BREACH, Reason.DISTANCE),
+        (UNDATED_RUNS_OUT, {"licences": (licence(date(2020, 1, 1), ON),)}, None, Verdict.SURVEY,
+         Reason.RULE_DAY_UNKNOWN),
+        (UNDATED_RUNS_OUT, {"licences": (licence(date(2020, 1, 1), OLD),)}, None, Verdict.BREACH, Reason.DISTANCE),
         (LATER_SCHOOL, {"established_on": OLD}, NEW, Verdict.GRANDFATHERED, Reason.SITE_CAME_LATER),
         (LATER_SCHOOL, {"established_on": NEW}, OLD, Verdict.BREACH, Reason.DISTANCE),
         (LATER_SCHOOL, {"established_on": NEW}, None, Verdict.SURVEY, Reason.SITE_DAY_UNKNOWN),
@@ -312,3 +324,151 @@ def test_a_limit_on_foot_below_the_law_is_refused() -> None:
     with pytest.raises(ValueError, match="walk_limit_m is 90"):
         evaluate_distances([shop(0, 0)], [school()], law(RULE), on=ON, network=None,
                            policy=replace(POLICY, walk_limit_m=90.0))  # fmt: skip
+
+
+INTERNET_CAFE, TOBACCO, KTV = VenueCategory.INTERNET_CAFE, VenueCategory.TOBACCO, VenueCategory.KTV
+OF_CAFES = replace(RULE, rule_id="cafes", venue_categories=frozenset({INTERNET_CAFE}), threshold_m=200.0)
+OF_SHOPS = replace(BY_GATES, rule_id="shops", jurisdiction="320300", threshold_m=100.0)
+SOUTH_ONLY = school(gate(0.0, -80.0, kind=STUDENTS), wall=YARD)
+
+
+def test_a_rule_on_shops_clears_no_internet_cafe() -> None:
+    """43 m from the wall, 123 m from the gate: a breach as a café, and no less so for selling tobacco too."""
+    for rules in ((OF_CAFES, OF_SHOPS), (OF_SHOPS, OF_CAFES)):
+        cafe, both = (
+            only(shop(0.0, 43.0, categories=frozenset(categories)), SOUTH_ONLY, *rules)
+            for categories in ({INTERNET_CAFE}, {INTERNET_CAFE, TOBACCO})
+        )
+        assert (cafe.verdict, cafe.rule, cafe.others) == (Verdict.BREACH, OF_CAFES, ())
+        assert (both.verdict, both.rule, set(both.categories)) == (Verdict.BREACH, OF_CAFES, {INTERNET_CAFE})
+        (as_shop,) = both.others
+        assert (as_shop.verdict, as_shop.rule, set(as_shop.categories)) == (Verdict.CLEAR, OF_SHOPS, {TOBACCO})
+        assert not both.is_disputed
+        assert both.beaten == as_shop.beaten == ()
+        assert set(both.rules) == {OF_CAFES, OF_SHOPS}
+
+
+def test_categories_of_which_the_same_is_said_stand_together_and_the_worst_decides() -> None:
+    of_both = replace(OF_CAFES, venue_categories=frozenset({INTERNET_CAFE, KTV}))
+    local = replace(OF_CAFES, rule_id="local", jurisdiction="320300", threshold_m=10.0)
+    venue = shop(0.0, 43.0, categories=frozenset({INTERNET_CAFE, KTV}))
+    alike = only(venue, SITE, of_both)
+    assert (set(alike.categories), alike.others) == ({INTERNET_CAFE, KTV}, ())
+    apart = only(venue, SITE, of_both, local)
+    assert [(set(part.categories), part.verdict, part.rule) for part in apart.parts] == [
+        ({KTV}, Verdict.BREACH, of_both),
+        ({INTERNET_CAFE}, Verdict.CLEAR, local),
+    ]
+    assert [one.rule for one in apart.others[0].beaten] == [of_both]
+    assert apart.is_disputed
+
+
+@given(st.sets(st.sampled_from(VenueCategory), min_size=1), st.sets(st.sampled_from(VenueCategory), min_size=1),
+       st.lists(st.tuples(st.sets(st.sampled_from(VenueCategory), min_size=1), st.sampled_from([20.0, 60.0, 200.0]),
+                          st.sampled_from([None, Metric.STRAIGHT]), st.sampled_from(["000000", "320300"])),
+                min_size=1, max_size=4))  # fmt: skip
+@settings(deadline=None)
+def test_what_else_a_venue_is_never_makes_it_fare_better(
+    has: set[VenueCategory], more: set[VenueCategory], laws: list[Any]
+) -> None:
+    rules = [
+        replace(RULE, rule_id=f"r{number}", venue_categories=frozenset(bound), threshold_m=threshold_m, metric=metric,
+                jurisdiction=place)
+        for number, (bound, threshold_m, metric, place) in enumerate(laws)
+    ]  # fmt: skip
+    said = [
+        max((SEVERITY[one.verdict] for one in findings(shop(0.0, 43.0, categories=frozenset(held)), SITE, *rules)),
+            default=-1)
+        for held in (has, more, has | more)
+    ]  # fmt: skip
+    assert said[2] == max(said[:2])
+
+
+def test_a_licence_for_something_else_decides_nothing() -> None:
+    """Lawful for tobacco since before the rule: that of the internet café, newer and run out, is another paper."""
+    tobacco, cafe = licence(OLD, date(2027, 12, 31)), licence(date(2024, 5, 1), date(2025, 5, 1), INTERNET_CAFE)
+    for held in ((tobacco,), (tobacco, cafe), (cafe, tobacco)):
+        found = only(shop(0.0, 43.0, licences=held), SITE, RUNS_OUT)
+        assert (found.verdict, found.reason) == (Verdict.GRANDFATHERED, Reason.LICENCE_RUNS)
+    found = only(shop(0.0, 43.0, licences=(cafe,)), SITE, RUNS_OUT)
+    assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.LICENCE_UNKNOWN)
+    both = replace(RUNS_OUT, venue_categories=frozenset({TOBACCO, INTERNET_CAFE}))
+    venue = shop(0.0, 43.0, categories=frozenset({TOBACCO, INTERNET_CAFE}), licences=(tobacco, cafe))
+    assert [(set(part.categories), part.verdict) for part in only(venue, SITE, both).parts] == [
+        ({INTERNET_CAFE}, Verdict.BREACH), ({TOBACCO}, Verdict.GRANDFATHERED),
+    ]  # fmt: skip
+
+
+def test_on_a_day_the_licence_of_that_day_counts_and_no_later_renewal() -> None:
+    old, renewed = licence(OLD, date(2025, 6, 30)), licence(date(2025, 7, 1), date(2030, 6, 30))
+    for on, verdict in ((date(2025, 6, 30), Verdict.GRANDFATHERED), (date(2025, 7, 1), Verdict.BREACH)):
+        assert only(shop(0.0, 43.0, licences=(old, renewed)), SITE, RUNS_OUT, on=on).verdict is verdict
+
+
+@pytest.mark.parametrize("rule", [BY_GATES, ON_FOOT, replace(BY_GATES, site_end=SiteEnd.STUDENT_GATES)])
+def test_one_mapped_gate_is_not_all_gates(rule: DistanceRule) -> None:
+    """20 m from the north wall, the only gate that a map has in the south one: another may be across the street."""
+    far_gate = gate(0.0, -80.0, kind=STUDENTS)
+    venue = shop(0.0, 20.0)
+    lane = network_of(
+        [[1, 2], [2, 3], [3, 4]], {1: (-300.0, 20.0), 2: (200.0, 20.0), 3: (200.0, -80.0), 4: (0.0, -80.0)}
+    )
+    rule = replace(rule, threshold_m=90.0)
+    by_map = only(venue, school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)
+    assert (by_map.verdict, by_map.reason) == (Verdict.SURVEY, Reason.GATES_INCOMPLETE)
+    assert (by_map.low_m, by_map.gate) == (close_to(18.0), far_gate)
+    by_office = only(venue, school(far_gate, wall=YARD), rule, network=lane)
+    assert (by_office.verdict, by_office.reason) == (Verdict.CLEAR, Reason.DISTANCE)
+    beyond = only(shop(0.0, 93.0), school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)
+    assert beyond.verdict is Verdict.CLEAR
+    near = only(venue, school(far_gate, NORTH_GATE, wall=YARD, has_all_gates=False), replace(rule, metric=None))
+    assert (near.reason is Reason.GATES_INCOMPLETE) == (near.verdict is Verdict.SURVEY)
+
+
+def test_a_breach_by_a_mapped_gate_needs_no_word_on_the_others() -> None:
+    assert only(SHOP, school(NORTH_GATE, wall=YARD, has_all_gates=False), BY_GATES).verdict is Verdict.BREACH
+
+
+@pytest.mark.parametrize("rule", [RULE, BY_GATES, ON_FOOT, replace(BY_GATES, metric=None),
+                                  replace(RULE, site_end=None, venue_end=None, metric=None)])  # fmt: skip
+def test_inside_the_wall_there_is_no_distance_whatever_is_measured_from(rule: DistanceRule) -> None:
+    """幼儿园、中、小学校内: a shop in the yard, 70 m from its only gate."""
+    rule = replace(rule, threshold_m=50.0)
+    for gates, has_all in (([gate(0.0, -80.0, kind=STUDENTS)], True), ([], False)):
+        found = only(shop(0.0, -10.0), school(*gates, wall=YARD, has_all_gates=has_all), rule, network=STREET)
+        assert (found.verdict, found.reason) == (Verdict.BREACH, Reason.INSIDE)
+        assert (found.low_m, found.high_m, found.straight_m) == (0.0, 0.0, 0.0)
+        assert "（在校园内）" in finding_line(found)
+
+
+def test_at_the_wall_nobody_says_inside_or_outside() -> None:
+    site = school(gate(0.0, -80.0, kind=STUDENTS), wall=YARD)
+    rule = replace(BY_GATES, threshold_m=50.0)
+    for y, verdict, reason in (
+        (-2.5, Verdict.BREACH, Reason.INSIDE),
+        (-1.5, Verdict.SURVEY, Reason.PERHAPS_INSIDE),
+        (1.5, Verdict.SURVEY, Reason.PERHAPS_INSIDE),
+        (2.5, Verdict.CLEAR, Reason.DISTANCE),
+    ):
+        found = only(shop(0.0, y), site, rule)
+        assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_until_a_rule_is_surely_law_it_makes_no_breach_and_clears_nobody_whom_another_one_binds() -> None:
+    days: dict[str, Any] = {"effective_from": None, "from_earliest": date(2024, 1, 1), "from_latest": date(2024, 6, 1)}
+    unsure = replace(RULE, **days)
+    for on, expected in (
+        (date(2023, 12, 31), []),
+        (date(2024, 1, 1), [(Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)]),
+        (date(2024, 5, 31), [(Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)]),
+        (date(2024, 6, 1), [(Verdict.BREACH, Reason.DISTANCE)]),
+    ):
+        assert [(one.verdict, one.reason) for one in findings(SHOP, SITE, unsure, on=on)] == expected
+    local = replace(unsure, rule_id="local", jurisdiction="320300", threshold_m=20.0)
+    for on, verdict in (
+        (date(2023, 12, 31), Verdict.BREACH),
+        (date(2024, 5, 31), Verdict.SURVEY),
+        (date(2024, 6, 1), Verdict.CLEAR),
+    ):
+        assert only(SHOP, SITE, RULE, local, on=on).verdict is verdict
+    assert only(SHOP, SITE, local, on=date(2024, 5, 31)).verdict is Verdict.CLEAR

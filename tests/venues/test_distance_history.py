@@ -16,6 +16,7 @@ from tests.venues.distance_scene import (
     divided_street,
     gate,
     law,
+    licence,
     school,
     shop,
 )
@@ -92,7 +93,7 @@ def test_each_change_says_why(venue: PlacedVenue, site: ProtectedSite, rules: Di
 
 def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
     rule = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
-    venue = shop(0.0, 43.0, licence_from=date(2018, 5, 1), licence_to=date(2026, 8, 31))
+    venue = shop(0.0, 43.0, licences=(licence(date(2018, 5, 1), date(2026, 8, 31)),))
     rules = law(rule)
     days = days_to_evaluate(rules, [venue], since=date(2026, 8, 1), until=date(2026, 10, 1))
     assert days == (date(2026, 9, 1), date(2026, 10, 1))
@@ -102,14 +103,24 @@ def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
     assert (change.cause, change.is_new_breach) == (Cause.PAPERS, True)
 
 
+def test_a_venue_in_another_division_than_was_known_is_a_change_and_stays_one_when_it_is_gone() -> None:
+    day = date(2026, 3, 1)
+    before, after = run(day, law(RULE)), run(day, law(RULE), replace(SHOP, division="320303"))
+    (moved,) = changes_between(before, after)
+    assert (moved.cause, moved.division, moved.is_new_breach) == (Cause.DIVISION, "320303", False)
+    (gone,) = changes_between(after, [])
+    assert (gone.cause, gone.division) == (Cause.GONE, "320303")
+
+
 def test_an_instant_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         entries_for([], [], on=date(2026, 1, 1), recorded_at=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 verdicts = st.builds(
-    lambda venue, verdict, rule, metres: RecordedVerdict(
+    lambda venue, verdict, rule, metres, division: RecordedVerdict(
         key=PairKey(venue_id=venue, site_id="s", campus_id="1"),
+        division=division,
         verdict=verdict,
         reason=Reason.DISTANCE,
         rule_id=rule,
@@ -123,6 +134,7 @@ verdicts = st.builds(
     st.sampled_from(Verdict),
     st.sampled_from(["r1", "r2"]),
     st.sampled_from([None, 10.0, 20.0]),
+    st.sampled_from(["320312", "320303"]),
 )
 states = st.lists(verdicts, max_size=3, unique_by=lambda one: one.key)
 

@@ -88,8 +88,31 @@ def test_rules_of_a_place_are_those_of_the_nation_its_province_city_and_county()
     assert [gap.jurisdiction for gap in LAW.gaps_of("430281")] == ["000000", "430000"]
 
 
+def test_no_rule_binds_a_day_before_it_was_written() -> None:
+    """Eleven of them did: a day that nobody verified counted as since ever."""
+    assert LAW.in_force(date(1990, 1, 1)) == ()
+    assert {rule.rule_id for rule in LAW.in_force(date(2015, 12, 31))} == {
+        "national-internet-cafe-2003", "henan-venues-2010",
+    }  # fmt: skip
+    for rule in LAW.rules:
+        first, last = rule.first_days
+        assert first <= last
+        if rule.status is RuleStatus.IN_FORCE:
+            assert first.year >= 2002
+            assert rule.is_surely_begun(date(2026, 11, 22))
+            assert not rule.is_in_force(date.fromordinal(first.toordinal() - 1))
+            assert rule.is_in_force(first)
+            assert rule.is_surely_begun(first) == (first == last)
+
+
+def test_days_between_which_a_rule_began_are_days_of_change() -> None:
+    rule = replace(RULE, effective_from=None, from_earliest=date(2026, 3, 1), from_latest=date(2026, 9, 1))
+    days = law(rule).days_of_change(since=date(2026, 1, 1), until=date(2026, 12, 31))
+    assert days == (date(2026, 3, 1), date(2026, 9, 1))
+
+
 def test_the_winner_comes_last() -> None:
-    local = replace(RULE, rule_id="local", jurisdiction="320312", effective_from=None)
+    local = replace(RULE, rule_id="local", jurisdiction="320312", effective_from=date(2019, 1, 1))
     later = replace(RULE, rule_id="a", effective_from=date(2025, 1, 1))
     assert [rule.rule_id for rule in law(local, later, RULE).rules] == [RULE.rule_id, "a", "local"]
 
@@ -134,6 +157,12 @@ def test_an_office_adds_rules_and_replaces_shipped_ones(tmp_path: Path) -> None:
         ('"320312"', '"3203"', "ours.jurisdiction.*3203"),
         ("2024-01-01", '"2024"', "ours.from.*2024"),
         ("from = 2024-01-01", "from = 2024-01-01\nto = 2023-01-01", "ours.to.*2023-01-01"),
+        ("from = 2024-01-01", "", "ours.from.*from_earliest and from_latest"),
+        ("from = 2024-01-01", "from_earliest = 2024-01-01", "ours.from.*from_earliest and from_latest"),
+        ("from = 2024-01-01", "from = 2024-01-01\nfrom_latest = 2024-02-01", "ours.from.*leave out"),
+        ("from = 2024-01-01", "from_earliest = 2024-01-01\nfrom_latest = 2023-12-31", "ours.from_latest.*2023-12-31"),
+        ("from = 2024-01-01", "from_earliest = 2024-01-01\nfrom_latest = 2024-02-01\nto = 2024-01-31",
+         "ours.to.*2024-02-01"),
         ('grandfather = "until_expiry"', "", "ours.grandfather"),
         ('"new"', '"all"', "ours.grandfather"),
         ('"straight"', '"on foot"', "ours.metric"),

@@ -84,6 +84,10 @@ def test_two_readings_agree_or_somebody_looks(one: tuple[float, float], other: t
     assert (swapped.verdict[0], swapped.reason[0]) == (both.verdict[0], both.reason[0])
 
 
+def is_in_the_yard(place: Place) -> bool:
+    return -50.0 < place[0] < 50.0 and -80.0 < place[1] < 0.0
+
+
 def moved(place: Place, azimuth: float, by_m: float) -> Place:
     return place[0] + by_m * float(np.cos(azimuth)), place[1] + by_m * float(np.sin(azimuth))
 
@@ -98,7 +102,7 @@ def test_wherever_gate_and_door_truly_are_a_clear_word_by_radius_is_true(
     venue = replace(venue, doors=(replace(venue.doors[0], error_m=door_m),))
     true_gate, true_door = moved(gate_at, azimuths[0], gate_m * part), moved(door_at, azimuths[1], door_m * part)
     columns = [np.array([value]) for value in (*at(*true_gate), *at(*true_door))]
-    true_m = float(geodesic_m(*columns)[0])
+    true_m = 0.0 if is_in_the_yard(true_door) else float(geodesic_m(*columns)[0])
     for found in findings(venue, site, BY_GATES):
         if found.verdict is not Verdict.SURVEY:
             assert (true_m <= BY_GATES.threshold_m) == (found.verdict is Verdict.BREACH)
@@ -120,7 +124,7 @@ def test_what_holds_of_every_finding(
             assert found.high_m <= rule.threshold_m
         if found.verdict is Verdict.CLEAR:
             assert found.low_m >= rule.threshold_m
-        if not ends and rule.site_end is not SiteEnd.BOUNDARY:
+        if not ends and rule.site_end is not SiteEnd.BOUNDARY and found.reason is not Reason.INSIDE:
             assert found.verdict is not Verdict.BREACH
 
 
@@ -134,3 +138,33 @@ def test_who_is_clear_straight_is_clear_on_foot(gate_at: Place, door_at: Place) 
         assert on_foot == {Verdict.CLEAR}
     if on_foot == {Verdict.BREACH}:
         assert straight == {Verdict.BREACH}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(places, max_size=2),
+    st.floats(0.0, 360.0),
+    places,
+    st.sampled_from([BY_GATES, ON_FOOT, replace(BY_GATES, metric=None)]),
+)
+def test_a_gate_that_nobody_registered_never_makes_a_clear_venue_too_near(
+    registered: list[Place], along_m: float, door_at: Place, rule: DistanceRule
+) -> None:
+    """Wherever in the wall the unregistered gate is: with it registered too, no clear word is taken back."""
+    known, venue = [gate(*place) for place in registered], shop(*door_at)
+    whole = [*known, gate(*on_the_wall(along_m))]
+    told = findings(venue, school(*known, wall=YARD, has_all_gates=False), rule, network=STREET)
+    true = findings(venue, school(*whole, wall=YARD), rule, network=STREET)
+    for before, after in zip(told, true, strict=False):
+        if before.verdict is not Verdict.SURVEY:
+            assert after.verdict is before.verdict
+
+
+def on_the_wall(along_m: float) -> Place:
+    """A place on the wall of the yard, so many metres from its south-west corner."""
+    for start, step, length_m in (((-50.0, -80.0), (1.0, 0.0), 100.0), ((50.0, -80.0), (0.0, 1.0), 80.0),
+                                  ((50.0, 0.0), (-1.0, 0.0), 100.0), ((-50.0, 0.0), (0.0, -1.0), 80.0)):  # fmt: skip
+        if along_m <= length_m:
+            return start[0] + step[0] * along_m, start[1] + step[1] * along_m
+        along_m -= length_m
+    raise AssertionError(along_m)

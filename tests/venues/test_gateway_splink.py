@@ -250,24 +250,6 @@ def planned(records: Sequence[SourceRecord]) -> IdentityPlan:
     return plan_identity(score_pairs(traits, duplicate_free=registers), traits, duplicate_free=registers)
 
 
-@pytest.mark.real
-def test_monaco_keeps_its_identities_from_2012_to_2016() -> None:
-    former = osm_records("monaco_osm_3_snapshots/monaco_2012.osm.pbf", "osm2012")
-    later = osm_records("monaco_osm_3_snapshots/monaco_2016.osm.pbf", "osm2016")
-    persisting = {each.key.source_id for each in former} & {each.key.source_id for each in later}
-    assert (len(former), len(later), len(persisting)) == (123, 432, 108)
-    records = [*former, *later]
-    plan = planned(records)
-    kept, wrong = against_osm_ids(records, plan.merges, persisting)
-    asked, _ = against_osm_ids(records, plan.queue, persisting)
-    assert len(kept) / len(persisting) >= 0.95
-    assert len(kept) / (len(kept) + wrong) >= 0.98
-    # Three ids stayed with the spot while the business changed: no merge, and no more than a question.
-    for replaced in ("node/1661173335", "node/1790048363", "node/1794111136"):
-        assert replaced in persisting - kept
-    assert len(kept | asked) / len(persisting) >= 0.98
-
-
 def against_osm_ids(
     records: Sequence[SourceRecord], pairs: Sequence[ProposedMerge | QueuedPair], persisting: set[str]
 ) -> tuple[set[str], int]:

@@ -111,6 +111,8 @@ def test_every_record_has_the_day_of_its_data_and_an_older_file_changes_nothing(
             ("新星光KTV", NOVEMBER, True),
             ("星光KTV", OCTOBER, False),
         ]
+        whole = put(connection, [other], at=LATER, data_on=OCTOBER, whole_source="map")
+        assert len(whole.withdrawn) == 0, "what came later is not missed in an older file"
         put(connection, [a_record("map", 2, name="月亮KTV", at_m=300)], at=LATER)
         assert {place.rows[0].data_on for place in load_places(connection)} == {NOVEMBER, None}, "no day was said"
 

@@ -14,13 +14,14 @@ from venues.lead import (
     LeadEvent,
     LeadState,
     LeadStep,
+    next_steps,
     recheck_on,
     reply_clock,
     reply_due_on,
     state_of,
     with_step,
 )
-from venues.lead_figures import LeadLife, lead_figures
+from venues.lead_figures import LeadLife, LeadOutcome, MonthFigures, RegulatorFigures, lead_figures, outcome_of
 from venues.lead_pattern import LeadGround
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,8 +45,13 @@ def lead(*steps: LeadStep | tuple[LeadStep, dict[str, Any]]) -> tuple[LeadEvent,
     for number, named in enumerate(steps, start=1):
         step, changed = named if isinstance(named, tuple) else (named, {})
         values = GIVEN.get(step, {}) | changed
-        events = with_step(events, LeadEvent(step=step, at=BEGAN + timedelta(days=number), by="officer", **values))
+        events = with_step(events, LeadEvent(step=step, at=entered(number), by="officer", **values))
     return events
+
+
+def entered(number: int) -> datetime:
+    """When the step of a number is entered: in the order of steps, after every day that any of them tells of."""
+    return BEGAN + timedelta(days=120 + number)
 
 
 TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
@@ -65,6 +71,7 @@ TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK), LeadState.REMEDIED),
         ((*TO_DELIVERY, (LeadStep.RECHECK, {"is_found": False}), LeadStep.OPEN_CASE), LeadState.CASE),
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN), LeadState.NEW),
+        ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.REPLY, LeadStep.DELIVER), LeadState.REPLIED),
     ],
 )
 def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) -> None:
@@ -154,13 +161,101 @@ def test_a_lead_opened_again_has_no_clock_of_its_former_life() -> None:
     assert recheck_on(events) is None
 
 
+CHECKED_ON = date(2026, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (((LeadStep.CHECK, {"on": date(2036, 1, 1)}),), "晚于今天"),
+        (((LeadStep.CHECK, {"on": date(2026, 2, 28)}),), "早于线索发现之日"),
+        ((LeadStep.CHECK, LeadStep.RECOMMEND, (LeadStep.DELIVER, {"on": date(9999, 12, 1)})), "晚于今天"),
+        ((LeadStep.CHECK, LeadStep.RECOMMEND, (LeadStep.DELIVER, {"on": date(2026, 3, 2)})), "早于现场核查"),
+        ((*TO_DELIVERY, (LeadStep.REPLY, {"on": date(2026, 3, 9)})), "早于送达"),
+        ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.RECHECK, {"on": date(2026, 4, 19)})), "早于行政机关回复"),
+        ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.DELIVER, {"on": date(2026, 4, 21)})), "晚于行政机关回复"),
+    ],
+)  # fmt: skip
+def test_a_day_that_cannot_be_is_refused_and_says_why(steps: Sequence[Any], said: str) -> None:
+    with pytest.raises(LeadError, match=said):
+        lead(*steps)
+
+
+def test_today_is_the_day_in_china_and_is_the_last_that_may_be_told_of() -> None:
+    late_evening = datetime(2026, 3, 5, 17, 0, tzinfo=UTC)  # 2026-03-06 01:00 in China
+    for day, is_taken in ((date(2026, 3, 6), True), (date(2026, 3, 7), False)):
+        event = LeadEvent(step=LeadStep.CHECK, at=late_evening, by="officer", on=day, is_found=True)
+        if is_taken:
+            assert with_step(lead(), event)[-1] is event
+        else:
+            with pytest.raises(LeadError, match="2026-03-06"):
+                with_step(lead(), event)
+
+
+def test_a_day_entered_wrongly_is_entered_again_and_the_last_one_counts() -> None:
+    typo, right = (LeadStep.DELIVER, {"on": CHECKED_ON}), (LeadStep.DELIVER, {"on": DELIVERED})
+    clock = reply_clock(lead(LeadStep.CHECK, LeadStep.RECOMMEND, typo, right), today=date(2026, 3, 12))
+    assert clock is not None
+    assert (clock.delivered_on, clock.due_on) == (DELIVERED, date(2026, 5, 10))
+    answered = lead(
+        *TO_DELIVERY, (LeadStep.REPLY, {"on": DELIVERED}), LeadStep.REPLY, (LeadStep.DELIVER, {"on": date(2026, 3, 11)})
+    )
+    clock = reply_clock(answered, today=date(2026, 6, 1))
+    assert clock is not None
+    assert (clock.delivered_on, clock.replied_on) == (date(2026, 3, 11), date(2026, 4, 20))
+    assert recheck_on(answered) == date(2026, 5, 20)
+
+
+@pytest.mark.parametrize(
+    ("steps", "state", "waited_until"),
+    [
+        (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}),), LeadState.REMEDIED, date(2026, 4, 1)),
+        (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}), LeadStep.CLOSE), LeadState.CLOSED, date(2026, 4, 1)),
+        (((LeadStep.RECHECK, {"on": date(2026, 4, 1), "is_found": False}),), LeadState.NOT_REMEDIED, date(2026, 4, 1)),
+        ((LeadStep.OPEN_CASE,), LeadState.CASE, (BEGAN + timedelta(days=124)).date()),
+        ((), LeadState.RECOMMENDATION, None),
+    ],
+)
+def test_a_clock_is_overdue_only_while_somebody_waits_for_an_answer(
+    steps: Sequence[Any], state: LeadState, waited_until: date | None
+) -> None:
+    events = lead(*TO_DELIVERY, *steps)
+    clock = reply_clock(events, today=date(2027, 6, 1))
+    assert clock is not None
+    assert (state_of(events), clock.waited_until) == (state, waited_until)
+    assert clock.is_overdue == (waited_until is None)
+    figures = lead_figures([LeadLife(ground=LeadGround.DISTANCE, events=events)], today=date(2027, 6, 1))
+    assert figures.overdue_count == (waited_until is None)
+    if waited_until == date(2026, 4, 1):
+        assert (clock.days_left, clock.colour, figures.replied_in_time_share) == (39, LeadColour.GREEN, None)
+
+
+def test_a_second_recommendation_has_a_clock_of_its_own() -> None:
+    failed = (LeadStep.RECHECK, {"on": date(2026, 5, 21), "is_found": False})
+    events = lead(*TO_DELIVERY, failed, LeadStep.RECOMMEND)
+    assert reply_clock(events, today=date(2026, 7, 1)) is None
+    again = with_step(
+        events, LeadEvent(step=LeadStep.DELIVER, at=entered(9), by="officer", on=date(2026, 6, 1))
+    )  # fmt: skip
+    clock = reply_clock(again, today=date(2026, 9, 1))
+    assert clock is not None
+    assert (clock.due_on, clock.is_overdue) == (date(2026, 8, 1), True)
+
+
+def test_the_next_steps_are_those_that_the_lead_allows() -> None:
+    assert next_steps(lead()) == (LeadStep.CHECK,)
+    assert next_steps(lead((LeadStep.CHECK, {"is_found": False}))) == (LeadStep.CHECK, LeadStep.DISMISS)
+    assert LeadStep.REPLY not in next_steps(lead(LeadStep.CHECK, LeadStep.RECOMMEND))
+    assert LeadStep.REPLY in next_steps(lead(*TO_DELIVERY))
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(LeadStep), max_size=12), st.booleans())
 def test_whatever_is_tried_nothing_follows_before_somebody_was_there(steps: list[LeadStep], is_found: bool) -> None:
     events = lead()
     for number, step in enumerate(steps, start=1):
         values = GIVEN.get(step, {}) | ({"is_found": is_found} if step is LeadStep.CHECK else {})
-        event = LeadEvent(step=step, at=BEGAN + timedelta(days=number), by="officer", **values)
+        event = LeadEvent(step=step, at=entered(number), by="officer", **values)
         before = events
         try:
             events = with_step(events, event)
@@ -194,9 +289,46 @@ def test_figures_count_and_share() -> None:
     assert (figures.lead_count, figures.checked_count, figures.found_share) == (5, 4, 0.75)
     assert figures.by_ground == {LeadGround.DISTANCE: 4, LeadGround.MIS_REGISTERED: 1}
     assert figures.by_state[LeadState.NO_CASE] == figures.by_state[LeadState.REMEDIED] == 1
-    assert figures.by_regulator == {"文化和旅游主管部门": 3}
+    assert figures.by_outcome == {
+        LeadOutcome.OPEN: 2, LeadOutcome.NO_CASE: 1, LeadOutcome.REMEDIED: 1, LeadOutcome.NOT_REMEDIED: 1
+    }  # fmt: skip
+    assert figures.by_regulator == {
+        "文化和旅游主管部门": RegulatorFigures(
+            consulted_count=0, recommended_count=3, replied_count=2, replied_in_time_count=1, overdue_count=1,
+            remedied_count=1,
+        )
+    }  # fmt: skip
+    assert figures.by_month == {
+        "2026-03": MonthFigures(opened_count=5, checked_count=4),
+        "2026-04": MonthFigures(replied_count=1),
+        "2026-05": MonthFigures(replied_count=1, rechecked_count=2),
+        "2026-07": MonthFigures(recommended_count=3, ended_count=1),  # these have no day of their own
+    }
     assert (figures.delivered_count, figures.overdue_count) == (3, 1)
     assert figures.replied_in_time_share == pytest.approx(1 / 3)
     assert (figures.median_reply_days, figures.remedied_share) == (56.0, 0.5)
+    assert sum(figures.by_outcome.values()) == sum(figures.by_state.values()) == figures.lead_count
     nothing = lead_figures([], today=date(2026, 6, 1))
     assert (nothing.found_share, nothing.replied_in_time_share, nothing.median_reply_days) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        ((LeadStep.CHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE), LeadOutcome.CASE),
+        ((LeadStep.CHECK, LeadStep.CONSULT, LeadStep.RECHECK, LeadStep.CLOSE), LeadOutcome.REMEDIED),
+        ((LeadStep.CHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE, LeadStep.REOPEN), LeadOutcome.OPEN),
+        ((LeadStep.CHECK, LeadStep.DISMISS, LeadStep.REOPEN, LeadStep.CHECK, LeadStep.DISMISS), LeadOutcome.NO_CASE),
+    ],
+)
+def test_a_closed_lead_ended_as_it_stood_before(steps: tuple[LeadStep, ...], outcome: LeadOutcome) -> None:
+    assert outcome_of(lead(*steps)) is outcome
+
+
+def test_a_consultation_is_counted_at_its_agency_and_a_letter_at_the_one_that_it_went_to() -> None:
+    events = lead(LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER, LATE_REPLY,
+                  (LeadStep.RECHECK, {"is_found": False}), LeadStep.CONSULT)  # fmt: skip
+    figures = lead_figures([LeadLife(ground=LeadGround.DISTANCE, events=events)], today=date(2026, 6, 1))
+    culture, market = figures.by_regulator["文化和旅游主管部门"], figures.by_regulator["市场监督管理部门"]
+    assert (culture.recommended_count, culture.replied_count, culture.replied_in_time_count) == (1, 1, 0)
+    assert (market.consulted_count, market.recommended_count, market.replied_count) == (1, 0, 0)

@@ -32,13 +32,13 @@ from venues.lead_pattern import (
     mis_registered_leads,
     unlicensed_leads,
 )
-from venues.lead_route import RouteError, read_lead_routes, route_lead
+from venues.lead_route import RouteError, leads_by_regulator, read_lead_routes, route_lead
 
 STREET = divided_street()
 APART = network_of([[1, 2], [3, 4]], {1: (-300.0, 0.0), 2: (300.0, 0.0), 3: (-300.0, 43.0), 4: (300.0, 43.0)})
 SITE = school(gate(0.0, 0.0, kind=STUDENTS), wall=YARD)
 ROUTES = load_lead_routes()
-BAR, TOBACCO = VenueCategory.BAR, VenueCategory.TOBACCO
+BAR, TOBACCO, KTV = VenueCategory.BAR, VenueCategory.TOBACCO, VenueCategory.KTV
 
 
 def found(y: float, *rules: DistanceRule, network: WalkNetwork | None = STREET) -> list[DistanceFinding]:
@@ -180,3 +180,29 @@ def test_a_table_that_cannot_be_right_is_refused(old: str, new: str, words: str)
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RouteError, match=r"none\.toml"):
         load_lead_routes(tmp_path / "none.toml")
+
+
+def test_each_regulator_has_its_own_lead_with_its_own_facts() -> None:
+    """A KTV that sells tobacco: too near as both, the one for culture, the other for the tobacco bureau."""
+    as_ktv = replace(RULE, rule_id="ktv", venue_categories=frozenset({KTV}), text_zh="KTV")
+    venue = shop(0.0, 43.0, categories=frozenset({KTV, TOBACCO}))
+    proposals = distance_leads(findings(venue, SITE, as_ktv, RULE))
+    leads = leads_by_regulator(ROUTES, proposals, divisions={"shop": "110114"})
+    assert [(routed.regulator, set(lead.categories)) for lead, routed in leads] == [
+        ("文化和旅游主管部门", {KTV}), ("烟草专卖行政主管部门", {TOBACCO}),
+    ]  # fmt: skip
+    assert [("作为KTV" in lead.facts[0], len(lead.facts)) for lead, _ in leads] == [(True, 1), (False, 1)]
+    assert len({lead.key for lead, _ in leads}) == 2
+    (alone,) = leads_by_regulator(ROUTES, distance_leads(found(43.0, RULE)), divisions={"shop": "110114"})
+    assert alone[0].key == leads[1][0].key
+
+
+def test_what_nobody_is_competent_for_and_what_goes_to_one_regulator_is_one_lead() -> None:
+    held = frozenset({BAR, VenueCategory.LOTTERY, KTV, VenueCategory.INTERNET_CAFE})
+    rule = replace(RULE, venue_categories=held)
+    venue = shop(0.0, 43.0, categories=held)
+    leads = leads_by_regulator(ROUTES, distance_leads(findings(venue, SITE, rule)), divisions={"shop": "110114"})
+    assert sorted((routed.regulator or "", sorted(lead.categories)) for lead, routed in leads) == [
+        ("", ["bar", "lottery"]), ("文化和旅游主管部门", ["internet_cafe", "ktv"]),
+    ]  # fmt: skip
+    assert all(len(lead.facts) == 1 for lead, _ in leads)

@@ -25,10 +25,12 @@ from tests.venues.distance_scene import (
     divided_street,
     gate,
     law,
+    licence,
     school,
     shop,
 )
 from venues.canonical_json import canonical_text, content_hash, parsed
+from venues.category import VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_rule import DistanceRule
@@ -45,7 +47,7 @@ from venues.measurement import (
 
 STREET = divided_street()
 SITE = school(gate(0.0, 0.0, kind=STUDENTS), wall=YARD, data_on=date(2026, 9, 1))
-SHOP = shop(0.0, 43.0, data_on=date(2026, 10, 1), licence_from=date(2024, 5, 1))
+SHOP = shop(0.0, 43.0, data_on=date(2026, 10, 1), licences=(licence(date(2024, 5, 1)),))
 LOCAL = replace(ON_FOOT, jurisdiction="320300")
 
 
@@ -78,6 +80,13 @@ def test_measured_again_from_the_archive_the_hash_is_the_same() -> None:
     assert first.way[-1] == pytest.approx(at(0.0, 43.0), abs=1e-8)
 
 
+def test_the_way_on_foot_is_evidence_also_where_the_rule_asks_for_a_straight_line() -> None:
+    found = made(SHOP, SITE, RULE)
+    assert (found.finding.gate, round(found.finding.straight_m), round(found.finding.walking_m)) == (None, 43, 110)
+    assert found.finding.walk_gate == SITE.campuses[0].gates[0]
+    assert found.way == made().way
+
+
 @pytest.mark.golden
 def test_the_archived_text_is_as_recorded() -> None:
     """Another text for the same input means that old archives can no longer be checked: change ``METHOD`` then."""
@@ -90,7 +99,7 @@ def test_the_archived_text_is_as_recorded() -> None:
 def test_the_report_says_what_was_measured() -> None:
     unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
     pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
-    assert_golden("measurement_report.txt", "\n".join(pages))
+    assert_golden("measurement_lines.txt", "\n".join(pages))
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
@@ -102,9 +111,10 @@ def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
     "change",
     [
         {"venue": replace(SHOP, data_on=date(2026, 10, 2))},
-        {"venue": replace(SHOP, licence_from=date(2024, 5, 2))},
+        {"venue": replace(SHOP, licences=(licence(date(2024, 5, 2)),))},
         {"venue": replace(SHOP, doors=(replace(SHOP.doors[0], error_m=1.5),))},
         {"site": replace(SITE, data_on=None)},
+        {"venue": replace(SHOP, is_dated_by_import=True)},
         {"site": school(gate(0.0, 0.0, kind=STUDENTS), gate(0.0, -80.0, is_closed=True), wall=YARD)},
         {"on": date(2026, 11, 21)},
         {"policy": replace(POLICY, version="another")},
@@ -184,3 +194,15 @@ def test_a_number_without_a_unit_has_no_text() -> None:
         canonical_text({"weight": 0.1})
     with pytest.raises(TypeError, match="list"):
         canonical_text({"these": [1]})
+
+
+def test_a_venue_of_two_kinds_is_measured_by_the_rules_of_both() -> None:
+    """A KTV 43 m from the wall that sells tobacco too, which it may by 110 m on foot."""
+    as_ktv = replace(RULE, rule_id="ktv", venue_categories=frozenset({VenueCategory.KTV}), document="娱乐场所规则")
+    both = made(replace(SHOP, categories=frozenset({VenueCategory.KTV, VenueCategory.TOBACCO})), SITE, as_ktv, LOCAL)
+    assert (both.finding.verdict, both.finding.others[0].verdict) == (Verdict.BREACH, Verdict.CLEAR)
+    assert {rule.rule_id for rule in both.given.rules} == {"ktv", "on-foot"}
+    assert measured_again(both.text, STREET).hash == both.hash
+    said = dict(measurement_lines(both))
+    assert said["结论 Verdict"].startswith("作为KTV，明显违反")
+    assert said["其他类别 Other kind"].startswith("作为烟草零售，不违反")

@@ -6,6 +6,7 @@ from typing import Any
 
 from shapely.geometry import Point, box
 
+from tests.venues.distance_scene import licence
 from venues.category import VenueCategory
 from venues.lead_pattern import mis_registered_leads
 from venues.place import SourceKey
@@ -45,12 +46,12 @@ def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
     assert found is not None
     assert found.categories == {VenueCategory.BAR, VenueCategory.TOBACCO}
     assert found.established_on == date(2018, 5, 1)
-    assert (found.licence_from, found.licence_to) == (date(2022, 1, 1), date(2026, 11, 22))
+    assert found.licences == (licence(date(2022, 1, 1), date(2026, 11, 22)),)
     assert (found.longitude, found.latitude) == (HERE.x, HERE.y)
     renewed = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 23))
     again = placed_venue(place(TOBACCO, renewed), division="320312", on=ON)
     assert again is not None
-    assert (again.licence_from, again.licence_to) == (date(2026, 11, 23), None)
+    assert again.licence_for(VenueCategory.TOBACCO, on=date(2026, 11, 23)) == licence(date(2026, 11, 23))
 
 
 def test_an_outline_is_taken_before_any_point_and_a_place_without_position_is_none() -> None:
@@ -87,3 +88,34 @@ def test_without_a_register_of_licences_none_is_missing() -> None:
     culture = row(SourceKind.CULTURE_LICENCE)
     assert VenueCategory.KTV in licences_on_file([place(culture)])
     assert VenueCategory.KTV in standing_of(place(culture), on=ON).licensed_for
+
+
+def test_data_are_of_the_day_that_the_newest_register_names_and_say_so_where_none_does() -> None:
+    named = replace(SEEN_AS_BAR, data_on=date(2026, 9, 15))
+    for rows, expected in (
+        ([SEEN_AS_BAR], (date(2026, 10, 1), True)),
+        ([named], (date(2026, 9, 15), False)),
+        ([named, TOBACCO], (date(2026, 10, 1), True)),
+        ([replace(TOBACCO, data_on=date(2026, 10, 5)), SEEN_AS_BAR], (date(2026, 10, 5), False)),
+    ):
+        found = placed_venue(place(*rows), division="320312", on=ON)
+        assert found is not None
+        assert (found.data_on, found.is_dated_by_import) == expected
+
+
+def test_each_licence_is_for_what_it_names() -> None:
+    cafe = row(SourceKind.CULTURE_LICENCE, VenueCategory.INTERNET_CAFE, valid_from=date(2024, 5, 1),
+               valid_to=date(2025, 5, 1))  # fmt: skip
+    found = placed_venue(place(SEEN_AS_BAR, cafe, TOBACCO), division="320312", on=ON)
+    assert found is not None
+    assert found.licence_for(VenueCategory.TOBACCO, on=ON) == licence(date(2022, 1, 1), date(2026, 11, 22))
+    assert found.licence_for(VenueCategory.INTERNET_CAFE, on=ON) == licence(
+        date(2024, 5, 1), date(2025, 5, 1), VenueCategory.INTERNET_CAFE
+    )
+    assert found.licence_for(VenueCategory.BAR, on=ON) is None
+    unnamed = placed_venue(
+        place(SEEN_AS_BAR, replace(cafe, record=replace(cafe.record, category=None))), division="320312", on=ON
+    )
+    assert unnamed is not None
+    assert unnamed.licence_for(VenueCategory.KTV, on=ON) is not None
+    assert unnamed.licence_for(VenueCategory.TOBACCO, on=ON) is None

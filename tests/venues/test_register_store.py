@@ -23,8 +23,11 @@ from api.venue_desk import confirm_review, undo_link
 from bench.identity_scene import synthetic_scene
 from bench.register import placed
 from geo.datum import Datum
+from geo.shapes import Area
 from tests.access.people import an_official
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
+from tracking.store import ZoneDraft, save_zones
+from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
 from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
@@ -499,6 +502,34 @@ def test_a_machines_merge_undone_is_not_made_again_until_the_undoing_is_taken_ba
         links = load_links(connection)
         assert links.venue_of(merge.records[0]) == links.venue_of(merge.records[1])
         assert not links.refused
+
+
+def test_the_county_of_a_place_without_one_in_its_address_is_that_of_the_boundary_around_it(engine: Engine) -> None:
+    """Nothing else tells that the shop on the map is not the one of that road and number of another county."""
+    told = a_record("police", 1, kind=SourceKind.POLICE, at_m=None, name="老地方KTV", address="徐州市沛县人民路28号")
+    street = [
+        a_record("map", 10 + n, at_m=-400 * n, name=f"{chr(0x4E00 + 7 * n)}{chr(0x5E00 + 11 * n)}KTV")
+        for n in range(60)
+    ]
+    with engine.begin() as connection:
+        put(connection, [told, a_record("map", 1, name="老地方KTV", address="人民路28号"), *street])
+
+    def resolved() -> tuple[int, int]:
+        done = resolve(engine, at=LATER)
+        with engine.connect() as connection:
+            query = f"SELECT count(*) FROM ({OPEN_REVIEWS}) q WHERE doubt = 'unplaced'"
+            return done.merged_count, connection.execute(text(query)).scalar_one()
+
+    assert resolved() == (0, 1)
+    for code, counts in (("320324", (0, 0)), ("320322", (1, 0))):
+        county = ZoneDraft(
+            zone_id=new_id(), source="boundary:t", source_id=code, kind=ZoneKind.INCLUSION, origin=ZoneOrigin.BOUNDARY,
+            name="合成县", shape=Area(geometry=Point(BAR_LONGITUDE, BAR_LATITUDE).buffer(0.1)),
+        )  # fmt: skip
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE zone SET superseded_at = now() WHERE origin = 'boundary'"))
+            save_zones(connection, [county], at=LATER)
+        assert resolved() == counts
 
 
 def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> None:

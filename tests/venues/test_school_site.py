@@ -91,6 +91,24 @@ def test_an_unknown_level_never_joins_two_levels() -> None:
     assert sorted(len(site.keys) for site in joined) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "is_one"),
+    [
+        ("徐州市云龙区育才小学", "育才小學", True),
+        ("北京市海淀区实验小学", "海淀区 实验·小学", True),
+        ("第八中学（新校区）", "第八中学新校区", True),
+        ("海淀区实验小学", "西城区实验小学", False),
+        ("育才小学", "育才小学附属小学", False),
+        ("ＡＢＣ国际学校", "abc国际学校", True),
+    ],
+)
+def test_two_areas_near_each_other_are_one_school_if_their_names_say_the_same(
+    name: str, other: str, is_one: bool
+) -> None:
+    areas = [record(name, ground(0, 0), of="way/1"), record(other, ground(160, 0), of="way/2")]
+    assert len(join_sites(areas)) == (1 if is_one else 2)
+
+
 def test_two_areas_of_one_name_are_campuses_and_far_ones_are_namesakes() -> None:
     near, far = record("育才小学", ground(160, 0), of="way/2"), record("育才小学", ground(2000, 0), of="way/3")
     joined = join_sites([record("育才小学", ground(0, 0), of="way/1"), near, far])

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import osmium
 import pytest
 from openpyxl import Workbook
 from shapely.geometry import Point, box
@@ -12,13 +13,16 @@ from sqlalchemy import Connection, Engine, text
 
 from api.files.doors import read_doors
 from api.files.errors import MissingColumn, UnknownDatum
+from api.files.osm import read_osm_objects
+from api.importing import import_venues
 from geo.datum import Datum
+from tests.files.shared_data import shared_file
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING
 from tests.venues.test_register_store import EAST, LATER, a_record, put
 from venues.category import VenueCategory
 from venues.distance_store import load_places
 from venues.door_store import load_doors, save_doors
-from venues.place import SourceKey
+from venues.place import PlacesRead, SourceKey, Venue
 from venues.register_facts import placed_venue
 from venues.source_record import SourceKind
 from venues.venue_door import DoorKind, VenueDoor, doors_of_law
@@ -172,6 +176,9 @@ def test_a_door_belongs_to_the_wall_it_is_in_or_to_whom_its_row_names_and_in_dou
         saved = save_doors(connection, doors, at=EVENING)
         assert saved.added_count == 7
         assert names_of(connection) == {"1": "星光KTV", "5": "烟酒店", "7": "夜色酒吧"}
+        for number, held in load_doors(connection).items():
+            assert load_doors(connection, of=[number]) == {number: held}
+        assert load_doors(connection, of=[]) == {}
         assert {key.source_id for key in saved.placeless} == {"2", "3", "4", "6"}, "a shared wall is a guess"
 
 
@@ -181,6 +188,9 @@ def test_doors_come_in_twice_unchanged_and_what_a_whole_file_no_longer_has_is_go
     with engine.begin() as connection:
         put(connection, [a_record("map", 1, name="星光KTV")])
         save_doors(connection, doors, at=EVENING, data_on=ON)
+        older = save_doors(connection, [a_door(1, venue_key=key, east_m=9.0)], at=LATER, data_on=date(2026, 1, 1),
+                           whole_source="test")  # fmt: skip
+        assert ([each.source_id for each in older.outdated], len(older.withdrawn)) == (["1"], 0)
         again = save_doors(connection, doors, at=LATER)
         assert (again.added_count, again.changed_count, again.unchanged_count) == (0, 0, 2)
         moved = a_door(1, venue_key=key, east_m=1.0)
@@ -213,3 +223,38 @@ def test_the_law_of_distance_measures_from_the_customers_doors_of_the_place_and_
     assert (door.door_id, door.is_main) == ("test/1", True)
     assert door.longitude == doors[0].longitude, "to the last bit: a measurement is made of it"
     assert before.doors == ()
+
+
+@pytest.mark.real
+def test_on_a_real_map_doors_are_those_of_the_walls_they_were_drawn_into(engine: Engine) -> None:
+    """A campus in Beijing, every building taken for a venue: an entrance is a node of the way that it belongs to."""
+    path = shared_file("beijing_osm_bupt_2025/map.osm")
+    read = read_doors(path, source="osm")
+    nodes, walls = set(), {}
+    for found in osmium.FileProcessor(str(path)):
+        if isinstance(found, osmium.osm.Node) and found.tags.get("entrance", "no") != "no":
+            nodes.add(found.id)
+        elif isinstance(found, osmium.osm.Way):
+            walls[f"way/{found.id}"] = {node.ref for node in found.nodes}
+    assert {door.key.source_id for door in read.doors} == {f"node/{number}" for number in nodes}
+    buildings = [
+        Venue(
+            key=SourceKey(source="osm", source_id=found.reference), name="", category=VenueCategory.BAR,
+            geometry=found.geometry, raw_geometry=found.geometry, datum=Datum.WGS84,
+        )
+        for found in read_osm_objects(path, tag_keys=("building",))
+        if found.kind == "way" and found.geometry is not None
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        import_venues(connection, PlacesRead(venues=tuple(buildings)), at=EVENING)
+        saved = save_doors(connection, read.doors, at=EVENING)
+        venues = {row.venue_no: row.source_id for row in connection.execute(text("SELECT * FROM venue"))}
+        held = load_doors(connection)
+    placed = {door.key.source_id: venues[number] for number, doors in held.items() for door in doors}
+    drawn = {f"node/{node}": {way for way in venues.values() if node in walls[way]} for node in nodes}
+    of_one = {door: ways for door, ways in drawn.items() if len(ways) == 1}
+    assert len(of_one) > 50, "hardly anything to compare: this test shows nothing"
+    assert all(placed[door] in ways for door, ways in of_one.items() if door in placed), "no door of another wall"
+    assert len(placed.keys() & of_one.keys()) >= 0.95 * len(of_one)
+    assert not placed.keys() & {door for door, ways in drawn.items() if len(ways) > 1}, "a shared wall is a guess"
+    assert len(saved.placeless) + len(placed) == len(nodes)

@@ -12,7 +12,8 @@ PLACES = """
 ALTER TABLE site ADD COLUMN opened_on date;
 COMMENT ON COLUMN site.opened_on IS 'first day of teaching there, by its source: a venue may have been there before';
 
--- Gates of schools, as imported. One that names no school belongs to the one in whose wall it is.
+-- Gates of schools, as imported, in every version: on a gate that is closed a verdict turns. One that names no school
+-- belongs to the one in whose wall it is.
 CREATE TABLE site_gate (
     gate_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source text NOT NULL,
@@ -25,10 +26,30 @@ CREATE TABLE site_gate (
     geometry geometry(Point, 4326) NOT NULL,
     raw_geometry geometry NOT NULL,
     datum text NOT NULL,
+    says_all boolean NOT NULL DEFAULT false,
     imported_at timestamptz NOT NULL,
-    UNIQUE (source, source_id),
-    CHECK ((site_source IS NULL) = (site_source_id IS NULL))
+    imported_by text NOT NULL,
+    superseded_at timestamptz,
+    CHECK ((site_source IS NULL) = (site_source_id IS NULL)),
+    CHECK (superseded_at >= imported_at)
 );
+COMMENT ON COLUMN site_gate.says_all IS 'its row says that with it all gates of its campus are registered';
+CREATE UNIQUE INDEX site_gate_current ON site_gate (source, source_id) WHERE superseded_at IS NULL;
+CREATE INDEX site_gate_versions ON site_gate (source, source_id);
+
+CREATE FUNCTION gate_version_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.superseded_at IS NULL AND NEW.superseded_at IS NOT NULL
+            AND to_jsonb(NEW) - 'superseded_at' = to_jsonb(OLD) - 'superseded_at'
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% of site_gate is refused: a version of a gate stays as it was', TG_OP
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER version_stays BEFORE UPDATE OR DELETE ON site_gate FOR EACH ROW EXECUTE FUNCTION gate_version_stays();
 """
 
 FINDINGS = """
@@ -57,7 +78,8 @@ CREATE TABLE distance_run (
     gate_count integer NOT NULL,
     rule_count integer NOT NULL,
     verdicts jsonb NOT NULL,
-    change_count integer NOT NULL
+    change_count integer NOT NULL,
+    CHECK (law_day <= (evaluated_at AT TIME ZONE 'Asia/Shanghai')::date)
 );
 COMMENT ON COLUMN distance_run.verdicts IS 'verdict of the winning rule: how many pairs of a venue and a campus';
 
@@ -72,7 +94,7 @@ CREATE TABLE distance_finding (
     campus_id text NOT NULL,
     holds_from date NOT NULL,
     recorded_at timestamptz NOT NULL,
-    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'gone')),
+    cause text NOT NULL CHECK (cause IN ('first', 'rule', 'distance', 'papers', 'category', 'gone')),
     verdict text CHECK (verdict IN ('clear', 'survey', 'breach', 'grandfathered')),
     reason text,
     rule_id text,
@@ -88,10 +110,16 @@ CREATE TABLE distance_finding (
     door_id text,
     is_disputed boolean,
     beaten jsonb,
+    categories jsonb,
+    others jsonb,
     FOREIGN KEY (rule_id, rule_version) REFERENCES distance_rule,
     CHECK ((verdict IS NULL) = (cause = 'gone')),
-    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten) IN (0, 9))
+    CHECK (holds_from <= (recorded_at AT TIME ZONE 'Asia/Shanghai')::date),
+    CHECK (num_nulls(verdict, reason, rule_id, rule_version, low_m, high_m, walk_status, is_disputed, beaten,
+        categories, others) IN (0, 11))
 );
+COMMENT ON COLUMN distance_finding.categories IS 'what it is judged as: of several categories the worst off';
+COMMENT ON COLUMN distance_finding.others IS 'of its other categories, by rules of their own; the worst first';
 CREATE INDEX distance_finding_pair
     ON distance_finding (venue_id, site_id, campus_id, holds_from DESC, recorded_at DESC, finding_no DESC);
 CREATE INDEX distance_finding_run ON distance_finding (run_no);
@@ -150,7 +178,8 @@ CREATE TABLE lead_event (
     note text NOT NULL,
     PRIMARY KEY (lead_no, position),
     CHECK ((step = 'open') = (account_no IS NULL)),
-    CHECK ((step = 'open') = (position = 0))
+    CHECK ((step = 'open') = (position = 0)),
+    CHECK (on_day <= (at AT TIME ZONE 'Asia/Shanghai')::date)
 );
 
 -- The next event of a lead, by an officer who may act on leads; venues.lead says which steps a lead allows. Null where
@@ -183,6 +212,16 @@ REVOKE ALL ON FUNCTION add_lead_event(lead_event), people_of_leads(bigint[]) FRO
 GRANT EXECUTE ON FUNCTION add_lead_event(lead_event), people_of_leads(bigint[]) TO hulan_app;
 """
 
+DIVISIONS = """
+-- Boundaries of divisions, about nobody: so that whoever reads the register can ask for one place of it.
+CREATE FUNCTION boundaries_of(codes text) RETURNS SETOF geometry
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT geometry FROM zone WHERE origin = 'boundary' AND superseded_at IS NULL AND source_id LIKE codes
+$$;
+REVOKE ALL ON FUNCTION boundaries_of(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION boundaries_of(text) TO hulan_app;
+"""
+
 KEPT = """
 CREATE FUNCTION distance_record_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -204,7 +243,7 @@ AUDITED = {"measurement_archive": "content", "lead": "", "lead_event": "note"}
 
 def upgrade() -> None:
     """Create the tables, say that they only grow, and who reads and adds."""
-    for statements in (PLACES, FINDINGS, LEADS, KEPT):
+    for statements in (PLACES, FINDINGS, LEADS, DIVISIONS, KEPT):
         op.execute(statements)
     for table in GROWS_ONLY:
         op.execute(
@@ -225,6 +264,7 @@ def downgrade() -> None:
     """Drop them: whoever goes down exports what was found and done first."""
     op.execute("DROP FUNCTION add_lead_event(lead_event)")
     op.execute("DROP FUNCTION people_of_leads(bigint[])")
+    op.execute("DROP FUNCTION boundaries_of(text)")
     op.execute("DROP TABLE lead_event, lead, measurement_archive, distance_finding, distance_run, distance_rule")
-    op.execute("DROP TABLE site_gate; ALTER TABLE site DROP COLUMN opened_on")
+    op.execute("DROP TABLE site_gate; DROP FUNCTION gate_version_stays(); ALTER TABLE site DROP COLUMN opened_on")
     op.execute("DROP FUNCTION distance_record_stays()")

@@ -29,6 +29,7 @@ CREATE TABLE venue_door (
     CHECK (valid_from <= valid_to)
 );
 CREATE INDEX venue_door_venue ON venue_door (venue_source, venue_source_id);
+CREATE INDEX venue_door_in_a_wall ON venue_door USING gist (geometry) WHERE venue_source IS NULL;
 COMMENT ON COLUMN venue_door.valid_from IS 'known to be there from this day; null: not known since when';
 COMMENT ON COLUMN venue_door.withdrawn_at IS 'since when the file no longer has it';
 """

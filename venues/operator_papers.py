@@ -1,0 +1,82 @@
+"""The papers of whoever runs a place now: a takeover ends what the one before was allowed to keep. Pure.
+
+Rules that spare older shops spare their operators: old licences run out and are not renewed, only new shops are bound
+(reference/domain.md 2.3). Whoever takes over an address needs a licence of their own, and the day of that one counts.
+Registers give the records of one address to one venue also where an officer joined them, or where a licence names no
+unified social credit code; so each record is asked whose it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from venues.category import VenueCategory
+from venues.distance_ends import Licence
+from venues.lead_pattern import NEEDS_LICENCE
+from venues.source_record import SourceKind, SourceRecord
+
+LICENCES = (SourceKind.TOBACCO_LICENCE, SourceKind.CULTURE_LICENCE)
+OF_CULTURE = NEEDS_LICENCE - {VenueCategory.TOBACCO}
+"""What licences of culture are for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorPapers:
+    """Days of the present operator, calendar days in China; ``None`` where no register tells."""
+
+    established_on: date | None = None
+    licences: tuple[Licence, ...] = ()
+    """By day, then as registered."""
+
+
+def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
+    """What the records of one place say of its present operator, the one whose code (统一社会信用代码) came last.
+
+    A record without a code is the present operator's if it is not older than this operator. Where two operators are on
+    record and the first day of one is not, nobody can tell which is the present one: then nothing is known. Where no
+    record has a code, the earliest day is the operator's and all licences are.
+    """
+    begun = _first_days(records)
+    if not begun:
+        return _papers(records, established_on=min(_days(records), default=None))
+    if len(begun) > 1 and None in begun.values():
+        return OperatorPapers()
+    present = max(sorted(begun), key=lambda code: begun[code] or date.min)
+    own = [record for record in records if record.uscc == present]
+    registered = _days([record for record in own if record.kind is SourceKind.BUSINESS_REGISTRATION])
+    if not registered and len(begun) == 1:
+        return _papers(records, established_on=min(_days(records), default=None))
+    established_on = min(registered, default=None)
+    unnamed = [record for record in records if not record.uscc and _is_since(record, established_on)]
+    return _papers([*own, *unnamed], established_on=established_on)
+
+
+def licensed_categories(record: SourceRecord) -> frozenset[VenueCategory]:
+    """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
+    if record.kind is SourceKind.TOBACCO_LICENCE:
+        return frozenset({VenueCategory.TOBACCO})
+    return OF_CULTURE if record.category is None else frozenset({record.category})
+
+
+def _first_days(records: Sequence[SourceRecord]) -> dict[str, date | None]:
+    """By code, the first day that any record of it names."""
+    codes = {record.uscc for record in records if record.uscc}
+    return {code: min(_days([record for record in records if record.uscc == code]), default=None) for code in codes}
+
+
+def _papers(records: Sequence[SourceRecord], *, established_on: date | None) -> OperatorPapers:
+    granted = {
+        Licence(categories=licensed_categories(record), valid_from=record.valid_from, valid_to=record.valid_to)
+        for record in records
+        if record.kind in LICENCES and record.valid_from is not None
+    }
+    licences = sorted(granted, key=lambda one: (one.valid_from, one.valid_to or date.max, sorted(one.categories)))
+    return OperatorPapers(established_on=established_on, licences=tuple(licences))
+
+
+def _is_since(record: SourceRecord, day: date | None) -> bool:
+    return day is not None and record.valid_from is not None and record.valid_from >= day
+
+
+def _days(records: Sequence[SourceRecord]) -> list[date]:
+    return [record.valid_from for record in records if record.valid_from is not None]
