@@ -37,15 +37,13 @@ CASES = (
     ),
     _table(
         "record_sealing", "封存、解封、销毁的登记 sealings, unsealings, destructions", Basis.SEALING, Retention.AUDIT,
-        Seen.NOBODY,
-        _clear(LEGAL, "action ground ground_text document_number at keep_until unsealed_until"),
+        Seen.NOBODY, _clear(LEGAL, "action ground ground_text document_number at keep_until unsealed_until"),
         _clear(ACCOUNT, "by_account_no second_account_no"), _clear(PSEUDONYM, "sealing_id subject_no"),
         _clear(TECHNICAL, "key_id"),
     ),
     _table(
         "unsealing_request", "启封的申请与决定 requests to open a sealed record", Basis.SEALING, Retention.AUDIT,
-        Seen.NOBODY,
-        _clear(LEGAL, "ground ground_text document_number asked_at decided_at is_approved unsealed_until"),
+        Seen.NOBODY, _clear(LEGAL, "ground ground_text document_number asked_at decided_at is_approved unsealed_until"),
         _clear(ACCOUNT, "asked_by decided_by"), _clear(PSEUDONYM, "request_id subject_id subject_no"),
     ),
     _table(
@@ -80,8 +78,7 @@ CASES = (
     ),
     _table(
         "zone", "区域：条件、场所、边界 zones of conditions, venues, boundaries", Basis.ORDER, Retention.CASE,
-        Seen.FINDING,
-        _clear(LOCATION, "geometry radius_m"), _clear(LEGAL, "kind origin category name"),
+        Seen.FINDING, _clear(LOCATION, "geometry radius_m"), _clear(LEGAL, "kind origin category name"),
         _clear(TECHNICAL, "zone_no zone_id version source source_id created_at superseded_at valid_from withdrawn_at"),
     ),
     _table(
@@ -207,8 +204,7 @@ FINDINGS = (
     ),
     _table(
         "finding", "不属于区域的发现：失联、篡改、未应答 what is no stay at a zone", Basis.ORDER, Retention.CASE,
-        Seen.CASE,
-        _clear(LOCATION, "started_at"),
+        Seen.CASE, _clear(LOCATION, "started_at"),
         _clear(FINDING, "kind decided_at known_at probability detail engine_version policy_version"),
         _clear(PSEUDONYM, "finding_id subject_no order_no condition_no"),
     ),
@@ -443,8 +439,7 @@ PLACES = (
                       " division"),
     ),
     _table(
-        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT,
-        Seen.OFFICERS_THERE,
+        "measurement_archive", "测距存档 measurements as evidence", Basis.MINORS, Retention.AUDIT, Seen.OFFICERS_THERE,
         _clear(PLACE, "measurement_hash content venue_id site_id verdict made_at made_by"),
     ),
     _table(

@@ -86,7 +86,7 @@ INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address
 SELECT gen_random_uuid(), i::text, 'distance', gen_random_uuid(), '合成场所', '', '320303', '{bar}', true, '{}', '{}',
     '', '', '' FROM generate_series(1, 2) i;
 INSERT INTO lead_event (lead_no, position, step, at, is_urgent, regulator, document_number, note)
-SELECT lead_no, 0, 'open', now(), false, '', '', '' FROM lead;
+SELECT lead_no, 0, 'open', now(), false, '', '', lead_key FROM lead;
 INSERT INTO unsealing_request (request_id, subject_id, ground, ground_text, document_number, asked_by, asked_at)
 SELECT gen_random_uuid(), subject_id, 'case_need', '', '合成查〔2026〕' || subject_no, 1, now()
 FROM subject;

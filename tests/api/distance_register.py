@@ -1,7 +1,7 @@
 """A register with one school, one shop and one street, for the tests of the law of distance in the database."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from shapely.geometry import Point, Polygon, box
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from api.distance import Evaluated, WalkedBy, evaluate_register
 from api.ids import new_id
-from api.importing import import_venues
+from api.importing import import_entries, import_venues
 from geo.datum import Datum
 from geo.walk_network import WalkNetwork
 from tests.geo.walk_reference import at
@@ -20,8 +20,12 @@ from venues.distance_ends import Gate, GateKind
 from venues.distance_rule import DistanceRule
 from venues.distance_store import save_gates
 from venues.gateway_distance_law import load_lead_routes
+from venues.link_store import load_links, save_merges
+from venues.links import merge_events
 from venues.place import PlacesRead, Site, SourceKey, Venue
+from venues.register import entries_of_records
 from venues.site_gates import RegisteredGate
+from venues.source_record import SourceKind, SourceRecord, read_source_record
 from venues.store import save_sites
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -95,3 +99,39 @@ def _school(name: str, geometry: BaseGeometry) -> Site:
         key=SourceKey(source="osm", source_id="way/1"), name=name, category=SiteCategory.PRIMARY_SCHOOL,
         geometry=geometry, raw_geometry=geometry, datum=Datum.WGS84,
     )  # fmt: skip
+
+
+LATER = NOW + timedelta(days=20)
+
+
+def stored(connection: Connection, columns: str) -> list[tuple[object, ...]]:
+    rows = connection.execute(text(f"SELECT {columns} FROM distance_finding ORDER BY finding_no"))
+    return [tuple(row) for row in rows]
+
+
+def a_record(kind: SourceKind, source_id: str, is_a: VenueCategory | None = None, **sent: str) -> SourceRecord:
+    x, y = at(0.0, 43.0)
+    cells = {"name": "路口烟店", "address": "合成路 7 号", "longitude": str(x), "latitude": str(y), "datum": "WGS84"}
+    record, problems = read_source_record(
+        cells | sent, key=SourceKey(source=str(kind), source_id=source_id), kind=kind, longitude=x, latitude=y,
+        category=is_a,
+    )  # fmt: skip
+    assert problems == ()
+    return record
+
+
+def put_records(connection: Connection, *records: SourceRecord) -> None:
+    import_entries(connection, entries_of_records(records), rejected=(), ignored_count=0, at=NOW)
+
+
+REGISTRATION = {"uscc": "91320300MA1XK7QY0G", "category": "小吃服务"}
+ANOTHER_USCC = "91320300MA1XK7QY1K"
+LICENCE = {"tobacco_licence": "320303112345"}
+
+
+def merge(connection: Connection, kept: SourceRecord, other: SourceRecord) -> None:
+    merges = merge_events(
+        [(kept.record_id, other.record_id, 0.999)], links=load_links(connection), new_id=new_id,
+        decided_by="machine:test", at=NOW,
+    )  # fmt: skip
+    save_merges(connection, merges, at=NOW)

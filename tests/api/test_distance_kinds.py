@@ -7,8 +7,19 @@ from sqlalchemy import Connection, Engine, text
 
 from api.cli.distance_lines import finding_lines
 from api.distance_shown import FindingFilter, changes_shown, findings_shown
-from tests.api.distance_register import BY_AIR, NOW, WALKED, evaluated, put_gate, put_scene
-from tests.api.test_distance import LICENCE, a_record, merge, put_records, stored
+from tests.api.distance_register import (
+    BY_AIR,
+    LICENCE,
+    NOW,
+    WALKED,
+    a_record,
+    evaluated,
+    merge,
+    put_gate,
+    put_records,
+    put_scene,
+    stored,
+)
 from tests.venues.distance_scene import ON
 from venues.category import VenueCategory
 from venues.distance_history import Cause, verdicts_on

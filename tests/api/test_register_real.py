@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from api.register import resolve
 from tests.make import EVENING
+from tests.venues.register_scene import LATER, put
 from tests.venues.test_gateway_splink import osm_records
-from tests.venues.test_register_store import LATER, put
 from venues.link_store import load_links
 from venues.source_record import SourceRecord
 

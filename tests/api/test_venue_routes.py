@@ -25,7 +25,7 @@ from tests.api.test_casework_routes import command
 from tests.files.shared_data import shared_file
 from tests.golden_files import assert_golden
 from tests.make import SECRET
-from tests.venues.test_register_store import a_record, a_street, put, state
+from tests.venues.register_scene import a_record, a_street, put, state
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory

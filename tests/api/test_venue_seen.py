@@ -21,7 +21,7 @@ from tests.api.test_venue_routes import logged_in
 from tests.geo.walk_reference import at
 from tests.golden_files import assert_golden
 from tests.venues.distance_scene import ON, law
-from tests.venues.test_register_store import a_record, put
+from tests.venues.register_scene import a_record, put
 from venues.category import VenueCategory
 from venues.door_store import save_doors
 from venues.place import SourceKey

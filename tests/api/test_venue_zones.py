@@ -11,7 +11,7 @@ from api.ids import new_id
 from tests.access.people import an_official
 from tests.api.test_event_time import assert_clean, inside, minute, rows
 from tests.make import EVENING, a_fix, a_person, a_worker, log_fixes
-from tests.venues.test_register_store import a_record, merged_by_machine, put
+from tests.venues.register_scene import a_record, merged_by_machine, put
 from venues.category import VenueCategory
 from venues.link_store import decide, load_links
 from venues.links import Split

@@ -1,5 +1,7 @@
 """Addresses taken apart; floor and unit are kept, and nothing is invented."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,4 +59,4 @@ def test_without_a_number_there_are_no_premises() -> None:
 def test_any_text_is_an_address_and_nothing_is_invented(text: str) -> None:
     address = parse_address(text)
     assert address.full == text.strip()
-    assert set(address.road) <= set(text)
+    assert set(address.road) <= set(unicodedata.normalize("NFKC", text))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from api.register import resolve
 from api.venue_listing import records_of_venue, venue_of_register
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE
-from tests.venues.test_register_store import EAST, LATER, a_record, put
+from tests.venues.register_scene import EAST, LATER, a_record, put
 from venues.category import VenueCategory
 from venues.distance_store import load_places
 from venues.place import SourceKey

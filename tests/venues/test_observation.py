@@ -15,7 +15,7 @@ from api.venue_desk import observe_venue, split_venue
 from api.venue_listing import VenueFilter, venue_of_register, venues_of_register
 from tests.access.people import Official, an_official
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE
-from tests.venues.test_register_store import a_record, merged_by_machine, put
+from tests.venues.register_scene import a_record, merged_by_machine, put
 from venues.category import VenueCategory
 from venues.distance_store import load_places
 from venues.lead_pattern import mis_registered_leads
@@ -84,7 +84,12 @@ def test_a_restaurant_seen_to_be_a_bar_is_a_lead(engine: Engine) -> None:
              "longitude": repr(BAR_LONGITUDE), "latitude": repr(BAR_LATITUDE)}  # fmt: skip
     key = SourceKey(source="r", source_id="1")
     record, _ = read_source_record(
-        words, key=key, kind=SourceKind.BUSINESS_REGISTRATION, longitude=BAR_LONGITUDE, latitude=BAR_LATITUDE
+        words,
+        key=key,
+        kind=SourceKind.BUSINESS_REGISTRATION,
+        longitude=BAR_LONGITUDE,
+        latitude=BAR_LATITUDE,
+        is_other_trade=True,
     )
     with engine.begin() as connection:
         put(connection, [record])

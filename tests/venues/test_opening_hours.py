@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.venues.test_register_store import a_record
+from tests.venues.register_scene import a_record
 from venues.licence import LicenceError
 from venues.opening_hours import check_opening_hours
 from venues.place import SourceKey

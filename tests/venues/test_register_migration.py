@@ -9,7 +9,7 @@ from api.database import migrate
 from api.register import resolve
 from tests.api.test_schema import alembic_config
 from tests.make import EVENING, KEYRING
-from tests.venues.test_register_store import a_record, merged_by_machine, put, zone_names
+from tests.venues.register_scene import a_record, merged_by_machine, put, zone_names
 from venues.register_store import load_current_records
 from venues.store import load_incidents, load_venues
 

@@ -1,126 +1,42 @@
 """The register in the database: nothing is doubled, a merge and its split leave nothing behind, no zone is lost."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
-from shapely import Point
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
-from api.importing import ImportReport, WithdrawalRefusedError, import_entries
-from api.personal.blind_index import venue_phone_index
-from api.register import resolve
-from api.venue_desk import confirm_review, undo_link
+from api.importing import WithdrawalRefusedError
 from bench.identity_scene import synthetic_scene
 from bench.register import placed
-from geo.datum import Datum
-from geo.shapes import Area
 from tests.access.people import an_official
-from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING, KEYRING, a_person
-from tracking.store import ZoneDraft, save_zones
-from tracking.zone import ZoneKind, ZoneOrigin
+from tests.make import EVENING, a_person
+from tests.venues.register_scene import (
+    LATER,
+    a_record,
+    a_street,
+    index_phone,
+    merged_by_machine,
+    put,
+    state,
+    unread,
+    zone_names,
+)
 from venues.category import VenueCategory
-from venues.link_store import OPEN_REVIEWS, decide, load_events, load_links, load_merge, save_merges
-from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events, take_apart
-from venues.place import IncidentKind, Rejected, SourceKey, VenueIncident
-from venues.register import RegisterEntry, entries_of_records
+from venues.link_store import decide, load_events, load_links, load_merge
+from venues.links import Confirmed, Merged, Refused, Split, follow, merge_events
+from venues.place import IncidentKind, SourceKey, VenueIncident
 from venues.register_store import load_current_records
-from venues.source_record import SourceKind, SourceRecord, read_source_record
+from venues.source_record import SourceKind
 from venues.store import load_incidents, load_venues, save_incidents
-
-EAST = 1.0 / 92_000.0
-LATER = EVENING + timedelta(hours=1)
-
-
-def a_record(
-    source: str,
-    number: int,
-    *,
-    kind: SourceKind = SourceKind.POI,
-    category: VenueCategory | None = VenueCategory.KTV,
-    at_m: float | None = 0.0,
-    **cells: str,
-) -> SourceRecord:
-    """A record at so many metres east of the bar; without position for ``None``."""
-    place: dict[str, Any] = {}
-    if at_m is not None:
-        longitude, latitude = BAR_LONGITUDE + at_m * EAST, BAR_LATITUDE
-        place = {"longitude": longitude, "latitude": latitude}
-        cells |= {"longitude": repr(longitude), "latitude": repr(latitude), "datum": "WGS84"}
-    key = SourceKey(source=source, source_id=str(number))
-    record, problems = read_source_record(cells, key=key, kind=kind, category=category, **place)
-    assert not problems
-    return record
-
-
-def a_street() -> list[SourceRecord]:
-    """One KTV as three registers have it, its neighbours, and a bar whose map entry has a name quite like it."""
-    register = SourceKind.BUSINESS_REGISTRATION
-    home, code = "徐州市云龙区和平路28号", "91350100M000100Y43"
-    return [
-        a_record("register", 1, kind=register, name="徐州市云龙区星光娱乐有限公司", uscc=code, address=home, at_m=None),
-        a_record("map", 1, at_m=30, name="星光ＫＴＶ", address="和平路28号3层", phone="13800000101"),
-        a_record("police", 1, kind=SourceKind.POLICE, at_m=55, name="星光量贩KTV", uscc=code, phone="138 0000 0101"),
-        a_record("map", 2, at_m=25, name="老王烟酒店", address="和平路28号1层", category=VenueCategory.TOBACCO),
-        a_record("map", 3, at_m=40, name="夜色酒吧", address="和平路30号", category=VenueCategory.BAR),
-    ]
-
-
-def put(
-    connection: Connection, records: Sequence[SourceRecord], *, at: datetime = EVENING, **more: Any
-) -> ImportReport:
-    options: dict[str, Any] = {"rejected": (), "index_phone": index_phone} | more
-    return import_entries(connection, entries_of_records(records), ignored_count=0, at=at, **options)
-
-
-def index_phone(phone: str) -> bytes:
-    return venue_phone_index(KEYRING.index_key, phone)
-
-
-def unread(source_id: str) -> Rejected:
-    return Rejected(line=3, reference=source_id, field="longitude", value="东边", reason="")
-
-
-VENUES = (
-    "SELECT venue_id, source_id, name, category, address, premises, ST_AsText(geometry), ST_AsText(raw_geometry),"
-    " datum, imported_at, record_no, current_no, merge_no, is_watched, withdrawn_at FROM venue ORDER BY venue_no"
-)
-ZONES = (
-    "SELECT zone_id, kind, origin, source, source_id, name, category, ST_AsText(geometry), radius_m FROM zone"
-    " WHERE superseded_at IS NULL ORDER BY zone_id"
-)
-
-
-def state(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """All that decisions move: venues, zones in force, open questions, and what the links come to."""
-    said = {name: [tuple(row) for row in connection.execute(text(query))] for name, query in
-            {"venues": VENUES, "zones": ZONES}.items()}  # fmt: skip
-    said["questions"] = sorted(
-        tuple(row) for row in connection.execute(text(f"SELECT review_id FROM ({OPEN_REVIEWS}) q"))
-    )
-    return said
-
-
-def merged_by_machine(connection: Connection, *pairs: tuple[SourceRecord, SourceRecord], at: datetime = LATER) -> None:
-    links = load_links(connection)
-    proposed = [(one.record_id, other.record_id, 0.995) for one, other in pairs]
-    events = merge_events(proposed, links=links, new_id=new_id, decided_by="machine:1", at=at)
-    follow(events, after=links)
-    save_merges(connection, events, at=at)
-
-
-def zone_names(connection: Connection) -> set[str]:
-    return {row[5] for row in connection.execute(text(ZONES))}
-
 
 # ---- records
 
@@ -425,177 +341,3 @@ def test_who_may_not_decide_decides_nothing_and_a_decision_on_what_is_no_longer_
         assert stored.decided_by == f"account:{police.account_id}", "who it was is not for the caller to say"
     with as_account(engine, prosecutor.account_id) as connection, pytest.raises(ProgrammingError, match="denied"):
         connection.execute(text("UPDATE venue SET merge_no = NULL"))
-
-
-# ---- resolving
-
-
-def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(engine: Engine) -> None:
-    street = [
-        *a_street(),
-        a_record("police", 3, kind=SourceKind.POLICE, at_m=70, name="夜色", category=VenueCategory.BAR),
-    ]
-    with engine.begin() as connection:
-        a_person(connection)
-        put(connection, street)
-        official = an_official(connection, "wang", AccountRole.POLICE)
-    seen: list[tuple[int, int]] = []
-    done = resolve(engine, at=LATER, progress=lambda part, parts: seen.append((part, parts)))
-    assert (done.record_count, done.merged_count) == (6, 2)
-    assert seen == [(part, len(seen)) for part in range(1, len(seen) + 1)]
-    assert len(seen) > 2, "the saving is the last part"
-    assert done.venue_count == 4
-    with engine.connect() as connection:
-        links, first = load_links(connection), state(connection)
-        assert len({links.venue_of(street[row].record_id) for row in (0, 1, 2)}) == 1
-        assert len(first["questions"]) == done.asked_count
-    again = resolve(engine, at=LATER + timedelta(hours=1))
-    assert again.merged_count == 0
-    with engine.begin() as connection:
-        assert state(connection)["questions"] == first["questions"]
-        (merge, *_) = links.merged.values()
-    with as_account(engine, official.account_id) as connection:
-        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
-            assert decide(connection, event, new_id=new_id)
-    assert resolve(engine, at=LATER + timedelta(hours=2)).merged_count == 0, "what was split is not merged again"
-
-
-def test_a_question_whose_numbers_changed_is_asked_anew_in_place_of_the_old_one(engine: Engine) -> None:
-    """More records on the street change how likely any two are one place, and so every open question."""
-    asked = a_record("police", 3, kind=SourceKind.POLICE, at_m=70, name="夜色", category=VenueCategory.BAR)
-    with engine.begin() as connection:
-        put(connection, [*a_street(), asked])
-    assert resolve(engine, at=LATER).asked_count == 1
-    with engine.begin() as connection:
-        (before,) = connection.execute(text(_QUESTIONS)).all()
-        more = [a_record("map", 100 + n, at_m=200 + 20 * n, name=f"店铺{n}号", category=VenueCategory.BAR)
-                for n in range(12)]  # fmt: skip
-        put(connection, more, at=LATER)
-    assert resolve(engine, at=LATER + timedelta(hours=1)).asked_count == 1
-    with engine.connect() as connection:
-        old, new = connection.execute(text(_QUESTIONS)).all()
-    assert (old.left_no, old.right_no) == (new.left_no, new.right_no)
-    assert old.prior_bits == before.prior_bits != new.prior_bits
-    assert (old.superseded_at, new.superseded_at) == (LATER + timedelta(hours=1), None)
-
-
-_QUESTIONS = "SELECT left_no, right_no, prior_bits, superseded_at FROM venue_review ORDER BY review_no"
-
-
-def test_a_machines_merge_undone_is_not_made_again_until_the_undoing_is_taken_back(engine: Engine) -> None:
-    street = a_street()
-    with engine.begin() as connection:
-        put(connection, street)
-        official = an_official(connection, "wang", AccountRole.POLICE)
-    assert resolve(engine, at=LATER).merged_count == 2
-    with engine.connect() as connection:
-        merge, _ = load_links(connection).merged.values()
-    with as_account(engine, official.account_id) as connection:
-        assert undo_link(connection, merge.merge_id, by=official.account_id)
-    again = resolve(engine, at=LATER + timedelta(days=1))
-    assert (again.merged_count, again.asked_count) == (0, 0)
-    with engine.connect() as connection:
-        split = connection.execute(text("SELECT link_id FROM venue_link WHERE kind = 'split'")).scalar_one()
-    with as_account(engine, official.account_id) as connection:
-        undo_link(connection, split, by=official.account_id)
-    with engine.connect() as connection:
-        links = load_links(connection)
-        assert links.venue_of(merge.records[0]) == links.venue_of(merge.records[1])
-        assert not links.refused
-
-
-def test_the_county_of_a_place_without_one_in_its_address_is_that_of_the_boundary_around_it(engine: Engine) -> None:
-    """Nothing else tells that the shop on the map is not the one of that road and number of another county."""
-    told = a_record("police", 1, kind=SourceKind.POLICE, at_m=None, name="老地方KTV", address="徐州市沛县人民路28号")
-    street = [
-        a_record("map", 10 + n, at_m=-400 * n, name=f"{chr(0x4E00 + 7 * n)}{chr(0x5E00 + 11 * n)}KTV")
-        for n in range(60)
-    ]
-    with engine.begin() as connection:
-        put(connection, [told, a_record("map", 1, name="老地方KTV", address="人民路28号"), *street])
-
-    def resolved() -> tuple[int, int]:
-        done = resolve(engine, at=LATER)
-        with engine.connect() as connection:
-            query = f"SELECT count(*) FROM ({OPEN_REVIEWS}) q WHERE doubt = 'unplaced'"
-            return done.merged_count, connection.execute(text(query)).scalar_one()
-
-    assert resolved() == (0, 1)
-    for code, counts in (("320324", (0, 0)), ("320322", (1, 0))):
-        county = ZoneDraft(
-            zone_id=new_id(), source="boundary:t", source_id=code, kind=ZoneKind.INCLUSION, origin=ZoneOrigin.BOUNDARY,
-            name="合成县", shape=Area(geometry=Point(BAR_LONGITUDE, BAR_LATITUDE).buffer(0.1)),
-        )  # fmt: skip
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE zone SET superseded_at = now() WHERE origin = 'boundary'"))
-            save_zones(connection, [county], at=LATER)
-        assert resolved() == counts
-
-
-def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> None:
-    one, other = (a_record("map", 1, name="星光KTV", phone="13800000101"),
-                  a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101"))  # fmt: skip
-    with engine.begin() as connection:
-        put(connection, [one, other])
-        official = an_official(connection, "wang", AccountRole.POLICE)
-    assert resolve(engine, at=LATER).merged_count == 1
-    with engine.connect() as connection:
-        (merge,) = load_links(connection).merged.values()
-    with as_account(engine, official.account_id) as connection:
-        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
-            assert decide(connection, event, new_id=new_id)
-    with engine.begin() as connection:
-        put(connection, [a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号")], at=LATER)
-    done = resolve(engine, at=LATER)
-    assert (done.merged_count, done.asked_count) == (0, 0)
-
-
-def test_what_an_officer_confirmed_stays_one_and_is_never_asked_again(engine: Engine) -> None:
-    """Two floors, so that the machine would not merge them."""
-    first, second = (
-        a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号3层"),
-        on_floor(5),
-    )
-    with engine.begin() as connection:
-        put(connection, [first, second])
-        official = an_official(connection, "wang", AccountRole.POLICE)
-    assert resolve(engine, at=LATER).asked_count == 1
-    with engine.connect() as connection:
-        review_id = connection.execute(text(f"SELECT review_id FROM ({OPEN_REVIEWS}) q")).scalar_one()
-    with as_account(engine, official.account_id) as connection:
-        confirm_review(connection, review_id, by=official.account_id)
-    with engine.begin() as connection:
-        put(connection, [on_floor(6)], at=LATER)
-    assert together(engine, first, second)
-    done = resolve(engine, at=LATER)
-    assert (done.merged_count, done.asked_count) == (0, 0)
-    with engine.connect() as connection:
-        (merge,) = load_links(connection).merged.values()
-    with as_account(engine, official.account_id) as connection:
-        undo_link(connection, merge.merge_id, by=official.account_id)
-    with engine.connect() as connection:
-        assert load_links(connection).confirmed == {}
-    assert resolve(engine, at=LATER).asked_count == 1, "what a person takes back is open again"
-
-
-def on_floor(floor: int) -> SourceRecord:
-    address = f"和平路28号{floor}层"
-    return a_record("police", 1, kind=SourceKind.POLICE, name="星光KTV", phone="13800000101", address=address)
-
-
-def together(engine: Engine, *records: SourceRecord) -> bool:
-    with engine.connect() as connection:
-        links = load_links(connection)
-    return len({links.venue_of(record.record_id) for record in records}) == 1
-
-
-def test_an_entry_without_a_usable_outline_stands_at_its_point() -> None:
-    bow = "POLYGON ((117.18 34.26, 117.19 34.27, 117.19 34.26, 117.18 34.27, 117.18 34.26))"
-    sent, key = {"name": "合成", "geometry": bow, "datum": "GCJ02"}, SourceKey(source="map", source_id="1")
-    record, _ = read_source_record(sent, key=key, kind=SourceKind.POI, longitude=117.185, latitude=34.265)
-    (entry,) = entries_of_records([record])
-    assert entry.geometry == Point(117.185, 34.265)
-    assert entry.datum is Datum.GCJ02
-    assert entry == RegisterEntry(
-        record=record, geometry=entry.geometry, raw_geometry=entry.raw_geometry, datum=entry.datum
-    )

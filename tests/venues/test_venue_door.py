@@ -18,7 +18,7 @@ from api.importing import import_venues
 from geo.datum import Datum
 from tests.files.shared_data import shared_file
 from tests.make import BAR_LATITUDE, BAR_LONGITUDE, EVENING
-from tests.venues.test_register_store import EAST, LATER, a_record, put
+from tests.venues.register_scene import EAST, LATER, a_record, put
 from venues.category import VenueCategory
 from venues.distance_store import load_places
 from venues.door_store import load_doors, save_doors
