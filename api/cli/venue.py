@@ -77,6 +77,10 @@ def import_file(
 ) -> None:
     """导入登记：CSV、Excel、GeoJSON、GeoPackage、OSM；原始记录永不更改。Import a register; records never change.
 
+    可选列：营业时间（Mo-Su 18:00-02:00 或 每天18:00至次日02:00）；所在场所编号（酒店内的酒吧、KTV、洗浴填酒店的编号，
+    另一登记的再填 所在场所来源），其区域即酒店的轮廓。
+    Optional columns: opening_hours; host_id (and host_source): the hotel that a bar is in, whose outline is its zone.
+
     例 / example:  hulan venue import 工商.xlsx --kind business_registration --source 徐州市监 --mapping hulan
     """
     with plain_errors(*PROBLEMS):
