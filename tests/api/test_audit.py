@@ -248,6 +248,9 @@ def test_two_swapped_rows_are_named(engine: Engine, tmp_path: Path, table: str) 
         }
         assert len(faults) == 4
         return
+    if table == "measurement_archive":  # its text stays under its hash: neither row is the other one now
+        assert [item.kind for item in faults] == [FaultKind.ALTERED] * 2
+        return
     (fault,) = faults
     assert fault.kind is FaultKind.SWAPPED
     assert {fault.where, fault.detail.removeprefix("with ")} == {f"{table} {one}", f"{table} {other}"}
