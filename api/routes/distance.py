@@ -45,6 +45,7 @@ class MeasurementIn(Body):
 
 
 MeasurementHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+RuleKey = Annotated[str, Path(max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class VerdictWord(StrEnum):
@@ -116,7 +117,7 @@ def post_measurement(request: Request, venue_id: UUID, body: MeasurementIn) -> d
 
 
 @router.get("/distance/rules/{rule_id}/{rule_version}", dependencies=[Depends(READS_VENUES)])
-def get_rule(request: Request, rule_id: str, rule_version: str) -> dict[str, Any]:
+def get_rule(request: Request, rule_id: RuleKey, rule_version: RuleKey) -> dict[str, Any]:
     """One version of a rule, as it was applied."""
     with as_account(request.app.state.services.engine, request.state.caller.account_id) as connection:
         return rule_shown(connection, rule_id, rule_version)
