@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Engine, make_url, text
 
 from api.cluster import running_cluster
@@ -53,6 +54,13 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command that a test ran configured the log for a stream that is closed by now: the next test has its own."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
