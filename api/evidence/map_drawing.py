@@ -15,7 +15,8 @@ from reportlab.platypus import Flowable
 from shapely.geometry.base import BaseGeometry
 
 from api.evidence.case import EvidenceCase, TrackedFix
-from api.evidence.font import BOLD, REGULAR, drawable
+from api.evidence.font import BOLD, REGULAR
+from api.evidence.map_words import draw_word
 from api.exporting.stamp import local_time
 from geo.projection import metres_per_degree
 from geo.shapes import shape_to_geometry
@@ -157,16 +158,7 @@ class TrackMap(Flowable):
             self._word(canvas, x, y, text, color=TRACK)
 
     def _word(self, canvas: Canvas, x: float, y: float, text: str, *, color: Color) -> None:
-        """Words with a white edge, kept inside the frame."""
-        shown = drawable(text)
-        half = canvas.stringWidth(shown, REGULAR, 6.4) / 2
-        x = min(max(x, half + 3), self.width - half - 3)
-        y = min(max(y, 3), self.height - 20)
-        canvas.setFillColor(Color(1, 1, 1, alpha=0.8))
-        canvas.rect(x - half - 1.5, y - 1.8, 2 * half + 3, 8.2, stroke=0, fill=1)
-        canvas.setFillColor(color)
-        canvas.setFont(REGULAR, 6.4)
-        canvas.drawCentredString(x, y, shown)
+        draw_word(canvas, x, y, text, color, width=self.width, lowest=3, highest=self.height - 20)
 
     def _scale_bar(self, canvas: Canvas) -> None:
         length_m = nice_length_m(self.width / self.scale / 4)

@@ -14,8 +14,9 @@ from reportlab.platypus import Flowable
 from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
-from api.evidence.font import BOLD, REGULAR, drawable
+from api.evidence.font import BOLD, REGULAR
 from api.evidence.map_drawing import View, nice_length_m
+from api.evidence.map_words import draw_word
 from geo.projection import metres_per_degree
 from venues.distance_ends import GateKind
 from venues.measurement import Measurement
@@ -194,16 +195,7 @@ class MeasurementMap(Flowable):
         self._word(canvas, x, y + 6, "场所" if venue.doors else "场所（出入口未登记）", VENUE_EDGE)
 
     def _word(self, canvas: Canvas, x: float, y: float, text: str, colour: Color) -> None:
-        """Words with a white edge, kept inside the frame."""
-        shown = drawable(text)
-        half = canvas.stringWidth(shown, REGULAR, 6.4) / 2
-        x = min(max(x, half + 3), self.width - half - 3)
-        y = min(max(y, 18), self.height - 12)
-        canvas.setFillColor(Color(1, 1, 1, alpha=0.8))
-        canvas.rect(x - half - 1.5, y - 1.8, 2 * half + 3, 8.2, stroke=0, fill=1)
-        canvas.setFillColor(colour)
-        canvas.setFont(REGULAR, 6.4)
-        canvas.drawCentredString(x, y, shown)
+        draw_word(canvas, x, y, text, colour, width=self.width, lowest=18, highest=self.height - 12)
 
     def _scale_bar(self, canvas: Canvas) -> None:
         length_m = nice_length_m(self.width / self.scale / 4)
