@@ -87,14 +87,23 @@ def check_tobacco_licence(text: str) -> str:
     return code
 
 
-def doubts_about_tobacco_licence(code: str) -> list[str]:
+def doubts_about_tobacco_licence(code: str) -> list[LicenceError]:
     """What is odd about 12 digits, for a person to look at; never a reason to refuse (divisions change)."""
     doubts = []
     if code[:6] not in division_codes():
-        doubts.append(f"前六位 {code[:6]} 不是已知区划 / {code[:6]} is no known division")
+        doubts.append((f"前六位 {code[:6]} 不是已知区划", f"{code[:6]} is no known division"))
     if code[6] not in "12":
-        doubts.append(f"第七位 {code[6]} 不是 1（个体）或 2（企业） / digit 7 is {code[6]}, not 1 (sole trader) or 2")
-    return doubts
+        odd_zh, odd = f"第七位 {code[6]} 不是 1（个体）或 2（企业）", f"digit 7 is {code[6]}, not 1 (sole trader) or 2"
+        doubts.append((odd_zh, odd))
+    return [
+        LicenceError(
+            field="tobacco_licence",
+            value=code,
+            reason_zh=f"已收录，请按烟草专卖零售许可证核对：{odd_zh}",
+            reason=f"taken as it is; compare it with the tobacco retail licence: {odd}",
+        )
+        for odd_zh, odd in doubts
+    ]
 
 
 def check_culture_licence(text: str) -> str:

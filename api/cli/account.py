@@ -26,6 +26,7 @@ from api.access.linking import is_linked, link_identity, lock_password, unlink_i
 from api.access.roles import ADMINISTRATORS, OFFICERS, AccountRole, Scope
 from api.access.throttle import Attempt, clear_account
 from api.access.tokens import ScopeError, create_token, list_tokens, revoke_token
+from api.cli.prepared import prepared_settings
 from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
@@ -51,8 +52,7 @@ SubjectReference = Annotated[str, typer.Argument(help="对象编号：案件编�
 def _transaction() -> Iterator[tuple[Connection, bytes, datetime]]:
     """One transaction, the secret, and the time it is."""
     with plain_errors(*FORESEEABLE, AccountError, ScopeError):
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = prepared_settings()
         configure_logs(settings.log_level)
         with open_database(settings, say=say) as engine, engine.begin() as connection:
             yield connection, secret_of(settings), SystemClock().now()

@@ -15,12 +15,13 @@ from api.access.accounts import AccountError, account_no_of
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.cli.case_lines import Item, joined
+from api.cli.prepared import prepared_settings
 from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
 from api.errors import NotAllowedError, NotThereError, RefusedInputError
 from api.logs import configure_logs
 from api.session import open_database
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from tracking.local_time import LOCAL_TIME
 
 By = Annotated[str, typer.Option("--by", help="以谁的账号：登录名 / log-in name of whose account acts")]
@@ -54,8 +55,7 @@ class Acting:
 def acting(login_name: str) -> Iterator[Acting]:
     """One transaction in which the database shows what the account may see; refusals in plain words."""
     with plain_errors(*FORESEEABLE, AccountError, LookupError):
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = prepared_settings()
         configure_logs(settings.log_level)
         with open_database(settings, say=say) as engine:
             with engine.connect() as connection:

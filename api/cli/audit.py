@@ -13,6 +13,7 @@ from api.audit_chain import Algorithm, Fault, FaultKind
 from api.audit_checkpoint import AuditKeys, make_checkpoint
 from api.audit_verify import Report
 from api.audit_verify import verify as verify_audit
+from api.cli.prepared import prepared_settings
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say, show_table
 from api.clock import SystemClock
@@ -87,8 +88,7 @@ def checkpoint() -> None:
     例 / example:  hulan audit checkpoint
     """
     with plain_errors(*PROBLEMS):
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine:
             keys = AuditKeys.open(settings.data_dir)
             made = make_checkpoint(engine, keys, at=SystemClock().now(), algorithm=Algorithm(settings.audit_hash))

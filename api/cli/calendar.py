@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from api.calendars import NATION, blocked_by_calendar, current_calendar, imported_years, save_calendar
+from api.cli.prepared import prepared_settings
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, say, show_table
 from api.clock import SystemClock
 from api.session import open_database
-from api.settings import read_settings
 from tracking.calendar import SchoolCalendar, WorkCalendar, read_calendar
 
 calendar = typer.Typer(help="节假日与校历。Holidays and school calendars.", no_args_is_help=True)
@@ -49,8 +49,7 @@ def show(
     例 / example:  hulan calendar show 2026 --region 320300
     """
     with plain_errors(*PROBLEMS):
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine, engine.connect() as connection:
             known = current_calendar(connection)
             own = imported_years(connection)
@@ -81,8 +80,7 @@ def import_calendar(
             raise ValueError(
                 f"{file.name}：没有 [[year]] 也没有 [[school]] / holds no [[year]] and no [[school]]\n{_EXAMPLE}"
             )
-        settings = read_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine, engine.begin() as connection:
             own = imported_years(connection)
             save_calendar(connection, found, at=SystemClock().now())

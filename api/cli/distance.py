@@ -19,7 +19,14 @@ from api.cli.distance_lines import (
     outside_lines,
     rule_lines,
 )
-from api.cli.load import DatumOption, LayerOption, RejectsOption, SourceOption, tell_rejects
+from api.cli.load import (
+    DatumOption,
+    LayerOption,
+    RejectsOption,
+    SourceOption,
+    tell_rejects,
+)
+from api.cli.prepared import prepared_settings, saving
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -47,7 +54,7 @@ from api.files.osm import OSM_SUFFIXES
 from api.papers.desk import checked_measurement
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from geo.datum import parse_datum
 from tracking.local_time import LOCAL_TIME
 from venues.distance_store import last_run, save_gates
@@ -90,7 +97,7 @@ def gates(
             )
             for one in read.gates
         ]  # fmt: skip
-        with open_database(_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             saved = save_gates(connection, found, at=SystemClock().now(), by=_operator())
         out.print(
             f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
@@ -124,7 +131,7 @@ def evaluate(
     例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
     """
     with plain_errors(*PROBLEMS):
-        settings, clock = _settings(), SystemClock()
+        settings, clock = prepared_settings(), SystemClock()
         law, routes = load_distance_law(settings.distance_law_file), load_lead_routes(settings.lead_routes_file)
         _check_division(division)
         now = clock.now()
@@ -160,7 +167,7 @@ def list_findings(
     with plain_errors(*PROBLEMS):
         wanted = FindingFilter(verdict=None if verdict is None else _verdict(verdict), on=_day(on), division=division,
                                after=after)  # fmt: skip
-        with open_database(_settings(), say=say) as engine, engine.connect() as connection:
+        with open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
             try:
                 found = findings_shown(connection, wanted, most=most)
             except NotThereError:
@@ -173,7 +180,7 @@ def changes(as_json: AsJson = False) -> None:
 
     例 / example:  hulan distance changes
     """
-    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
         found = changes_shown(connection)
     show(found, change_lines, none="没有变化 nothing changed", as_json=as_json)
 
@@ -185,7 +192,7 @@ def show_venue(
 
     例 / example:  hulan distance show 0190f3a2-…
     """
-    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
         try:
             found = history_shown(connection, venue)
         except NotThereError:
@@ -201,7 +208,7 @@ def show_gate(
 
     例 / example:  hulan distance gate osm/node/123
     """
-    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
         try:
             found = gate_shown(connection, gate)
         except NotThereError:
@@ -214,7 +221,7 @@ def rules(as_json: AsJson = False) -> None:
 
     例 / example:  hulan distance rules
     """
-    with plain_errors(*PROBLEMS), open_database(_settings(), say=say) as engine, engine.connect() as connection:
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
         found = rules_shown(connection)
     show(found, rule_lines, none="没有规则；评估：hulan distance evaluate / no rules yet", as_json=as_json)
 
@@ -233,7 +240,7 @@ def report(
     例 / example:  hulan distance report 0190f3a2-… --out report.pdf
     """
     with plain_errors(*PROBLEMS):
-        settings, now = _settings(), SystemClock().now()
+        settings, now = prepared_settings(), SystemClock().now()
         if file.exists() or not file.parent.is_dir():
             raise FileExistsError(f"文件已存在，或文件夹不存在 / there is such a file, or no such folder: {file}")
         load_fonts(settings.assets_dir)
@@ -263,7 +270,7 @@ def verify(
     例 / example:  hulan distance verify 011fc96d66602627…
     """
     with plain_errors(*PROBLEMS):
-        settings = _settings()
+        settings = prepared_settings()
         with open_database(settings, say=say) as engine, engine.connect() as connection:
             text = archived_text(connection, measurement)
         if text is None:
@@ -318,9 +325,3 @@ def _day(instant: datetime | None) -> date | None:
 
 def _operator() -> str:
     return f"cli:{getpass.getuser()}"
-
-
-def _settings() -> Settings:
-    settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return settings

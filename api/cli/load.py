@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from api.cli.prepared import prepared_settings, saving
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -20,7 +21,6 @@ from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
 from api.importing import ImportReport, WithdrawalRefusedError, import_sites, import_venues, import_zones
 from api.session import open_database
-from api.settings import Settings, read_settings
 from api.track_import import import_tracks
 from geo.datum import Datum, parse_datum
 from tracking.local_time import LOCAL_TIME
@@ -115,11 +115,7 @@ def venues(
             raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
         day = day_of(data_date)
         read = _read_places(file, mapping, datum, source, layer)
-        with (
-            rejects_told_if_refused(file, read.rejected, rejects),
-            open_database(prepared_settings(), say=say) as engine,
-            engine.begin() as connection,
-        ):
+        with rejects_told_if_refused(file, read.rejected, rejects), saving() as connection:
             report = import_venues(
                 connection,
                 read,
@@ -149,7 +145,7 @@ def sites(
     """
     with plain_errors(*PROBLEMS):
         read = _read_places(file, mapping, datum, source, layer)
-        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
         tell_import(file, report, rejects, also=read.set_aside)
 
@@ -167,7 +163,7 @@ def zones(
     """
     with plain_errors(*PROBLEMS):
         read = read_zones(file, datum=stated_datum(datum))
-        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -210,7 +206,7 @@ def boundaries(
                 repair=repair,
                 progress=advance,
             )
-        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             report = import_zones(
                 connection,
                 read.zones,
@@ -231,7 +227,7 @@ def incidents(file: File, source: SourceOption = None, rejects: RejectsOption = 
     """
     with plain_errors(*PROBLEMS):
         read = read_incidents(file, source=source)
-        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             saved = save_incidents(connection, read.incidents, at=SystemClock().now())
         unknown = [
             Rejected(
@@ -302,13 +298,6 @@ def day_of(stated: datetime | None) -> date | None:
     if stated.date() > SystemClock().now().astimezone(LOCAL_TIME).date():
         raise ValueError(f"{stated.date()} 晚于今天 / that day is still to come: as of when does the file speak?")
     return stated.date()
-
-
-def prepared_settings() -> Settings:
-    """The settings, with the data folder made."""
-    settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return settings
 
 
 def tell_import(file: Path, report: ImportReport, rejects: Path | None, *, also: Sequence[Rejected] = ()) -> None:

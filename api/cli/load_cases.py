@@ -12,6 +12,7 @@ from api.case_file import CasesRead, case_items, check_cases
 from api.case_import import register_cases
 from api.cases import Change, Registered
 from api.cli.load import RejectsOption
+from api.cli.prepared import prepared_settings
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
@@ -20,7 +21,7 @@ from api.files.case_tables import CaseTable, cases_in, open_case_table, write_te
 from api.files.rejects import rejects_path
 from api.personal.opening import open_checked_keyring
 from api.session import open_database
-from api.settings import read_settings, secret_of
+from api.settings import secret_of
 from venues.place import Rejected
 
 _REJECTS_SHOWN = 5
@@ -78,8 +79,7 @@ def _read(file: Path) -> tuple[CaseTable | Sequence[Any], CasesRead]:
 
 
 def _register(read: CasesRead, tokens: Path) -> tuple[list[Registered], list[Rejected]]:
-    settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = prepared_settings()
     with open_database(settings, say=say) as engine, engine.begin() as connection:
         with progress("登记 registering", len(read.cases)) as advance:
             done, refused = register_cases(

@@ -20,6 +20,7 @@ from api.alerting import Alerting
 from api.app import create_app
 from api.audit_chain import Algorithm
 from api.audit_checkpoint import AuditKeys, make_checkpoint
+from api.cli.prepared import prepared_settings
 from api.cli.problems import FORESEEABLE
 from api.cli.screen import out, plain_errors, say
 from api.clock import EventClock, SystemClock
@@ -44,7 +45,6 @@ from api.settings import (
     SHORTEST_KEEP_DAYS,
     SHORTEST_THIN_DAYS,
     Settings,
-    read_settings,
     secret_of,
 )
 from api.web_server import WebServer
@@ -263,8 +263,7 @@ def make_worker(settings: Settings, engine: Engine) -> Worker:
 
 
 def _settings(port: int | None) -> Settings:
-    settings = read_settings(**({} if port is None else {"port": port}))
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = prepared_settings(**({} if port is None else {"port": port}))
     configure_logs(settings.log_level)
     return settings
 

@@ -20,11 +20,11 @@ from api.cli.load import (
     WithdrawOption,
     day_of,
     local,
-    prepared_settings,
     rejects_told_if_refused,
     stated_datum,
     tell_import,
 )
+from api.cli.prepared import prepared_settings, saving
 from api.cli.problems import PROBLEMS
 from api.cli.screen import bar_of, out, plain_errors, progress, say
 from api.cli.venue_seen import observe, seen_lines
@@ -95,11 +95,7 @@ def import_file(
                 layer=layer,
                 progress=advance,
             )
-        with (
-            rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects),
-            open_database(settings, say=say) as engine,
-            engine.begin() as connection,
-        ):
+        with rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects), saving() as connection:
             report = import_entries(
                 connection,
                 entries_of_records(read.records),
@@ -111,12 +107,14 @@ def import_file(
                 valid_from=local(valid_from),
                 whole_source=source if whole else None,
                 withdraw=withdraw,
-                index_phone=partial(venue_phone_index, open_checked_keyring(settings, engine).index_key),
+                index_phone=partial(venue_phone_index, open_checked_keyring(settings, connection.engine).index_key),
                 data_on=day,
             )
         if read.set_aside:
             say(f"已收录但有内容无法识别 taken without a number, day or hours that cannot be: {len(read.set_aside)}")
-        tell_import(file, report, rejects, also=read.set_aside)
+        if read.doubted:
+            say(f"已收录，编号存疑请核对 taken, with a number to compare with the paper: {len(read.doubted)}")
+        tell_import(file, report, rejects, also=[*read.set_aside, *read.doubted])
 
 
 @venue.command("resolve")

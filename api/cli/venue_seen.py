@@ -18,17 +18,16 @@ from api.cli.load import (
     SourceOption,
     WholeOption,
     day_of,
-    prepared_settings,
     stated_datum,
     tell_import,
 )
+from api.cli.prepared import saving
 from api.cli.problems import PROBLEMS
 from api.cli.screen import out, plain_errors, progress, say
 from api.clock import SystemClock
 from api.files.doors import read_doors
 from api.files.osm import OSM_SUFFIXES
 from api.importing import ImportReport
-from api.session import open_database
 from api.venue_desk import observe_venue
 from tracking.local_time import LOCAL_TIME
 from venues.category import VenueCategory
@@ -60,7 +59,7 @@ def doors(
         day = day_of(data_date)
         with progress("读取 reading") as advance:
             read = read_doors(file, source=register, datum=stated_datum(datum), layer=layer, progress=advance)
-        with open_database(prepared_settings(), say=say) as engine, engine.begin() as connection:
+        with saving() as connection:
             saved = save_doors(
                 connection,
                 read.doors,

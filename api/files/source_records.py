@@ -3,7 +3,7 @@
 Only the columns of ``SOURCE_COLUMNS`` are read: legal representatives and their ID numbers stay where they are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from api.files.text import open_text
 from api.files.vector import VECTOR_SUFFIXES, read_features
 from geo.datum import Datum, to_wgs84
 from venues.category import SiteCategory, VenueCategory
-from venues.licence import LicenceError
+from venues.licence import LicenceError, doubts_about_tobacco_licence
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord, read_source_record
@@ -36,6 +36,8 @@ class SourceRecordsRead:
     rejected: tuple[Rejected, ...]
     set_aside: tuple[Rejected, ...]
     """Numbers that cannot be: the row was taken without them."""
+    doubted: tuple[Rejected, ...]
+    """Numbers that look odd: the row was taken with them."""
     ignored_ids: tuple[str, ...]
     """Rows of a map that the mapping says are no venue; what a register has of another trade is a record.
     The id of each, empty where it has none."""
@@ -65,7 +67,15 @@ class _Row:
 
     def set_aside(self) -> list[Rejected]:
         """The numbers that the row was taken without."""
-        return [problem.rejected(line=self.line, reference=self.record.key.source_id) for problem in self.problems]
+        return self._told(self.problems)
+
+    def doubted(self) -> list[Rejected]:
+        """The numbers that a person should compare with the paper."""
+        number = self.record.tobacco_licence
+        return self._told(doubts_about_tobacco_licence(number)) if number else []
+
+    def _told(self, problems: Iterable[LicenceError]) -> list[Rejected]:
+        return [problem.rejected(line=self.line, reference=self.record.key.source_id) for problem in problems]
 
 
 def read_source_records(
@@ -108,6 +118,7 @@ def read_source_records(
         records=_placed(list(rows.values())),
         rejected=tuple(rejected),
         set_aside=tuple(problem for row in rows.values() for problem in row.set_aside()),
+        doubted=tuple(doubt for row in rows.values() for doubt in row.doubted()),
         ignored_ids=tuple(ignored),
     )
 

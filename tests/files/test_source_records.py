@@ -76,6 +76,18 @@ def test_a_wrong_telephone_costs_the_number_and_not_the_row(tmp_path: Path) -> N
     assert [(row.line, row.field, row.value) for row in found.set_aside] == [(2, "phone", "12309")]
 
 
+def test_an_odd_licence_number_is_taken_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "tobacco.csv"
+    path.write_text("烟草专卖零售许可证号,店名\n320303100123,老王烟酒店\n999999300123,好再来超市\n", "utf-8")
+    found = read_source_records(path, kind=SourceKind.TOBACCO_LICENCE, source="烟草")
+    assert [record.tobacco_licence for record in found.records] == ["320303100123", "999999300123"]
+    assert (found.rejected, found.set_aside) == ((), ())
+    assert [(row.line, row.reference, row.field) for row in found.doubted] == [
+        (3, "999999300123", "tobacco_licence"), (3, "999999300123", "tobacco_licence"),
+    ]  # fmt: skip
+    assert all("已收录，请按烟草专卖零售许可证核对" in row.reason for row in found.doubted)
+
+
 def test_every_column_of_an_end_counts_and_words_for_nothing_are_nothing(tmp_path: Path) -> None:
     path = tmp_path / "register.csv"
     lines = (

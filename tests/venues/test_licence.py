@@ -80,7 +80,10 @@ def test_a_tobacco_licence_has_twelve_digits() -> None:
 
 def test_an_unknown_division_is_a_doubt_and_no_refusal() -> None:
     assert doubts_about_tobacco_licence(check_tobacco_licence("320303100123")) == []
-    assert len(doubts_about_tobacco_licence(check_tobacco_licence("999999900123"))) == 2
+    division, trader = doubts_about_tobacco_licence(check_tobacco_licence("999999900123"))
+    assert (division.field, division.value) == ("tobacco_licence", "999999900123")
+    assert "前六位 999999 不是已知区划" in division.reason
+    assert "第七位 9" in trader.reason
 
 
 def test_a_culture_licence_keeps_its_characters() -> None:
