@@ -94,12 +94,6 @@ class VerdictChange:
         assert told is not None
         return told.division
 
-    @property
-    def is_new_breach(self) -> bool:
-        """Whether it is a clear breach now and was none before."""
-        was = self.before is not None and self.before.verdict is Verdict.BREACH
-        return self.after is not None and self.after.verdict is Verdict.BREACH and not was
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:

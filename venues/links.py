@@ -83,19 +83,6 @@ class Refused:
 LinkEvent = Found | Merged | Split | Confirmed | Refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueLink:
-    """One record's venue, and what it rests on."""
-
-    record_id: UUID
-    venue_id: UUID
-    probability: float
-    """Of the weakest merge on the way; 1 if the venue is the one that it was found with."""
-    decided_by: str
-    at: datetime
-    """Of the last decision that concerns it."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Links:
     """What all decisions so far come to. Make it with :func:`follow`; two are equal if they say the same."""
@@ -116,16 +103,6 @@ class Links:
         while (merge := self.merged.get(venue_id)) is not None:
             venue_id = merge.kept
         return venue_id
-
-    def link_of(self, record_id: UUID) -> VenueLink:
-        """The record's venue with the weakest and the last decision behind it. Raises LinkError if never found."""
-        came = self._found(record_id)
-        venue, probability, last = came.venue_id, 1.0, (came.at, came.decided_by)
-        while venue in self.merged:
-            merge = self.merged[venue]
-            venue, probability = merge.kept, min(probability, merge.probability)
-            last = max(last, (merge.at, merge.decided_by))
-        return VenueLink(record_id=record_id, venue_id=venue, probability=probability, decided_by=last[1], at=last[0])
 
     def venues(self) -> dict[UUID, frozenset[UUID]]:
         """The records of each venue that has any."""

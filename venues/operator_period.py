@@ -36,10 +36,6 @@ class OperatorPeriod:
     is_end_assumed: bool = False
     """Nobody said that it ended; the next business at the same door began."""
 
-    def covers(self, day: date) -> bool:
-        """Whether it was there on ``day``, as far as is known."""
-        return (self.began is None or self.began <= day) and (self.ended is None or day <= self.ended)
-
 
 def operator_periods(tenures: Iterable[Tenure]) -> dict[str, tuple[OperatorPeriod, ...]]:
     """The periods at each address (``venues.address.premises_key``), the earliest first, unknown beginnings before.
@@ -57,11 +53,6 @@ def operator_periods(tenures: Iterable[Tenure]) -> dict[str, tuple[OperatorPerio
         if premises := premises_key(tenure.address):
             at_address.setdefault(premises, []).append(tenure)
     return {premises: _in_order(premises, found) for premises, found in sorted(at_address.items())}
-
-
-def operators_on(periods: Iterable[OperatorPeriod], day: date) -> tuple[UUID, ...]:
-    """The venues that were at an address on ``day``: none, one, or several side by side."""
-    return tuple(period.venue_id for period in periods if period.covers(day))
 
 
 def _in_order(premises: str, tenures: list[Tenure]) -> tuple[OperatorPeriod, ...]:

@@ -88,7 +88,6 @@ def test_each_change_says_why(venue: PlacedVenue, site: ProtectedSite, rules: Di
     day = date(2026, 3, 1)
     (change,) = changes_between(run(day, law(RULE)), run(day, rules, venue, site))
     assert (change.key, change.cause) == (KEY, cause)
-    assert not change.is_new_breach
 
 
 def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
@@ -100,14 +99,15 @@ def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
     before, after = (run(day, rules, venue) for day in (date(2026, 8, 31), days[0]))
     assert (before[0].verdict, before[0].reason) == (Verdict.GRANDFATHERED, Reason.LICENCE_RUNS)
     (change,) = changes_between(before, after)
-    assert (change.cause, change.is_new_breach) == (Cause.PAPERS, True)
+    assert change.after is not None
+    assert (change.cause, change.after.verdict) == (Cause.PAPERS, Verdict.BREACH)
 
 
 def test_a_venue_in_another_division_than_was_known_is_a_change_and_stays_one_when_it_is_gone() -> None:
     day = date(2026, 3, 1)
     before, after = run(day, law(RULE)), run(day, law(RULE), replace(SHOP, division="320303"))
     (moved,) = changes_between(before, after)
-    assert (moved.cause, moved.division, moved.is_new_breach) == (Cause.DIVISION, "320303", False)
+    assert (moved.cause, moved.division) == (Cause.DIVISION, "320303")
     (gone,) = changes_between(after, [])
     assert (gone.cause, gone.division) == (Cause.GONE, "320303")
 

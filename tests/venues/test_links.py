@@ -70,19 +70,6 @@ def test_a_merge_and_its_split_restore_the_former_state_exactly() -> None:
     assert before == follow(found(1, 2, 3)), "what was before is left as it was"
 
 
-def test_a_link_says_how_likely_who_and_when() -> None:
-    links = follow(found(1, 2, 3))
-    first, second = merge(links, (1, 2), (2, 3))
-    links = follow([first, second], after=links)
-    assert links.link_of(record(3)).probability == 0.995
-    assert (links.link_of(record(3)).decided_by, links.link_of(record(3)).at) == (
-        "machine:1",
-        START + timedelta(hours=1),
-    )
-    assert (links.link_of(record(1)).probability, links.link_of(record(1)).decided_by) == (1.0, "import")
-    assert links.venues() == {venue(1): frozenset({record(1), record(2), record(3)})}
-
-
 def test_a_split_takes_out_what_its_merge_brought_and_nothing_else() -> None:
     links = follow(found(1, 2, 3, 4))
     events = merge(links, (1, 2), (3, 4), (2, 3))
@@ -203,7 +190,6 @@ def test_merges_before_are_untouched_by_merges_undone_after(
     for merged in data.draw(st.permutations(events)):
         links = follow([split(merged)], after=links)
     assert links == former
-    assert {each: links.link_of(each) for each in links.found} == {each: former.link_of(each) for each in former.found}
 
 
 @given(pairs)
