@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from api.distance import load_boundaries
 from api.ids import new_id
@@ -15,7 +15,7 @@ from venues.identity_model import MODEL_VERSION
 from venues.inside_store import load_hosts
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
-from venues.register_store import load_current_records, sources_without_doubles
+from venues.register_store import load_current_records, say_doubles, sources_without_doubles
 from venues.scored_pairs import Waterfall
 from venues.source_record import SourceRecord
 from venues.traits import Traits, traits_of
@@ -37,12 +37,19 @@ class Resolved:
 
 
 def resolve(
-    engine: Engine, *, at: datetime, no_doubles: Collection[str] = (), progress: Progress | None = None
+    engine: Engine,
+    *,
+    at: datetime,
+    no_doubles: Collection[str] = (),
+    doubles: Collection[str] = (),
+    by: str = "cli",
+    progress: Progress | None = None,
 ) -> Resolved:
     """Score all records, merge what is certain, and replace the questions for people. ``at``: aware.
 
-    ``no_doubles``: registers that are said to have no place twice, besides those that number what they register: no two
-    records of one of them come together. Raises LookupError for one that there is not.
+    ``no_doubles``: registers of which ``by`` says, for this time and all to come, that they have no place twice, as
+    those that number what they register: no two records of one of them come together. ``doubles`` says the contrary.
+    Raises LookupError for a register that there is not, and ValueError for one that is in both.
 
     Scoring takes long and holds no transaction: a decision that was taken meanwhile is found when the merges are
     followed once more on what is linked then. Raises LinkError if it contradicts one; nothing is changed then.
@@ -56,12 +63,16 @@ def resolve(
         if progress is not None:
             progress(part, of + 1)
 
+    if both := set(no_doubles) & set(doubles):
+        raise ValueError(f"有重复与无重复不能并存 / said to have doubles and none: {'、'.join(sorted(both))}")
+    with engine.begin() as connection:
+        _check_there(connection, [*no_doubles, *doubles])
+        say_doubles(connection, no_doubles, has_none=True, by=by, at=at)
+        say_doubles(connection, doubles, has_none=False, by=by, at=at)
     with engine.connect() as connection:
         records, links, hosts = load_current_records(connection), load_links(connection), load_hosts(connection)
         traits = in_their_counties([traits_of(record) for record in records], load_boundaries(connection))
-    if missing := set(no_doubles) - {record.key.source for record in records}:
-        raise LookupError(f"没有此登记 / no such register: {'、'.join(sorted(missing))}")
-    free = sources_without_doubles(records).union(no_doubles)
+        free = sources_without_doubles(connection, records)
     plan, questions = _plan(records, traits, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
@@ -78,6 +89,13 @@ def resolve(
         asked_count=len(questions),
         succession_count=len(plan.successions),
     )
+
+
+def _check_there(connection: Connection, sources: Collection[str]) -> None:
+    query = text("SELECT named FROM unnest(CAST(:named AS text[])) AS named WHERE NOT EXISTS"
+                 " (SELECT FROM venue v WHERE v.source = named AND v.withdrawn_at IS NULL) ORDER BY named")  # fmt: skip
+    if missing := connection.execute(query, {"named": sorted(set(sources))}).scalars().all():
+        raise LookupError(f"没有此登记 / no such register: {'、'.join(missing)}")
 
 
 def _plan(

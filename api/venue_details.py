@@ -8,6 +8,8 @@ from sqlalchemy import Connection, text
 from venues.category import CATEGORY_NAMES_ZH
 from venues.observation_store import Observation
 from venues.place import SourceKey
+from venues.register_store import has_no_doubles
+from venues.source_record import SOURCE_KIND_NAMES_ZH, SourceKind
 from venues.venue_door import DOOR_KIND_NAMES_ZH, VenueDoor
 
 
@@ -70,3 +72,30 @@ def history_shown(connection: Connection, number: int) -> list[dict[str, Any]]:
         {"number": number},
     )  # fmt: skip
     return [dict(row._mapping) for row in rows]
+
+
+def registers_shown(connection: Connection) -> list[dict[str, Any]]:
+    """Every register that was imported, by name: how much of it is there, how old, and whether it has doubles."""
+    rows = connection.execute(
+        text("SELECT v.source, array_agg(DISTINCT r.kind ORDER BY r.kind) AS kinds,"
+             " count(*) FILTER (WHERE v.withdrawn_at IS NULL) AS there,"
+             " count(*) FILTER (WHERE v.withdrawn_at IS NOT NULL) AS withdrawn, max(v.imported_at) AS changed_at,"
+             " min(v.data_on) AS oldest_on, max(v.data_on) AS newest_on, s.has_no_doubles, s.said_by, s.said_at"
+             " FROM venue v JOIN venue_source_record r USING (record_no) LEFT JOIN venue_register s ON s.source = v.source"
+             " GROUP BY v.source, s.source ORDER BY v.source")
+    )  # fmt: skip
+    return [
+        {
+            "source": row.source,
+            "kinds": [SOURCE_KIND_NAMES_ZH[SourceKind(kind)] for kind in row.kinds],
+            "record_count": row.there,
+            "withdrawn_count": row.withdrawn,
+            "changed_at": row.changed_at,
+            "oldest_on": row.oldest_on,
+            "newest_on": row.newest_on,
+            "has_no_doubles": has_no_doubles(row.has_no_doubles, map(SourceKind, row.kinds)),
+            "said_by": row.said_by,
+            "said_at": row.said_at,
+        }
+        for row in rows
+    ]

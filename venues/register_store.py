@@ -292,7 +292,30 @@ def _json(record: SourceRecord) -> str:
     return json.dumps(dict(record.sent), ensure_ascii=False)
 
 
-def sources_without_doubles(records: Iterable[SourceRecord]) -> frozenset[str]:
-    """Registers that number what they register: none has a place twice."""
-    kinds = {record.key.source: record.kind for record in records}
-    return frozenset(source for source, kind in kinds.items() if kind in OWN_NUMBER)
+def say_doubles(connection: Connection, sources: Iterable[str], *, has_none: bool, by: str, at: datetime) -> None:
+    """Keep it that registers have no place twice, or may have; what is said last holds. ``at``: aware."""
+    rows = [{"source": source, "has_none": has_none, "by": by, "at": at} for source in sorted(set(sources))]
+    if rows:
+        connection.execute(text(_SAID), rows)
+
+
+_SAID = """
+INSERT INTO venue_register (source, has_no_doubles, said_at, said_by) VALUES (:source, :has_none, :at, :by)
+ON CONFLICT (source) DO UPDATE SET has_no_doubles = excluded.has_no_doubles, said_at = excluded.said_at,
+    said_by = excluded.said_by WHERE venue_register.has_no_doubles <> excluded.has_no_doubles
+"""
+
+
+def has_no_doubles(said: bool | None, kinds: Iterable[SourceKind]) -> bool:
+    """Whether a register has no place twice: as was said of it, else if it numbers what it registers."""
+    return all(kind in OWN_NUMBER for kind in kinds) if said is None else said
+
+
+def sources_without_doubles(connection: Connection, records: Iterable[SourceRecord]) -> frozenset[str]:
+    """The registers of ``records`` that have no place twice."""
+    rows = connection.execute(text("SELECT source, has_no_doubles FROM venue_register")).all()
+    said = {row.source: row.has_no_doubles for row in rows}
+    kinds: dict[str, set[SourceKind]] = {}
+    for record in records:
+        kinds.setdefault(record.key.source, set()).add(record.kind)
+    return frozenset(source for source, found in kinds.items() if has_no_doubles(said.get(source), found))

@@ -1,5 +1,6 @@
 """The register of venues: files in, records resolved, questions answered, decisions undone."""
 
+import getpass
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ from api.personal.opening import open_checked_keyring
 from api.register import resolve as resolve_register
 from api.session import open_database
 from api.venue_desk import confirm_review, merge_venues, refuse_review, split_venue, undo_link
+from api.venue_details import registers_shown
 from api.venue_listing import (
     VenueFilter,
     open_reviews,
@@ -121,23 +123,46 @@ def import_file(
 def resolve(
     no_doubles: Annotated[
         list[str] | None,
-        typer.Option("--no-doubles", help="此登记内同一场所只有一条，可重复填写 / a register that has no place twice"),
+        typer.Option("--no-doubles", help="此登记内同一场所只有一条 / a register that has no place twice"),
+    ] = None,
+    doubles: Annotated[
+        list[str] | None,
+        typer.Option("--doubles", help="撤回前项：此登记内同一场所可有多条 / a register that may have a place twice"),
     ] = None,
 ) -> None:
     """判断哪些记录是同一场所：确定的合并，存疑的列出待判断。Which records are one venue: merge, or ask.
+
+    登记内有无重复，说一次即可，以后每次照此（hulan venue registers 可查）。
+    What is said of a register holds for all times to come: see hulan venue registers.
 
     例 / example:  hulan venue resolve --no-doubles 高德2026
     """
     with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine:
         with bar_of("比对 comparing") as (begin, advance):
             done = resolve_register(
-                engine, at=SystemClock().now(), no_doubles=no_doubles or (), progress=_parts(begin, advance)
+                engine,
+                at=SystemClock().now(),
+                no_doubles=no_doubles or (),
+                doubles=doubles or (),
+                by=f"cli:{getpass.getuser()}",
+                progress=_parts(begin, advance),
             )
         lines = [
             ("记录 records", done.record_count), ("场所 venues", done.venue_count), ("合并 merged", done.merged_count),
             ("待判断 asked", done.asked_count), ("先后经营 one after the other", done.succession_count),
         ]  # fmt: skip
         out.print("  ".join(f"{label}: {count}" for label, count in lines), markup=False)
+
+
+@venue.command("registers")
+def registers(as_json: AsJson = False) -> None:
+    """已导入的登记：多少条、截至何时、有无重复。The registers that were imported: size, age, whether with doubles.
+
+    例 / example:  hulan venue registers
+    """
+    with plain_errors(*PROBLEMS), open_database(prepared_settings(), say=say) as engine, engine.connect() as connection:
+        found = registers_shown(connection)
+    show(found, register_lines, none="尚未导入登记 no register was imported", as_json=as_json)
 
 
 def _parts(begin: Any, advance: Any) -> Any:
@@ -260,6 +285,18 @@ def undo(link_id: Annotated[UUID, typer.Argument(help="合并或拆分 id / id o
 
 
 venue.command("observe")(observe)
+
+
+def register_lines(item: Item) -> Iterator[str]:
+    """A register in two lines."""
+    gone = f"  撤回 withdrawn: {item['withdrawn_count']:,}" if item["withdrawn_count"] else ""
+    yield f"{item['source']}  {'、'.join(item['kinds'])}  {item['record_count']:,} 条 records{gone}"
+    days = sorted({str(day) for day in (item["oldest_on"], item["newest_on"]) if day is not None})
+    as_of = f"截至 as of {' – '.join(days)}" if days else "截至日不详 as of a day not told"
+    changed = item["changed_at"].astimezone(LOCAL_TIME)
+    doubles = "无重复 no place twice" if item["has_no_doubles"] else "可有重复 may have a place twice"
+    said = f"（{item['said_by']}）" if item["said_by"] else ""
+    yield f"  {as_of}  最后变更 last changed {changed:%Y-%m-%d %H:%M}  {doubles}{said}"
 
 
 def venue_lines(item: Item) -> Iterator[str]:

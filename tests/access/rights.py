@@ -338,6 +338,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "venue_link": {"app": "SELECT"},
     "venue_observation": {"app": "SELECT"},
     "venue_phone": CLOSED,
+    "venue_register": CLOSED,
     "venue_review": {"app": "SELECT"},
     "venue_source_record": {"app": "SELECT"},
     "venue_incident": {

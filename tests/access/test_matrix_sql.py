@@ -81,7 +81,7 @@ CLOSED = (
     "engine_layout", "engine_state", "export_limit", "fix_written", "link_guess", "login_failure", "look_rule",
     "oidc_state", "open_subject", "order_times", "personal_key", "record_sealing", "reevaluation",
     "retention_run", "rule_version",
-    "thinning_run", "unsealing_request", "venue_phone", "worker",
+    "thinning_run", "unsealing_request", "venue_phone", "venue_register", "worker",
 )  # fmt: skip
 """Shown to nobody under the application's role."""
 

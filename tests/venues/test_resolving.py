@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from shapely import Point
 from sqlalchemy import Engine, text
 
@@ -10,6 +11,7 @@ from api.access.roles import AccountRole
 from api.ids import new_id
 from api.register import resolve
 from api.venue_desk import confirm_review, undo_link
+from api.venue_details import registers_shown
 from geo.datum import Datum
 from geo.shapes import Area
 from tests.access.people import an_official
@@ -55,6 +57,24 @@ def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(e
         for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
             assert decide(connection, event, new_id=new_id)
     assert resolve(engine, at=LATER + timedelta(hours=2)).merged_count == 0, "what was split is not merged again"
+
+
+def test_that_a_register_has_no_place_twice_is_said_once_and_can_be_taken_back(engine: Engine) -> None:
+    twice = [a_record("amap", number, kind=SourceKind.POI, name="星光KTV", at_m=2 * number) for number in (1, 2)]
+    with engine.begin() as connection:
+        put(connection, twice)
+    assert resolve(engine, at=LATER, no_doubles=["amap"], by="cli:wang").merged_count == 0
+    assert resolve(engine, at=LATER).merged_count == 0, "said once and for all"
+    with engine.connect() as connection:
+        (shown,) = registers_shown(connection)
+    assert (shown["source"], shown["record_count"], shown["has_no_doubles"], shown["said_by"]) == (
+        "amap", 2, True, "cli:wang",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="amap"):
+        resolve(engine, at=LATER, no_doubles=["amap"], doubles=["amap"])
+    with pytest.raises(LookupError, match="baidu"):
+        resolve(engine, at=LATER, doubles=["baidu"])
+    assert resolve(engine, at=LATER, doubles=["amap"]).merged_count == 1
 
 
 def test_a_question_whose_numbers_changed_is_asked_anew_in_place_of_the_old_one(engine: Engine) -> None:
