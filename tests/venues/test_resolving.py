@@ -63,8 +63,8 @@ def test_that_a_register_has_no_place_twice_is_said_once_and_can_be_taken_back(e
     twice = [a_record("amap", number, kind=SourceKind.POI, name="星光KTV", at_m=2 * number) for number in (1, 2)]
     with engine.begin() as connection:
         put(connection, twice)
-    assert resolve(engine, at=LATER, no_doubles=["amap"], by="cli:wang").merged_count == 0
-    assert resolve(engine, at=LATER).merged_count == 0, "said once and for all"
+    assert resolve(engine, at=LATER, no_doubles=["amap"], by="cli:wang").asked_count == 0
+    assert resolve(engine, at=LATER).asked_count == 0, "said once and for all"
     with engine.connect() as connection:
         (shown,) = registers_shown(connection)
     assert (shown["source"], shown["record_count"], shown["has_no_doubles"], shown["said_by"]) == (
@@ -74,7 +74,7 @@ def test_that_a_register_has_no_place_twice_is_said_once_and_can_be_taken_back(e
         resolve(engine, at=LATER, no_doubles=["amap"], doubles=["amap"])
     with pytest.raises(LookupError, match="baidu"):
         resolve(engine, at=LATER, doubles=["baidu"])
-    assert resolve(engine, at=LATER, doubles=["amap"]).merged_count == 1
+    assert resolve(engine, at=LATER, doubles=["amap"]).asked_count == 1
 
 
 def test_a_question_whose_numbers_changed_is_asked_anew_in_place_of_the_old_one(engine: Engine) -> None:
