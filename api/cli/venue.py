@@ -114,8 +114,8 @@ def import_file(
             )
         if read.set_aside:
             say(f"已收录但有内容无法识别 taken without a number, day or hours that cannot be: {len(read.set_aside)}")
-        if read.doubted:
-            say(f"已收录，编号存疑请核对 taken, with a number to compare with the paper: {len({row.line for row in read.doubted})}")
+        if doubtful := {row.line for row in read.doubted}:
+            say(f"已收录，编号存疑请核对 taken, with a number to compare with the paper: {len(doubtful)}")
         tell_import(file, report, rejects, also=[*read.set_aside, *read.doubted])
 
 
