@@ -8,9 +8,8 @@ from shapely.geometry import GeometryCollection
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from api.files.cells import CellError, check_position, parse_optional_day
+from api.files.cells import CellError, check_position, check_storable, parse_optional_day
 from api.files.tables import Progress, counted
-from api.files.text import is_damaged
 from geo.datum import Datum, geometry_to_wgs84
 from venues.category import SiteCategory, VenueCategory
 from venues.mapping import Decision, NotAPlace
@@ -94,10 +93,7 @@ def _check(record: FoundPlace, good: Mapping[str, FoundPlace]) -> None:
     """Raises CellError with the first thing that is wrong with ``record``."""
     if not record.source_id:
         raise CellError(field="id", value="", reason="编号为空 / empty id: without it a re-import would make a double")
-    for field, text in (("id", record.source_id), ("name", record.name), ("address", record.address)):
-        if is_damaged(text):
-            reason = "含损坏字符 / holds broken characters: save the file as UTF-8"
-            raise CellError(field=field, value=text, reason=reason)
+    check_storable({"id": record.source_id, "name": record.name, "address": record.address})
     if isinstance(record.decision, NotAPlace):
         raise CellError(field="category", value=record.category_text, reason=NO_CATEGORY)
     if record.source_id in good:

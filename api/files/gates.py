@@ -12,6 +12,7 @@ from shapely.geometry import Point
 from api.files.cells import (
     CellError,
     check_position,
+    check_storable,
     is_absent,
     parse_datum_cell,
     parse_flag,
@@ -30,6 +31,7 @@ from venues.distance_ends import Gate, GateKind
 from venues.place import Rejected, SourceKey
 
 _OSM_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "entrance"})
+_KEPT = ("id", "site_source", "site_source_id")
 _CLOSED = frozenset({"封闭", "关闭", "closed"})
 _KINDS = {
     "student": GateKind.STUDENT,
@@ -157,6 +159,7 @@ def _from_rows(rows: Iterable[Row | Rejected], datum: Datum | None) -> Iterator[
 
 
 def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
+    check_storable({field: _cell(row, field) for field in _KEPT})
     gate_id, kind_text = _cell(row, "id"), _cell(row, "kind").casefold()
     if is_absent(gate_id) or gate_id in known:
         reason = "编号为空或重复，已保留前一行 / empty or duplicate id: the first was kept"

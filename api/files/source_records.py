@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from api.files.cells import CellError, check_position, is_absent, parse_datum_cell, parse_optional_number
+from api.files.cells import (
+    CellError,
+    check_position,
+    check_storable,
+    is_absent,
+    parse_datum_cell,
+    parse_optional_number,
+)
 from api.files.columns import PLACE_COLUMNS, SOURCE_COLUMNS, category_columns, first_cell
 from api.files.errors import UnreadableFile, unknown_datum
-from api.files.found_places import NO_CATEGORY
+from api.files.found_places import NO_CATEGORY, check_place_geometry
 from api.files.osm import OSM_SUFFIXES, read_osm_objects
 from api.files.places import osm_address
 from api.files.sheets import SHEET_SUFFIXES, read_sheet
@@ -218,6 +225,7 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         raise CellError(field="category", value=words, reason=NO_CATEGORY)
     elif isinstance(decision, SiteCategory) or (decision is NotAPlace.IGNORED and kind is SourceKind.POI):
         return None
+    check_storable({"id": entry.reference} | sent)
     position, datum = _position(entry, sent)
     if not (source_id := _id_of(entry, kind)):
         reason = "编号为空 / empty id: give an id column, or the register's own number"
@@ -236,6 +244,7 @@ def _decision(cells: Mapping[str, str], mapping: CategoryMapping, *, words: str,
 def _position(entry: _Entry, sent: dict[str, str]) -> tuple[tuple[float, float] | None, Datum | None]:
     """Where the row is and in which datum; both go into ``sent`` as the file has them. Raises CellError."""
     if entry.geometry is not None:
+        check_place_geometry(entry.geometry)
         middle = entry.geometry.representative_point()
         longitude, latitude, datum = middle.x, middle.y, entry.datum
         sent["geometry"] = entry.geometry.wkt
