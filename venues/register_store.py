@@ -17,6 +17,7 @@ from venues.category import VenueCategory
 from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
+from venues.row_id import is_still_there, under_known_keys
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
 
 
@@ -86,6 +87,7 @@ def save_entries(
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
+    A key that is the register's own number stands for the venue that has it in another spelling, if there is none.
     ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
     ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
@@ -95,6 +97,7 @@ def save_entries(
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
+    entries = under_known_keys(entries, known)
     sorted_out = _sorted_out(entries, known, data_on, new_id)
     written = [*sorted_out.added, *sorted_out.changed]
     _write_venues(connection, written, at, data_on)
@@ -106,7 +109,10 @@ def save_entries(
         keep_phones(connection, [entry.record for entry in entries if entry.record.key not in late], index_phone)
     of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
     missing = of_register.keys() - {entry.record.key for entry in entries}
-    left = {key for key in missing if key.source_id in still_there or of_register[key].is_of_later_than(data_on)}
+    left = {
+        key for key in missing
+        if is_still_there(key.source_id, still_there) or of_register[key].is_of_later_than(data_on)
+    }  # fmt: skip
     gone = [of_register[key].venue_no for key in missing - left]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
@@ -186,7 +192,8 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
     rows = connection.execute(
         text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
              " v.withdrawn_at, v.data_on"
-             " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
+             " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"
+             " ORDER BY v.withdrawn_at IS NOT NULL, v.venue_no"),
         {"sources": sorted(sources)},
     )  # fmt: skip
     return {

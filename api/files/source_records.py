@@ -32,6 +32,7 @@ from venues.category import SiteCategory, VenueCategory
 from venues.licence import LicenceError, doubts_about_tobacco_licence
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
+from venues.row_id import own_spelling
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord, read_source_record
 
 
@@ -231,6 +232,8 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         reason = "编号为空 / empty id: give an id column, or the register's own number"
         raise CellError(field="id", value="", reason=reason)
     key = SourceKey(source=source, source_id=source_id)
+    if source_id == own_spelling(sent.get(OWN_NUMBER.get(kind, ""), ""), kind) and "host_source" not in sent:
+        sent |= {field: own_spelling(text, kind) or text for field, text in sent.items() if field == "host_id"}
     is_other_trade = decision is NotAPlace.IGNORED and bool(words) and category is None
     record, problems = read_source_record(sent, key=key, kind=kind, category=category, is_other_trade=is_other_trade)
     return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
@@ -266,9 +269,12 @@ def _position(entry: _Entry, sent: dict[str, str]) -> tuple[tuple[float, float] 
 
 
 def _id_of(entry: _Entry, kind: SourceKind) -> str:
-    """The row's id, else the register's own number; empty if it has neither."""
-    number = first_cell(entry.cells, SOURCE_COLUMNS.get(OWN_NUMBER.get(kind, ""), ())).strip()
-    return entry.reference or ("" if is_absent(number) else number)
+    """The row's id, else the register's own number, in one spelling if it is that; empty if it has neither."""
+    text = first_cell(entry.cells, SOURCE_COLUMNS.get(OWN_NUMBER.get(kind, ""), ())).strip()
+    number = own_spelling(text, kind)
+    if number and own_spelling(entry.reference, kind) == number:
+        return number
+    return entry.reference or number or ("" if is_absent(text) else text)
 
 
 def _check_once(row: _Row, rows: Mapping[str, _Row]) -> None:
