@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -97,7 +97,8 @@ def save_entries(
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
-    entries = under_known_keys(entries, known)
+    records = under_known_keys([entry.record for entry in entries], known)
+    entries = [replace(entry, record=record) for entry, record in zip(entries, records, strict=True)]
     sorted_out = _sorted_out(entries, known, data_on, new_id)
     written = [*sorted_out.added, *sorted_out.changed]
     _write_venues(connection, written, at, data_on)

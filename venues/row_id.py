@@ -1,12 +1,34 @@
-"""By which ids registers know their rows. A register's own number is one id, however a file spells it. Pure."""
+"""By which ids registers know their rows. A register's own number is one id, however a file spells it. Pure.
 
-from collections.abc import Collection, Sequence
+A row of several kinds of venue is a record for each; all but the first are inside it, and have its id and their kind.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from venues.category import VenueCategory
 from venues.licence import LicenceError
 from venues.place import SourceKey
-from venues.register import RegisterEntry
 from venues.source_record import LICENCE_FIELDS, OWN_NUMBER, SourceKind, SourceRecord
+
+_MARK = "#"
+_CATEGORIES = frozenset(VenueCategory)
+
+
+def further_id(source_id: str, category: VenueCategory) -> str:
+    """The id of what a row is beside its first category."""
+    return f"{source_id}{_MARK}{category}"
+
+
+def row_id(source_id: str) -> str:
+    """The id of the row that gave ``source_id``: its own, but of a further category."""
+    row, _, category = source_id.rpartition(_MARK)
+    return row if row and category in _CATEGORIES else source_id
+
+
+def further_count(keys: Iterable[SourceKey]) -> int:
+    """How many of ``keys`` are of further categories."""
+    return sum(row_id(key.source_id) != key.source_id for key in keys)
 
 
 def own_spelling(text: str, kind: SourceKind) -> str:
@@ -19,23 +41,23 @@ def own_spelling(text: str, kind: SourceKind) -> str:
         return ""
 
 
-def under_known_keys(entries: Sequence[RegisterEntry], known: Collection[SourceKey]) -> list[RegisterEntry]:
-    """``entries``, those that the register has under another spelling of their number with the key that it has.
+def under_known_keys(records: Sequence[SourceRecord], known: Collection[SourceKey]) -> list[SourceRecord]:
+    """``records``, those that the register has under another spelling of their number with the key that it has.
 
     ``known``: all its keys, those first that are to be preferred. Registers were once kept as files spelled them.
     """
-    taken = {entry.record.key for entry in entries}
-    if not any(_is_by_number(entry.record) and entry.record.key not in known for entry in entries):
-        return list(entries)
+    taken = {record.key for record in records}
+    if not any(_is_by_number(record) and record.key not in known for record in records):
+        return list(records)
     kept: dict[SourceKey, SourceKey] = {}
-    kinds = {entry.record.kind for entry in entries} & OWN_NUMBER.keys()
+    kinds = {record.kind for record in records} & OWN_NUMBER.keys()
     for key in known:
         if key not in taken:
             for kind in kinds:
                 if number := own_spelling(key.source_id, kind):
                     kept.setdefault(SourceKey(source=key.source, source_id=number), key)
     moved = {new: old for new, old in kept.items() if new not in known}
-    return [replace(entry, record=_moved(entry.record, moved)) for entry in entries] if moved else list(entries)
+    return [_moved(record, moved) for record in records] if moved else list(records)
 
 
 def _is_by_number(record: SourceRecord) -> bool:
@@ -54,6 +76,6 @@ def _moved(record: SourceRecord, moved: dict[SourceKey, SourceKey]) -> SourceRec
 
 def is_still_there(source_id: str, rows: Collection[str]) -> bool:
     """Whether one of ``rows`` (ids of rows in a file) is that of ``source_id``, in whatever spelling."""
-    if source_id in rows or not rows:
-        return source_id in rows
+    if not rows or source_id in rows or row_id(source_id) in rows:
+        return bool(rows)
     return any(number in rows for kind in OWN_NUMBER if (number := own_spelling(source_id, kind)))

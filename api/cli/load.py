@@ -27,6 +27,7 @@ from geo.datum import Datum, parse_datum
 from tracking.local_time import LOCAL_TIME
 from tracking.zone import ZoneOrigin
 from venues.place import PlacesRead, Rejected
+from venues.row_id import further_count
 from venues.store import save_incidents
 
 MOST_WITHDRAWN_SHOWN = 20
@@ -130,6 +131,8 @@ def venues(
                 withdraw=withdraw,
                 data_on=day,
             )
+        if further := further_count(place.key for place in read.venues):
+            say(f"一行多类，每类各有一处与区域 kinds of venue beside a row's first, each a venue: {further}")
         tell_import(file, report, rejects)
 
 

@@ -149,6 +149,7 @@ def _from_row(
         opened_on=first_cell(row.cells, PLACE_COLUMNS["opened_on"]),
         decision=decision,
         category_text=text,
+        further=mapping.every_category(text)[1:],
         geometry=Point(longitude, latitude),
         datum=parse_datum_cell(datum_text, field="datum", default=datum),
     )
@@ -173,6 +174,7 @@ def _from_features(features: Iterator[Feature], mapping: CategoryMapping) -> Ite
             opened_on=first_cell(feature.properties, PLACE_COLUMNS["opened_on"]),
             decision=decision,
             category_text=text,
+            further=mapping.every_category(text)[1:],
             geometry=feature.geometry,
             datum=feature.datum,
         )

@@ -32,13 +32,16 @@ from venues.category import SiteCategory, VenueCategory
 from venues.licence import LicenceError, doubts_about_tobacco_licence
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
-from venues.row_id import own_spelling
-from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord, read_source_record
+from venues.row_id import further_id, own_spelling
+from venues.source_record import LICENCE_FIELDS, OWN_NUMBER, SourceKind, SourceRecord, read_source_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecordsRead:
-    """What a register's file gave; rows, rejections and rows ignored add up to the rows of the file."""
+    """What a register's file gave; rows, rejections and rows ignored add up to the rows of the file.
+
+    A row of several kinds of venue gives a record for each (``venues.row_id``).
+    """
 
     records: tuple[SourceRecord, ...]
     rejected: tuple[Rejected, ...]
@@ -72,6 +75,8 @@ class _Row:
     problems: tuple[LicenceError, ...]
     position: tuple[float, float] | None
     datum: Datum | None
+    further: tuple[VenueCategory, ...] = ()
+    """What its codes say it is beside the record's category."""
 
     def set_aside(self) -> list[Rejected]:
         """The numbers that the row was taken without."""
@@ -118,10 +123,12 @@ def read_source_records(
                 ignored.append(_id_of(entry, kind))
                 continue
             _check_once(row, rows)
+            rows[row.record.key.source_id] = row
+            for other in _further_rows(row):
+                _check_once(other, rows)
+                rows[other.record.key.source_id] = other
         except (CellError, LicenceError) as error:
             rejected.append(error.rejected(line=entry.line, reference=_id_of(entry, kind)))
-            continue
-        rows[row.record.key.source_id] = row
     return SourceRecordsRead(
         records=_placed(list(rows.values())),
         rejected=tuple(rejected),
@@ -219,12 +226,15 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         sent["category"] = words
     words = sent.get("category", "")
     decision = None if mapping is None else _decision(entry.cells, mapping, words=words, name=sent["name"])
-    category = decision if isinstance(decision, VenueCategory) else None
+    codes = [] if mapping is None else [c for c in mapping.every_category(words) if isinstance(c, VenueCategory)]
+    category = decision if isinstance(decision, VenueCategory) else next(iter(codes), None)
     if kind is SourceKind.TOBACCO_LICENCE:
         category = category or VenueCategory.TOBACCO
     elif decision is NotAPlace.UNKNOWN and (words or kind is SourceKind.POI):
         raise CellError(field="category", value=words, reason=NO_CATEGORY)
-    elif isinstance(decision, SiteCategory) or (decision is NotAPlace.IGNORED and kind is SourceKind.POI):
+    elif (isinstance(decision, SiteCategory) and category is None) or (
+        decision is NotAPlace.IGNORED and kind is SourceKind.POI
+    ):
         return None
     check_storable({"id": entry.reference} | sent)
     position, datum = _position(entry, sent)
@@ -236,7 +246,32 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         sent |= {field: own_spelling(text, kind) or text for field, text in sent.items() if field == "host_id"}
     is_other_trade = decision is NotAPlace.IGNORED and bool(words) and category is None
     record, problems = read_source_record(sent, key=key, kind=kind, category=category, is_other_trade=is_other_trade)
-    return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
+    further = tuple(each for each in codes if each is not category)
+    if further and kind in OWN_NUMBER:  # a record of each would need a number of its own
+        problems, further = (*problems, _only_one_category(words, further)), ()
+    return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum, further=further)
+
+
+def _only_one_category(words: str, further: Iterable[VenueCategory]) -> LicenceError:
+    others = "、".join(further)
+    return LicenceError(
+        field="category",
+        value=words,
+        reason_zh=f"按编号登记的一行只取一类，未取：{others}",
+        reason=f"a row that is known by its own number is of one category, these were left out: {others}",
+    )
+
+
+def _further_rows(row: _Row) -> Iterator[_Row]:
+    """What the row is beside its first category: inside that, at the same place, without its numbers."""
+    main = row.record
+    sent = {field: text for field, text in main.sent if field not in LICENCE_FIELDS and field != "host_source"}
+    for category in row.further:
+        key = SourceKey(source=main.key.source, source_id=further_id(main.key.source_id, category))
+        record, _ = read_source_record(
+            sent | {"host_id": main.key.source_id}, key=key, kind=main.kind, category=category
+        )
+        yield replace(row, record=record, problems=(), further=())
 
 
 def _decision(cells: Mapping[str, str], mapping: CategoryMapping, *, words: str, name: str) -> Decision:
