@@ -1,7 +1,7 @@
 """A case file: subjects with their order, conditions and recipients. Its form, and the JSON of it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from alerts.alert import FAMILY_ROLES, Block, Role
 from alerts.channel import Channel
 from api.case_faults import Fault, faults_of, reason_of
 from api.condition_parameters import checked_parameters
+from api.files.text import is_damaged, shown
 from api.ids import subject_id_for
 from api.personal.blind_index import normal_phone
 from api.personal.resident_id import check_resident_id
@@ -286,7 +287,7 @@ def check_cases(items: Iterable[tuple[int, Any]]) -> CasesRead:
         if case is not None:
             cases.append(case)
             lines.append(number)
-        reference = str(item.get("reference", "")) if isinstance(item, dict) else ""
+        reference = shown(str(item.get("reference", ""))) if isinstance(item, dict) else ""
         rejected += [
             Rejected(line=number, reference=reference, field=fault.field, value=fault.value, reason=fault.reason)
             for fault in faults
@@ -296,12 +297,27 @@ def check_cases(items: Iterable[tuple[int, Any]]) -> CasesRead:
 
 def check_case(item: Any) -> tuple[CaseIn | None, tuple[Fault, ...]]:
     """A case that can be registered, or everything that is wrong with it."""
+    if unstorable := tuple(_faults_of_letters(item)):
+        return None, unstorable
     try:
         case = CaseIn.model_validate(item)
     except ValidationError as error:
         return None, faults_of(error)
     faults = [*_faults_of_zones(case), *_faults_of_people(case)]
     return (None, tuple(faults)) if faults else (case, ())
+
+
+def _faults_of_letters(item: Any) -> Iterator[Fault]:
+    """Each text that no database holds. Never quoted: it may be a name."""
+    reason = "含有无法保存的字符，请删去 / has a character that cannot be stored: remove it"
+    left: list[tuple[str, Any]] = [("", item)]
+    while left:
+        field, value = left.pop()
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        named = [(str(key), held) for key, held in inside]
+        left += [(f"{field}.{shown(key)}".removeprefix("."), held) for key, held in reversed(named)]
+        if is_damaged(value if isinstance(value, str) else "".join(key for key, _ in named)):
+            yield Fault(field=field, value="", reason=reason)
 
 
 def _faults_of_zones(case: CaseIn) -> Iterable[Fault]:

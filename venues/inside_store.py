@@ -59,12 +59,21 @@ ORDER BY i.source_id
 
 
 def load_hosts(connection: Connection) -> list[tuple[UUID, UUID]]:
-    """Records that stand now of venues inside others, each with that of the other: never one venue."""
+    """Records that stand now of venues inside others, each with that of the other: never one venue.
+
+    Nor are the further categories of one row (``venues.row_id``).
+    """
     rows = connection.execute(
         text("SELECT r.record_id AS one, h.record_id AS other FROM venue i JOIN venue host"
              " ON host.source = i.host_source AND host.source_id = i.host_source_id"
              " JOIN venue_source_record r ON r.record_no = i.record_no"
-             " JOIN venue_source_record h ON h.record_no = host.record_no")
+             " JOIN venue_source_record h ON h.record_no = host.record_no"
+             " UNION ALL SELECT r.record_id, s.record_id FROM venue i JOIN venue j ON j.host_source = i.host_source"
+             " AND j.host_source_id = i.host_source_id AND j.venue_no > i.venue_no"
+             " JOIN venue_source_record r ON r.record_no = i.record_no"
+             " JOIN venue_source_record s ON s.record_no = j.record_no"
+             " WHERE starts_with(i.source_id, i.host_source_id || '#')"
+             " AND starts_with(j.source_id, j.host_source_id || '#')")
     )  # fmt: skip
     return [(row.one, row.other) for row in rows]
 

@@ -1,7 +1,8 @@
 """Which category a source's tags or codes mean: rules as data, read from TOML by ``api.files.mappings``.
 
 A mapping holds tag rules (OSM: the first rule whose conditions all hold wins) or codes (AMap typecodes: of the codes
-that begin a value the longest wins, and of several values joined by ``|`` the first that is a place of ours). A target
+that begin a value the longest wins, and of several values joined by ``|`` each is what the place is, the first that is
+a place of ours before the others). A target
 is a category or the word ``ignore``. What a mapping does not name is ``unlisted``: ignored in an open vocabulary
 such as OSM, an error in a closed one, where it is a slip of the pen.
 """
@@ -102,8 +103,13 @@ class CategoryMapping:
             return NotAPlace.UNKNOWN
         return self._for_codes(text) if self.codes else self._for_plain_value(text, name=name)
 
+    def every_category(self, value: str) -> tuple[VenueCategory | SiteCategory, ...]:
+        """All that the codes of ``value`` mean, each once, in their order; nothing of a value that is no code."""
+        found = [self._for_code(part) for part in _parts(value.strip().casefold())] if self.codes else []
+        return tuple(dict.fromkeys(each for each in found if isinstance(each, VenueCategory | SiteCategory)))
+
     def _for_codes(self, text: str) -> Decision:
-        parts = [part.strip() for part in text.split("|") if part.strip()]
+        parts = _parts(text)
         for part in parts:
             target = self._for_code(part)
             if target is not None and not isinstance(target, NotAPlace):
@@ -125,6 +131,10 @@ class CategoryMapping:
             if any(rule.holds(tags) for tags in candidates):
                 return rule.target
         return self.unlisted
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split("|") if part.strip()]
 
 
 def parse_mapping(data: Mapping[str, object], *, name: str) -> CategoryMapping:

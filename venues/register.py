@@ -12,7 +12,8 @@ from geo.datum import Datum, geometry_to_wgs84
 from venues.address import parse_address, premises_key
 from venues.category import VenueCategory
 from venues.place import SourceKey, Venue
-from venues.source_record import SourceKind, SourceRecord, read_source_record
+from venues.row_id import row_id
+from venues.source_record import SourceKind, SourceRecord, host_of, read_source_record
 
 _OUTLINES = ("Point", "Polygon", "MultiPolygon")
 
@@ -48,11 +49,16 @@ class RegisterEntry:
 
 
 def entry_of_venue(venue: Venue) -> RegisterEntry:
-    """A venue of a file of places as an entry. It may have no name: a bar without a sign is a bar."""
+    """A venue of a file of places as an entry. It may have no name: a bar without a sign is a bar.
+
+    What a row is beside its first category is inside that.
+    """
     sent = {
         "name": venue.name, "address": venue.address, "category": str(venue.category), "datum": str(venue.datum),
-        "geometry": venue.raw_geometry.wkt,
+        "geometry": venue.raw_geometry.wkt, "host_id": row_id(venue.key.source_id),
     }  # fmt: skip
+    if sent["host_id"] == venue.key.source_id:
+        del sent["host_id"]
     middle = venue.geometry.representative_point()
     record = record_of_content(
         {field: value for field, value in sent.items() if value or field == "name"},
@@ -109,6 +115,7 @@ def record_of_content(
             latitude=latitude,
             category=category,
             category_text=sent.get("category", ""),
+            host_key=host_of(sent, key),
         )
     record, _ = read_source_record(
         sent, key=key, kind=kind, longitude=longitude, latitude=latitude, category=category,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from venues.category import VenueCategory
 from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
+from venues.row_id import is_still_there, under_known_keys
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
 
 
@@ -86,6 +87,7 @@ def save_entries(
 ) -> EntriesSaved:
     """Keep every record, and make or bring up to date the venue of its key. Keys must be unique within ``entries``.
 
+    A key that is the register's own number stands for the venue that has it in another spelling, if there is none.
     ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
     ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
@@ -95,6 +97,8 @@ def save_entries(
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
+    records = under_known_keys([entry.record for entry in entries], known)
+    entries = [replace(entry, record=record) for entry, record in zip(entries, records, strict=True)]
     sorted_out = _sorted_out(entries, known, data_on, new_id)
     written = [*sorted_out.added, *sorted_out.changed]
     _write_venues(connection, written, at, data_on)
@@ -106,7 +110,10 @@ def save_entries(
         keep_phones(connection, [entry.record for entry in entries if entry.record.key not in late], index_phone)
     of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
     missing = of_register.keys() - {entry.record.key for entry in entries}
-    left = {key for key in missing if key.source_id in still_there or of_register[key].is_of_later_than(data_on)}
+    left = {
+        key for key in missing
+        if is_still_there(key.source_id, still_there) or of_register[key].is_of_later_than(data_on)
+    }  # fmt: skip
     gone = [of_register[key].venue_no for key in missing - left]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
@@ -116,7 +123,7 @@ def save_entries(
         changed=tuple(sorted_out.changed),
         unchanged_count=len(sorted_out.confirmed),
         outdated=tuple(sorted_out.outdated),
-        withdrawn=_withdraw(connection, gone, at),
+        withdrawn=_withdraw(connection, gone, at, data_on),
         left_as_it_was_count=len(left),
         register_count=len(of_register),
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
@@ -186,7 +193,8 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
     rows = connection.execute(
         text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
              " v.withdrawn_at, v.data_on"
-             " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"),
+             " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"
+             " ORDER BY v.withdrawn_at IS NOT NULL, v.venue_no"),
         {"sources": sorted(sources)},
     )  # fmt: skip
     return {
@@ -275,10 +283,14 @@ def _write_records(
     )  # fmt: skip
 
 
-def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
+def _withdraw(
+    connection: Connection, gone: list[int], at: datetime, data_on: date | None
+) -> tuple[tuple[str, str], ...]:
+    """The day on which it was missing is known of it then: an older file does not bring it back."""
     rows = connection.execute(
-        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
-        {"at": at, "gone": gone},
+        text("UPDATE venue SET withdrawn_at = :at, data_on = greatest(data_on, CAST(:on AS date))"
+             " WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
+        {"at": at, "on": data_on, "gone": gone},
     ).all()  # fmt: skip
     forget_phones(connection, gone)
     return tuple(sorted((row.source_id, row.name) for row in rows))

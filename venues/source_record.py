@@ -150,7 +150,7 @@ def read_source_record(
         valid_from=_day(cells, "valid_from", kind, problems),
         valid_to=min((day for day in ends if day is not None), default=None),
         opening_hours=_hours(cells.get("opening_hours", ""), problems),
-        host_key=_host(cells, key),
+        host_key=host_of(cells, key),
         set_aside=tuple(sorted({problem.field for problem in problems})),
     )
     return record, tuple(problems)
@@ -200,7 +200,8 @@ def _hours(text: str, problems: list[LicenceError]) -> str:
         return ""
 
 
-def _host(cells: Mapping[str, str], own: SourceKey) -> SourceKey | None:
+def host_of(cells: Mapping[str, str], own: SourceKey) -> SourceKey | None:
+    """The venue that a row says it is inside of. Raises LicenceError if that is itself."""
     if not (host_id := cells.get("host_id", "")):
         return None
     host = SourceKey(source=cells.get("host_source", "") or own.source, source_id=host_id)

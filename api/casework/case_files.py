@@ -125,7 +125,7 @@ def _checked(connection: Connection, read: CasesRead, at: datetime) -> tuple[lis
     refused: list[Rejected] = []
     for line, case in zip(read.lines, read.cases, strict=True):
         try:
-            _refuse_unstorable(case)
+            _refuse_zones_of_others(case)
             refuse_minor_without_guardian(case, at)
             refuse_broken_terms(
                 connection, case, subject_no=_number_of(connection, case), order_id=order_id_for(case)
@@ -133,19 +133,13 @@ def _checked(connection: Connection, read: CasesRead, at: datetime) -> tuple[lis
             good.append((line, case))
         except REFUSALS as error:
             refused.append(rejection_of(error, case, line=line))
-        except UnreadableFile as error:
-            reason = str(error)
-            refused.append(Rejected(line=line, reference=case.reference, field="", value="", reason=reason))
     return good, refused
 
 
-def _refuse_unstorable(case: CaseIn) -> None:
-    """What no database holds; and zones that another order drew, of which a stranger would learn that they exist."""
+def _refuse_zones_of_others(case: CaseIn) -> None:
+    """Zones that another order drew, of which a stranger would learn that they exist."""
     if any(str(item.zone_source).startswith(f"{ZoneOrigin.CONDITION}:") for item in case.conditions):
         raise LookupError("不能引用其他决定书的区域，请写明位置 / a zone of another order cannot be named: draw it")
-    written = json.dumps(case.model_dump(mode="json"), ensure_ascii=False)
-    if "\\u0000" in written or any("\ud800" <= letter <= "\udfff" for letter in written):
-        raise UnreadableFile("含有无法保存的字符，请删去 / has a character that cannot be stored: remove it")
 
 
 def _number_of(connection: Connection, case: CaseIn) -> int:

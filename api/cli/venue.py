@@ -50,6 +50,7 @@ from api.venue_listing import (
 from tracking.local_time import LOCAL_TIME
 from venues.category import VenueCategory
 from venues.register import entries_of_records
+from venues.row_id import further_count
 from venues.source_record import SOURCE_KIND_NAMES_ZH, SourceKind
 
 venue = typer.Typer(help="场所登记册。The register of venues.", no_args_is_help=True)
@@ -112,6 +113,8 @@ def import_file(
                 index_phone=partial(venue_phone_index, open_checked_keyring(settings, connection.engine).index_key),
                 data_on=day,
             )
+        if further := further_count(record.key for record in read.records):
+            say(f"一行多类，每类各有一条记录与区域 kinds of venue beside a row's first, each a record: {further}")
         if read.set_aside:
             say(f"已收录但有内容无法识别 taken without a number, day or hours that cannot be: {len(read.set_aside)}")
         if doubtful := {row.line for row in read.doubted}:

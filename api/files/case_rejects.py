@@ -85,7 +85,7 @@ def _json(items: Sequence[Any], rejected: Sequence[Rejected]) -> bytes:
     faults = [{"case": numbers.index(item.line) + 1, "number_in_file": item.line, "reference": item.reference,
                "field": item.field, "value": item.value, "reason": item.reason} for item in rejected]  # fmt: skip
     content = {"rejected": faults, "cases": [items[number - 1] for number in numbers]}
-    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
 
 
 def _inert(cell: str) -> str:

@@ -1,9 +1,10 @@
 """Cells of a table as values. Pure. A cell that cannot be read says which field, which value and what to do."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from api.files.text import shown
+from api.files.text import is_damaged, shown
 from geo.datum import Datum, parse_datum
 from geo.position import find_position_fault
 from venues.calendar_day import parse_day
@@ -28,6 +29,14 @@ class CellError(ValueError):
         return Rejected(
             line=line, reference=shown(reference), field=self.field, value=shown(self.value), reason=self.reason
         )
+
+
+def check_storable(cells: Mapping[str, str]) -> None:
+    """Raises CellError with the first field whose text holds broken characters or a NUL."""
+    for field, text in cells.items():
+        if is_damaged(text):
+            reason = "含损坏字符 / holds broken characters: save the file as UTF-8"
+            raise CellError(field=field, value=text, reason=reason)
 
 
 def is_absent(text: str) -> bool:

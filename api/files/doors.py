@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from api.files.cells import (
     CellError,
     check_position,
+    check_storable,
     is_absent,
     parse_datum_cell,
     parse_flag,
@@ -35,6 +36,8 @@ _KINDS = {
     **dict.fromkeys(("service", "后勤", "后勤门", "员工", "员工门", "紧急出口"), DoorKind.SERVICE),
     **dict.fromkeys(("closed", "封闭", "关闭"), DoorKind.CLOSED),
 }
+
+_KEPT = ("venue_source", "venue_source_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def _lines(file: Path, datum: Datum | None, layer: str | None) -> Iterator[_Line
                 reason = feature.problem or "门须为点 / a door must be a point"
                 yield Rejected(line=feature.record, reference=reference, field="geometry", value="", reason=reason)
     elif name.endswith(SHEET_SUFFIXES):
-        yield from _table_lines(read_sheet(file), datum)
+        yield from _table_lines(read_sheet(file, layer), datum)
     elif name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             yield from _table_lines(read_table(text, file=file.name), datum)
@@ -153,6 +156,7 @@ def _table_lines(table: Table, datum: Datum | None) -> Iterator[_Line | Rejected
 
 
 def _door(line: _Line, source: str) -> VenueDoor:
+    check_storable({"id": line.reference} | {field: _cell(line.cells, field) for field in _KEPT})
     if is_absent(line.reference):
         raise CellError(field="id", value="", reason="编号为空 / empty id: give every door one of its own")
     kind = _KINDS.get(_cell(line.cells, "kind").casefold())

@@ -8,13 +8,13 @@ from shapely.geometry import GeometryCollection
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from api.files.cells import CellError, check_position, parse_optional_day
+from api.files.cells import CellError, check_position, check_storable, parse_optional_day
 from api.files.tables import Progress, counted
-from api.files.text import is_damaged
 from geo.datum import Datum, geometry_to_wgs84
 from venues.category import SiteCategory, VenueCategory
 from venues.mapping import Decision, NotAPlace
 from venues.place import PlacesRead, Rejected, Site, SourceKey, Venue
+from venues.row_id import further_id
 
 NO_CATEGORY = "类别为空或无法识别 / no category, or one that the mapping does not know: mend it, or the mapping"
 _PLACE_GEOMETRIES = ("Point", "Polygon", "MultiPolygon")
@@ -34,6 +34,20 @@ class FoundPlace:
     geometry: BaseGeometry
     datum: Datum
     opened_on: str = ""
+    further: tuple[Decision, ...] = ()
+    """What its codes say it is beside ``decision``."""
+
+    @property
+    def kinds(self) -> tuple[tuple[str, VenueCategory | SiteCategory], ...]:
+        """Id and category of each place that it is: the first venue and the only site have the record's own id."""
+        said = (self.decision, *self.further)
+        venues = [each for each in said if isinstance(each, VenueCategory)]
+        sites = [each for each in said if isinstance(each, SiteCategory)]
+        own: list[VenueCategory | SiteCategory] = [*venues[:1], *sites[:1]]
+        return (
+            *((self.source_id, each) for each in own),
+            *((further_id(self.source_id, each), each) for each in venues[1:]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +73,12 @@ def gather_places(taken: Iterable[Taken], *, source: str, progress: Progress | N
         else:
             try:
                 _check(record, good)
-                good[record.source_id] = record
+                good |= {source_id: record for source_id, _ in record.kinds}
             except CellError as error:
                 rejected.append(error.rejected(line=record.line, reference=record.source_id))
-    places = _places(list(good.values()), source=source)
-    set_aside = [problem for record in good.values() if (problem := _wrong_day(record)) is not None]
+    records = [record for source_id, record in good.items() if source_id == record.source_id]
+    places = _places(records, source=source)
+    set_aside = [problem for record in records if (problem := _wrong_day(record)) is not None]
     return PlacesRead(
         venues=tuple(place for place in places if isinstance(place, Venue)),
         sites=tuple(place for place in places if isinstance(place, Site)),
@@ -94,39 +109,50 @@ def _check(record: FoundPlace, good: Mapping[str, FoundPlace]) -> None:
     """Raises CellError with the first thing that is wrong with ``record``."""
     if not record.source_id:
         raise CellError(field="id", value="", reason="编号为空 / empty id: without it a re-import would make a double")
-    for field, text in (("id", record.source_id), ("name", record.name), ("address", record.address)):
-        if is_damaged(text):
-            reason = "含损坏字符 / holds broken characters: save the file as UTF-8"
-            raise CellError(field=field, value=text, reason=reason)
+    check_storable({"id": record.source_id, "name": record.name, "address": record.address})
     if isinstance(record.decision, NotAPlace):
         raise CellError(field="category", value=record.category_text, reason=NO_CATEGORY)
-    if record.source_id in good:
-        line = good[record.source_id].line
+    if (twice := next((source_id for source_id, _ in record.kinds if source_id in good), None)) is not None:
+        line = good[twice].line
         reason = f"编号重复，已保留第 {line} 行 / duplicate id: line {line} was kept"
-        raise CellError(field="id", value=record.source_id, reason=reason)
+        raise CellError(field="id", value=twice, reason=reason)
     check_place_geometry(record.geometry)
 
 
 def _places(records: Sequence[FoundPlace], *, source: str) -> list[Venue | Site]:
     """The records as places, in their order. One call per datum: one per place costs 14 times more."""
-    places: dict[str, Venue | Site] = {}
+    places: dict[str, list[Venue | Site]] = {}
     for datum in dict.fromkeys(record.datum for record in records):
         group = [record for record in records if record.datum is datum]
         raw = [shapely.force_2d(record.geometry) for record in group]
         moved = shapely.get_parts(geometry_to_wgs84(GeometryCollection(raw), datum))
         for record, as_sent, geometry in zip(group, raw, moved, strict=True):
-            places[record.source_id] = _place(record, source=source, raw=as_sent, geometry=geometry)
-    return [places[record.source_id] for record in records]
+            places[record.source_id] = [
+                _place(
+                    record,
+                    key=SourceKey(source=source, source_id=source_id),
+                    category=category,
+                    raw=as_sent,
+                    geometry=geometry,
+                )
+                for source_id, category in record.kinds
+            ]
+    return [place for record in records for place in places[record.source_id]]
 
 
-def _place(record: FoundPlace, *, source: str, raw: BaseGeometry, geometry: BaseGeometry) -> Venue | Site:
-    assert not isinstance(record.decision, NotAPlace)
-    key = SourceKey(source=source, source_id=record.source_id)
-    if isinstance(record.decision, VenueCategory):
+def _place(
+    record: FoundPlace,
+    *,
+    key: SourceKey,
+    category: VenueCategory | SiteCategory,
+    raw: BaseGeometry,
+    geometry: BaseGeometry,
+) -> Venue | Site:
+    if isinstance(category, VenueCategory):
         return Venue(
             key=key,
             name=record.name,
-            category=record.decision,
+            category=category,
             geometry=geometry,
             raw_geometry=raw,
             datum=record.datum,
@@ -135,7 +161,7 @@ def _place(record: FoundPlace, *, source: str, raw: BaseGeometry, geometry: Base
     return Site(
         key=key,
         name=record.name,
-        category=record.decision,
+        category=category,
         geometry=geometry,
         raw_geometry=raw,
         datum=record.datum,
@@ -145,7 +171,7 @@ def _place(record: FoundPlace, *, source: str, raw: BaseGeometry, geometry: Base
 
 def _wrong_day(record: FoundPlace) -> Rejected | None:
     """A school is a school without the day on which it opened."""
-    if isinstance(record.decision, SiteCategory):
+    if any(isinstance(category, SiteCategory) for _, category in record.kinds):
         try:
             parse_optional_day(record.opened_on, field="opened_on")
         except CellError as error:

@@ -12,6 +12,7 @@ from shapely.geometry import Point
 from api.files.cells import (
     CellError,
     check_position,
+    check_storable,
     is_absent,
     parse_datum_cell,
     parse_flag,
@@ -30,6 +31,7 @@ from venues.distance_ends import Gate, GateKind
 from venues.place import Rejected, SourceKey
 
 _OSM_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "kissing_gate", "entrance"})
+_KEPT = ("id", "site_source", "site_source_id")
 _CLOSED = frozenset({"封闭", "关闭", "closed"})
 _KINDS = {
     "student": GateKind.STUDENT,
@@ -74,8 +76,9 @@ def read_gates(
     blank: unknown), ``is_closed``, ``error_m``, ``all_gates`` (yes where the file has all gates of the campus; one row
     of it is enough), and ``datum``, which in a table wins over the argument. OSM: nodes tagged as gates (``barrier``),
     closed with ``access=no``.
-    ``layer`` chooses a layer of a GeoPackage. The first of an id is kept. Raises UnknownDatum if neither the file nor
-    ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged file or of another kind.
+    ``layer`` chooses a layer of a GeoPackage, or a sheet of a workbook. The first of an id is kept. Raises UnknownDatum
+    if neither the file nor ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged
+    file or of another kind.
     """
     file = Path(path)
     name = file.name.casefold()
@@ -84,7 +87,7 @@ def read_gates(
     if name.endswith(VECTOR_SUFFIXES):
         return _gathered(_from_rows(_feature_rows(file, datum, layer), None), progress)
     if name.endswith(SHEET_SUFFIXES):
-        return _gathered(_from_table(read_sheet(file), datum), progress)
+        return _gathered(_from_table(read_sheet(file, layer), datum), progress)
     if name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             return _gathered(_from_table(read_table(text, file=file.name), datum), progress)
@@ -156,6 +159,7 @@ def _from_rows(rows: Iterable[Row | Rejected], datum: Datum | None) -> Iterator[
 
 
 def _gate(row: Row, datum: Datum | None, known: set[str]) -> FoundGate:
+    check_storable({field: _cell(row, field) for field in _KEPT})
     gate_id, kind_text = _cell(row, "id"), _cell(row, "kind").casefold()
     if is_absent(gate_id) or gate_id in known:
         reason = "编号为空或重复，已保留前一行 / empty or duplicate id: the first was kept"

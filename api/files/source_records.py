@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from api.files.cells import CellError, check_position, is_absent, parse_datum_cell, parse_optional_number
+from api.files.cells import (
+    CellError,
+    check_position,
+    check_storable,
+    is_absent,
+    parse_datum_cell,
+    parse_optional_number,
+)
 from api.files.columns import PLACE_COLUMNS, SOURCE_COLUMNS, category_columns, first_cell
 from api.files.errors import UnreadableFile, unknown_datum
-from api.files.found_places import NO_CATEGORY
+from api.files.found_places import NO_CATEGORY, check_place_geometry
 from api.files.osm import OSM_SUFFIXES, read_osm_objects
 from api.files.places import osm_address
 from api.files.sheets import SHEET_SUFFIXES, read_sheet
@@ -25,12 +32,16 @@ from venues.category import SiteCategory, VenueCategory
 from venues.licence import LicenceError, doubts_about_tobacco_licence
 from venues.mapping import CategoryMapping, Decision, NotAPlace
 from venues.place import Rejected, SourceKey
-from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord, read_source_record
+from venues.row_id import further_id, own_spelling
+from venues.source_record import LICENCE_FIELDS, OWN_NUMBER, SourceKind, SourceRecord, read_source_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecordsRead:
-    """What a register's file gave; rows, rejections and rows ignored add up to the rows of the file."""
+    """What a register's file gave; rows, rejections and rows ignored add up to the rows of the file.
+
+    A row of several kinds of venue gives a record for each (``venues.row_id``).
+    """
 
     records: tuple[SourceRecord, ...]
     rejected: tuple[Rejected, ...]
@@ -64,6 +75,8 @@ class _Row:
     problems: tuple[LicenceError, ...]
     position: tuple[float, float] | None
     datum: Datum | None
+    further: tuple[VenueCategory, ...] = ()
+    """What its codes say it is beside the record's category."""
 
     def set_aside(self) -> list[Rejected]:
         """The numbers that the row was taken without."""
@@ -110,10 +123,12 @@ def read_source_records(
                 ignored.append(_id_of(entry, kind))
                 continue
             _check_once(row, rows)
+            rows[row.record.key.source_id] = row
+            for other in _further_rows(row):
+                _check_once(other, rows)
+                rows[other.record.key.source_id] = other
         except (CellError, LicenceError) as error:
             rejected.append(error.rejected(line=entry.line, reference=_id_of(entry, kind)))
-            continue
-        rows[row.record.key.source_id] = row
     return SourceRecordsRead(
         records=_placed(list(rows.values())),
         rejected=tuple(rejected),
@@ -156,7 +171,7 @@ def _entries(
                     datum=feature.datum,
                 )
     elif name.endswith(SHEET_SUFFIXES):
-        yield from _table_entries(read_sheet(file), datum)
+        yield from _table_entries(read_sheet(file, layer), datum)
     elif name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             yield from _table_entries(read_table(text, file=file.name), datum)
@@ -211,21 +226,52 @@ def _row(entry: _Entry, *, kind: SourceKind, source: str, mapping: CategoryMappi
         sent["category"] = words
     words = sent.get("category", "")
     decision = None if mapping is None else _decision(entry.cells, mapping, words=words, name=sent["name"])
-    category = decision if isinstance(decision, VenueCategory) else None
+    codes = [] if mapping is None else [c for c in mapping.every_category(words) if isinstance(c, VenueCategory)]
+    category = decision if isinstance(decision, VenueCategory) else next(iter(codes), None)
     if kind is SourceKind.TOBACCO_LICENCE:
         category = category or VenueCategory.TOBACCO
     elif decision is NotAPlace.UNKNOWN and (words or kind is SourceKind.POI):
         raise CellError(field="category", value=words, reason=NO_CATEGORY)
-    elif isinstance(decision, SiteCategory) or (decision is NotAPlace.IGNORED and kind is SourceKind.POI):
+    elif (isinstance(decision, SiteCategory) and category is None) or (
+        decision is NotAPlace.IGNORED and kind is SourceKind.POI
+    ):
         return None
+    check_storable({"id": entry.reference} | sent)
     position, datum = _position(entry, sent)
     if not (source_id := _id_of(entry, kind)):
         reason = "编号为空 / empty id: give an id column, or the register's own number"
         raise CellError(field="id", value="", reason=reason)
     key = SourceKey(source=source, source_id=source_id)
+    if source_id == own_spelling(sent.get(OWN_NUMBER.get(kind, ""), ""), kind) and "host_source" not in sent:
+        sent |= {field: own_spelling(text, kind) or text for field, text in sent.items() if field == "host_id"}
     is_other_trade = decision is NotAPlace.IGNORED and bool(words) and category is None
     record, problems = read_source_record(sent, key=key, kind=kind, category=category, is_other_trade=is_other_trade)
-    return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum)
+    further = tuple(each for each in codes if each is not category)
+    if further and kind in OWN_NUMBER:  # a record of each would need a number of its own
+        problems, further = (*problems, _only_one_category(words, further)), ()
+    return _Row(line=entry.line, record=record, problems=problems, position=position, datum=datum, further=further)
+
+
+def _only_one_category(words: str, further: Iterable[VenueCategory]) -> LicenceError:
+    others = "、".join(further)
+    return LicenceError(
+        field="category",
+        value=words,
+        reason_zh=f"按编号登记的一行只取一类，未取：{others}",
+        reason=f"a row that is known by its own number is of one category, these were left out: {others}",
+    )
+
+
+def _further_rows(row: _Row) -> Iterator[_Row]:
+    """What the row is beside its first category: inside that, at the same place, without its numbers."""
+    main = row.record
+    sent = {field: text for field, text in main.sent if field not in LICENCE_FIELDS and field != "host_source"}
+    for category in row.further:
+        key = SourceKey(source=main.key.source, source_id=further_id(main.key.source_id, category))
+        record, _ = read_source_record(
+            sent | {"host_id": main.key.source_id}, key=key, kind=main.kind, category=category
+        )
+        yield replace(row, record=record, problems=(), further=())
 
 
 def _decision(cells: Mapping[str, str], mapping: CategoryMapping, *, words: str, name: str) -> Decision:
@@ -236,6 +282,7 @@ def _decision(cells: Mapping[str, str], mapping: CategoryMapping, *, words: str,
 def _position(entry: _Entry, sent: dict[str, str]) -> tuple[tuple[float, float] | None, Datum | None]:
     """Where the row is and in which datum; both go into ``sent`` as the file has them. Raises CellError."""
     if entry.geometry is not None:
+        check_place_geometry(entry.geometry)
         middle = entry.geometry.representative_point()
         longitude, latitude, datum = middle.x, middle.y, entry.datum
         sent["geometry"] = entry.geometry.wkt
@@ -257,9 +304,12 @@ def _position(entry: _Entry, sent: dict[str, str]) -> tuple[tuple[float, float] 
 
 
 def _id_of(entry: _Entry, kind: SourceKind) -> str:
-    """The row's id, else the register's own number; empty if it has neither."""
-    number = first_cell(entry.cells, SOURCE_COLUMNS.get(OWN_NUMBER.get(kind, ""), ())).strip()
-    return entry.reference or ("" if is_absent(number) else number)
+    """The row's id, else the register's own number, in one spelling if it is that; empty if it has neither."""
+    text = first_cell(entry.cells, SOURCE_COLUMNS.get(OWN_NUMBER.get(kind, ""), ())).strip()
+    number = own_spelling(text, kind)
+    if number and own_spelling(entry.reference, kind) == number:
+        return number
+    return entry.reference or number or ("" if is_absent(text) else text)
 
 
 def _check_once(row: _Row, rows: Mapping[str, _Row]) -> None:

@@ -123,7 +123,7 @@ def _records(lines: _Lines, columns: tuple[str, ...], delimiter: str) -> Iterato
                 f"列数不符，应为 {len(columns)} 列 / {len(cells)} columns instead of {len(columns)}: "
                 "put a cell that holds the separator in double quotes",
             )
-        elif is_damaged(line):
+        elif any(map(is_damaged, cells)):
             yield _rejected(
                 number,
                 line,

@@ -61,7 +61,7 @@ class MergeIn(Body):
 @router.get("/venues", dependencies=[Depends(READERS)])
 def get_venues(
     request: Request,
-    name: Annotated[str, Query(max_length=100)] = "",
+    name: Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f]*$")] = "",
     category: VenueCategory | None = None,
     after: UUID | None = None,
 ) -> list[dict[str, Any]]:
