@@ -27,7 +27,6 @@ from venues.distance_store import (
     LastRun,
     RunMade,
     last_run,
-    load_gates,
     load_history,
     load_places,
     save_rules,
@@ -35,6 +34,7 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
+from venues.gate_store import load_gates
 from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
 from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
@@ -185,11 +185,9 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
     )
     found = [(placed_venue(place, division=code or division, on=on), code)
              for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
-    imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
-    data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
         venues=tuple(venue for venue, _ in found if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
+        sites=sites_with_gates(join_sites(load_sites(connection)), gates),
         places=places,
         gate_count=len(gates),
         outside_count=sum(venue is not None and not code for venue, code in found),

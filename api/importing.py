@@ -17,11 +17,12 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
+from venues.gate_store import GatesSaved
 from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
 from venues.register_store import EntriesSaved, save_entries, settle_venues
-from venues.store import save_sites
+from venues.store import SitesSaved
 
 SURE_SHARE_WITHDRAWN = 0.05
 """Of a register; more is withdrawn only on confirmation where rows of the file could not be read."""
@@ -42,9 +43,9 @@ class ImportReport:
     ignored_count: int
     rejected: tuple[Rejected, ...]
     withdrawn: tuple[tuple[str, str], ...] = ()
-    """Id and name of each venue that a register no longer has."""
+    """Id and name of each venue, school, door or gate that a register no longer has."""
     left_as_it_was_count: int = 0
-    """Venues whose rows are in the file of the whole register and were rejected or are no venue."""
+    """Those whose rows are in the file of the whole register and were rejected or are none."""
 
     def lines(self) -> list[tuple[str, int]]:
         """Label and count, Chinese and English."""
@@ -62,17 +63,20 @@ class ImportReport:
 class WithdrawalRefusedError(ValueError):
     """What is missing from the file may be the rows of it that could not be read, or more than was confirmed."""
 
-    def __init__(self, withdrawn: Sequence[tuple[str, str]], *, register_count: int, rejected_count: int) -> None:
+    def __init__(
+        self, withdrawn: Sequence[tuple[str, str]], *, register_count: int, rejected_count: int, has_zones: bool = True
+    ) -> None:
         count = len(withdrawn)
-        some = "、".join(f"{name} ({source_id})" for source_id, name in withdrawn[:5])
+        some = "、".join(f"{name} ({source_id})" if name else source_id for source_id, name in withdrawn[:5])
+        zones_zh, zones = ("及其区域", " with their zones") if has_zones else ("", "")
         unread = unread_zh = ""
         if rejected_count:
             unread_zh = f"，而文件有 {rejected_count} 行未能读取，可能正是它们，请改正后再导入"
             unread = f", and {rejected_count} rows of the file could not be read, which may be just those: mend them"
         super().__init__(
-            f"未导入：将撤回 {register_count} 处中的 {count} 处及其区域{unread_zh}；"
-            f"确已不存在的用 --withdraw {count} 确认 / nothing was imported: {count} of {register_count} "
-            f"venues would be withdrawn with their zones{unread}; if they are gone, confirm with "
+            f"未导入：将撤回 {register_count} 处中的 {count} 处{zones_zh}{unread_zh}；"
+            f"确已不存在的用 --withdraw {count} 确认 / nothing was imported: {count} of the {register_count} that the "
+            f"register has would be withdrawn{zones}{unread}; if they are gone, confirm with "
             f"--withdraw {count}. 例 example: {some}"
         )
 
@@ -133,11 +137,11 @@ def import_entries(
         index_phone=index_phone, data_on=data_on,
     )  # fmt: skip
     if len(saved.withdrawn) > withdraw:
-        _check_withdrawal(saved, rejected, is_counted=withdraw > 0)
+        check_withdrawal(saved, rejected, is_counted=withdraw > 0)
     inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
     own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
-    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
+    drafts, refused = zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
@@ -151,13 +155,21 @@ def import_entries(
     )
 
 
-def _check_withdrawal(saved: EntriesSaved, rejected: Sequence[Rejected], *, is_counted: bool) -> None:
+def check_withdrawal(
+    saved: EntriesSaved | SitesSaved | GatesSaved,
+    rejected: Sequence[Rejected],
+    *,
+    is_counted: bool,
+    has_zones: bool = True,
+) -> None:
+    """Raises WithdrawalRefusedError if what is missing from a file may be there, or is not as many as was said."""
     unknown = [row for row in rejected if row.reference not in saved.known_ids]
     is_much = bool(rejected) and len(saved.withdrawn) > SURE_SHARE_WITHDRAWN * saved.register_count
     if unknown or is_much or is_counted:
         raise WithdrawalRefusedError(
-            saved.withdrawn, register_count=saved.register_count, rejected_count=len(unknown or rejected)
-        )
+            saved.withdrawn, register_count=saved.register_count, rejected_count=len(unknown or rejected),
+            has_zones=has_zones,
+        )  # fmt: skip
 
 
 def _outdated(entry: RegisterEntry) -> Rejected:
@@ -171,22 +183,6 @@ def _homeless(source_id: str) -> Rejected:
         " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
     )
     return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
-
-
-def import_sites(
-    connection: Connection, read: PlacesRead, *, at: datetime, valid_from: datetime | None = None
-) -> ImportReport:
-    """Save the schools and kindergartens of a file and the zone of each; venues in it count as not ours."""
-    saved = save_sites(connection, read.sites, at=at, new_id=new_id)
-    drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.SITE)
-    save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
-    return ImportReport(
-        added_count=len(saved.added),
-        changed_count=len(saved.changed),
-        unchanged_count=saved.unchanged_count,
-        ignored_count=read.ignored_count + len(read.venues),
-        rejected=(*read.rejected, *refused),
-    )
 
 
 def import_zones(
@@ -264,9 +260,7 @@ def place_shape(place: Venue | Site) -> Shape:
     return Area(geometry=place.geometry)
 
 
-def _zones_of(
-    places: Sequence[tuple[UUID, Venue | Site]], origin: ZoneOrigin
-) -> tuple[list[ZoneDraft], list[Rejected]]:
+def zones_of(places: Sequence[tuple[UUID, Venue | Site]], origin: ZoneOrigin) -> tuple[list[ZoneDraft], list[Rejected]]:
     """A place whose outline cannot be watched stays in the register, and is named in the reject file."""
     drafts: list[ZoneDraft] = []
     refused: list[Rejected] = []
