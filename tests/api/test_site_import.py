@@ -106,6 +106,15 @@ def test_a_school_that_its_register_no_longer_has_is_judged_no_longer_and_comes_
     assert rows == [("first", "breach", "育才小学"), ("gone", None, "育才小学"), ("first", "breach", "育才小学")]
 
 
+def test_when_the_last_school_is_gone_nothing_is_said_of_it_any_more(engine: Engine) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+        evaluated(connection, BY_AIR)
+        put(connection, [], whole=True)
+        evaluated(connection, BY_AIR, on=LATER.date(), at=LATER)
+        assert stored(connection, "cause, verdict") == [("first", "breach"), ("gone", None)]
+
+
 def test_the_zone_of_a_school_that_is_gone_governs_no_more_until_it_is_back(engine: Engine) -> None:
     with engine.begin() as connection:
         a_person(connection)

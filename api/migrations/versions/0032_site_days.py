@@ -19,7 +19,8 @@ VERSIONS = """
 CREATE OR REPLACE FUNCTION gate_version_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        IF OLD.superseded_at IS NULL AND {allowed} THEN
+        IF OLD.superseded_at IS NULL AND {allowed}
+        THEN
             RETURN NEW;
         END IF;
     END IF;
