@@ -10,6 +10,7 @@ from shapely import MultiPolygon, Point, Polygon
 from sqlalchemy import Connection, select
 
 from api.ids import new_id
+from api.withdrawal import Withdrawn, check_withdrawal
 from geo.perimeter import perimeter
 from geo.postgis import from_element
 from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
@@ -17,15 +18,10 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
-from venues.gate_store import GatesSaved
 from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
-from venues.register_store import EntriesSaved, save_entries, settle_venues
-from venues.store import SitesSaved
-
-SURE_SHARE_WITHDRAWN = 0.05
-"""Of a register; more is withdrawn only on confirmation where rows of the file could not be read."""
+from venues.register_store import save_entries, settle_venues
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -58,27 +54,6 @@ class ImportReport:
             ("无关 not ours", self.ignored_count),
             ("拒收 rejected", len(self.rejected)),
         ]
-
-
-class WithdrawalRefusedError(ValueError):
-    """What is missing from the file may be the rows of it that could not be read, or more than was confirmed."""
-
-    def __init__(
-        self, withdrawn: Sequence[tuple[str, str]], *, register_count: int, rejected_count: int, has_zones: bool = True
-    ) -> None:
-        count = len(withdrawn)
-        some = "、".join(f"{name} ({source_id})" if name else source_id for source_id, name in withdrawn[:5])
-        zones_zh, zones = ("及其区域", " with their zones") if has_zones else ("", "")
-        unread = unread_zh = ""
-        if rejected_count:
-            unread_zh = f"，而文件有 {rejected_count} 行未能读取，可能正是它们，请改正后再导入"
-            unread = f", and {rejected_count} rows of the file could not be read, which may be just those: mend them"
-        super().__init__(
-            f"未导入：将撤回 {register_count} 处中的 {count} 处{zones_zh}{unread_zh}；"
-            f"确已不存在的用 --withdraw {count} 确认 / nothing was imported: {count} of the {register_count} that the "
-            f"register has would be withdrawn{zones}{unread}; if they are gone, confirm with "
-            f"--withdraw {count}. 例 example: {some}"
-        )
 
 
 def import_venues(
@@ -125,9 +100,9 @@ def import_entries(
 
     ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone. Rows that
     were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
-    unless ``withdraw`` says how many venues are to go. Where a rejected row has no id that the register knows, or more
-    than ``SURE_SHARE_WITHDRAWN`` would go while rows were rejected, it must say so too; else WithdrawalRefusedError,
-    and the caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
+    unless ``withdraw`` says how many venues are to go. It must say so too where a rejected row has no id that the
+    register knows, or much would go (:func:`api.withdrawal.check_withdrawal`); else WithdrawalRefusedError, and the
+    caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
     ``data_on``: the day as of which the file speaks (Asia/Shanghai). A row that says something else than the register
     did on a later day is rejected. The zone of a venue inside another one is that one's outline.
     """
@@ -136,8 +111,10 @@ def import_entries(
         connection, entries, by=by, at=at, new_id=new_id, whole_source=whole_source, still_there=still_there,
         index_phone=index_phone, data_on=data_on,
     )  # fmt: skip
-    if len(saved.withdrawn) > withdraw:
-        check_withdrawal(saved, rejected, is_counted=withdraw > 0)
+    check_withdrawal(
+        saved.withdrawn, of=Withdrawn.VENUES, register_count=saved.register_count, known_ids=saved.known_ids,
+        rejected=rejected, confirmed_count=withdraw,
+    )  # fmt: skip
     inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
     own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
@@ -153,23 +130,6 @@ def import_entries(
         ignored_count=ignored_count,
         rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_homeless, inside.homeless)),
     )
-
-
-def check_withdrawal(
-    saved: EntriesSaved | SitesSaved | GatesSaved,
-    rejected: Sequence[Rejected],
-    *,
-    is_counted: bool,
-    has_zones: bool = True,
-) -> None:
-    """Raises WithdrawalRefusedError if what is missing from a file may be there, or is not as many as was said."""
-    unknown = [row for row in rejected if row.reference not in saved.known_ids]
-    is_much = bool(rejected) and len(saved.withdrawn) > SURE_SHARE_WITHDRAWN * saved.register_count
-    if unknown or is_much or is_counted:
-        raise WithdrawalRefusedError(
-            saved.withdrawn, register_count=saved.register_count, rejected_count=len(unknown or rejected),
-            has_zones=has_zones,
-        )  # fmt: skip
 
 
 def _outdated(entry: RegisterEntry) -> Rejected:

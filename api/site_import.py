@@ -6,7 +6,8 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from api.ids import new_id
-from api.importing import ImportReport, check_withdrawal, zones_of
+from api.importing import ImportReport, zones_of
+from api.withdrawal import Withdrawn, check_withdrawal
 from tracking.store import save_zones, withdraw_zones
 from tracking.zone import ZoneOrigin
 from venues.gate_store import save_gates
@@ -36,8 +37,10 @@ def import_sites(
         connection, read.sites, at=at, new_id=new_id, whole_source=whole_source, data_on=data_on,
         still_there={*(row.reference for row in read.rejected), *(() if withdraw else elsewhere)},
     )  # fmt: skip
-    if len(saved.withdrawn) > withdraw:
-        check_withdrawal(saved, read.rejected, is_counted=withdraw > 0)
+    check_withdrawal(
+        saved.withdrawn, of=Withdrawn.SITES, register_count=saved.register_count, known_ids=saved.known_ids,
+        rejected=read.rejected, confirmed_count=withdraw,
+    )  # fmt: skip
     drafts, refused = zones_of([*saved.added, *saved.changed], ZoneOrigin.SITE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     withdraw_zones(connection, saved.withdrawn_ids, at=at)
@@ -71,8 +74,10 @@ def import_gates(
         connection, gates, at=at, by=by, whole_source=whole_source, still_there={row.reference for row in rejected},
         data_on=data_on,
     )  # fmt: skip
-    if len(saved.withdrawn) > withdraw:
-        check_withdrawal(saved, rejected, is_counted=withdraw > 0, has_zones=False)
+    check_withdrawal(
+        saved.withdrawn, of=Withdrawn.GATES, register_count=saved.register_count, known_ids=saved.known_ids,
+        rejected=rejected, confirmed_count=withdraw,
+    )  # fmt: skip
     return ImportReport(
         added_count=saved.added_count,
         changed_count=saved.changed_count,

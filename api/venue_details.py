@@ -81,7 +81,8 @@ def registers_shown(connection: Connection) -> list[dict[str, Any]]:
              " count(*) FILTER (WHERE v.withdrawn_at IS NULL) AS there,"
              " count(*) FILTER (WHERE v.withdrawn_at IS NOT NULL) AS withdrawn, max(v.imported_at) AS changed_at,"
              " min(v.data_on) AS oldest_on, max(v.data_on) AS newest_on, s.has_no_doubles, s.said_by, s.said_at"
-             " FROM venue v JOIN venue_source_record r USING (record_no) LEFT JOIN venue_register s ON s.source = v.source"
+             " FROM venue v JOIN venue_source_record r USING (record_no)"
+             " LEFT JOIN venue_register s ON s.source = v.source"
              " GROUP BY v.source, s.source ORDER BY v.source")
     )  # fmt: skip
     return [

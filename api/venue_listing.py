@@ -94,7 +94,8 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
     number, _ = top_of(connection, venue_id)
     rows = connection.execute(
         text("SELECT r.record_id, r.source, r.source_id, r.kind, r.content, encode(r.content_hash, 'hex') AS hash,"
-             " r.imported_at, CASE WHEN v.record_no = r.record_no THEN v.data_on ELSE r.data_on END AS data_on,"
+             " r.imported_at, CASE WHEN v.record_no = r.record_no AND v.withdrawn_at IS NULL THEN v.data_on"
+             " ELSE r.data_on END AS data_on,"
              " v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at"
              " FROM venue v JOIN venue_source_record r USING (source, source_id) WHERE v.current_no = :number"
              " ORDER BY r.record_no DESC LIMIT 500"),

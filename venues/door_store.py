@@ -24,13 +24,33 @@ _POINTS = "text[]::geometry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A door as it is kept, and the last day as of which it is known to be so, or to be gone."""
+
+    door: VenueDoor
+    is_withdrawn: bool
+    data_on: date | None
+
+    def says_the_same(self, door: VenueDoor) -> bool:
+        return not self.is_withdrawn and self.door == door
+
+    def is_of_later_than(self, day: date | None) -> bool:
+        return day is not None and self.data_on is not None and day < self.data_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoorsSaved:
     """What an import of doors changed; ``withdrawn``: ids no longer in a file that is all of its source."""
 
     added_count: int
     changed_count: int
+    """Otherwise than before, or back after they were withdrawn."""
     unchanged_count: int
     withdrawn: tuple[str, ...]
+    register_count: int
+    """Doors that the whole source had before, those withdrawn before not counted."""
+    known_ids: frozenset[str]
+    """Ids of all that the whole source ever had before."""
     outdated: tuple[SourceKey, ...]
     """Left as they were: known to have been otherwise on a later day."""
     placeless: tuple[SourceKey, ...]
@@ -52,24 +72,25 @@ def save_doors(
     in the file, and could not be read. ``data_on``: the day as of which it speaks. ``at``: aware.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/door'))"))
-    known, known_on = _known(connection, {door.key.source for door in doors} | {whole_source or ""})
+    known = _known(connection, {door.key.source for door in doors} | {whole_source or ""})
     added = [door for door in doors if door.key not in known]
-    differ = [door for door in doors if door.key in known and known[door.key] != door]
-    outdated = {door.key for door in differ if _is_before(data_on, known_on[door.key])}
+    same = [door.key for door in doors if door.key in known and known[door.key].says_the_same(door)]
+    differ = [door for door in doors if door.key in known and not known[door.key].says_the_same(door)]
+    outdated = {door.key for door in differ if known[door.key].is_of_later_than(data_on)}
     changed = [door for door in differ if door.key not in outdated]
     _write(connection, [*added, *changed], at=at, data_on=data_on)
-    same = [door.key for door in doors if known.get(door.key) == door]
     _still_so(connection, same, data_on)
-    gone = set(known) - {door.key for door in doors}
+    of_source = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
     withdrawn = sorted(
         key.source_id
-        for key in gone
-        if key.source == whole_source and key.source_id not in still_there and not _is_before(data_on, known_on[key])
+        for key in of_source.keys() - {door.key for door in doors}
+        if key.source_id not in still_there and not of_source[key].is_of_later_than(data_on)
     )
     connection.execute(
-        text("UPDATE venue_door SET withdrawn_at = :at WHERE source = :source AND source_id = ANY (:gone)"),
-        {"at": at, "source": whole_source, "gone": withdrawn},
-    )
+        text("UPDATE venue_door SET withdrawn_at = :at, data_on = greatest(data_on, CAST(:on AS date))"
+             " WHERE source = :source AND source_id = ANY (:gone)"),
+        {"at": at, "on": data_on, "source": whole_source, "gone": withdrawn},
+    )  # fmt: skip
     placed = connection.execute(text(f"SELECT DISTINCT source, source_id FROM ({_ALL}) AS placed")).all()
     there = {SourceKey(source=row.source, source_id=row.source_id) for row in placed}
     return DoorsSaved(
@@ -77,6 +98,8 @@ def save_doors(
         changed_count=len(changed),
         unchanged_count=len(same),
         withdrawn=tuple(withdrawn),
+        register_count=len(of_source),
+        known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
         outdated=tuple(sorted(outdated, key=lambda key: key.source_id)),
         placeless=tuple(door.key for door in doors if door.key not in there),
     )
@@ -132,18 +155,12 @@ _COLUMNS = (
 )
 
 
-def _known(
-    connection: Connection, sources: set[str]
-) -> tuple[dict[SourceKey, VenueDoor], dict[SourceKey, date | None]]:
-    """The doors of some sources, and the last day as of which each is known to be so."""
-    query = f"SELECT {_COLUMNS}, d.data_on FROM venue_door d WHERE d.withdrawn_at IS NULL AND d.source = ANY (:sources)"
+def _known(connection: Connection, sources: set[str]) -> dict[SourceKey, _Known]:
+    """The doors of some sources, those that were withdrawn too: an older file does not bring them back."""
+    query = f"SELECT {_COLUMNS}, d.data_on, d.withdrawn_at FROM venue_door d WHERE d.source = ANY (:sources)"
     rows = connection.execute(text(query), {"sources": sorted(sources)}).all()
-    doors = [_door(row) for row in rows]
-    return {door.key: door for door in doors}, {door.key: row.data_on for door, row in zip(doors, rows, strict=True)}
-
-
-def _is_before(data_on: date | None, known_on: date | None) -> bool:
-    return data_on is not None and known_on is not None and data_on < known_on
+    found = [_Known(door=_door(row), is_withdrawn=row.withdrawn_at is not None, data_on=row.data_on) for row in rows]
+    return {old.door.key: old for old in found}
 
 
 def _still_so(connection: Connection, keys: Sequence[SourceKey], data_on: date | None) -> None:

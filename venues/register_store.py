@@ -116,7 +116,7 @@ def save_entries(
         changed=tuple(sorted_out.changed),
         unchanged_count=len(sorted_out.confirmed),
         outdated=tuple(sorted_out.outdated),
-        withdrawn=_withdraw(connection, gone, at),
+        withdrawn=_withdraw(connection, gone, at, data_on),
         left_as_it_was_count=len(left),
         register_count=len(of_register),
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
@@ -275,10 +275,14 @@ def _write_records(
     )  # fmt: skip
 
 
-def _withdraw(connection: Connection, gone: list[int], at: datetime) -> tuple[tuple[str, str], ...]:
+def _withdraw(
+    connection: Connection, gone: list[int], at: datetime, data_on: date | None
+) -> tuple[tuple[str, str], ...]:
+    """The day on which it was missing is known of it then: an older file does not bring it back."""
     rows = connection.execute(
-        text("UPDATE venue SET withdrawn_at = :at WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
-        {"at": at, "gone": gone},
+        text("UPDATE venue SET withdrawn_at = :at, data_on = greatest(data_on, CAST(:on AS date))"
+             " WHERE venue_no = ANY (:gone) RETURNING source_id, name"),
+        {"at": at, "on": data_on, "gone": gone},
     ).all()  # fmt: skip
     forget_phones(connection, gone)
     return tuple(sorted((row.source_id, row.name) for row in rows))

@@ -19,10 +19,11 @@ from api.files.places import read_places
 from api.files.rejects import is_writable, rejects_path, write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
-from api.importing import ImportReport, WithdrawalRefusedError, import_venues, import_zones
+from api.importing import ImportReport, import_venues, import_zones
 from api.session import open_database
 from api.site_import import import_sites
 from api.track_import import import_tracks
+from api.withdrawal import WithdrawalRefusedError
 from geo.datum import Datum, parse_datum
 from tracking.local_time import LOCAL_TIME
 from tracking.zone import ZoneOrigin
@@ -43,7 +44,10 @@ MappingOption = Annotated[
     str,
     typer.Option("--mapping", help="类别映射：hulan、osm、amap 或自定义 TOML 文件 / built-in mapping or a TOML file"),
 ]
-LayerOption = Annotated[str | None, typer.Option("--layer", help="GeoPackage 图层 / layer of a GeoPackage")]
+LayerOption = Annotated[
+    str | None,
+    typer.Option("--layer", help="GeoPackage 图层，或 Excel 工作表 / layer of a GeoPackage, or sheet of a workbook"),
+]
 ValidFromOption = Annotated[
     datetime | None,
     typer.Option(
@@ -71,8 +75,9 @@ WithdrawOption = Annotated[
     typer.Option(
         "--withdraw",
         min=0,
-        help="与 --whole 一起：确认撤回这么多处，包括文件中已不是场所的"
-        " / with --whole: so many venues may go, also those that the file has as something else now",
+        help="与 --whole 一起：确认撤回这么多，包括文件中已不是场所的；超过 5% 且多于 3 处，或全部撤回，须先确认"
+        " / with --whole: so many may go, also those that the file has as something else now; needed for more than"
+        " 5 % and 3, or all",
     ),
 ]
 

@@ -17,7 +17,9 @@ from api.cli.load import (
     RejectsOption,
     SourceOption,
     WholeOption,
+    WithdrawOption,
     day_of,
+    rejects_told_if_refused,
     stated_datum,
     tell_import,
 )
@@ -29,6 +31,7 @@ from api.files.doors import read_doors
 from api.files.osm import OSM_SUFFIXES
 from api.importing import ImportReport
 from api.venue_desk import observe_venue
+from api.withdrawal import Withdrawn, check_withdrawal
 from tracking.local_time import LOCAL_TIME
 from venues.category import VenueCategory
 from venues.door_store import save_doors
@@ -42,6 +45,7 @@ def doors(
     layer: LayerOption = None,
     data_date: DataDateOption = None,
     whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
     rejects: RejectsOption = None,
 ) -> None:
     """导入场所的门：CSV、Excel、GeoJSON、GeoPackage、OSM（entrance）。Import doors of venues.
@@ -59,7 +63,7 @@ def doors(
         day = day_of(data_date)
         with progress("读取 reading") as advance:
             read = read_doors(file, source=register, datum=stated_datum(datum), layer=layer, progress=advance)
-        with saving() as connection:
+        with rejects_told_if_refused(file, read.rejected, rejects), saving() as connection:
             saved = save_doors(
                 connection,
                 read.doors,
@@ -68,11 +72,16 @@ def doors(
                 whole_source=register if whole else None,
                 still_there={row.reference for row in read.rejected},
             )
+            withdrawn = tuple((source_id, "") for source_id in saved.withdrawn)
+            check_withdrawal(
+                withdrawn, of=Withdrawn.DOORS, register_count=saved.register_count, known_ids=saved.known_ids,
+                rejected=read.rejected, confirmed_count=withdraw,
+            )  # fmt: skip
         report = ImportReport(
             added_count=saved.added_count,
             changed_count=saved.changed_count,
             unchanged_count=saved.unchanged_count,
-            withdrawn=tuple((source_id, "") for source_id in saved.withdrawn),
+            withdrawn=withdrawn,
             ignored_count=0,
             rejected=(*read.rejected, *(_outdated(key.source_id) for key in saved.outdated)),
         )

@@ -26,6 +26,7 @@ from venues.place import Rejected
 _NEEDED = ("reference", "document_number", "condition")
 _MERGED_DOWN = frozenset(item.key for item in CASE_COLUMNS if item.of_order)
 _HEADER_WITHIN = 10
+_CASES_SHEET, _NOTES_SHEET = "cases", "说明 columns"
 _EXCEL, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -39,6 +40,8 @@ class CaseTable:
     keys: tuple[str | None, ...]
     raw: Mapping[int, tuple[str, ...]]
     broken: tuple[Rejected, ...] = ()
+    unread_sheets: tuple[str, ...] = ()
+    """Sheets of the workbook beside the one called ``cases`` that hold something."""
 
     def entries(self) -> list[Entry]:
         """Rows that hold anything, in the order of the file."""
@@ -92,6 +95,8 @@ def cases_in(table: CaseTable) -> CasesRead:
     ignored = [header for header, key in zip(table.headers, table.keys, strict=True) if key is None and header.strip()]
     if unknown := [header for header in ignored if header not in REJECT_COLUMNS]:
         notes.append(f"未识别的列，已忽略 columns not known and not read: {'、'.join(unknown)}")
+    if table.unread_sheets:
+        notes.append(f"未读取的工作表 sheets that were not read: {'、'.join(table.unread_sheets)}")
     return CasesRead(cases=tuple(cases), rejected=tuple(rejected), lines=tuple(lines), notes=tuple(notes))
 
 
@@ -200,9 +205,9 @@ def write_template(path: Path) -> None:
 def _template_book(headers: Sequence[str], example: Sequence[str]) -> Workbook:
     book = Workbook()
     sheet = book.worksheets[0]
-    sheet.title = "cases"
+    sheet.title = _CASES_SHEET
     fill_as_text(sheet, [headers, example], rows=1001)
-    notes = book.create_sheet("说明 columns")
+    notes = book.create_sheet(_NOTES_SHEET)
     notes.append(["列 column", "含义 meaning"])
     for item in CASE_COLUMNS:
         notes.append([item.header, item.meaning])
@@ -254,7 +259,7 @@ def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
         book = load_workbook(stream, data_only=True)
     except (BadZipFile, KeyError, ValueError, OSError) as error:
         raise UnreadableFile(f"{name}：不是 Excel 工作簿（.xlsx）/ is no Excel workbook (.xlsx)") from error
-    sheet = book["cases"] if "cases" in book.sheetnames else book.worksheets[0]
+    sheet, unread = _sheet_of_cases(book, name)
     values = [list(row) for row in sheet.iter_rows(values_only=True)]
     numbered = [(line, [sheet_cell(value) for value in row]) for line, row in enumerate(values, start=1)]
     filled = [item for item in numbered if any(item[1])]
@@ -278,7 +283,28 @@ def _open_book(stream: io.BytesIO, name: str) -> CaseTable:
             for line, cells in numbered
             if line > header[0] and any(cells)
         },
+        unread_sheets=unread,
     )
+
+
+def _sheet_of_cases(book: Workbook, file: str) -> tuple[Worksheet, tuple[str, ...]]:
+    """The sheet called ``cases``, else the only one that holds anything; and what others hold something."""
+    filled = [
+        sheet
+        for sheet in book.worksheets
+        if sheet.title != _NOTES_SHEET
+        and any(sheet_cell(value) for row in sheet.iter_rows(values_only=True) for value in row)
+    ]
+    if _CASES_SHEET not in book.sheetnames and len(filled) > 1:
+        names = ", ".join(sheet.title for sheet in filled)
+        raise UnreadableFile(
+            f"{file}：有 {len(filled)} 张有内容的工作表（含隐藏的），请只留一张，或把案件所在的一张命名为 cases"
+            f" / has {len(filled)} sheets that hold something, hidden ones too ({names}): leave one, or call the one "
+            "with the cases 'cases'"
+        )
+    named = [book[_CASES_SHEET]] if _CASES_SHEET in book.sheetnames else []
+    chosen = (named or filled or book.worksheets)[0]
+    return chosen, tuple(sheet.title for sheet in filled if sheet.title != chosen.title)
 
 
 def _is_serial(value: object, key: str | None) -> bool:

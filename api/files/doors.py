@@ -109,7 +109,7 @@ def _lines(file: Path, datum: Datum | None, layer: str | None) -> Iterator[_Line
                 reason = feature.problem or "门须为点 / a door must be a point"
                 yield Rejected(line=feature.record, reference=reference, field="geometry", value="", reason=reason)
     elif name.endswith(SHEET_SUFFIXES):
-        yield from _table_lines(read_sheet(file), datum)
+        yield from _table_lines(read_sheet(file, layer), datum)
     elif name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             yield from _table_lines(read_table(text, file=file.name), datum)

@@ -74,8 +74,9 @@ def read_gates(
     blank: unknown), ``is_closed``, ``error_m``, ``all_gates`` (yes where the file has all gates of the campus; one row
     of it is enough), and ``datum``, which in a table wins over the argument. OSM: nodes tagged as gates (``barrier``),
     closed with ``access=no``.
-    ``layer`` chooses a layer of a GeoPackage. The first of an id is kept. Raises UnknownDatum if neither the file nor
-    ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged file or of another kind.
+    ``layer`` chooses a layer of a GeoPackage, or a sheet of a workbook. The first of an id is kept. Raises UnknownDatum
+    if neither the file nor ``datum`` says what the coordinates are, MissingColumn, and UnreadableFile for a damaged
+    file or of another kind.
     """
     file = Path(path)
     name = file.name.casefold()
@@ -84,7 +85,7 @@ def read_gates(
     if name.endswith(VECTOR_SUFFIXES):
         return _gathered(_from_rows(_feature_rows(file, datum, layer), None), progress)
     if name.endswith(SHEET_SUFFIXES):
-        return _gathered(_from_table(read_sheet(file), datum), progress)
+        return _gathered(_from_table(read_sheet(file, layer), datum), progress)
     if name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             return _gathered(_from_table(read_table(text, file=file.name), datum), progress)

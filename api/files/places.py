@@ -32,7 +32,8 @@ def read_places(
 
     ``mapping`` says which tags or codes are which category. ``datum`` is the datum of the coordinates: a row's own
     ``datum`` cell wins over it, and it wins over the CRS of a vector file and over OSM's WGS-84. ``source`` names the
-    register; the default is ``osm`` for OSM files, else the file's stem. ``layer`` chooses a layer of a GeoPackage.
+    register; the default is ``osm`` for OSM files, else the file's stem. ``layer`` chooses a layer of a GeoPackage, or
+    a sheet of a workbook.
     ``progress`` is told how many records were read since its last call. The first record of an id is kept.
 
     Raises UnknownDatum if neither the file nor ``datum`` says what the coordinates are, MissingColumn, UnreadableFile
@@ -52,7 +53,7 @@ def read_places(
         features = read_features(file, datum=datum, layer=layer)
         return gather_places(_from_features(features, mapping), source=source or file.stem, progress=progress)
     if name.endswith(SHEET_SUFFIXES):
-        rows = _from_table(read_sheet(file), mapping, datum)
+        rows = _from_table(read_sheet(file, layer), mapping, datum)
         return gather_places(rows, source=source or file.stem, progress=progress)
     if name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:

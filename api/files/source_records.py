@@ -156,7 +156,7 @@ def _entries(
                     datum=feature.datum,
                 )
     elif name.endswith(SHEET_SUFFIXES):
-        yield from _table_entries(read_sheet(file), datum)
+        yield from _table_entries(read_sheet(file, layer), datum)
     elif name.endswith(TABLE_SUFFIXES):
         with file.open("rb") as stream, open_text(stream) as text:
             yield from _table_entries(read_table(text, file=file.name), datum)

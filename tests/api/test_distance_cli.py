@@ -294,7 +294,7 @@ def test_a_school_and_a_gate_that_are_gone_are_taken_out_by_file(hulan: Run, tmp
     gates.write_text(rows.replace("north", "east") + "x,500,0,WGS84,学生,no,1,\n", encoding="utf-8")
 
     refused = hulan(*all_gates, exit_code=1)
-    assert "未导入：将撤回 1 处中的 1 处，" in refused.stderr
+    assert "未导入：将撤回 1 个校门中的 1 个，" in refused.stderr
     assert "gates.csv.rejects.csv" in refused.output
     told = hulan(*all_gates, "--withdraw", "1", "--data-date", "2026-11-20").output
     assert "withdrawn: 1" in told

@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from api.distance import WalkedBy, load_placed, measure_pair
 from api.distance_shown import gate_shown
-from api.importing import ImportReport, WithdrawalRefusedError
+from api.importing import ImportReport
 from api.site_import import import_gates, import_sites
+from api.withdrawal import WithdrawalRefusedError
 from geo.datum import Datum
 from tests.api.distance_register import (
     BY_AIR,
@@ -110,7 +111,7 @@ def test_when_the_last_school_is_gone_nothing_is_said_of_it_any_more(engine: Eng
     with engine.begin() as connection:
         put_scene(connection)
         evaluated(connection, BY_AIR)
-        put(connection, [], whole=True)
+        put(connection, [], whole=True, withdraw=1)
         evaluated(connection, BY_AIR, on=LATER.date(), at=LATER)
         assert stored(connection, "cause, verdict") == [("first", "breach"), ("gone", None)]
 
@@ -157,7 +158,10 @@ def test_a_school_whose_row_is_in_the_file_and_was_not_taken_is_not_gone(engine:
 def test_schools_that_may_only_be_unreadable_are_withdrawn_on_confirmation(engine: Engine) -> None:
     with engine.begin() as connection:
         put(connection, [SCHOOL, FAR])
-    with pytest.raises(WithdrawalRefusedError, match=r"2 处中的 1 处及其区域.*育才小学"), engine.begin() as connection:
+    with (
+        pytest.raises(WithdrawalRefusedError, match=r"2 所学校中的 1 所及其区域.*育才小学"),
+        engine.begin() as connection,
+    ):
         put(connection, [FAR], whole=True, rejected=(unread("OO"),))
     with engine.begin() as connection:
         assert names(connection) == ["育才小学", "远方小学"], "nothing was imported"
@@ -223,7 +227,7 @@ def test_a_report_is_dated_by_the_files_of_school_and_gates(engine: Engine) -> N
         assert told() == f"{OCTOBER}"
         put_gates(connection, gate, data_on=date(2026, 11, 20))
         assert told() == f"{NOVEMBER}"
-        put_gates(connection, whole=True)
+        put_gates(connection, whole=True, withdraw=1)
         assert told() == f"{NOVEMBER}", "without a gate"
 
 
@@ -272,7 +276,10 @@ def test_a_gate_whose_row_was_rejected_is_still_there_and_doubts_are_confirmed(e
         put_gates(connection, a_gate("n"), a_gate("x", y=-80.0))
         report = put_gates(connection, a_gate("n"), whole=True, rejected=[unread("x")])
         assert (report.withdrawn, report.left_as_it_was_count) == ((), 1)
-    with pytest.raises(WithdrawalRefusedError, match=r"2 处中的 1 处，.*例 example: x"), engine.begin() as connection:
+    with (
+        pytest.raises(WithdrawalRefusedError, match=r"2 个校门中的 1 个，.*例 example: x"),
+        engine.begin() as connection,
+    ):
         put_gates(connection, a_gate("n"), whole=True, rejected=[unread("O")])
     with engine.begin() as connection:
         assert len(load_gates(connection)) == 2, "nothing was imported"

@@ -216,7 +216,8 @@ def test_a_register_comes_in_whole_or_not_and_its_rejected_rows_lie_beside_it(
         assert [(row["line"], row["field"]) for row in csv.DictReader(stream)] == [("3", "uscc")]
     assert "unchanged: 1" in hulan(*importing)
     file.write_text(rows.replace("1,星光", "9,月光") + ",117.18,34.26,GCJ02\n", encoding="utf-8")
-    assert "withdrawn: 1" in hulan(*importing, "--whole")
+    assert "--withdraw 1" in hulan(*importing, "--whole"), "all that the register had"
+    assert "withdrawn: 1" in hulan(*importing, "--whole", "--withdraw", "1")
     listed = hulan("venue", "list", "--by", "wang")
     assert "月光娱乐有限公司" in listed
     assert "星光" not in listed

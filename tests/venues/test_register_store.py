@@ -14,7 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
-from api.importing import WithdrawalRefusedError
+from api.withdrawal import WithdrawalRefusedError
 from bench.identity_scene import synthetic_scene
 from bench.register import placed
 from tests.access.people import an_official
@@ -90,7 +90,7 @@ def test_the_numbers_that_a_register_has_now_are_those_that_count(engine: Engine
         assert record.phones == (index_phone("+8613800000102").hex(),)
         put(connection, [a_record("map", 1, **one)], at=LATER, index_phone=None)
         assert load_current_records(connection) == [record], "who reads no numbers unsays none"
-        put(connection, [], at=LATER, whole_source="map")
+        put(connection, [], at=LATER, whole_source="map", withdraw=1)
         assert connection.execute(text("SELECT count(*) FROM venue_phone")).scalar_one() == 0
 
 
@@ -215,7 +215,7 @@ def test_a_zone_that_an_order_names_is_never_withdrawn(engine: Engine) -> None:
         )
         merged_by_machine(connection, (map_entry, same))
         assert zone_names(connection) == {"星光", "星光量贩"}
-        put(connection, [], at=LATER, whole_source="map")
+        put(connection, [], at=LATER, whole_source="map", withdraw=1)
         assert zone_names(connection) == {"星光", "星光量贩"}, "the shop may be gone, the order is not"
 
 

@@ -22,7 +22,7 @@ def test_all_that_is_missing_is_gone_or_has_a_reason_to_be_left(
     assert sorted([*found.gone, *found.left], key=str) == sorted(known.keys() - sent, key=str)
     for key in found.gone:
         assert key.source_id not in still_there
-        assert on is None or known[key] is None or on >= known[key]
+        assert not is_older(on, than=known[key])
     for key in found.left:
         assert key.source_id in still_there or is_older(on, than=known[key])
 
