@@ -27,7 +27,6 @@ from venues.distance_store import (
     LastRun,
     RunMade,
     last_run,
-    load_gates,
     load_history,
     load_places,
     save_rules,
@@ -35,6 +34,7 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
+from venues.gate_store import load_gates
 from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
 from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
@@ -111,20 +111,21 @@ def evaluate_register(
     Venues in none of the boundaries that were imported count as in ``division``. The law's versions, the runs and what
     they change are stored; if ``on`` is the day of ``at`` (aware), venues whose verdict is one of ``leads_of`` become
     leads, once, and so do those that the patterns of licences and registrations find. Of a day to come it is told what
-    would change, and nothing is kept. Raises DistanceRefusedError without venues or sites and for a day before the
-    last run, and ValueError as ``evaluate_distances``.
+    would change, and nothing is kept. Raises DistanceRefusedError for a first run without venues or sites and for a day
+    before the last run, and ValueError as ``evaluate_distances``.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
     # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
     connection.execute(text("ANALYZE venue, venue_source_record, distance_finding"))
     placed = load_placed(connection, division, on=on)
-    if not placed.venues or not placed.sites:
+    before = last_run(connection)
+    if before is None and not (placed.venues and placed.sites):
         raise DistanceRefusedError(
             "登记册中没有场所或没有学校：请先 hulan import venues、hulan import sites"
             " / the register has no venue, or no school: import them first"
         )
     today = at.astimezone(LOCAL_TIME).date()
-    days = _days_until(on, last_run(connection), law, placed)
+    days = _days_until(on, before, law, placed)
     if on <= today:
         save_rules(connection, law.rules, at=at)
     history = load_history(connection)
@@ -185,11 +186,9 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
     )
     found = [(placed_venue(place, division=code or division, on=on), code)
              for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
-    imported_at = connection.execute(text("SELECT max(imported_at) FROM site")).scalar_one()
-    data_on = None if imported_at is None else imported_at.astimezone(LOCAL_TIME).date()
     return Placed(
         venues=tuple(venue for venue, _ in found if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates, data_on=data_on, is_dated_by_import=True),
+        sites=sites_with_gates(join_sites(load_sites(connection)), gates),
         places=places,
         gate_count=len(gates),
         outside_count=sum(venue is not None and not code for venue, code in found),

@@ -157,11 +157,16 @@ def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]
 
 
 def gate_shown(connection: Connection, gate_id: str) -> list[dict[str, Any]]:
-    """Every version of a gate, the oldest first: what it was, since when, by whom. ``NotThereError``."""
+    """Every version of a gate, the oldest first: what it was, since when, by whom. ``NotThereError``.
+
+    ``is_withdrawn``: a file of all gates had it no longer; ``data_on`` and ``gone_on``: the days of their files.
+    """
     rows = connection.execute(
         text(
             "SELECT source || '/' || source_id AS gate_id, site_source, site_source_id, kind, is_closed, error_m,"
-            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, imported_at, imported_by, superseded_at"
+            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, imported_at, imported_by, superseded_at,"
+            " data_on, gone_on, superseded_at IS NOT NULL AND superseded_at IS DISTINCT FROM lead(imported_at)"
+            " OVER (ORDER BY gate_no) AS is_withdrawn"
             " FROM site_gate WHERE source || '/' || source_id = :gate_id ORDER BY gate_no"
         ),
         {"gate_id": gate_id},

@@ -22,7 +22,6 @@ from venues.inside_store import place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
 from venues.register_store import save_entries, settle_venues
-from venues.store import save_sites
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,9 +39,9 @@ class ImportReport:
     ignored_count: int
     rejected: tuple[Rejected, ...]
     withdrawn: tuple[tuple[str, str], ...] = ()
-    """Id and name of each venue that a register no longer has."""
+    """Id and name of each venue, school, door or gate that a register no longer has."""
     left_as_it_was_count: int = 0
-    """Venues whose rows are in the file of the whole register and were rejected or are no venue."""
+    """Those whose rows are in the file of the whole register and were rejected or are none."""
 
     def lines(self) -> list[tuple[str, int]]:
         """Label and count, Chinese and English."""
@@ -119,7 +118,7 @@ def import_entries(
     inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
     own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
-    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
+    drafts, refused = zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
@@ -144,22 +143,6 @@ def _homeless(source_id: str) -> Rejected:
         " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
     )
     return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
-
-
-def import_sites(
-    connection: Connection, read: PlacesRead, *, at: datetime, valid_from: datetime | None = None
-) -> ImportReport:
-    """Save the schools and kindergartens of a file and the zone of each; venues in it count as not ours."""
-    saved = save_sites(connection, read.sites, at=at, new_id=new_id)
-    drafts, refused = _zones_of([*saved.added, *saved.changed], ZoneOrigin.SITE)
-    save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
-    return ImportReport(
-        added_count=len(saved.added),
-        changed_count=len(saved.changed),
-        unchanged_count=saved.unchanged_count,
-        ignored_count=read.ignored_count + len(read.venues),
-        rejected=(*read.rejected, *refused),
-    )
 
 
 def import_zones(
@@ -237,9 +220,7 @@ def place_shape(place: Venue | Site) -> Shape:
     return Area(geometry=place.geometry)
 
 
-def _zones_of(
-    places: Sequence[tuple[UUID, Venue | Site]], origin: ZoneOrigin
-) -> tuple[list[ZoneDraft], list[Rejected]]:
+def zones_of(places: Sequence[tuple[UUID, Venue | Site]], origin: ZoneOrigin) -> tuple[list[ZoneDraft], list[Rejected]]:
     """A place whose outline cannot be watched stays in the register, and is named in the reject file."""
     drafts: list[ZoneDraft] = []
     refused: list[Rejected] = []

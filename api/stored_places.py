@@ -50,7 +50,7 @@ PLACES = (
     table(
         "site", "学校等保护场所 schools and other sites", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         clear(PLACE, "site_no site_id source source_id name category geometry raw_geometry datum imported_at"
-                      " opened_on"),
+                      " opened_on data_on withdrawn_at"),
     ),
     table(
         "venue_incident", "场所的警情、处罚、案件，不含人 incidents of venues, no people", Basis.MINORS,
@@ -60,7 +60,7 @@ PLACES = (
     table(
         "site_gate", "学校的校门，每一版 gates of schools, every version", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         clear(PLACE, "gate_no source source_id site_source site_source_id kind is_closed error_m geometry"
-                      " raw_geometry datum says_all imported_at imported_by superseded_at"),
+                      " raw_geometry datum says_all imported_at imported_by superseded_at data_on gone_on"),
     ),
     table(
         "distance_rule", "距离规则的每一版 every version of a rule of distance", Basis.MINORS, Retention.AUDIT,

@@ -17,6 +17,8 @@ class Withdrawn(Enum):
 
     VENUES = ("处", "处及其区域", "venues would be withdrawn with their zones")
     DOORS = ("个门", "个", "doors would be withdrawn")
+    SITES = ("所学校", "所及其区域", "schools would be withdrawn with their zones")
+    GATES = ("个校门", "个", "gates would be withdrawn")
 
 
 class WithdrawalRefusedError(ValueError):

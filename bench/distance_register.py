@@ -28,7 +28,7 @@ from geo.datum import Datum
 from geo.walk_network import WalkNetwork, build_walk_network
 from tests.make import KEYRING
 from venues.distance_ends import PlacedVenue, ProtectedSite
-from venues.distance_store import load_gates, save_gates
+from venues.gate_store import load_gates, save_gates
 from venues.gateway_distance_law import load_lead_routes
 from venues.place import PlacesRead, Site, SourceKey, Venue
 from venues.site_gates import RegisteredGate

@@ -125,6 +125,21 @@ def save_zones(
     )
 
 
+def withdraw_zones(connection: Connection, zone_ids: Collection[UUID], *, at: datetime) -> None:
+    """Zones of places that are gone govern no fixes from ``at`` on; :func:`save_zones` brings them back.
+
+    One that an order names stays: no import lifts a ban.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/zone'))"))
+    query = (
+        "UPDATE zone SET superseded_at = :at, withdrawn_at = :at WHERE zone_id = ANY (:gone) AND superseded_at IS NULL"
+        " AND NOT EXISTS (SELECT FROM condition c WHERE c.zone_id = zone.zone_id) RETURNING zone_id"
+    )
+    withdrawn = connection.execute(text(query), {"at": at, "gone": list(zone_ids)}).scalars().all()
+    if withdrawn:
+        reevaluate_near(connection, withdrawn, since=at, at=at)
+
+
 _TYPES = {"zone_id": "uuid", "version": "integer", "geometry": "geometry", "radius_m": "double precision"}
 _TYPES |= dict.fromkeys(("created_at", "valid_from"), "timestamptz")
 

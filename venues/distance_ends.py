@@ -60,7 +60,7 @@ class ProtectedSite:
     campuses: tuple[Campus, ...]
     opened_on: date | None = None
     data_on: date | None = None
-    """The day as of which the source describes it."""
+    """As of which day its records and gates describe it: of those that say least of their day."""
     is_dated_by_import: bool = False
     """No source named that day: ``data_on`` is the day of the import, and what it says may be older."""
 

@@ -1,4 +1,4 @@
-"""Gates, and what the law of distance found, in PostGIS: rules by version, runs, verdicts. What was found stays."""
+"""What the law of distance measures and found, in PostGIS: rules by version, runs, verdicts. What was found stays."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,28 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import shapely
-from shapely.geometry import Point
 from sqlalchemy import Connection, text
 
-from geo.datum import Datum
 from geo.postgis import insert_columns
 from venues.canonical_json import canonical_text, parsed
 from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
-from venues.distance_ends import Gate, GateKind
 from venues.distance_history import Cause, HistoryEntry, OtherVerdict, PairKey, RecordedVerdict
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
 from venues.measurement import METHOD
 from venues.observation_store import load_seen
-from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow
 from venues.register_store import RECORD_COLUMNS, record_of_row
-from venues.site_gates import RegisteredGate
-
-_POINTS = "text[]::geometry"
-"""Type of a column of points in EWKT: an array literal of geometries has separators of its own."""
 
 PLACE_OF_FINDING = "LEFT JOIN venue v ON v.venue_id = f.venue_id LEFT JOIN venue top ON top.venue_no = v.current_no"
 """The row that stands for the place of a finding ``f`` now: a merge gives a place another id, and no other past."""
@@ -58,15 +50,6 @@ class LastRun:
     division: str
     network_version: str | None
     network_on: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatesSaved:
-    """How many gates were new, differed, or were the same."""
-
-    added_count: int
-    changed_count: int
-    unchanged_count: int
 
 
 # ---- what is measured
@@ -105,78 +88,6 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
             seen=seen.get(held[0].current_no),
         )
         for venue_id, held in found.items()
-    )
-
-
-def save_gates(connection: Connection, gates: Sequence[RegisteredGate], *, at: datetime, by: str) -> GatesSaved:
-    """Add gates, and versions of those whose (source, source_id) is known and that differ. Unique keys in ``gates``.
-
-    The version before stays on record; ``by``: who imports. ``at`` is aware, and not before the last import.
-    """
-    known = {gate.key: gate for gate in load_gates(connection)}
-    added = [gate for gate in gates if gate.key not in known]
-    changed = [gate for gate in gates if gate.key in known and known[gate.key] != gate]
-    rows = [*added, *changed]
-    connection.execute(
-        text(
-            "UPDATE site_gate SET superseded_at = :at WHERE superseded_at IS NULL AND (source, source_id) IN"
-            " (SELECT * FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])))"
-        ),
-        {
-            "at": at, "sources": [gate.key.source for gate in changed], "ids": [gate.key.source_id for gate in changed],
-        },
-    )  # fmt: skip
-    insert_columns(
-        connection,
-        "site_gate",
-        {
-            "source": ("text", [gate.key.source for gate in rows]),
-            "source_id": ("text", [gate.key.source_id for gate in rows]),
-            "site_source": ("text", [gate.site_key.source if gate.site_key else None for gate in rows]),
-            "site_source_id": ("text", [gate.site_key.source_id if gate.site_key else None for gate in rows]),
-            "kind": ("text", [str(gate.gate.kind) for gate in rows]),
-            "is_closed": ("boolean", [gate.gate.is_closed for gate in rows]),
-            "error_m": ("double precision", [gate.gate.error_m for gate in rows]),
-            "geometry": (_POINTS, [_point_text(gate.gate.longitude, gate.gate.latitude, 4326) for gate in rows]),
-            "raw_geometry": (_POINTS, [_point_text(gate.raw.x, gate.raw.y, 0) for gate in rows]),
-            "datum": ("text", [str(gate.datum) for gate in rows]),
-            "says_all": ("boolean", [gate.says_all for gate in rows]),
-            "imported_at": ("timestamptz", [at] * len(rows)),
-            "imported_by": ("text", [by] * len(rows)),
-        },
-    )
-    return GatesSaved(
-        added_count=len(added), changed_count=len(changed), unchanged_count=len(gates) - len(added) - len(changed)
-    )
-
-
-def load_gates(connection: Connection) -> tuple[RegisteredGate, ...]:
-    """Every gate as it is now, by source and source id."""
-    rows = connection.execute(
-        text(
-            "SELECT source, source_id, site_source, site_source_id, kind, is_closed, error_m, datum, says_all,"
-            " ST_X(geometry) AS longitude, ST_Y(geometry) AS latitude, ST_X(raw_geometry) AS raw_x,"
-            " ST_Y(raw_geometry) AS raw_y FROM site_gate WHERE superseded_at IS NULL"
-            " ORDER BY source, source_id"
-        )
-    )
-    return tuple(
-        RegisteredGate(
-            key=SourceKey(source=row.source, source_id=row.source_id),
-            gate=Gate(
-                gate_id=f"{row.source}/{row.source_id}",
-                longitude=row.longitude,
-                latitude=row.latitude,
-                kind=GateKind(row.kind),
-                is_closed=row.is_closed,
-                error_m=row.error_m,
-            ),
-            site_key=SourceKey(source=row.site_source, source_id=row.site_source_id) if row.site_source else None,
-            raw=Point(row.raw_x, row.raw_y),
-            datum=Datum(row.datum),
-            says_all=row.says_all,
-        )
-        for row in rows
     )
 
 
@@ -398,7 +309,3 @@ def _finite(metres: float) -> float | None:
 
 def _known(metres: float) -> float | None:
     return None if isnan(metres) else metres
-
-
-def _point_text(x: float, y: float, srid: int) -> str:
-    return f"SRID={srid};POINT({float(x)!r} {float(y)!r})"

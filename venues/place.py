@@ -21,6 +21,15 @@ class SourceKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataDay:
+    """As of which day (Asia/Shanghai) a source describes something."""
+
+    on: date
+    is_by_import: bool = False
+    """The source names none: it is the day of the import, and what is said may be older."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
     """A place of a category, as imported. Geometry is WGS-84 (EPSG:4326): Point, Polygon or MultiPolygon."""
 
@@ -46,6 +55,8 @@ class Site:
     datum: Datum
     opened_on: date | None = None
     """First day of teaching there, as far as its source says."""
+    described: DataDay | None = field(default=None, compare=False)
+    """Of one in the register."""
 
 
 class IncidentKind(StrEnum):

@@ -20,7 +20,7 @@ from geo.projection import reach_box
 from venues.category import SiteCategory
 from venues.distance_ends import Campus, Gate, ProtectedSite
 from venues.names import parse_name
-from venues.place import Site, SourceKey
+from venues.place import DataDay, Site, SourceKey
 
 LABEL_REACH_M = 30.0
 """A node so near an area may be its label: mappers put it at the gate."""
@@ -65,6 +65,8 @@ class JoinedSite:
     """Polygons or MultiPolygons, one per campus; a Point where nobody drew any. WGS-84."""
     opened_on: date | None = None
     """The earliest day that a record names: a venue may stay only if it was there before every one of them."""
+    described: DataDay | None = None
+    """Of the record that says least of its day (:func:`least_sure_day`)."""
 
     @property
     def site_id(self) -> str:
@@ -133,6 +135,12 @@ def gates_by_ground(
     return tuple(tuple(found) for found in held)
 
 
+def least_sure_day(days: Iterable[DataDay | None]) -> DataDay | None:
+    """Of what rests on all of these: the oldest day that is only one of an import, else the oldest."""
+    told = [day for day in days if day is not None]
+    return min(told, key=lambda day: (not day.is_by_import, day.on), default=None)
+
+
 def school_name(text: str) -> SchoolName:
     """The name taken apart; of an empty one both parts are empty."""
     name = parse_name(text)
@@ -189,6 +197,7 @@ def _joined(sites: Sequence[Site]) -> JoinedSite:
         category=specific.pop() if specific else SiteCategory.SCHOOL,
         grounds=_merged(areas) or (sites[0].geometry,),
         opened_on=min((site.opened_on for site in sites if site.opened_on is not None), default=None),
+        described=least_sure_day(site.described for site in sites),
     )
 
 

@@ -1,8 +1,7 @@
 """Gates as registered, each at the school that its row names, or in whose wall it is. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from shapely.geometry import Point
@@ -10,8 +9,8 @@ from shapely.geometry import Point
 from geo.datum import Datum
 from geo.projection import geodesic_m
 from venues.distance_ends import Campus, Gate, ProtectedSite
-from venues.place import SourceKey
-from venues.school_site import JoinedSite, gates_by_ground, protected_site
+from venues.place import DataDay, SourceKey
+from venues.school_site import JoinedSite, gates_by_ground, least_sure_day, protected_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +27,16 @@ class RegisteredGate:
     datum: Datum
     says_all: bool = False
     """Its row says that with it all gates of its campus are registered."""
+    described: DataDay | None = field(default=None, compare=False)
+    """Of one in the register."""
 
 
-def sites_with_gates(
-    joined: Sequence[JoinedSite],
-    gates: Sequence[RegisteredGate],
-    *,
-    data_on: date | None = None,
-    is_dated_by_import: bool = False,
-) -> tuple[ProtectedSite, ...]:
-    """Each school with its gates; ``data_on``: the day as of which the register describes them all, or of the import.
+def sites_with_gates(joined: Sequence[JoinedSite], gates: Sequence[RegisteredGate]) -> tuple[ProtectedSite, ...]:
+    """Each school with its gates, as of the day of whichever of them says least of its day.
 
     A gate that names a record of no school here is left out, as is one in nobody's wall.
     """
+    described = {held.gate.gate_id: held.described for held in gates}
     named: dict[SourceKey, list[Gate]] = {}
     for held in gates:
         if held.site_key is not None:
@@ -55,7 +51,16 @@ def sites_with_gates(
         own = [gate for key in site.keys for gate in named.get(key, ())]
         found = protected_site(site, [*in_wall, *own])
         campuses = _with_all_said(_with_named(found.campuses, own), complete)
-        sites.append(replace(found, campuses=campuses, data_on=data_on, is_dated_by_import=is_dated_by_import))
+        held_by = [gate.gate_id for campus in campuses for gate in campus.gates]
+        day = least_sure_day([site.described, *(described[gate_id] for gate_id in held_by)])
+        sites.append(
+            replace(
+                found,
+                campuses=campuses,
+                data_on=None if day is None else day.on,
+                is_dated_by_import=day is not None and day.is_by_import,
+            )
+        )
     return tuple(sites)
 
 

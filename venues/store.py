@@ -3,9 +3,9 @@
 Venues are written by ``venues.register_store``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +28,8 @@ from sqlalchemy import (
 from geo.datum import Datum
 from geo.postgis import from_element, geometry_column, insert_columns, metadata, raw_geometry_column, to_element
 from venues.category import SiteCategory, VenueCategory
-from venues.place import IncidentKind, Site, SourceKey, Venue, VenueIncident
+from venues.place import DataDay, IncidentKind, Site, SourceKey, Venue, VenueIncident
+from venues.whole_register import is_older, missing_from
 
 
 def _place_columns(prefix: str) -> list[Column[Any]]:
@@ -62,7 +63,14 @@ venue_table = Table(
     Column("host_source", Text),
     Column("host_source_id", Text),
 )
-site_table = Table("site", metadata, *_place_columns("site"), Column("opened_on", Date))
+site_table = Table(
+    "site",
+    metadata,
+    *_place_columns("site"),
+    Column("opened_on", Date),
+    Column("data_on", Date),
+    Column("withdrawn_at", DateTime(timezone=True)),
+)
 incident_table = Table(
     "venue_incident",
     metadata,
@@ -77,50 +85,86 @@ incident_table = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """What an import changed: the sites that are new or differ, with their ids, and how many were the same."""
+class SitesSaved:
+    """What an import of sites changed, with their ids. ``changed``: new content, or back after it was withdrawn."""
 
     added: tuple[tuple[UUID, Site], ...]
     changed: tuple[tuple[UUID, Site], ...]
     unchanged_count: int
+    outdated: tuple[SourceKey, ...]
+    """Left as they were: known to have been otherwise on a later day."""
+    withdrawn: tuple[tuple[str, str], ...]
+    """Id in the register, and name, of what it no longer has."""
+    withdrawn_ids: tuple[UUID, ...]
+    left_as_it_was_count: int
+    """Sites whose rows are in the file and gave none, or of which a later day is known than the file's."""
+    register_count: int
+    """Sites that the whole register had before, those withdrawn before not counted."""
+    known_ids: frozenset[str]
+    """Ids of all that the whole register ever had before."""
 
 
-def save_sites(connection: Connection, sites: Sequence[Site], *, at: datetime, new_id: Callable[[], UUID]) -> Saved:
-    """Add sites or update those whose (source, source_id) is known. Keys must be unique within ``sites``."""
+def save_sites(
+    connection: Connection,
+    sites: Sequence[Site],
+    *,
+    at: datetime,
+    new_id: Callable[[], UUID],
+    whole_source: str | None = None,
+    still_there: Collection[str] = (),
+    data_on: date | None = None,
+) -> SitesSaved:
+    """Add sites or update those whose (source, source_id) is known. Keys must be unique within ``sites``.
+
+    ``data_on``: the day (Asia/Shanghai) as of which the file speaks; ``None``: it does not tell. ``whole_source``: the
+    sites are all that this register has; what it has no longer is withdrawn, but for the ids that are ``still_there``.
+    The caller draws and withdraws zones, in the same transaction. ``at``: aware.
+    """
     # Two imports of one source at a time would both find a place missing and both add it.
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/site'))"))
-    known = _known(connection, {site.key.source for site in sites})
-    added: list[tuple[UUID, Site]] = []
-    changed: list[tuple[UUID, Site]] = []
-    for site in sites:
-        old = known.get((site.key.source, site.key.source_id))
-        if old is None:
-            added.append((new_id(), site))
-        elif old[1] != _content(site):
-            changed.append((old[0], site))
+    known = _known(connection, {site.key.source for site in sites} | ({whole_source} if whole_source else set()))
+    added = [(new_id(), site) for site in sites if site.key not in known]
+    differ = [site for site in sites if site.key in known and not _says_the_same(known[site.key], site)]
+    outdated = {site.key for site in differ if is_older(data_on, than=known[site.key].data_on)}
+    changed = [(known[site.key].site_id, site) for site in differ if site.key not in outdated]
     if added:
-        connection.execute(site_table.insert(), [{"site_id": site_id, **_row(site, at)} for site_id, site in added])
+        rows = [{"site_id": site_id, **_row(site, at, data_on)} for site_id, site in added]
+        connection.execute(site_table.insert(), rows)
     for site_id, site in changed:
-        connection.execute(site_table.update().where(site_table.c.site_id == site_id).values(**_row(site, at)))
-    return Saved(added=tuple(added), changed=tuple(changed), unchanged_count=len(sites) - len(added) - len(changed))
+        connection.execute(site_table.update().where(site_table.c.site_id == site_id).values(**_row(site, at, data_on)))
+    same = {site.key for site in sites if site.key in known} - {site.key for site in differ}
+    _still_so(connection, [known[key].site_no for key in same], data_on)
+    register = {key: row for key, row in known.items() if key.source == whole_source}
+    there = {key: row.data_on for key, row in register.items() if row.withdrawn_at is None}
+    missing = missing_from(there, {site.key for site in sites}, still_there=still_there, data_on=data_on)
+    gone = [known[key] for key in missing.gone]
+    _withdraw(connection, [row.site_no for row in gone], at, data_on)
+    return SitesSaved(
+        added=tuple(added),
+        changed=tuple(changed),
+        unchanged_count=len(same),
+        outdated=tuple(site.key for site in differ if site.key in outdated),
+        withdrawn=tuple((row.source_id, row.name) for row in gone),
+        withdrawn_ids=tuple(row.site_id for row in gone),
+        left_as_it_was_count=len(missing.left),
+        register_count=len(there),
+        known_ids=frozenset(key.source_id for key in register),
+    )
 
 
-def _known(connection: Connection, sources: set[str]) -> Mapping[tuple[str, str], tuple[UUID, tuple[Any, ...]]]:
+def _known(connection: Connection, sources: set[str]) -> Mapping[SourceKey, Any]:
     rows = connection.execute(select(site_table).where(site_table.c.source.in_(sources)))
-    return {
-        (row.source, row.source_id): (
-            row.site_id,
-            (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum, row.opened_on),
-        )
-        for row in rows
-    }
+    return {SourceKey(source=row.source, source_id=row.source_id): row for row in rows}
 
 
-def _content(site: Site) -> tuple[Any, ...]:
-    return (site.name, str(site.category), site.raw_geometry.wkb, str(site.datum), site.opened_on)
+def _says_the_same(row: Any, site: Site) -> bool:
+    """Whether a site changes nothing of its row; one that was withdrawn is back."""
+    known = (row.name, row.category, from_element(row.raw_geometry).wkb, row.datum, row.opened_on)
+    said = (site.name, str(site.category), site.raw_geometry.wkb, str(site.datum), site.opened_on)
+    return row.withdrawn_at is None and known == said
 
 
-def _row(site: Site, at: datetime) -> dict[str, Any]:
+def _row(site: Site, at: datetime, data_on: date | None) -> dict[str, Any]:
     return {
         "source": site.key.source,
         "source_id": site.key.source_id,
@@ -131,7 +175,25 @@ def _row(site: Site, at: datetime) -> dict[str, Any]:
         "datum": str(site.datum),
         "opened_on": site.opened_on,
         "imported_at": at,
+        "data_on": data_on,
+        "withdrawn_at": None,
     }
+
+
+def _still_so(connection: Connection, numbers: Sequence[int], data_on: date | None) -> None:
+    if data_on is not None and numbers:
+        connection.execute(
+            text("UPDATE site SET data_on = :on WHERE site_no = ANY (:numbers) AND (data_on IS NULL OR data_on < :on)"),
+            {"on": data_on, "numbers": list(numbers)},
+        )
+
+
+def _withdraw(connection: Connection, numbers: Sequence[int], at: datetime, data_on: date | None) -> None:
+    if numbers:
+        connection.execute(
+            text("UPDATE site SET withdrawn_at = :at, data_on = coalesce(:on, data_on) WHERE site_no = ANY (:numbers)"),
+            {"at": at, "on": data_on, "numbers": list(numbers)},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +250,21 @@ _SHOWN = (
 
 
 def load_sites(connection: Connection) -> list[Site]:
-    """Every site, by source and source id."""
-    rows = connection.execute(select(site_table).order_by(site_table.c.source, site_table.c.source_id))
-    return [Site(category=SiteCategory(row.category), opened_on=row.opened_on, **_loaded(row)) for row in rows]
+    """Every site that its register still has, by source and source id."""
+    imported_on: ColumnElement[date] = literal_column("(site.imported_at AT TIME ZONE 'Asia/Shanghai')::date").label(
+        "imported_on"
+    )
+    query = select(site_table, imported_on).where(site_table.c.withdrawn_at.is_(None))
+    rows = connection.execute(query.order_by(site_table.c.source, site_table.c.source_id))
+    return [
+        Site(
+            category=SiteCategory(row.category),
+            opened_on=row.opened_on,
+            described=DataDay(on=row.data_on or row.imported_on, is_by_import=row.data_on is None),
+            **_loaded(row),
+        )
+        for row in rows
+    ]
 
 
 def _loaded(row: Any) -> dict[str, Any]:

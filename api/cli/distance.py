@@ -1,6 +1,7 @@
 """The law of distance on the command line: gates, evaluation, what changed, one measurement as evidence."""
 
 import getpass
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +21,18 @@ from api.cli.distance_lines import (
     rule_lines,
 )
 from api.cli.load import (
+    DataDateOption,
     DatumOption,
     LayerOption,
     RejectsOption,
     SourceOption,
-    tell_rejects,
+    WholeOption,
+    WithdrawOption,
+    day_of,
+    rejects_told_if_refused,
+    stated_datum,
+    tell_import,
+    whole_source_of,
 )
 from api.cli.prepared import prepared_settings, saving
 from api.cli.problems import PROBLEMS
@@ -55,9 +63,9 @@ from api.papers.desk import checked_measurement
 from api.papers.measurement_report import measurement_pdf
 from api.session import open_database
 from api.settings import Settings
-from geo.datum import parse_datum
+from api.site_import import import_gates
 from tracking.local_time import LOCAL_TIME
-from venues.distance_store import last_run, save_gates
+from venues.distance_store import last_run
 from venues.distance_verdict import Verdict
 from venues.gateway_distance_law import load_distance_law, load_lead_routes
 from venues.measurement_store import archive_measurement, archived_text
@@ -75,6 +83,9 @@ def gates(
     layer: LayerOption = None,
     source: SourceOption = None,
     rejects: RejectsOption = None,
+    whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
+    data_date: DataDateOption = None,
 ) -> None:
     """导入校门：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Gates of schools.
 
@@ -86,26 +97,33 @@ def gates(
     例 / example:  hulan import gates gates.csv --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
+        whole_source, day = whole_source_of(source, is_whole=whole), day_of(data_date)
         with progress("读取 reading") as advance:
-            stated = None if datum is None else parse_datum(datum)
-            read = read_gates(file, datum=stated, layer=layer, progress=advance)
+            read = read_gates(file, datum=stated_datum(datum), layer=layer, progress=advance)
         register = source or ("osm" if file.name.casefold().endswith(OSM_SUFFIXES) else file.stem)
         found = [
             RegisteredGate(
-                key=SourceKey(source=register, source_id=one.gate.gate_id), gate=one.gate, site_key=one.site_key,
-                raw=one.raw, datum=one.datum, says_all=one.says_all,
+                key=SourceKey(source=register, source_id=one.gate.gate_id),
+                gate=replace(one.gate, gate_id=f"{register}/{one.gate.gate_id}"),
+                site_key=one.site_key,
+                raw=one.raw,
+                datum=one.datum,
+                says_all=one.says_all,
             )
             for one in read.gates
-        ]  # fmt: skip
-        with saving() as connection:
-            saved = save_gates(connection, found, at=SystemClock().now(), by=_operator())
-        out.print(
-            f"新增 added: {saved.added_count}  更新 updated: {saved.changed_count}  "
-            f"未变 unchanged: {saved.unchanged_count}  拒收 rejected: {len(read.rejected)}",
-            markup=False,
-        )
-        if read.rejected:
-            tell_rejects(file, read.rejected, rejects)
+        ]
+        with rejects_told_if_refused(file, read.rejected, rejects), saving() as connection:
+            report = import_gates(
+                connection,
+                found,
+                read.rejected,
+                at=SystemClock().now(),
+                by=_operator(),
+                whole_source=whole_source,
+                withdraw=withdraw,
+                data_on=day,
+            )
+        tell_import(file, report, rejects)
 
 
 def evaluate(

@@ -86,7 +86,11 @@ def gate_lines(item: Item) -> Iterator[str]:
     yield f"{item['gate_id']}  自 from {minute(item['imported_at'])} {until}  {item['imported_by']}"
     state = "关闭 closed" if item["is_closed"] else "开放 open"
     kind = f"{_GATE_KIND_NAMES_ZH[item['kind']]} {item['kind']}"
-    yield f"  {state}  {kind}  {item['longitude']:.7f}, {item['latitude']:.7f}"
+    as_of = f"  数据截至 as of {item['data_on']}" if item["data_on"] else ""
+    yield f"  {state}  {kind}  {item['longitude']:.7f}, {item['latitude']:.7f}{as_of}"
+    if item["is_withdrawn"]:
+        gone = f"（数据截至 as of {item['gone_on']}）" if item["gone_on"] else ""
+        yield f"  已撤回：其后的登记中没有此校门 withdrawn: the register has it no longer{gone}"
 
 
 def rule_lines(item: Item) -> Iterator[str]:

@@ -19,8 +19,9 @@ from api.files.places import read_places
 from api.files.rejects import is_writable, rejects_path, write_rejects
 from api.files.tracks import read_tracks
 from api.files.zones import read_boundaries, read_zones
-from api.importing import ImportReport, import_sites, import_venues, import_zones
+from api.importing import ImportReport, import_venues, import_zones
 from api.session import open_database
+from api.site_import import import_sites
 from api.track_import import import_tracks
 from api.withdrawal import WithdrawalRefusedError
 from geo.datum import Datum, parse_datum
@@ -117,9 +118,7 @@ def venues(
     例 / example:  hulan import venues poi.csv --mapping amap --datum GCJ02
     """
     with plain_errors(*PROBLEMS):
-        if whole and source is None:
-            raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
-        day = day_of(data_date)
+        whole_source, day = whole_source_of(source, is_whole=whole), day_of(data_date)
         read = _read_places(file, mapping, datum, source, layer)
         with rejects_told_if_refused(file, read.rejected, rejects), saving() as connection:
             report = import_venues(
@@ -127,7 +126,7 @@ def venues(
                 read,
                 at=SystemClock().now(),
                 valid_from=local(valid_from),
-                whole_source=source if whole else None,
+                whole_source=whole_source,
                 withdraw=withdraw,
                 data_on=day,
             )
@@ -144,6 +143,9 @@ def sites(
     layer: LayerOption = None,
     valid_from: ValidFromOption = None,
     rejects: RejectsOption = None,
+    whole: WholeOption = False,
+    withdraw: WithdrawOption = 0,
+    data_date: DataDateOption = None,
 ) -> None:
     """导入学校、幼儿园：CSV、Excel、GeoJSON、GeoPackage、Shapefile、OSM。Import schools and kindergartens.
 
@@ -152,9 +154,18 @@ def sites(
     例 / example:  hulan import sites map.osm
     """
     with plain_errors(*PROBLEMS):
+        whole_source, day = whole_source_of(source, is_whole=whole), day_of(data_date)
         read = _read_places(file, mapping, datum, source, layer)
-        with saving() as connection:
-            report = import_sites(connection, read, at=SystemClock().now(), valid_from=local(valid_from))
+        with rejects_told_if_refused(file, [*read.rejected, *read.set_aside], rejects), saving() as connection:
+            report = import_sites(
+                connection,
+                read,
+                at=SystemClock().now(),
+                valid_from=local(valid_from),
+                whole_source=whole_source,
+                withdraw=withdraw,
+                data_on=day,
+            )
         tell_import(file, report, rejects, also=read.set_aside)
 
 
@@ -297,6 +308,13 @@ def _read_places(file: Path, mapping: str, datum: str | None, source: str | None
 def stated_datum(text: str | None) -> Datum | None:
     """The datum that was typed, if any. Raises ValueError for one that is none."""
     return None if text is None else parse_datum(text)
+
+
+def whole_source_of(source: str | None, *, is_whole: bool) -> str | None:
+    """The register that a file is all of, if it is. Raises LookupError if nobody said which."""
+    if is_whole and source is None:
+        raise LookupError("--whole 须注明 --source / --whole needs --source: of which register the file is all")
+    return source if is_whole else None
 
 
 def day_of(stated: datetime | None) -> date | None:

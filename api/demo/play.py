@@ -25,7 +25,8 @@ from api.files.incidents import read_incidents
 from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.files.tracks import read_tracks
-from api.importing import ImportReport, import_sites, import_venues
+from api.importing import ImportReport, import_venues
+from api.site_import import import_sites
 from tracking.fix import Fix
 from venues.place import Rejected
 from venues.store import save_incidents

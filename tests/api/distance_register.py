@@ -18,7 +18,7 @@ from tests.venues.distance_scene import ON, ON_FOOT, RULE, YARD, divided_street,
 from venues.category import SiteCategory, VenueCategory
 from venues.distance_ends import Gate, GateKind
 from venues.distance_rule import DistanceRule
-from venues.distance_store import save_gates
+from venues.gate_store import save_gates
 from venues.gateway_distance_law import load_lead_routes
 from venues.link_store import load_links, save_merges
 from venues.links import merge_events

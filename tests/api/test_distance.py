@@ -39,9 +39,10 @@ from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
 from venues.distance_history import verdicts_on
-from venues.distance_store import load_gates, load_history, load_rule
+from venues.distance_store import load_history, load_rule
 from venues.distance_verdict import Verdict
 from venues.distance_words import measurement_lines
+from venues.gate_store import load_gates
 from venues.measurement import measured_again
 from venues.measurement_store import archive_measurement, archived_text
 from venues.source_record import SourceKind

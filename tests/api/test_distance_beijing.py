@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, text
 from api.distance import evaluate_register, load_placed
 from api.files.mappings import load_mapping
 from api.files.places import read_places
-from api.importing import import_sites, import_venues
+from api.importing import import_venues
+from api.site_import import import_sites
 from geo.datum import Datum
 from tests.api.distance_register import NOW
 from tests.venues.distance_scene import ON

@@ -270,3 +270,37 @@ def test_every_command_about_leads_and_distances_shows_how_it_is_typed(hulan: Ru
         for command in commands:
             assert "例 / example:" in hulan(group, command, "--help").output, (group, command)
     assert "hulan lead check" in hulan("lead", "--help").output
+
+
+def test_a_school_and_a_gate_that_are_gone_are_taken_out_by_file(hulan: Run, tmp_path: Path) -> None:
+    write_city(tmp_path)
+    schools, gates = tmp_path / "schools.geojson", tmp_path / "gates.csv"
+    all_schools = ("import", "sites", str(schools), "--datum", "WGS84", "--whole", "--source", "map")
+    all_gates = ("import", "gates", str(gates), "--whole", "--source", "survey")
+    assert "--source" in hulan("import", "sites", str(schools), "--datum", "WGS84", "--whole", exit_code=1).stderr
+    assert "--source" in hulan("import", "gates", str(gates), "--whole", exit_code=1).stderr
+    hulan(*all_schools, "--data-date", "2026-10-01")
+    assert "added: 1" in hulan(*all_gates, "--data-date", "2026-10-01").output
+    assert "unchanged: 1" in hulan(*all_gates, "--data-date", "2026-11-01").output
+    assert "still to come" in hulan(*all_gates, "--data-date", "2999-01-01", exit_code=1).stderr
+    assert "数据截至 as of 2026-11-01" in hulan("distance", "gate", "survey/north").output
+
+    found = json.loads(schools.read_text(encoding="utf-8"))
+    elsewhere = [[x + 0.1, y] for x, y in found["features"][0]["geometry"]["coordinates"][0]]
+    found["features"][0] |= {"id": "way/2", "geometry": {"type": "Polygon", "coordinates": [elsewhere]}}
+    found["features"][0]["properties"]["id"] = "way/2"
+    schools.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    rows = gates.read_text(encoding="utf-8")
+    gates.write_text(rows.replace("north", "east") + "x,500,0,WGS84,学生,no,1,\n", encoding="utf-8")
+
+    refused = hulan(*all_gates, exit_code=1)
+    assert "未导入：将撤回 1 个校门中的 1 个，" in refused.stderr
+    assert "gates.csv.rejects.csv" in refused.output
+    told = hulan(*all_gates, "--withdraw", "1", "--data-date", "2026-11-20").output
+    assert "withdrawn: 1" in told
+    assert "撤回 withdrawn: north" in told
+    assert "数据截至 as of 2026-11-20" in hulan("distance", "gate", "survey/north").output
+    older = hulan(*all_schools, "--data-date", "2026-09-01").output
+    assert "kept as it was: 1" in older
+    told = hulan(*all_schools, "--withdraw", "1").output
+    assert "撤回 withdrawn: way/1 育才小学" in told

@@ -14,7 +14,7 @@ from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.files.source_records import read_source_records
 from api.ids import new_id
-from api.importing import import_sites
+from api.site_import import import_sites
 from tests.api.distance_register import (
     ANOTHER_USCC,
     BY_AIR,
