@@ -15,7 +15,7 @@ from venues.identity_model import MODEL_VERSION
 from venues.inside_store import load_hosts
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
-from venues.register_store import load_current_records, say_doubles, sources_without_doubles
+from venues.register_store import load_current_records, lock_register, say_doubles, sources_without_doubles
 from venues.scored_pairs import Waterfall
 from venues.source_record import SourceRecord
 from venues.traits import Traits, traits_of
@@ -76,7 +76,7 @@ def resolve(
     plan, questions = _plan(records, traits, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
+        lock_register(connection)
         after = follow(merges, after=load_links(connection))
         save_merges(connection, merges, at=at)
         save_reviews(connection, questions, model_version=MODEL_VERSION, at=at, new_id=new_id)

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from geo.postgis import SRID, driver_connection, insert_columns
 from venues.category import VenueCategory
@@ -18,6 +19,10 @@ from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
+
+
+class RegisterBusyError(RuntimeError):
+    """Another transaction, such as a large import, holds the register longer than ``lock_timeout`` waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ def save_entries(
     ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
     :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
+    lock_register(connection)
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
     sorted_out = _sorted_out(entries, known, data_on, new_id)
@@ -122,6 +127,26 @@ def save_entries(
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
         touched=(*numbers, *gone),
     )
+
+
+def lock_register(connection: Connection) -> None:
+    """Wait until nobody else imports, merges or splits; held to the end of the transaction, and taken before any other.
+
+    Whoever settles venues sees what all others before had settled. Raises RegisterBusyError, after which the
+    transaction can only be rolled back.
+    """
+    try:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise RegisterBusyError(
+            "正在导入或合并场所，未保存，请稍后再试"
+            " / venues are being imported or merged: nothing was saved, try again later"
+        ) from error
+
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _sorted_out(
