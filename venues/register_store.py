@@ -232,16 +232,20 @@ _STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND 
 
 _VENUES = f"""
 INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
-    raw_geometry, datum, host_source, host_source_id, imported_at, data_on)
+    raw_geometry, datum, host_source, host_source_id, own_geometry, own_raw_geometry, own_datum, imported_at, data_on)
 SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
-    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
+    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id,
+    CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(shape, {SRID}) END,
+    CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(raw, 0) END,
+    CASE WHEN host_source IS NOT NULL THEN datum END, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
     %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
     is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
     geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
-    host_source = excluded.host_source, host_source_id = excluded.host_source_id, imported_at = excluded.imported_at,
+    host_source = excluded.host_source, host_source_id = excluded.host_source_id, own_geometry = excluded.own_geometry,
+    own_raw_geometry = excluded.own_raw_geometry, own_datum = excluded.own_datum, imported_at = excluded.imported_at,
     data_on = excluded.data_on, withdrawn_at = NULL
 """
 
