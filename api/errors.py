@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from alerts.life import IllegalTurnError
 from venues.lead import LeadError
+from venues.register_store import RegisterBusyError
 
 
 class UnknownDeviceError(Exception):
@@ -220,6 +221,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         message="没有导入该区划的边界，无法按区划筛选；请管理员运行 hulan import boundaries"
         " / no boundary of this division is imported, so that nothing can be picked by it:"
         " ask the administrator to run hulan import boundaries",
+    ),
+    RegisterBusyError: Problem(
+        status=409,
+        code="register_busy",
+        message="正在导入或合并场所，未保存，请稍后再试"
+        " / venues are being imported or merged: nothing was saved, try again later",
     ),
     NothingToMeasureError: Problem(
         status=409,

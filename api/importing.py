@@ -18,7 +18,7 @@ from tracking.divisions import city_areas, districts_of
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
-from venues.inside_store import place_inside
+from venues.inside_store import Placeless, place_inside
 from venues.place import PlacesRead, Rejected, Site, Venue
 from venues.register import RegisterEntry, entry_of_venue
 from venues.register_store import save_entries, settle_venues
@@ -115,11 +115,11 @@ def import_entries(
         saved.withdrawn, of=Withdrawn.VENUES, register_count=saved.register_count, known_ids=saved.known_ids,
         rejected=rejected, confirmed_count=withdraw,
     )  # fmt: skip
-    inside = place_inside(connection, saved.touched)
-    written = [*saved.added, *saved.changed]
-    own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
-    drafts, refused = zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
+    written = [(venue_id, entry) for venue_id, entry in (*saved.added, *saved.changed) if not entry.record.host_key]
+    own = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
+    drafts, refused = zones_of(own, ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
+    inside = place_inside(connection, saved.touched, at=at, governs_from=valid_from)
     settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
         added_count=len(saved.added),
@@ -128,7 +128,7 @@ def import_entries(
         withdrawn=saved.withdrawn,
         left_as_it_was_count=saved.left_as_it_was_count,
         ignored_count=ignored_count,
-        rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_homeless, inside.homeless)),
+        rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_placeless, inside.placeless)),
     )
 
 
@@ -137,12 +137,17 @@ def _outdated(entry: RegisterEntry) -> Rejected:
     return Rejected(line=0, reference=entry.record.key.source_id, field="data_date", value="", reason=reason)
 
 
-def _homeless(source_id: str) -> Rejected:
-    reason = (
-        "已登记，但所在场所不在登记册中：请先导入该场所，其区域随后自动生成"
-        " / registered, but the venue that it is inside of is not: import that one, and its zone follows"
+def _placeless(venue: Placeless) -> Rejected:
+    missing_zh, missing = (
+        ("没有可用的位置：请导入其位置或轮廓", "has no usable place: import its position or outline")
+        if venue.is_host_known
+        else ("不在登记册中：请先导入该场所", "is not in the register: import that one")
     )
-    return Rejected(line=0, reference=source_id, field="host_id", value="", reason=reason)
+    reason = (
+        f"已登记，但所在场所{missing_zh}，其区域随后自动生成"
+        f" / registered, but the venue that it is inside of {missing}, and its zone follows"
+    )
+    return Rejected(line=0, reference=venue.key.source_id, field="host_id", value="", reason=reason)
 
 
 def import_zones(

@@ -12,10 +12,16 @@ from api.ids import new_id
 from venues.division_of import in_their_counties
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION
-from venues.inside_store import load_hosts
+from venues.inside_store import Placeless, load_hosts, place_inside
 from venues.link_store import load_links, save_merges, save_reviews
 from venues.links import MACHINE, Links, Merged, follow, merge_events
-from venues.register_store import load_current_records, say_doubles, sources_without_doubles
+from venues.register_store import (
+    load_current_records,
+    lock_register,
+    say_doubles,
+    settle_venues,
+    sources_without_doubles,
+)
 from venues.scored_pairs import Waterfall
 from venues.source_record import SourceRecord
 from venues.traits import Traits, traits_of
@@ -34,6 +40,8 @@ class Resolved:
     asked_count: int
     succession_count: int
     """Pairs of businesses, one after the other at one door."""
+    placeless: tuple[Placeless, ...]
+    """Venues inside others that no register has a place for: they have no zone."""
 
 
 def resolve(
@@ -76,9 +84,11 @@ def resolve(
     plan, questions = _plan(records, traits, links, hosts, free, scored)
     merges = _merges(plan, links, at)
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
+        lock_register(connection)
         after = follow(merges, after=load_links(connection))
         save_merges(connection, merges, at=at)
+        inside = place_inside(connection, at=at)
+        settle_venues(connection, inside.touched, at=at)
         save_reviews(connection, questions, model_version=MODEL_VERSION, at=at, new_id=new_id)
     if progress is not None:
         progress(parts + 1, parts + 1)
@@ -88,6 +98,7 @@ def resolve(
         merged_count=len(merges),
         asked_count=len(questions),
         succession_count=len(plan.successions),
+        placeless=inside.placeless,
     )
 
 

@@ -1,7 +1,8 @@
 """Officers' decisions on the register: what is one place, what is two, and what one is seen to be.
 
 The connection is one of ``as_account``.
-PostgreSQL decides who may, and that what is decided on still is as it was seen (``decide_link``).
+PostgreSQL decides who may, and that what is decided on still is as it was seen (``decide_link``). Decisions wait for an
+import that runs, and raise ``RegisterBusyError`` if it takes too long.
 """
 
 from datetime import UTC, date, datetime
@@ -18,10 +19,12 @@ from venues.link_store import OPEN_REVIEWS, decide, load_links, load_merge, load
 from venues.links import Confirmed, Merged, Refused, Split, merge_events, take_apart
 from venues.observation_store import add_observation
 from venues.register_facts import SeenOnSite
+from venues.register_store import lock_register
 
 
 def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID:
     """The two are one place: merged; returns the decision's id. Raises ``NotThereError`` if it is no open question."""
+    lock_register(connection)
     row = _open_review(connection, review_id)
     links = load_links(connection, around=[row.left_id, row.right_id])
     pair = (row.left_id, row.right_id, row.probability)
@@ -34,6 +37,7 @@ def confirm_review(connection: Connection, review_id: UUID, *, by: UUID) -> UUID
 
 def refuse_review(connection: Connection, review_id: UUID, *, by: UUID, reason: str) -> None:
     """The two are two places, and are not asked about again. Raises ``NotThereError`` if it is no open question."""
+    lock_register(connection)
     row = _open_review(connection, review_id)
     records = (row.left_id, row.right_id)
     _decide(connection, Refused(records=records, decided_by=f"account:{by}", at=_NOT_SAID, reason=reason))
@@ -44,6 +48,7 @@ def merge_venues(connection: Connection, venue_id: UUID, other_id: UUID, *, by: 
 
     Raises ``NotThereError`` for an id that no place ever had, ``RefusedInputError`` if they are one already.
     """
+    lock_register(connection)
     (number, one), (other_number, other) = top_of(connection, venue_id), top_of(connection, other_id)
     if number == other_number:
         raise RefusedInputError(f"已是同一场所 / they are one venue already: {one}")
@@ -62,12 +67,15 @@ def merge_venues(connection: Connection, venue_id: UUID, other_id: UUID, *, by: 
 
 
 def split_venue(connection: Connection, venue_id: UUID, *, merge_id: UUID, by: UUID, reason: str) -> UUID:
-    """A merge of this place was wrong: undone, and not made again. Returns the id of the venue that is one again."""
+    """A merge of this place was wrong: undone, with what came of it, and not made again (``venues.links.take_apart``).
+
+    Returns the id of the venue that is one again.
+    """
+    lock_register(connection)
     merge = load_merge(connection, merge_id)
     if merge is None or top_of(connection, merge.absorbed) != top_of(connection, venue_id):
         raise NotThereError
-    for event in take_apart(merge, decided_by=f"account:{by}", at=_NOT_SAID, reason=reason):
-        _decide(connection, event)
+    _take_apart(connection, merge, by=by, reason=reason, is_refused=True)
     return merge.absorbed
 
 
@@ -75,14 +83,15 @@ def undo_link(connection: Connection, link_id: UUID, *, by: UUID) -> bool:
     """A merge undone; or the merge that a split undid once more, by who says so now.
 
     A person's merge is as if it had never been, and may be asked about again. The machine would make its own again in
-    the next run: that the two are two places is held against it. Returns whether that was so.
+    the next run: that the two are two places is held against it. Returns whether that was so. Merges of the machine
+    that a split had undone along with its own come again with the next run.
     """
+    lock_register(connection)
     merge, undone = load_merge(connection, link_id), load_undone(connection, link_id)
     who = f"account:{by}"
     if merge is not None:
-        split, refused = take_apart(merge, decided_by=who, at=_NOT_SAID, reason="撤销 undone")
-        _decide(connection, split)
-        return merge.is_by_machine and decide(connection, refused, new_id=new_id)
+        _take_apart(connection, merge, by=by, reason="撤销 undone", is_refused=merge.is_by_machine)
+        return merge.is_by_machine
     if undone is None:
         raise NotThereError
     links = load_links(connection, around=undone.records)
@@ -126,6 +135,20 @@ _NOT_SAID = datetime.fromtimestamp(0, tz=UTC)
 def _decide(connection: Connection, event: Merged | Split | Confirmed | Refused) -> None:
     if not decide(connection, event, new_id=new_id):
         raise NotThereError
+
+
+def _take_apart(connection: Connection, merge: Merged, *, by: UUID, reason: str, is_refused: bool) -> None:
+    decided = take_apart(
+        merge,
+        links=load_links(connection, around=merge.records),
+        new_id=new_id,
+        decided_by=f"account:{by}",
+        at=_NOT_SAID,
+        reason=reason,
+        is_refused=is_refused,
+    )
+    for event in decided:
+        _decide(connection, event)
 
 
 def _open_review(connection: Connection, review_id: UUID) -> Any:

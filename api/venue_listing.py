@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from api.venue_details import door_shown, history_shown, host_shown, observation
 from venues.address import parse_address
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
 from venues.distance_rule import within
+from venues.divisions import read_division
 from venues.door_store import load_doors
 from venues.identity import DOUBT_TEXTS, Doubt
 from venues.link_store import OPEN_REVIEWS
@@ -120,7 +122,8 @@ def open_reviews(
     """Questions for a person, the likeliest first, with what each field said, at most ``MOST``.
 
     ``after``: those that follow this question in the list, answered or not. ``division``: six digits; those of which a
-    place lies in its boundary, or in one below it. Raises ``NotThereError`` for a question that never was, and
+    place lies in its boundary, or in one below it, by what any of its registers says; of a place without any position
+    the division that an address names counts. Raises ``NotThereError`` for a question that never was, and
     ``BoundaryMissingError`` for a division without imported boundary.
     """
     codes = None if division is None else within(division)
@@ -134,17 +137,7 @@ def open_reviews(
             raise BoundaryMissingError(
                 f"没有导入 {division} 的边界：先 hulan import boundaries / no boundary of it is imported"
             )
-    query = (
-        "WITH there AS MATERIALIZED (SELECT shape FROM boundaries_of(:codes) AS found (shape))"
-        f" SELECT * FROM ({OPEN_REVIEWS}) AS q"
-        " WHERE (CAST(:after AS uuid) IS NULL OR (-probability, review_no)"
-        "  > (SELECT -probability, review_no FROM venue_review WHERE review_id = :after))"
-        " AND (CAST(:codes AS text) IS NULL OR EXISTS (SELECT FROM venue place JOIN there"
-        "  ON ST_Covers(there.shape, ST_PointOnSurface(place.geometry))"
-        "  WHERE place.venue_id IN (q.left_venue, q.right_venue)))"
-        " ORDER BY probability DESC, review_no LIMIT :most"
-    )
-    rows = connection.execute(text(query), {"most": min(most, MOST), "after": after, "codes": codes}).all()
+    rows = _questions(connection, most=min(most, MOST), after=after, codes=codes)
     said = _records_said(connection, [each for row in rows for each in (row.left_id, row.right_id)])
     return [
         {
@@ -161,6 +154,36 @@ def open_reviews(
         }
         for row in rows
     ]
+
+
+def _questions(connection: Connection, *, most: int, after: UUID | None, codes: str | None) -> list[Any]:
+    following = (
+        "(CAST(:after AS uuid) IS NULL OR (-probability, review_no)"
+        " > (SELECT -probability, review_no FROM venue_review WHERE review_id = :after))"
+    )
+    order = "ORDER BY probability DESC, review_no"
+    if codes is None:
+        query = f"SELECT * FROM ({OPEN_REVIEWS}) AS q WHERE {following} {order} LIMIT :most"
+        return list(connection.execute(text(query), {"most": most, "after": after}))
+    query = (
+        "WITH there AS MATERIALIZED (SELECT shape FROM boundaries_of(:codes) AS found (shape))"
+        f" SELECT q.*, place.* FROM ({OPEN_REVIEWS}) AS q CROSS JOIN LATERAL ("
+        "SELECT bool_or(said.is_there) AS is_there,"
+        " array_agg(said.addresses) FILTER (WHERE NOT said.is_placed) AS unplaced FROM venue top CROSS JOIN LATERAL ("
+        "SELECT bool_or(m.geometry IS NOT NULL) AS is_placed, string_agg(m.address, chr(10)) AS addresses,"
+        " bool_or(EXISTS (SELECT FROM there WHERE ST_Covers(there.shape, ST_PointOnSurface(m.geometry)))) AS is_there"
+        " FROM venue m WHERE m.current_no = top.venue_no) AS said"
+        " WHERE top.venue_id IN (q.left_venue, q.right_venue)) AS place"
+        f" WHERE {following} AND (place.is_there OR place.unplaced IS NOT NULL) {order}"
+    )
+    rows = connection.execute(text(query), {"after": after, "codes": codes})
+    return list(islice((row for row in rows if row.is_there or _names(row.unplaced, codes.rstrip("%"))), most))
+
+
+def _names(unplaced: Iterable[str], code: str) -> bool:
+    """Whether an address, one on each line, names a division whose code begins so."""
+    told = (read_division(parse_address(line).division).code for lines in unplaced for line in lines.split("\n"))
+    return any(found and found.startswith(code) for found in told)
 
 
 def top_of(connection: Connection, venue_id: UUID) -> tuple[int, UUID]:

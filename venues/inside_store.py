@@ -2,59 +2,73 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-import shapely
 from sqlalchemy import Connection, text
 
-from geo.datum import Datum
-from venues.category import VenueCategory
-from venues.place import SourceKey, Venue
+from venues.place import SourceKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeless:
+    """A venue inside another one that has no zone, or of whose host nothing is known."""
+
+    key: SourceKey
+    name: str
+    is_host_known: bool
+    """Whether the host is in the register: then neither it nor what it is inside of has a usable place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsidePlaced:
     """What became of venues inside others."""
 
-    moved: tuple[tuple[UUID, Venue], ...]
-    """With the id of the venue; its geometry is now that of the one around it."""
     touched: tuple[int, ...]
-    """Their numbers."""
-    homeless: tuple[str, ...]
-    """Ids in their register of those whose host is not in the register."""
+    """Numbers of those that have another place or zone, for ``settle_venues``."""
+    placeless: tuple[Placeless, ...]
+    """By register and key."""
 
 
-def place_inside(connection: Connection, touched: Collection[int]) -> InsidePlaced:
-    """Give venues that are inside another one its outline, or its point if they have no position of their own.
+def place_inside(
+    connection: Connection,
+    touched: Collection[int] | None = None,
+    *,
+    at: datetime,
+    governs_from: datetime | None = None,
+) -> InsidePlaced:
+    """Give venues that are inside others the outline around them, or a point if they have no position of their own.
 
-    For what ``touched`` (numbers of venues) has of both. The caller draws the zones of ``moved``.
+    For what ``touched`` (numbers of venues) has of both; all without. Everything that registers say of the place around
+    counts, and of what that is inside of (migration 0031). Draws their zones, which govern from ``governs_from`` on, or
+    from ``at``. The caller settles ``touched`` of what is returned, in the same transaction.
     """
-    values = {"touched": list(touched)}
-    moved = connection.execute(text(_PLACE_INSIDE), values).all()
+    asked = _ALL_INSIDE if touched is None else "CAST(:touched AS bigint[])"
+    values = {"touched": [] if touched is None else list(touched), "at": at, "from": governs_from or at}
+    moved = connection.execute(text(f"SELECT place_inside({asked}, :at, :from)"), values).scalars()
     return InsidePlaced(
-        moved=tuple((row.venue_id, _venue_of(row)) for row in moved if row.category is not None),
-        touched=tuple(row.venue_no for row in moved),
-        homeless=tuple(connection.execute(text(_HOMELESS), values).scalars()),
+        touched=tuple(moved),
+        placeless=tuple(
+            Placeless(
+                key=SourceKey(source=row.source, source_id=row.source_id),
+                name=row.name,
+                is_host_known=row.is_host_known,
+            )
+            for row in connection.execute(text(_PLACELESS.format(asked=asked)), values)
+        ),
     )
 
 
-_PLACE_INSIDE = """
-UPDATE venue i SET geometry = host.geometry, raw_geometry = host.raw_geometry, datum = host.datum
-FROM venue host, venue_source_record own
-WHERE own.record_no = i.record_no AND i.host_source = host.source
-    AND i.host_source_id = host.source_id AND host.host_source IS NULL
-    AND (i.venue_no = ANY (:touched) OR host.venue_no = ANY (:touched)) AND i.withdrawn_at IS NULL
-    AND host.geometry IS NOT NULL AND (ST_Dimension(host.geometry) = 2 OR own.longitude IS NULL)
-    AND i.geometry IS DISTINCT FROM host.geometry
-RETURNING i.venue_no, i.venue_id, i.source, i.source_id, i.name, i.category, i.address, i.datum,
-    ST_AsBinary(i.geometry) AS shape, ST_AsBinary(i.raw_geometry) AS raw
-"""
+_ALL_INSIDE = "ARRAY(SELECT venue_no FROM venue WHERE host_source IS NOT NULL)"
 
-_HOMELESS = """
-SELECT i.source_id FROM venue i WHERE i.venue_no = ANY (:touched) AND i.host_source IS NOT NULL AND NOT EXISTS (
-    SELECT FROM venue host WHERE host.source = i.host_source AND host.source_id = i.host_source_id)
-ORDER BY i.source_id
+_PLACELESS = """
+SELECT i.source, i.source_id, i.name, host.venue_no IS NOT NULL AS is_host_known
+FROM venue i LEFT JOIN venue host ON host.source = i.host_source AND host.source_id = i.host_source_id
+WHERE i.host_source IS NOT NULL AND i.withdrawn_at IS NULL
+    AND (i.venue_no = ANY ({asked}) OR host.current_no IN (SELECT current_no FROM venue WHERE venue_no = ANY ({asked})))
+    AND (host.venue_no IS NULL OR i.geometry IS NULL
+        OR i.category IS NOT NULL AND NOT EXISTS (SELECT FROM zone z WHERE z.zone_id = i.venue_id))
+ORDER BY i.source, i.source_id
 """
 
 
@@ -76,15 +90,3 @@ def load_hosts(connection: Connection) -> list[tuple[UUID, UUID]]:
              " AND starts_with(j.source_id, j.host_source_id || '#')")
     )  # fmt: skip
     return [(row.one, row.other) for row in rows]
-
-
-def _venue_of(row: Any) -> Venue:
-    return Venue(
-        key=SourceKey(source=row.source, source_id=row.source_id),
-        name=row.name,
-        category=VenueCategory(row.category),
-        geometry=shapely.from_wkb(bytes(row.shape)),
-        raw_geometry=shapely.from_wkb(bytes(row.raw)),
-        datum=Datum(row.datum),
-        address=row.address,
-    )

@@ -1,8 +1,9 @@
 """Which records are which venue, as a list of decisions that is only ever added to. Pure.
 
-Every record is found with a venue. A merge takes one venue into another; a split undoes one merge, whatever came after
-it, and everything is as if that merge had never been. So a merge and its split leave nothing behind, and the list says
-who decided what, when, and how likely the machine held it.
+Every record is found with a venue. A merge takes one venue into another, because of one pair of records; a split undoes
+one merge, whatever came after it. What later merges had put there because of the pair's other record then has no ground
+any more: :func:`take_apart` undoes it too. So a merge and its split leave nothing behind, and the list says who decided
+what, when, and how likely the machine held it.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +13,9 @@ from uuid import UUID
 
 MACHINE = "machine"
 """Who decided, when nobody did: with the version of the model after it (``machine:1``)."""
+
+CAME_APART = "所依据的两条记录因另一合并的拆分而分属两处 / its two records came apart with another merge's split"
+MADE_AGAIN = "照人员原有的决定重做 / made again as a person had decided it"
 
 
 class LinkError(ValueError):
@@ -53,7 +57,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The merge was wrong: the venue that it absorbed is a venue again, with what was its own."""
+    """The merge was wrong: the venue that it absorbed is a venue again, with what merges that stand brought to it."""
 
     merge_id: UUID
     decided_by: str
@@ -184,12 +188,48 @@ def merge_events(
     return events
 
 
-def take_apart(merge: Merged, *, decided_by: str, at: datetime, reason: str) -> tuple[Split, Refused]:
-    """What a person decides who finds a merge wrong: it is undone, and the machine does not propose it again."""
-    return (
-        Split(merge_id=merge.merge_id, decided_by=decided_by, at=at, reason=reason),
-        Refused(records=merge.records, decided_by=decided_by, at=at, reason=reason),
-    )
+def take_apart(
+    merge: Merged,
+    *,
+    links: Links,
+    new_id: Callable[[], UUID],
+    decided_by: str,
+    at: datetime,
+    reason: str,
+    is_refused: bool = True,
+) -> list[Split | Refused | Merged | Confirmed]:
+    """What a person decides who finds a merge wrong, in order; ``links`` holds all records of the merge's venue.
+
+    The merge is undone, and with it each whose pair of records then lies in two venues. Of these the machine makes or
+    asks its own again when it next looks; those that a person had made or confirmed are made again at once, by the one
+    who decides now. ``is_refused``: the machine does not propose ``merge`` again. Raises LinkError for a merge that
+    does not stand.
+    """
+    events: list[Split | Refused | Merged | Confirmed] = [_undone(merge, decided_by, at, reason)]
+    after = follow(events, after=links)
+    fallen: list[Merged] = []
+    while apart := [each for each in after.merged.values() if not _is_one(after, each.records)]:
+        splits = [_undone(each, decided_by, at, CAME_APART) for each in apart]
+        after = follow(splits, after=after)
+        events += splits
+        fallen += apart
+    if is_refused:
+        events.append(Refused(records=merge.records, decided_by=decided_by, at=at, reason=reason))
+    decided = [each for each in fallen if not each.is_by_machine or frozenset(each.records) in links.confirmed]
+    pairs = [(*each.records, each.probability) for each in decided]
+    events += merge_events(pairs, links=after, new_id=new_id, decided_by=decided_by, at=at, reason=MADE_AGAIN)
+    for each in decided:
+        if frozenset(each.records) in links.confirmed:
+            events.append(Confirmed(records=each.records, decided_by=decided_by, at=at))
+    return events
+
+
+def _undone(merge: Merged, decided_by: str, at: datetime, reason: str) -> Split:
+    return Split(merge_id=merge.merge_id, decided_by=decided_by, at=at, reason=reason)
+
+
+def _is_one(links: Links, records: tuple[UUID, UUID]) -> bool:
+    return links.venue_of(records[0]) == links.venue_of(records[1])
 
 
 def _end(absorbed_by: dict[UUID, UUID], venue_id: UUID) -> UUID:

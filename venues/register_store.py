@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from geo.postgis import SRID, driver_connection, insert_columns
 from venues.category import VenueCategory
@@ -19,6 +20,10 @@ from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
 from venues.row_id import is_still_there, under_known_keys
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
+
+
+class RegisterBusyError(RuntimeError):
+    """Another transaction, such as a large import, holds the register longer than ``lock_timeout`` waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ def save_entries(
     ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
     :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
+    lock_register(connection)
     sources = {entry.record.key.source for entry in entries} | ({whole_source} if whole_source is not None else set())
     known = _known(connection, sources)
     records = under_known_keys([entry.record for entry in entries], known)
@@ -129,6 +134,26 @@ def save_entries(
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
         touched=(*numbers, *gone),
     )
+
+
+def lock_register(connection: Connection) -> None:
+    """Wait until nobody else imports, merges or splits; held to the end of the transaction, and taken before any other.
+
+    Whoever settles venues sees what all others before had settled. Raises RegisterBusyError, after which the
+    transaction can only be rolled back.
+    """
+    try:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise RegisterBusyError(
+            "正在导入或合并场所，未保存，请稍后再试"
+            " / venues are being imported or merged: nothing was saved, try again later"
+        ) from error
+
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _sorted_out(
@@ -215,16 +240,20 @@ _STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND 
 
 _VENUES = f"""
 INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
-    raw_geometry, datum, host_source, host_source_id, imported_at, data_on)
+    raw_geometry, datum, host_source, host_source_id, own_geometry, own_raw_geometry, own_datum, imported_at, data_on)
 SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
-    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id, %s, %s
+    ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id,
+    CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(shape, {SRID}) END,
+    CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(raw, 0) END,
+    CASE WHEN host_source IS NOT NULL THEN datum END, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
     %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
     is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
     geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
-    host_source = excluded.host_source, host_source_id = excluded.host_source_id, imported_at = excluded.imported_at,
+    host_source = excluded.host_source, host_source_id = excluded.host_source_id, own_geometry = excluded.own_geometry,
+    own_raw_geometry = excluded.own_raw_geometry, own_datum = excluded.own_datum, imported_at = excluded.imported_at,
     data_on = excluded.data_on, withdrawn_at = NULL
 """
 

@@ -62,6 +62,9 @@ venue_table = Table(
     Column("data_on", Date),
     Column("host_source", Text),
     Column("host_source_id", Text),
+    Column("own_geometry", geometry_column()),
+    Column("own_raw_geometry", raw_geometry_column()),
+    Column("own_datum", Text),
 )
 site_table = Table(
     "site",

@@ -11,10 +11,11 @@ from api.leases import RestoredDatabaseError
 from api.personal.keyring import KeyringError
 from api.session import NotReadyError
 from venues.mapping import MappingError
+from venues.register_store import RegisterBusyError
 
 FORESEEABLE = (
     ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError, OwnPolicyError, OwnTextsError,
+    DBAPIError, OwnPolicyError, OwnTextsError, RegisterBusyError,
 )  # fmt: skip
 """Of settings, the database and the keys."""
 

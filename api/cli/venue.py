@@ -155,6 +155,11 @@ def resolve(
             ("待判断 asked", done.asked_count), ("先后经营 one after the other", done.succession_count),
         ]  # fmt: skip
         out.print("  ".join(f"{label}: {count}" for label, count in lines), markup=False)
+        for inside in done.placeless:
+            out.print(
+                f"没有位置，不受监管 no place, not watched: {inside.key.source} {inside.key.source_id} {inside.name}",
+                markup=False,
+            )
 
 
 @venue.command("registers")

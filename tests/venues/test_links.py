@@ -70,14 +70,43 @@ def test_a_merge_and_its_split_restore_the_former_state_exactly() -> None:
     assert before == follow(found(1, 2, 3)), "what was before is left as it was"
 
 
-def test_a_split_takes_out_what_its_merge_brought_and_nothing_else() -> None:
+def apart(merged: Merged, links: Links, *, is_refused: bool = True) -> list[Split | Refused | Merged | Confirmed]:
+    return take_apart(
+        merged, links=links, new_id=ids(8000), decided_by=OFFICER, at=START + timedelta(days=1), reason="两家店",
+        is_refused=is_refused,
+    )  # fmt: skip
+
+
+def test_what_came_because_of_the_record_that_leaves_leaves_too() -> None:
+    """3 is one with 2, and only because 2 was held to be 1 did it come to 1."""
     links = follow(found(1, 2, 3, 4))
-    events = merge(links, (1, 2), (3, 4), (2, 3))
-    links = follow([*events, split(events[0])], after=links)
+    events = merge(links, (1, 2), (2, 3), (1, 4))
+    links = follow(events, after=links)
+    decided = apart(events[0], links)
+    assert [type(event) for event in decided] == [Split, Split, Refused]
+    links = follow(decided, after=links)
     assert links.venues() == {
-        venue(1): frozenset({record(1), record(3), record(4)}),
+        venue(1): frozenset({record(1), record(4)}),
         venue(2): frozenset({record(2)}),
+        venue(3): frozenset({record(3)}),
     }
+    assert set(links.refused) == {frozenset({record(1), record(2)})}, "nobody said that 2 and 3 are two"
+    links = follow(merge(links, (2, 3), start=6000), after=links)
+    assert links.venue_of(record(3)) == links.venue_of(record(2)) != links.venue_of(record(1))
+
+
+def test_what_a_person_decided_of_other_records_is_made_again_at_once() -> None:
+    links = follow(found(1, 2, 3))
+    (first,) = merge(links, (1, 2))
+    links = follow([first], after=links)
+    (second,) = merge(links, (2, 3), by="officer 8", start=6000)
+    links = follow([second, Confirmed(records=second.records, decided_by="officer 8", at=START)], after=links)
+    links = follow(apart(first, links, is_refused=False), after=links)
+    assert links.venues() == {
+        venue(1): frozenset({record(1)}),
+        venue(2): frozenset({record(2), record(3)}),
+    }
+    assert (set(links.confirmed), links.refused) == ({frozenset(second.records)}, {})
 
 
 def test_a_newer_version_goes_where_the_older_one_goes() -> None:
@@ -93,7 +122,7 @@ def test_taking_apart_is_remembered_against_the_machine() -> None:
     links = follow(found(1, 2))
     (merged,) = merge(links, (1, 2))
     links = follow([merged], after=links)
-    links = follow(take_apart(merged, decided_by=OFFICER, at=START, reason="楼上楼下两家"), after=links)
+    links = follow(apart(merged, links), after=links)
     assert frozenset({record(1), record(2)}) in links.refused
     with pytest.raises(LinkError, match="两处"):
         follow(merge(links, (1, 2), start=6000), after=links)
@@ -149,7 +178,8 @@ def test_the_larger_venue_keeps_its_id() -> None:
     assert links.venue_of(record(1)) == venue(2)
 
 
-pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] != pair[1]), max_size=12)
+a_pair = st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] != pair[1])
+pairs = st.lists(a_pair, max_size=12)
 
 
 @given(pairs)
@@ -190,6 +220,38 @@ def test_merges_before_are_untouched_by_merges_undone_after(
     for merged in data.draw(st.permutations(events)):
         links = follow([split(merged)], after=links)
     assert links == former
+
+
+@given(st.lists(st.tuples(a_pair, st.booleans()), min_size=1, max_size=12), st.data())
+def test_taking_a_merge_apart_gives_what_would_have_been_without_it(
+    chosen: list[tuple[tuple[int, int], bool]], data: st.DataObject
+) -> None:
+    """Once the machine has looked again; and before that nothing is together that no other pair holds together."""
+    before = links = follow(found(*range(8)))
+    for place, (pair, is_machine) in enumerate(chosen):
+        by = "machine:1" if is_machine else OFFICER
+        links = follow(merge(links, pair, by=by, start=5000 + 10 * place), after=links)
+    wrong = data.draw(st.sampled_from(list(links.merged.values())))
+    held = [each for each in links.merged.values() if each is not wrong]
+    links = follow(apart(wrong, links), after=links)
+    assert together(links) == together(
+        follow(again([each.records for each in links.merged.values()], before), after=before)
+    )
+    for each in held:
+        assert each.is_by_machine or links.venue_of(each.records[0]) == links.venue_of(each.records[1])
+    left = [
+        (record(one), record(other)) for (one, other), _ in chosen if {record(one), record(other)} != {*wrong.records}
+    ]
+    assert together(follow(again(left, links), after=links)) == together(follow(again(left, before), after=before))
+
+
+def again(left: list[tuple[UUID, UUID]], links: Links) -> list[Merged]:
+    likely = [(one, other, 0.995) for one, other in left]
+    return merge_events(likely, links=links, new_id=ids(9000), decided_by="machine:1", at=START)
+
+
+def together(links: Links) -> set[frozenset[UUID]]:
+    return set(links.venues().values())
 
 
 @given(pairs)

@@ -10,6 +10,7 @@ from api.register import resolve
 from tests.api.test_schema import alembic_config
 from tests.make import EVENING, KEYRING
 from tests.venues.register_scene import a_record, merged_by_machine, put, zone_names
+from tests.venues.test_inside import hotel
 from venues.register_store import load_current_records
 from venues.store import load_incidents, load_venues
 
@@ -70,3 +71,22 @@ def test_going_back_gives_each_row_its_zone_again(engine: Engine) -> None:
     with engine.connect() as connection:
         assert zone_names(connection) == {"星光", "星光量贩"}
         assert connection.execute(text("SELECT name FROM venue ORDER BY name")).scalars().all() == ["星光", "星光量贩"]
+
+
+def test_of_what_was_inside_others_before_its_own_place_is_known_as_the_point_that_its_register_gave(
+    engine: Engine,
+) -> None:
+    inside = [a_record("police", number, name=f"合成KTV{number}", at_m=at_m, host_source="map", host_id="H")
+              for number, at_m in ((1, 10.0), (2, None))]  # fmt: skip
+    with engine.begin() as connection:
+        put(
+            connection, [hotel(), *inside, a_record("police", 3, at_m=5, name="合成酒吧", host_source="x", host_id="9")]
+        )
+        own = text("SELECT source_id, ST_AsText(own_geometry, 6) FROM venue ORDER BY venue_no")
+        before = [tuple(row) for row in connection.execute(own)]
+        command.downgrade(alembic_config(connection), "0027")
+    migrate(engine, keyring=KEYRING)
+    with engine.connect() as connection:
+        after = [tuple(row) for row in connection.execute(own)]
+    assert after == before
+    assert [shape is None for _, shape in after] == [True, False, True, False]

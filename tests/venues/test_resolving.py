@@ -10,7 +10,7 @@ from api.access.caller import as_account
 from api.access.roles import AccountRole
 from api.ids import new_id
 from api.register import resolve
-from api.venue_desk import confirm_review, undo_link
+from api.venue_desk import confirm_review, split_venue, undo_link
 from api.venue_details import registers_shown
 from geo.datum import Datum
 from geo.shapes import Area
@@ -20,8 +20,7 @@ from tests.venues.register_scene import LATER, a_record, a_street, put, state
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
-from venues.link_store import OPEN_REVIEWS, decide, load_links
-from venues.links import take_apart
+from venues.link_store import OPEN_REVIEWS, load_links
 from venues.place import SourceKey
 from venues.register import RegisterEntry, entries_of_records
 from venues.source_record import SourceKind, SourceRecord, read_source_record
@@ -54,9 +53,11 @@ def test_resolving_merges_the_certain_asks_the_doubtful_and_does_neither_twice(e
         assert state(connection)["questions"] == first["questions"]
         (merge, *_) = links.merged.values()
     with as_account(engine, official.account_id) as connection:
-        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
-            assert decide(connection, event, new_id=new_id)
-    assert resolve(engine, at=LATER + timedelta(hours=2)).merged_count == 0, "what was split is not merged again"
+        split_venue(connection, merge.kept, merge_id=merge.merge_id, by=official.account_id, reason="两家")
+    again = resolve(engine, at=LATER + timedelta(hours=2))
+    assert not together(engine, *(record for record in street if record.record_id in merge.records))
+    assert again.merged_count == 1, "the third, that had come with the one that left, goes where it belongs"
+    assert resolve(engine, at=LATER + timedelta(hours=3)).merged_count == 0
 
 
 def test_that_a_register_has_no_place_twice_is_said_once_and_can_be_taken_back(engine: Engine) -> None:
@@ -110,9 +111,11 @@ def test_a_machines_merge_undone_is_not_made_again_until_the_undoing_is_taken_ba
     with as_account(engine, official.account_id) as connection:
         assert undo_link(connection, merge.merge_id, by=official.account_id)
     again = resolve(engine, at=LATER + timedelta(days=1))
-    assert (again.merged_count, again.asked_count) == (0, 0)
+    assert (again.merged_count, again.asked_count) == (1, 0), "what had come along goes where it belongs"
+    assert not together(engine, *(record for record in street if record.record_id in merge.records))
     with engine.connect() as connection:
-        split = connection.execute(text("SELECT link_id FROM venue_link WHERE kind = 'split'")).scalar_one()
+        query = "SELECT link_id FROM venue_link WHERE kind = 'split' ORDER BY link_no LIMIT 1"
+        split = connection.execute(text(query)).scalar_one()
     with as_account(engine, official.account_id) as connection:
         undo_link(connection, split, by=official.account_id)
     with engine.connect() as connection:
@@ -159,8 +162,7 @@ def test_a_new_version_of_a_refused_record_is_still_refused(engine: Engine) -> N
     with engine.connect() as connection:
         (merge,) = load_links(connection).merged.values()
     with as_account(engine, official.account_id) as connection:
-        for event in take_apart(merge, decided_by="x", at=LATER, reason="两家"):
-            assert decide(connection, event, new_id=new_id)
+        split_venue(connection, merge.kept, merge_id=merge.merge_id, by=official.account_id, reason="两家")
     with engine.begin() as connection:
         put(connection, [a_record("map", 1, name="星光KTV", phone="13800000101", address="和平路28号")], at=LATER)
     done = resolve(engine, at=LATER)
