@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0031"
-down_revision = "0027"
+down_revision = "0030"
 
 OWN_PLACE = """
 ALTER TABLE venue ADD COLUMN own_geometry geometry(Geometry, 4326), ADD COLUMN own_raw_geometry geometry,
