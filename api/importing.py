@@ -14,6 +14,7 @@ from geo.perimeter import perimeter
 from geo.postgis import from_element
 from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
 from tracking.divisions import city_areas, districts_of
+from tracking.local_time import LOCAL_TIME
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
@@ -117,7 +118,7 @@ def import_entries(
     index_phone: Callable[[str], bytes] | None = None,
     data_on: date | None = None,
 ) -> ImportReport:
-    """Save entries of the register, and the zone of each that has place and category.
+    """Save entries of the register, and the zone of each that has place and category and is not over.
 
     ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone. Rows that
     were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
@@ -137,7 +138,9 @@ def import_entries(
     inside = place_inside(connection, saved.touched)
     written = [*saved.added, *saved.changed]
     own = {venue_id: venue for venue_id, entry in written if (venue := entry.venue) is not None}
-    drafts, refused = _zones_of([*(own | dict(inside.moved)).items()], ZoneOrigin.VENUE)
+    over = {venue_id for venue_id, entry in written if entry.record.is_over(at.astimezone(LOCAL_TIME).date())}
+    placed = [place for place in (own | dict(inside.moved)).items() if place[0] not in over]
+    drafts, refused = _zones_of(placed, ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     settle_venues(connection, [*saved.touched, *inside.touched], at=at)
     return ImportReport(
