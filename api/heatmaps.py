@@ -28,7 +28,8 @@ def write_heatmap(
 ) -> tuple[VenueRisk, ...]:
     """Assess every venue as of an aware instant and write one self-contained HTML page; returns the assessments."""
     policy = RiskPolicy()
-    venues, incidents = load_venues(connection), load_incidents(connection)
+    on = as_of.astimezone(LOCAL_TIME).date()
+    venues, incidents = load_venues(connection, on=on), load_incidents(connection, on=on)
     risks = assess_venues(_exposures(venues, incidents), incidents, as_of=as_of, policy=policy)
     html = render_heatmap(
         risks=risks,

@@ -15,6 +15,7 @@ from geo.perimeter import perimeter
 from geo.postgis import from_element
 from geo.shapes import Area, Circle, Shape, ShapeError, check_shape
 from tracking.divisions import city_areas, districts_of
+from tracking.local_time import LOCAL_TIME
 from tracking.store import ZoneDraft, ZonesSaved, save_zones, zone_table
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M
@@ -96,7 +97,7 @@ def import_entries(
     index_phone: Callable[[str], bytes] | None = None,
     data_on: date | None = None,
 ) -> ImportReport:
-    """Save entries of the register, and the zone of each that has place and category.
+    """Save entries of the register, and the zone of each that has place and category and is not over.
 
     ``whole_source``: the register that the file is all of; what it no longer has is withdrawn, with its zone. Rows that
     were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
@@ -116,7 +117,9 @@ def import_entries(
         rejected=rejected, confirmed_count=withdraw,
     )  # fmt: skip
     written = [(venue_id, entry) for venue_id, entry in (*saved.added, *saved.changed) if not entry.record.host_key]
-    own = [(venue_id, venue) for venue_id, entry in written if (venue := entry.venue) is not None]
+    today = at.astimezone(LOCAL_TIME).date()
+    trading = [(venue_id, entry) for venue_id, entry in written if not entry.record.is_over(today)]
+    own = [(venue_id, venue) for venue_id, entry in trading if (venue := entry.venue) is not None]
     drafts, refused = zones_of(own, ZoneOrigin.VENUE)
     save_zones(connection, drafts, at=at, new_from=valid_from, changed_from=valid_from)
     inside = place_inside(connection, saved.touched, at=at, governs_from=valid_from)

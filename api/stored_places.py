@@ -8,7 +8,7 @@ PLACES = (
         "venue", "场所 venues", Basis.MINORS, Retention.REGISTER, Seen.ALL,
         clear(PLACE, "venue_no venue_id source source_id name category address geometry raw_geometry datum"
                       " imported_at premises record_no current_no merge_no is_watched is_other_trade withdrawn_at"
-                      " data_on host_source host_source_id own_geometry own_raw_geometry own_datum"),
+                      " data_on ended_on host_source host_source_id own_geometry own_raw_geometry own_datum"),
     ),
     table(
         "venue_source_record", "各登记对场所的记录，不改不删 what registers say of venues, never changed", Basis.MINORS,

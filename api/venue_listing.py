@@ -50,6 +50,8 @@ class _Member:
     longitude: float | None
     latitude: float | None
     is_watched: bool
+    is_over: bool
+    """Revoked or deregistered before today (Asia/Shanghai)."""
     withdrawn_at: datetime | None
     premises: str
     imported_at: datetime
@@ -98,7 +100,8 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
         text("SELECT r.record_id, r.source, r.source_id, r.kind, r.content, encode(r.content_hash, 'hex') AS hash,"
              " r.imported_at, CASE WHEN v.record_no = r.record_no AND v.withdrawn_at IS NULL THEN v.data_on"
              " ELSE r.data_on END AS data_on,"
-             " v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at"
+             " v.record_no = r.record_no AS is_current, v.venue_id AS found_with, v.withdrawn_at,"
+             f" CASE WHEN v.record_no = r.record_no AND {_IS_OVER} THEN v.ended_on END AS ended_on"
              " FROM venue v JOIN venue_source_record r USING (source, source_id) WHERE v.current_no = :number"
              " ORDER BY r.record_no DESC LIMIT 500"),
         {"number": number},
@@ -109,6 +112,7 @@ def records_of_venue(connection: Connection, venue_id: UUID) -> list[dict[str, A
             "kind_zh": SOURCE_KIND_NAMES_ZH[SourceKind(row.kind)],
             "imported_at": row.imported_at,
             "data_on": row.data_on,
+            "ended_on": row.ended_on,
             "is_current": row.is_current and row.withdrawn_at is None,
             "found_with": row.found_with,
         }
@@ -198,10 +202,14 @@ def top_of(connection: Connection, venue_id: UUID) -> tuple[int, UUID]:
     return row.venue_no, row.venue_id
 
 
+_IS_OVER = "coalesce(v.ended_on < (now() AT TIME ZONE 'Asia/Shanghai')::date, false)"
+
+
 def _members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[_Member]]:
     rows = connection.execute(
         text(f"SELECT v.venue_no, v.current_no, v.is_watched, v.withdrawn_at, v.premises, r.imported_at,"
-             f" v.data_on, {RECORD_COLUMNS} FROM venue v JOIN venue_source_record r USING (record_no)"
+             f" v.data_on, {_IS_OVER} AS is_over, {RECORD_COLUMNS}"
+             " FROM venue v JOIN venue_source_record r USING (record_no)"
              " WHERE v.current_no = ANY (:numbers) ORDER BY v.is_watched DESC, v.venue_no"),
         {"numbers": list(numbers)},
     )  # fmt: skip
@@ -215,6 +223,7 @@ def _members(connection: Connection, numbers: Iterable[int]) -> dict[int, list[_
                 longitude=row.longitude,
                 latitude=row.latitude,
                 is_watched=row.is_watched,
+                is_over=row.is_over,
                 withdrawn_at=row.withdrawn_at,
                 premises=row.premises,
                 imported_at=row.imported_at,
@@ -255,6 +264,7 @@ def _shown(venue_id: UUID, members: Sequence[_Member], seen: Sequence[Observatio
         "opening_hours": sorted({record.opening_hours for record in records} - {""}),
         "valid_from": days[0],
         "valid_to": days[1],
+        "ended_on": _ended_on(there),
         "data_on": min((member.data_on for member in there if member.data_on is not None), default=None),
         "record_count": len(members),
         "is_watched": any(member.is_watched for member in members),
@@ -272,6 +282,14 @@ def _days(records: Iterable[SourceRecord]) -> tuple[date | None, date | None]:
     began = min((record.valid_from for record in dated if record.valid_from is not None), default=None)
     ends = [record.valid_to for record in dated]
     return began, None if None in ends else max((day for day in ends if day is not None), default=None)
+
+
+def _ended_on(members: Sequence[_Member]) -> date | None:
+    """The last day of a business that is over: by each of its registrations or, without any, by each record."""
+    registered = [member for member in members if member.record.kind is SourceKind.BUSINESS_REGISTRATION]
+    telling = registered or members
+    days = [member.record.ended_on for member in telling if member.is_over and member.record.ended_on is not None]
+    return max(days) if days and len(days) == len(telling) else None
 
 
 def _operators(connection: Connection, members: Sequence[_Member]) -> list[dict[str, Any]]:

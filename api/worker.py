@@ -37,6 +37,7 @@ from api.reported import raise_reported
 from api.retention import Thinning, drop_weeks, forget_read, thin_weeks
 from geo.postgis import driver_connection
 from tracking.presence_rows import to_instant
+from venues.register_store import settle_ended_venues
 
 log = structlog.get_logger()
 
@@ -304,7 +305,8 @@ class Worker:
         return False
 
     def tidy(self) -> bool:
-        """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up.
+        """Make room for the weeks to come, drop and thin old ones, destroy sealed records whose time is up, take the
+        zones of businesses that are over out of force.
 
         Any number of workers may do it at once.
         """
@@ -320,6 +322,8 @@ class Worker:
                 log.info("fixes_thinned", partition=thinned.partition.name, count=thinned.fix_count)
         with self.engine.begin() as connection:
             forget_read(connection)
+            if over := settle_ended_venues(connection):
+                log.info("venues_ended", count=over)
         forget_case_files(self.engine, at=at)
         shred_due(self.engine, self.keyring, now=at)
         return False

@@ -1,7 +1,8 @@
 """Values as text that is the same on every machine, to be hashed, archived and read back. Pure.
 
 Degrees become whole 1e-9 degrees (0.1 mm), metres whole millimetres, so that no spelling of a float decides a hash.
-Keys are sorted, sets too; nothing is left out. What is read back is the value so rounded, and gives the same text.
+Keys are sorted, sets too. What is read back is the value so rounded, and gives the same text. Nothing is left out but
+fields that came later than archives (``CAME_LATER``) and have their default, so that those keep their text and hash.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import math
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import StrEnum
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from shapely.geometry import MultiPolygon, Polygon
@@ -19,6 +20,8 @@ Value = TypeVar("Value")
 _DEGREES = frozenset({"longitude", "latitude"})
 _PER_DEGREE = 1e9
 _PER_METRE = 1e3
+CAME_LATER = MappingProxyType({"came_later": True})
+"""Metadata of a field with a default that says what was so of every value before there was the field."""
 
 
 def canonical_text(value: object) -> str:
@@ -66,7 +69,12 @@ def _plain(value: object, name: str) -> object:  # noqa: PLR0911 - one line per 
         case MultiPolygon():
             return [_rings(part) for part in value.geoms]
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name), field.name) for field in fields(value)}
+        held = ((field, getattr(value, field.name)) for field in fields(value))
+        return {
+            field.name: _plain(item, field.name)
+            for field, item in held
+            if "came_later" not in field.metadata or item != field.default
+        }
     raise TypeError(f"{name}: {type(value).__name__} has no canonical text")
 
 
@@ -110,7 +118,7 @@ def _parsed(kind: Any, data: Any, name: str) -> Any:  # noqa: PLR0911 - one line
 
 def _dataclass(kind: Any, data: dict[str, Any], name: str) -> Any:
     hints = get_type_hints(kind)
-    wanted = {field.name for field in fields(kind)}
+    wanted = {field.name for field in fields(kind) if "came_later" not in field.metadata or field.name in data}
     for key in wanted ^ data.keys():
         raise ValueError(f"{name}.{key}：缺少或多余 is missing, or nobody knows it: the archive is of another format")
     return kind(**{key: _parsed(hints[key], data[key], f"{name}.{key}") for key in wanted})

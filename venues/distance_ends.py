@@ -4,12 +4,13 @@ All coordinates are WGS-84 degrees. Each end says how wrong its place may be (``
 the policy's assumption for its kind counts; a finding is only as sure as both ends together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from shapely.geometry import MultiPolygon, Polygon
 
+from venues.canonical_json import CAME_LATER
 from venues.category import FOOTPRINT_MARGIN_M, POINT_FOOTPRINT_M, SiteCategory, VenueCategory
 
 
@@ -111,6 +112,9 @@ class PlacedVenue:
     """The day as of which the registers describe it, the newest of them."""
     is_dated_by_import: bool = False
     """As of a site."""
+    ended_categories: frozenset[VenueCategory] = field(default=frozenset(), metadata=CAME_LATER)
+    """Those of :attr:`categories` that only papers tell which have ended: whether it still trades as these, nobody
+    said since."""
 
     def licence_for(self, category: VenueCategory, *, on: date) -> Licence | None:
         """The licence for a category that was granted last by the day ``on``, or else the next one."""

@@ -88,8 +88,11 @@ def rows_of(
     """The law of the day ``on``; ``rules`` by precedence."""
     site_row = pairs.campuses.site_row[pairs.campus_row]
     established_on, opened_on = _days_of_place(pairs.venue_row, site_row, venues, sites)
+    bound_categories = frozenset().union(*(rule.venue_categories for rule in rules))
     is_of = {category: np.array([category in venue.categories for venue in venues], dtype=np.bool_)
-             for category in frozenset().union(*(rule.venue_categories for rule in rules))}  # fmt: skip
+             for category in bound_categories}  # fmt: skip
+    is_ended = {category: np.array([category in venue.ended_categories for venue in venues], dtype=np.bool_)
+                for category in bound_categories}  # fmt: skip
     lies_in = {code: np.array([covers(code, venue.division) for venue in venues], dtype=np.bool_)
                for code in {rule.jurisdiction for rule in rules}}  # fmt: skip
     known: dict[Reading, Measured] = {}
@@ -111,7 +114,8 @@ def rows_of(
                 licences[category] = _licences(venues, category, on)
             first_day, last_day = (days[pairs.venue_row[pair]] for days in licences[category])
             papers = Papers(established_on=established_on[pair], licence_from=first_day, licence_to=last_day,
-                            site_opened_on=opened_on[pair])  # fmt: skip
+                            site_opened_on=opened_on[pair],
+                            is_ended=is_ended[category][pairs.venue_row[pair]])  # fmt: skip
             parts.append(_rows(said, rule, number, category, pair, papers, on))
     return _ranked(parts, rules, on)
 

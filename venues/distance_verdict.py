@@ -60,6 +60,7 @@ class Reason(IntEnum):
     GATES_INCOMPLETE = 15
     INSIDE = 16
     PERHAPS_INSIDE = 17
+    ENDED = 18
 
 
 REASON_TEXTS: dict[Reason, tuple[str, str]] = {
@@ -87,13 +88,17 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.BEFORE_RULE: ("设立在规则施行之前", "set up before the rule took effect"),
     Reason.LICENCE_RUNS: ("规则施行前的许可尚未到期", "licensed before the rule, and the licence still runs"),
     Reason.SITE_CAME_LATER: ("学校后建", "the school came later"),
+    Reason.ENDED: (
+        "登记或许可已终止或属前一经营者，是否仍在经营须现场核实",
+        "registration or licence has ended, or is a former operator's: whether it still trades must be checked on site",
+    ),
 }
 """Chinese and English, as reports say them."""
 
 OF_PAPERS = frozenset(
     {
         Reason.RULE_DAY_UNKNOWN, Reason.LICENCE_UNKNOWN, Reason.SITE_DAY_UNKNOWN, Reason.SCOPE_UNKNOWN,
-        Reason.BEFORE_RULE, Reason.LICENCE_RUNS, Reason.SITE_CAME_LATER,
+        Reason.BEFORE_RULE, Reason.LICENCE_RUNS, Reason.SITE_CAME_LATER, Reason.ENDED,
     }
 )  # fmt: skip
 """Reasons that dates and scope give; the others are of measuring."""
@@ -123,6 +128,8 @@ class Papers:
     licence_from: IntArray
     licence_to: IntArray
     site_opened_on: IntArray
+    is_ended: Flags
+    """That it trades as this, only papers say that have ended."""
 
 
 def judge_interval(low_m: FloatArray, high_m: FloatArray, known: Codes, rule: DistanceRule) -> Judged:
@@ -174,6 +181,7 @@ def with_papers(judged: Judged, papers: Papers, rule: DistanceRule, *, on: date)
         settle(np.ones_like(near), Verdict.SURVEY, Reason.RULE_DAY_UNKNOWN)
     if rule.scope_zh:
         settle(np.ones_like(near), Verdict.SURVEY, Reason.SCOPE_UNKNOWN)
+    settle(papers.is_ended, Verdict.SURVEY, Reason.ENDED)
     return Judged(verdict=verdict, reason=reason)
 
 

@@ -51,6 +51,45 @@ def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
     return _papers([*own, *unnamed], established_on=established_on)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentOperator:
+    """Whose place it is on a day, as far as its records tell."""
+
+    records: tuple[SourceRecord, ...]
+    """Those that are not known to be a former operator's."""
+    since: date | None
+    """First day of the present operator, by registration if it has one; ``None``: not known, or the only one."""
+
+
+def present_operator(records: Sequence[SourceRecord], *, on: date) -> PresentOperator:
+    """The operator of the day ``on``: of those that are not over, the one whose code came last.
+
+    A record without a code that began before the present operator is a former one's. Where nobody can tell who is the
+    present one, none is known to be former. Records that begin after the day make nobody former.
+    """
+    begun = {code: day for code, day in _first_days(records).items() if day is None or day <= on}
+    running = {code: day for code, day in begun.items() if over_since(records, code, on=on) is None} or begun
+    if not running or (len(running) > 1 and None in running.values()):
+        return PresentOperator(records=tuple(records), since=None)
+    present = max(sorted(running), key=lambda code: running[code] or date.min)
+    own = [one for one in records if one.uscc == present and one.kind is SourceKind.BUSINESS_REGISTRATION]
+    since = min(_days(own), default=running[present] if len(begun) > 1 else None)
+
+    def is_former(record: SourceRecord) -> bool:
+        if record.uscc:
+            return record.uscc != present and record.uscc in begun
+        return since is not None and record.valid_from is not None and record.valid_from < since
+
+    return PresentOperator(records=tuple(one for one in records if not is_former(one)), since=since)
+
+
+def over_since(records: Sequence[SourceRecord], code: str, *, on: date) -> date | None:
+    """The last day of the business with a code, if each of its registrations was revoked or deregistered by ``on``."""
+    own = [one for one in records if one.uscc == code and one.kind is SourceKind.BUSINESS_REGISTRATION]
+    ends = [one.ended_on for one in own if one.ended_on is not None and one.is_over(on)]
+    return max(ends) if code and own and len(ends) == len(own) else None
+
+
 def licensed_categories(record: SourceRecord) -> frozenset[VenueCategory]:
     """A culture licence that names no category of ours covers all that need one: nobody is suspected for its form."""
     if record.kind is SourceKind.TOBACCO_LICENCE:

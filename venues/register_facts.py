@@ -5,7 +5,7 @@ what it may sell and until when, police and POI providers what it is seen to be.
 than these last two.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,15 @@ from shapely.geometry.base import BaseGeometry
 from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
 from venues.lead_pattern import VenueStanding
-from venues.operator_papers import LICENCES, OF_CULTURE, licensed_categories, operator_papers
+from venues.operator_papers import (
+    LICENCES,
+    OF_CULTURE,
+    PresentOperator,
+    licensed_categories,
+    operator_papers,
+    over_since,
+    present_operator,
+)
 from venues.source_record import SourceKind, SourceRecord
 from venues.venue_door import VenueDoor, doors_of_law
 
@@ -120,12 +128,51 @@ def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVe
         licences=papers.licences,
         data_on=max(row.described_on for row in place.rows),
         is_dated_by_import=max(place.rows, key=lambda row: row.described_on).data_on is None,
+        ended_categories=ended_categories(place, on=on),
     )
 
 
+def ended_categories(place: RegisteredPlace, *, on: date) -> frozenset[VenueCategory]:
+    """Those of the place's categories of which nobody says that it still trades as these on the day ``on``.
+
+    Registrations and licences that give them were revoked or deregistered or ran out, or are of a business that is over
+    or of a former operator; no police or map record has them, and no visit since the last of these ends saw them. A
+    visit that found nothing else than is registered bears out what the present operator is registered as.
+    """
+    records = [row.record for row in place.rows]
+    present = present_operator(records, on=on)
+    papers = [(one, _end(one, records, present, on)) for one in records if one.kind not in OBSERVED]
+    ended = place.categories - categories_of(one for one, end in papers if end is None)
+    seen = place.seen
+    by_others = categories_of(one for one in records if one.kind in OBSERVED and not one.is_over(on))
+    if seen is None:
+        return ended - by_others
+    if seen.category is None:
+        told = categories_of(one for one, _ in papers if one in present.records)
+    else:
+        told = frozenset({seen.category})
+        by_others &= told
+    later = categories_of(one for one, end in papers if end is not None and end > seen.on)
+    return ended - by_others - (told - later)
+
+
+def _end(record: SourceRecord, records: Sequence[SourceRecord], present: PresentOperator, on: date) -> date | None:
+    """The day by which what a record says was no longer so; ``None`` if it is so on the day ``on``."""
+    days = [
+        record.valid_to if record.valid_to is not None and record.valid_to < on else None,
+        over_since(records, record.uscc, on=on),
+        None if record in present.records else present.since or on,
+    ]
+    return min((day for day in days if day is not None), default=None)
+
+
 def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
-    """What registers and observers say the place is, with licences that run on the day ``on``."""
-    registrations = _of(place.rows, SourceKind.BUSINESS_REGISTRATION)
+    """What registers and observers say the place is on the day ``on``, by the papers of its present operator.
+
+    Licences are those that run; what a former operator was registered as or licensed for says nothing of this one.
+    """
+    present = present_operator([row.record for row in place.rows], on=on).records
+    registrations = [one for one in present if one.kind is SourceKind.BUSINESS_REGISTRATION]
     worded = [one for one in registrations if one.category_text]
     is_read = all(one.category is not None or one.is_other_trade for one in worded)
     return VenueStanding(
@@ -133,9 +180,9 @@ def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
         name=place.name,
         registered_as=categories_of(registrations),
         registered_zh="、".join(dict.fromkeys(one.category_text for one in worded)) if is_read else "",
-        observed_as=place.observed_as,
+        observed_as=place.observed_as - ended_categories(place, on=on),
         licensed_for=frozenset().union(
-            *(licensed_categories(one) for one in _of(place.rows, *LICENCES) if _runs(one, on))
+            *(licensed_categories(one) for one in present if one.kind in LICENCES and _runs(one, on))
         ),
     )
 
@@ -154,10 +201,6 @@ def licences_on_file(places: Iterable[RegisteredPlace]) -> frozenset[VenueCatego
 def _runs(record: SourceRecord, on: date) -> bool:
     begun = record.valid_from is None or record.valid_from <= on
     return begun and (record.valid_to is None or on <= record.valid_to)
-
-
-def _of(rows: Iterable[RegisterRow], *kinds: SourceKind) -> list[SourceRecord]:
-    return [row.record for row in rows if row.record.kind in kinds]
 
 
 def _rank(row: RegisterRow) -> tuple[bool, int, str, str]:

@@ -57,11 +57,13 @@ class _Known:
     is_other_trade: bool
     is_withdrawn: bool
     data_on: date | None
+    ended_on: date | None
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
         mapped = (self.category, self.is_other_trade) == (record.category, record.is_other_trade)
-        return not self.is_withdrawn and self.record_id == record.record_id and mapped
+        is_known = self.record_id == record.record_id and self.ended_on == record.ended_on
+        return not self.is_withdrawn and is_known and mapped
 
     def is_of_later_than(self, day: date | None) -> bool:
         """Whether the register is known to have said this on a later day than the one now given."""
@@ -177,9 +179,21 @@ def _sorted_out(
 
 
 def settle_venues(connection: Connection, touched: Collection[int], *, at: datetime) -> None:
-    """Say which row stands for each place, and withdraw zones or bring them back accordingly (migration 0023)."""
+    """Say which row stands for each place, and withdraw zones or bring them back accordingly (migrations 0023, 0028).
+
+    A business that was revoked or deregistered before the day of ``at`` (aware) has no zone of its own.
+    """
     if touched:
         connection.execute(text("SELECT settle_venues(:touched, :at)"), {"touched": list(touched), "at": at})
+
+
+def settle_ended_venues(connection: Connection) -> int:
+    """Settle the places of businesses whose last day is past by the database's clock; how many there were.
+
+    None while an import or a decision about venues is under way: those of then are found the next time.
+    """
+    count: int = connection.execute(text("SELECT settle_ended_venues()")).scalar_one()
+    return count
 
 
 def load_current_records(connection: Connection) -> list[SourceRecord]:
@@ -217,7 +231,7 @@ def record_of_row(row: Any, phones: tuple[str, ...] = ()) -> SourceRecord:
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
         text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
-             " v.withdrawn_at, v.data_on"
+             " v.withdrawn_at, v.data_on, v.ended_on"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"
              " ORDER BY v.withdrawn_at IS NOT NULL, v.venue_no"),
         {"sources": sorted(sources)},
@@ -231,6 +245,7 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             is_other_trade=row.is_other_trade,
             is_withdrawn=row.withdrawn_at is not None,
             data_on=row.data_on,
+            ended_on=row.ended_on,
         )
         for row in rows
     }
@@ -240,20 +255,22 @@ _STILL_SO = "UPDATE venue SET data_on = :on WHERE venue_no = ANY (:numbers) AND 
 
 _VENUES = f"""
 INSERT INTO venue (venue_id, source, source_id, name, category, is_other_trade, address, premises, geometry,
-    raw_geometry, datum, host_source, host_source_id, own_geometry, own_raw_geometry, own_datum, imported_at, data_on)
+    raw_geometry, datum, host_source, host_source_id, own_geometry, own_raw_geometry, own_datum, ended_on, imported_at,
+    data_on)
 SELECT venue_id, source, source_id, name, category, is_other_trade, address, premises, ST_GeomFromWKB(shape, {SRID}),
     ST_GeomFromWKB(raw, 0), datum, host_source, host_source_id,
     CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(shape, {SRID}) END,
     CASE WHEN host_source IS NOT NULL THEN ST_GeomFromWKB(raw, 0) END,
-    CASE WHEN host_source IS NOT NULL THEN datum END, %s, %s
+    CASE WHEN host_source IS NOT NULL THEN datum END, ended_on, %s, %s
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[], %s::text[],
-    %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[]) AS sent (venue_id, source, source_id, name, category,
-    is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id)
+    %b::bytea[], %b::bytea[], %s::text[], %s::text[], %s::text[], %s::date[]) AS sent (venue_id, source, source_id,
+    name, category, is_other_trade, address, premises, shape, raw, datum, host_source, host_source_id, ended_on)
 ON CONFLICT (source, source_id) DO UPDATE SET name = excluded.name, category = excluded.category,
     is_other_trade = excluded.is_other_trade, address = excluded.address, premises = excluded.premises,
     geometry = excluded.geometry, raw_geometry = excluded.raw_geometry, datum = excluded.datum,
     host_source = excluded.host_source, host_source_id = excluded.host_source_id, own_geometry = excluded.own_geometry,
-    own_raw_geometry = excluded.own_raw_geometry, own_datum = excluded.own_datum, imported_at = excluded.imported_at,
+    own_raw_geometry = excluded.own_raw_geometry, own_datum = excluded.own_datum,
+    ended_on = excluded.ended_on, imported_at = excluded.imported_at,
     data_on = excluded.data_on, withdrawn_at = NULL
 """
 
@@ -278,6 +295,7 @@ def _write_venues(
         [None if entry.datum is None else str(entry.datum) for entry in entries],
         [None if entry.record.host_key is None else entry.record.host_key.source for entry in entries],
         [None if entry.record.host_key is None else entry.record.host_key.source_id for entry in entries],
+        [entry.record.ended_on for entry in entries],
     ]
     driver_connection(connection).execute(_VENUES.encode(), [at, data_on, *columns])
 

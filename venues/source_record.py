@@ -7,7 +7,7 @@ column says are set aside and told, and take no part in matching; the register's
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -84,6 +84,9 @@ class SourceRecord:
     """First day of the registration or licence."""
     valid_to: date | None = None
     """Last day: the earliest of expiry, revocation and deregistration; ``None`` if it goes on."""
+    ended_on: date | None = None
+    """Last day of the business, by revocation (吊销) or deregistration (注销). A licence or term (营业期限) that only
+    ran out ends none: the shop may trade without."""
     opening_hours: str = ""
     """In OpenStreetMap's form (``venues.opening_hours``)."""
     host_key: SourceKey | None = None
@@ -95,6 +98,10 @@ class SourceRecord:
     """SHA-256 (hex) of kind, key and everything sent. Equal content, equal hash, whatever the order of columns."""
     record_id: UUID = field(init=False, compare=False, repr=False)
     """Derived from the content, so that reading the same file again makes no second record (UUID version 8)."""
+
+    def is_over(self, day: date) -> bool:
+        """Whether the business was revoked or deregistered before ``day``; its last day is one on which it is open."""
+        return self.ended_on is not None and self.ended_on < day
 
     def __post_init__(self) -> None:
         """Hash once: an import and a resolving of 77,000 records ask for it half a dozen times each."""
@@ -131,7 +138,8 @@ def read_source_record(
     _check_form(cells, kind=kind, longitude=longitude, latitude=latitude)
     problems: list[LicenceError] = []
     numbers = {field: _checked(cells, field, kind, problems) for field in LICENCE_FIELDS}
-    ends = [_day(cells, field, kind, problems) for field in _END_FIELDS]
+    expires_on, *over_on = (_day(cells, field, kind, problems) for field in _END_FIELDS)
+    ended_on = _earliest(over_on)
     record = SourceRecord(
         key=key,
         kind=kind,
@@ -148,7 +156,8 @@ def read_source_record(
         culture_licence=numbers["culture_licence"],
         phones=kept_phones or _phones(cells.get("phone", ""), problems),
         valid_from=_day(cells, "valid_from", kind, problems),
-        valid_to=min((day for day in ends if day is not None), default=None),
+        valid_to=_earliest([expires_on, ended_on]),
+        ended_on=ended_on,
         opening_hours=_hours(cells.get("opening_hours", ""), problems),
         host_key=host_of(cells, key),
         set_aside=tuple(sorted({problem.field for problem in problems})),
@@ -228,6 +237,10 @@ def _day(cells: Mapping[str, str], field: str, kind: SourceKind, problems: list[
         raise problem
     problems.append(problem)
     return None
+
+
+def _earliest(days: Iterable[date | None]) -> date | None:
+    return min((day for day in days if day is not None), default=None)
 
 
 def _refused(field: str, value: str, reason_zh: str, reason: str) -> LicenceError:

@@ -60,6 +60,7 @@ venue_table = Table(
     Column("is_other_trade", Boolean),
     Column("withdrawn_at", DateTime(timezone=True)),
     Column("data_on", Date),
+    Column("ended_on", Date),
     Column("host_source", Text),
     Column("host_source_id", Text),
     Column("own_geometry", geometry_column()),
@@ -233,22 +234,26 @@ def save_incidents(connection: Connection, incidents: Sequence[VenueIncident], *
     )
 
 
-def load_venues(connection: Connection) -> list[Venue]:
-    """Every place that has a position and a category once, by source and source id: as its row shown has it."""
+def load_venues(connection: Connection, *, on: date) -> list[Venue]:
+    """Every place that has a position and a category once, by source and source id: as its row shown has it.
+
+    A business that was revoked or deregistered before the day ``on`` (Asia/Shanghai) is left out.
+    """
     rows = connection.execute(
-        select(venue_table).where(_is_shown()).order_by(venue_table.c.source, venue_table.c.source_id)
+        select(venue_table).where(_is_shown(on)).order_by(venue_table.c.source, venue_table.c.source_id)
     )
     return [Venue(category=VenueCategory(row.category), address=row.address, **_loaded(row)) for row in rows]
 
 
-def _is_shown() -> ColumnElement[bool]:
+def _is_shown(on: date) -> ColumnElement[bool]:
     """Of the rows of a place the one that maps show: the first that is watched, else the first with position."""
-    return literal_column(f"venue.venue_no = ({_SHOWN.format(current='venue.current_no')})").is_(True)
+    return literal_column(f"venue.venue_no = ({_SHOWN.format(current='venue.current_no', on=on)})").is_(True)
 
 
 _SHOWN = (
     "SELECT m.venue_no FROM venue m WHERE m.current_no = {current} AND m.geometry IS NOT NULL"
-    " AND m.category IS NOT NULL AND m.withdrawn_at IS NULL ORDER BY m.is_watched DESC, m.venue_no LIMIT 1"
+    " AND m.category IS NOT NULL AND m.withdrawn_at IS NULL AND (m.ended_on IS NULL OR m.ended_on >= DATE '{on}')"
+    " ORDER BY m.is_watched DESC, m.venue_no LIMIT 1"
 )
 
 
@@ -280,9 +285,14 @@ def _loaded(row: Any) -> dict[str, Any]:
     }
 
 
-def load_incidents(connection: Connection) -> list[VenueIncident]:
-    """Every incident, oldest first, of the row that its place is shown by, or of its own if the place is not shown."""
-    shown: ColumnElement[int] = literal_column(f"coalesce(({_SHOWN.format(current='own.current_no')}), own.venue_no)")
+def load_incidents(connection: Connection, *, on: date) -> list[VenueIncident]:
+    """Every incident, oldest first, of the row that its place is shown by, or of its own if the place is not shown.
+
+    ``on``: as of :func:`load_venues`.
+    """
+    shown: ColumnElement[int] = literal_column(
+        f"coalesce(({_SHOWN.format(current='own.current_no', on=on)}), own.venue_no)"
+    )
     own = venue_table.alias("own")
     query = (
         select(

@@ -313,6 +313,7 @@ def venue_lines(item: Item) -> Iterator[str]:
     yield f"{item['name'] or '无名 no name'}  {names}  {item['venue_id']}"
     yield f"  {item['address'] or '地址不明 no address'}"
     state = ["已撤回 withdrawn"] if item["is_withdrawn"] else []
+    state += [f"已注销/吊销 ended on {item['ended_on']}"] if item["ended_on"] else []
     state += ["有区域 has a zone"] if item["is_watched"] else ["无区域 no zone"]
     yield f"  {item['record_count']} 条登记 registers  {'  '.join(state)}"
 
@@ -333,7 +334,9 @@ def whole_venue_lines(item: Item) -> Iterator[str]:
     for record in item["records"]:
         old = "" if record["is_current"] else "  旧 former"
         as_of = f"  截至 as of {record['data_on']}" if record["data_on"] else ""
-        yield f"  {record['kind_zh']} {record['source']} {record['source_id']}: {record['content']['name']}{as_of}{old}"
+        over = f"  已注销/吊销 ended on {record['ended_on']}" if record["ended_on"] else ""
+        named = f"{record['kind_zh']} {record['source']} {record['source_id']}: {record['content']['name']}"
+        yield f"  {named}{as_of}{over}{old}"
     for period in item["operators"]:
         until = f"{period['ended'] or '今 now'}{'（推定 assumed）' if period['is_end_assumed'] else ''}"
         yield f"  同址 at this address {period['began'] or '…'} – {until}: {period['name']}"

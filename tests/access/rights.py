@@ -433,6 +433,7 @@ EXECUTABLE: dict[str, set[str]] = {
     "row_keys_withheld_from_audit": {"app"},
     "sealed_subjects": {"shredder"},
     "sealing_key_id": {"app"},
+    "settle_ended_venues": {"worker"},
     "start_sealing": {"app"},
     "stop_notification_of_sealed": set(),
     "subject_within_jurisdiction": {"app"},

@@ -239,6 +239,7 @@ def test_the_web_process_signs_nothing_drops_nothing_and_forges_no_place_in_the_
         "SELECT * FROM audit_heads()",
         "SELECT drop_fix_week('fix_20260316', 30)",
         "SELECT thin_fix_week('fix_20260316', 10)",
+        "SELECT settle_ended_venues()",
         "SET ROLE hulan_worker",
         "SELECT staff_number FROM account",
         "INSERT INTO fix (written_by) VALUES ('3')",

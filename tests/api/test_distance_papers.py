@@ -44,7 +44,11 @@ from venues.source_record import SourceKind
 # ---- what the register knows
 
 
-def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Engine) -> None:
+@pytest.mark.parametrize(("is_on_map", "then"), [(True, ("breach", "distance")), (False, ("survey", "ended"))])
+def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(
+    engine: Engine, is_on_map: bool, then: tuple[str, str]
+) -> None:
+    """Without a licence it may not stay; whether it did, some other evidence must say, or somebody who looks."""
     new_only = replace(BY_AIR, threshold_m=90.0, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
     licence = a_record(SourceKind.TOBACCO_LICENCE, "1", VenueCategory.TOBACCO, valid_from="2018-01-01",
                        valid_to="2026-12-31", **LICENCE)  # fmt: skip
@@ -52,13 +56,38 @@ def test_an_older_shop_keeps_its_place_by_the_papers_of_the_register(engine: Eng
         put_scene(connection)
         connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
         put_records(connection, licence)
+        if is_on_map:
+            on_map = a_record(SourceKind.POI, "1", VenueCategory.TOBACCO)
+            put_records(connection, on_map)
+            merge(connection, licence, on_map)
         (kept,) = evaluated(connection, new_only)
         assert [one.reason for one in kept.run.findings()] == [Reason.LICENCE_RUNS]
         # No more than time passes: the day after the licence's last is a day of its own.
         runs = evaluated(connection, new_only, on=date(2027, 1, 5), at=datetime(2027, 1, 5, 4, tzinfo=UTC))
         assert [run.run.on for run in runs] == [date(2027, 1, 1), date(2027, 1, 5)]
-        rows = stored(connection, "verdict, cause, holds_from")
-    assert rows == [("grandfathered", "first", ON), ("breach", "papers", date(2027, 1, 1))]
+        rows = stored(connection, "verdict, reason, cause, holds_from")
+    assert rows == [("grandfathered", "licence_runs", "first", ON), (*then, "papers", date(2027, 1, 1))]
+
+
+def test_a_business_that_is_over_is_no_breach_and_no_lead_until_somebody_sees_it_trade(engine: Engine) -> None:
+    over = a_record(SourceKind.BUSINESS_REGISTRATION, "1", VenueCategory.TOBACCO, valid_from="2012-01-01",
+                    deregistered_on="2016-12-31", uscc=REGISTRATION["uscc"])  # fmt: skip
+    with engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, over)
+        (run,) = evaluated(connection, FAR)
+        assert [(one.verdict, one.reason) for one in run.run.findings()] == [(Verdict.SURVEY, Reason.ENDED)]
+        assert run.lead_count == 0
+        connection.execute(
+            text("INSERT INTO venue_observation (observation_id, venue_no, observed_on, observed_by, remark, at)"
+                 " SELECT gen_random_uuid(), venue_no, '2026-11-20', 'x', '如登记', now() FROM venue"
+                 " WHERE withdrawn_at IS NULL")
+        )  # fmt: skip
+        (again,) = evaluated(connection, FAR, at=NOW + timedelta(hours=1))
+        assert again.lead_count == 1
+        rows = stored(connection, "verdict, reason, cause")
+    assert rows == [("survey", "ended", "first"), ("breach", "distance", "papers")]
 
 
 @pytest.mark.parametrize(

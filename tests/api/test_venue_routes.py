@@ -25,7 +25,7 @@ from tests.api.test_casework_routes import command
 from tests.files.shared_data import shared_file
 from tests.golden_files import assert_golden
 from tests.make import SECRET
-from tests.venues.register_scene import a_record, a_street, put, state
+from tests.venues.register_scene import a_record, a_street, merged_by_machine, put, state
 from tracking.store import ZoneDraft, save_zones
 from tracking.zone import ZoneKind, ZoneOrigin
 from venues.category import VenueCategory
@@ -271,6 +271,28 @@ def test_the_command_line_resolves_asks_and_decides(engine: Engine, tmp_path: Pa
     assert "hulan venue undo" in hulan(*merging)
     assert "已是同一场所" in hulan(*merging)
     assert "同一经营者" in hulan("venue", "show", shop, "--by", "wang")
+
+
+def test_a_business_that_is_over_is_shown_with_its_last_day(engine: Engine, tmp_path: Path, database_url: str) -> None:
+    kind, words = SourceKind.BUSINESS_REGISTRATION, "已注销/吊销 ended on 2019-05-01"
+    over = a_record("register", 1, kind=kind, name="旧日网吧", uscc=LICENCE, deregistered_on="2019-05-01",
+                    category=VenueCategory.INTERNET_CAFE)  # fmt: skip
+    ran_out = a_record("register", 2, kind=kind, name="到期网吧", uscc="91320300MA1MA1MA18", valid_to="2019-05-01",
+                       category=VenueCategory.INTERNET_CAFE)  # fmt: skip
+    still = a_record("map", 9, name="旧日上网", category=VenueCategory.INTERNET_CAFE)
+    with engine.begin() as connection:
+        put(connection, [over, ran_out, still])
+        merged_by_machine(connection, (over, still))
+    official_in(engine, "zhang", AccountRole.POLICE)
+    with a_browser(database_url) as browser:
+        police = logged_in(browser, engine, "wang", AccountRole.POLICE, seat=11)
+        listed = {item["name"]: item for item in police.ask("GET", "/venues").json()}
+    assert {name: item["ended_on"] for name, item in listed.items()} == {"旧日上网": "2019-05-01", "到期网吧": None}
+    assert listed["旧日上网"]["is_watched"], "the map still has it"
+    assert words in command(("venue", "list", "--by", "zhang"), tmp_path, database_url).output
+    shown = command(("venue", "show", listed["旧日上网"]["venue_id"], "--by", "zhang"), tmp_path, database_url).output
+    assert f"市场主体登记 register 1: 旧日网吧  {words}" in shown
+    assert f"旧日上网  {words}" not in shown
 
 
 @pytest.mark.golden

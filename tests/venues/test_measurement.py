@@ -34,7 +34,7 @@ from venues.category import VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_rule import DistanceRule
-from venues.distance_verdict import Verdict
+from venues.distance_verdict import Reason, Verdict
 from venues.distance_words import measurement_lines
 from venues.measurement import (
     Measurement,
@@ -62,6 +62,20 @@ def made(
     run = evaluate_distances([venue], [site], law(*(rules or (RULE, LOCAL))), on=on, network=STREET, policy=policy)
     (found,) = run.findings()
     return measure(measurement_input(run, found, network_on=network_on), STREET)
+
+
+def test_what_has_ended_is_part_of_the_archive_and_of_none_where_nothing_has() -> None:
+    """Archives from before anybody asked have no such field: they keep their text, and so their hash."""
+    ended = made(replace(SHOP, ended_categories=SHOP.categories), SITE, RULE)
+    assert (ended.finding.verdict, ended.finding.reason) == (Verdict.SURVEY, Reason.ENDED)
+    again = measured_again(ended.text, STREET)
+    assert (again.text, again.hash) == (ended.text, ended.hash)
+    assert "登记或许可已终止" in dict(measurement_lines(again))["结论 Verdict"]
+    assert "ended_categories" not in made().text
+    data = json.loads(ended.text)
+    data["given"]["venue"]["ended_category"] = []
+    with pytest.raises(MeasurementError, match="ended_category"):
+        measured_again(json.dumps(data), STREET)
 
 
 def moved_door(venue: PlacedVenue, north_m: float) -> PlacedVenue:

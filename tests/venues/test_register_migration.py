@@ -1,6 +1,6 @@
 """Venues of before there was a register: they become records and keep their ids, zones and incidents; and back."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from alembic import command
 from sqlalchemy import Engine, text
@@ -54,8 +54,8 @@ def test_venues_become_records_and_keep_ids_zones_and_incidents(engine: Engine) 
         for row in stored:
             assert row.record_id == records[row.source_id].record_id, "the migration hashes as the program does"
             assert row.content_hash.hex() == records[row.source_id].content_hash
-        assert len(load_venues(connection)) == 3
-        (incident,) = load_incidents(connection)
+        assert len(load_venues(connection, on=date(2026, 3, 20))) == 3
+        (incident,) = load_incidents(connection, on=date(2026, 3, 20))
         assert incident.venue_key.source_id == "node/3"
     assert resolve(engine, at=EVENING).record_count == 3
 

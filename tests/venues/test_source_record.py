@@ -1,7 +1,7 @@
 """Source records: known by their content, strict about the register's own number, lenient and loud about others."""
 
 from dataclasses import FrozenInstanceError
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -107,16 +107,23 @@ def test_a_business_with_a_wrong_day_is_there_without_the_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "last"),
+    ("ends", "last", "ended_on"),
     [
-        ({"valid_to": "2028-01-01", "deregistered_on": "2023-05-01"}, date(2023, 5, 1)),
-        ({"valid_to": "长期", "deregistered_on": "2023-05-01", "revoked_on": "2021-07-09"}, date(2021, 7, 9)),
-        ({"valid_to": "2022-01-01", "deregistered_on": "2023-05-01"}, date(2022, 1, 1)),
-        ({"valid_to": "长期"}, None),
+        ({"valid_to": "2028-01-01", "deregistered_on": "2023-05-01"}, date(2023, 5, 1), date(2023, 5, 1)),
+        ({"valid_to": "长期", "deregistered_on": "2023-05-01", "revoked_on": "2021-07-09"}, date(2021, 7, 9),
+         date(2021, 7, 9)),
+        ({"valid_to": "2022-01-01", "deregistered_on": "2023-05-01"}, date(2022, 1, 1), date(2023, 5, 1)),
+        ({"valid_to": "2022-01-01"}, date(2022, 1, 1), None),
+        ({"valid_to": "长期"}, None, None),
     ],
-)
-def test_a_record_ends_with_whatever_ended_it_first(ends: dict[str, str], last: date | None) -> None:
-    assert read(ROW | ends).valid_to == last
+)  # fmt: skip
+def test_a_record_ends_with_whatever_ended_it_first_and_a_business_by_no_mere_expiry(
+    ends: dict[str, str], last: date | None, ended_on: date | None
+) -> None:
+    record = read(ROW | ends)
+    assert (record.valid_to, record.ended_on) == (last, ended_on)
+    if ended_on is not None:
+        assert [record.is_over(day) for day in (ended_on, ended_on + timedelta(days=1))] == [False, True]
 
 
 def test_one_coordinate_alone_is_refused() -> None:
