@@ -19,10 +19,10 @@ from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
 from venues.distance_ends import Gate, GateKind
 from venues.distance_history import Cause, HistoryEntry, OtherVerdict, PairKey, RecordedVerdict
+from venues.distance_method import METHOD
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
-from venues.measurement import METHOD
 from venues.observation_store import load_seen
 from venues.place import SourceKey
 from venues.register_facts import RegisteredPlace, RegisterRow
@@ -281,9 +281,9 @@ def _save_entries(
             "walking_m": ("double precision", of_finding(lambda one: _known(one.walking_m))),
             "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
             "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
-            "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "gate_id": ("text", of_finding(lambda one: one.straight_gate.gate_id if one.straight_gate else None)),
             "walk_gate_id": ("text", of_finding(lambda one: one.walk_gate.gate_id if one.walk_gate else None)),
-            "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
+            "door_id": ("text", of_finding(lambda one: one.straight_door.door_id if one.straight_door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
             "beaten": ("jsonb", of_finding(lambda one: json.dumps(_beaten(one)))),
             "categories": ("jsonb", of_finding(lambda one: json.dumps(sorted(one.categories)))),
