@@ -104,15 +104,15 @@ def test_the_ring_is_about_what_the_rule_measures_from() -> None:
     site = school(CLOSED, gate(30.0, 0.0, kind=GateKind.SERVICE), wall=YARD)
     plane, by_wall = sketch_of(made(SHOP, site, RULE))
     yard = plane.of(site.campuses[0].boundary or Polygon())
-    assert by_wall.limit is not None
+    assert isinstance(by_wall.limit, Polygon)
     assert by_wall.limit.exterior.distance(yard) == pytest.approx(100.0, abs=0.5)
     (_, by_gates), (_, by_student_gates) = (
         sketch_of(made(SHOP, site, replace(BY_GATES, site_end=end)))
         for end in (SiteEnd.ALL_GATES, SiteEnd.STUDENT_GATES)
     )
     closed, service = (plane.point(one) for one in site.campuses[0].gates)
-    assert by_gates.limit is not None
-    assert by_student_gates.limit is not None
+    assert isinstance(by_gates.limit, Polygon)
+    assert isinstance(by_student_gates.limit, Polygon)
     for limit, places in ((by_gates.limit, (closed, service)), (by_student_gates.limit, (closed,))):
         assert min(limit.exterior.distance(place) for place in places) == pytest.approx(100.0, abs=0.5)
     assert by_gates.limit.area > by_student_gates.limit.area * 1.1
