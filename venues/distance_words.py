@@ -111,6 +111,7 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         *([("适用范围 Scope", found.rule.scope_zh)] if found.rule.scope_zh else []),
         ("直线 Straight", f"{straight_zh(found)}{_straight_ends_zh(found)}"),
         ("步行 On foot", _walk_between_zh(found)),
+        ("误差区间 Interval", interval_zh(found)),
         ("结论 Verdict", f"{verdict_zh}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
     ]
     lines += [
@@ -140,6 +141,12 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
         ("方法 Method", f"{given.method}，假设 {given.policy.version}"),
         ("校验值 SHA-256", made.hash),
     )
+
+
+def interval_zh(finding: DistanceFinding) -> str:
+    """Between what the distance that the rule means may be, with errors and all that is not registered."""
+    low = f"{finding.low_m:.0f} 米"
+    return f"{low}至 {finding.high_m:.0f} 米" if math.isfinite(finding.high_m) else f"至少 {low}"
 
 
 def _straight_ends_zh(finding: DistanceFinding) -> str:

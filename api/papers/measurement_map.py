@@ -88,13 +88,15 @@ def sketch_of(made: Measurement) -> tuple[Plane, Sketch]:
 
 
 def _limit_of(found: DistanceFinding, plane: Plane, campus: BaseGeometry) -> BaseGeometry | None:
-    """Of a rule that names no method, the ring of its strictest reading."""
+    """Of a rule that names no method by its strictest reading; about all that is known of a wall that nobody drew."""
     reading = found.rule.readings[0]
     if reading.metric is Metric.WALKING:
         return None
     gates = counting_gates(found.campus, reading.site_end)
-    measured_from = shapely.union_all([plane.point(gate) for gate in gates]) if gates else campus
-    return measured_from.buffer(found.rule.threshold_m)
+    measured_from: list[BaseGeometry] = [plane.point(gate) for gate in gates] or [campus]
+    if not gates and found.campus.boundary is None:
+        measured_from += [plane.point(gate) for gate in found.campus.gates]
+    return shapely.union_all(measured_from).buffer(found.rule.threshold_m)
 
 
 class MeasurementMap(Flowable):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from shapely.geometry import LineString, Polygon
+from shapely.geometry import LineString, Point, Polygon
 
 from api.papers.measurement_map import sketch_of
 from geo.walk import WalkStatus
@@ -119,6 +119,24 @@ def test_the_ring_is_about_what_the_rule_measures_from() -> None:
     assert sketch_of(made(SHOP, site, ON_FOOT))[1].limit is None
     silent = sketch_of(made(SHOP, site, replace(RULE, metric=None, site_end=None)))[1]
     assert silent.limit == by_wall.limit
+
+
+def test_the_ring_of_a_school_that_nobody_drew_is_about_its_point_and_its_gates() -> None:
+    site = school(gate(0.0, 200.0, kind=STUDENTS), centre=(0.0, 0.0))
+    for rule in (RULE, replace(RULE, metric=None)):
+        plane, sketch = sketch_of(made(shop(0.0, 260.0), site, rule))
+        assert sketch.limit is not None
+        for end in ((0.0, 0.0), (0.0, 200.0)):
+            place = at(*end)
+            assert sketch.limit.boundary.distance(plane.of(Point(place))) == pytest.approx(100.0, abs=0.5)
+
+
+def test_the_report_tells_the_interval_that_the_verdict_is_about() -> None:
+    far = made(shop(0.0, 450.0), school(gate(0.0, 200.0, kind=STUDENTS), centre=(0.0, 0.0)),
+               replace(RULE, threshold_m=200.0))  # fmt: skip
+    assert dict(measurement_lines(far))["误差区间 Interval"] == "98 米至 252 米"
+    unmapped = made(SHOP, school(wall=YARD), ON_FOOT)
+    assert dict(measurement_lines(unmapped))["误差区间 Interval"] == "至少 41 米"
 
 
 def test_the_report_says_of_what_only_a_rule_speaks() -> None:
