@@ -41,7 +41,7 @@ from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
 from venues.school_site import join_sites
-from venues.site_gates import sites_with_gates
+from venues.site_gates import sites_with_gates, uncounted_gates
 from venues.store import load_sites
 
 
@@ -68,6 +68,8 @@ class Evaluated:
     lead_count: int
     outside_count: int
     """Venues in none of the imported boundaries: they count, and are shown, as of the division of the run."""
+    uncounted_gates: tuple[str, ...] = ()
+    """Gates that name a school and are none of its gates, by id."""
 
     def count(self, verdict: Verdict) -> int:
         """How many pairs of a venue and a campus have this verdict by the rule that won."""
@@ -85,6 +87,8 @@ class Placed:
     gate_count: int
     outside_count: int = 0
     """Venues in none of the imported boundaries."""
+    uncounted_gates: tuple[str, ...] = ()
+    """As in :class:`Evaluated`."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -145,8 +149,9 @@ def evaluate_register(
         history.extend(entries)
         if on > today:
             found.append(
-                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count)
-            )
+                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count,
+                          uncounted_gates=placed.uncounted_gates)
+            )  # fmt: skip
             continue
         made = RunMade(
             run_id=new_id(), at=at, made_by=made_by, division=division,
@@ -157,7 +162,8 @@ def evaluate_register(
         leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == today else 0
         found.append(
             Evaluated(
-                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count
+                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count,
+                uncounted_gates=placed.uncounted_gates,
             )
         )  # fmt: skip
     return found
@@ -186,12 +192,14 @@ def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
     )
     found = [(placed_venue(place, division=code or division, on=on), code)
              for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
+    sites = sites_with_gates(join_sites(load_sites(connection)), gates)
     return Placed(
         venues=tuple(venue for venue, _ in found if venue is not None),
-        sites=sites_with_gates(join_sites(load_sites(connection)), gates),
+        sites=sites,
         places=places,
         gate_count=len(gates),
         outside_count=sum(venue is not None and not code for venue, code in found),
+        uncounted_gates=uncounted_gates(sites, gates),
     )
 
 

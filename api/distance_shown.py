@@ -1,5 +1,6 @@
 """What the law of distance found, as it is shown: verdicts of a day, what runs changed, the history of a venue."""
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from venues.distance_store import PLACE_OF_FINDING, load_rule
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
 from venues.lead_store import IDS_OF_PLACE
-from venues.measurement import METHOD
 from venues.measurement_store import archived_text
 
 MOST_SHOWN = 500
@@ -209,7 +209,7 @@ def measurement_shown(connection: Connection, measurement_hash: str) -> dict[str
     content = archived_text(connection, measurement_hash)
     if content is None:
         raise NotThereError
-    return {"hash": measurement_hash, "method": METHOD, "content": content}
+    return {"hash": measurement_hash, "method": json.loads(content)["given"]["method"], "content": content}
 
 
 def _rule(rule: DistanceRule) -> dict[str, Any]:

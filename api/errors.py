@@ -62,7 +62,7 @@ class MeasurementUnavailableError(Exception):
 
 
 class NothingToMeasureError(Exception):
-    """No rule of the last evaluation binds the two today, or one of them is no longer registered."""
+    """Since the last evaluation law or papers changed, or no rule binds the two, or one is no longer registered."""
 
 
 class ExportLimitError(Exception):
@@ -231,9 +231,10 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NothingToMeasureError: Problem(
         status=409,
         code="nothing_to_measure",
-        message="上次评估所用的规则今天不再约束这两处，或登记册已变；请管理员重新评估：hulan distance evaluate"
-        " / the rules of the last evaluation no longer bind the two, or the register changed: ask the administrator to"
-        " run hulan distance evaluate",
+        message="自上次评估以来，法律或该场所的证照有变，或这两处今天不再受规则约束、已不在登记册；"
+        "请管理员先重新评估：hulan distance evaluate"
+        " / since the last evaluation the law or the venue's licences changed, or no rule binds the two any more, or"
+        " one is no longer registered: ask the administrator to run hulan distance evaluate first",
     ),
     TooManyStreamsError: Problem(
         status=429,

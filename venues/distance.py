@@ -8,16 +8,18 @@ with what they would have said.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import isnan
 
 import numpy as np
 
 from geo.walk_network import WalkNetwork
 from venues.category import VenueCategory
-from venues.distance_ends import Campus, DistancePolicy, Door, Gate, PlacedVenue, ProtectedSite
+from venues.distance_ends import Campus, DistancePolicy, Door, Gate, GateKind, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
+from venues.distance_method import METHOD, DistanceMethod
 from venues.distance_pairs import DistancePairs, near_pairs
 from venues.distance_rows import CATEGORIES, DistanceRows, rows_of
-from venues.distance_rule import DistanceRule
+from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict
 
 
@@ -37,10 +39,12 @@ class DistanceFinding:
     venue: PlacedVenue
     site: ProtectedSite
     campus: Campus
-    door: Door | None
-    gate: Gate | None
+    straight_door: Door | None
+    """Where the straight distance ends; ``None`` for the venue's point, or its edge (:attr:`is_to_edge`)."""
+    straight_gate: Gate | None
+    """Where it begins; ``None`` for the wall, or for the campus's point if nobody drew the wall."""
     walk_door: Door | None
-    """Where the way on foot ends and begins, whatever the legal distance is."""
+    """Where the way on foot ends, and begins."""
     walk_gate: Gate | None
     rule: DistanceRule
     verdict: Verdict
@@ -57,6 +61,17 @@ class DistanceFinding:
     beaten: tuple[Beaten, ...] = ()
     others: tuple["DistanceFinding", ...] = ()
     """What is said of the venue's other categories, the worst first; each with no others."""
+
+    @property
+    def is_to_edge(self) -> bool:
+        """Whether the straight distance ends at the edge of the venue's footprint, and at no door."""
+        is_asked = self.rule.readings[0].venue_end is VenueEnd.FOOTPRINT
+        return is_asked and self.straight_gate is None and self.venue.footprint is not None
+
+    @property
+    def is_walked(self) -> bool:
+        """Whether the rule's distance is on foot, and there is a way."""
+        return self.rule.readings[-1].metric is Metric.WALKING and not isnan(self.walking_m)
 
     @property
     def parts(self) -> tuple["DistanceFinding", ...]:
@@ -130,8 +145,8 @@ class DistanceRun:
             venue=venue,
             site=self.sites[site_row],
             campus=campus,
-            door=door_of(int(rows.door[row])),
-            gate=gate_of(int(rows.gate[row])),
+            straight_door=door_of(int(rows.straight_door[row])),
+            straight_gate=gate_of(int(rows.straight_gate[row])),
             walk_door=door_of(int(rows.walk_door[row])),
             walk_gate=gate_of(int(rows.walk_gate[row])),
             rule=self.rules[int(rows.rule[row])],
@@ -156,6 +171,19 @@ class DistanceRun:
         )
 
 
+def counting_gates(campus: Campus, site_end: SiteEnd) -> tuple[Gate, ...]:
+    """The gates, open or closed, from which a rule that names ``site_end`` measures; without any, those that may count.
+
+    None for the boundary.
+    """
+    if site_end is SiteEnd.BOUNDARY:
+        return ()
+    if site_end is SiteEnd.ALL_GATES:
+        return campus.gates
+    sure = tuple(gate for gate in campus.gates if gate.kind is GateKind.STUDENT)
+    return sure or tuple(gate for gate in campus.gates if gate.kind is not GateKind.SERVICE)
+
+
 def _joined(parts: Iterable[DistanceFinding]) -> DistanceFinding:
     """The worst, which comes last, with the others; categories of which the same is said stand together."""
     held: dict[object, DistanceFinding] = {}
@@ -176,16 +204,17 @@ def evaluate_distances(
     on: date,
     network: WalkNetwork | None,
     policy: DistancePolicy,
+    method: DistanceMethod = METHOD,
 ) -> DistanceRun:
     """What the law of the day ``on`` says of every venue near every site.
 
     Without a network every rule on foot sends somebody to look, unless the straight line already clears the venue.
     Raises ValueError for a site without campus, a place that is not on Earth, and a walk limit that could not decide
-    the widest rule.
+    the widest rule. ``method``: another one than the present only to make an archived measurement again.
     """
     rules = law.in_force(on)
     widest_m = max((rule.threshold_m for rule in rules), default=1.0)
-    pairs = near_pairs(venues, sites, network=network, reach_m=widest_m, policy=policy)
+    pairs = near_pairs(venues, sites, network=network, reach_m=widest_m, policy=policy, method=method)
     if policy.walk_limit_m < widest_m:
         raise ValueError(f"walk_limit_m is {policy.walk_limit_m}: the widest rule has {widest_m:g}")
     return DistanceRun(

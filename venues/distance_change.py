@@ -151,7 +151,7 @@ def _walking(before: Said, after: Said) -> Why:
 
 
 def _walked_zh(said: Said) -> str:
-    return walk_missing_zh(said.walk_status) if said.walking_m is None else f"{said.walking_m:.1f} 米"
+    return walk_missing_zh(said.walk_status, said.rule) if said.walking_m is None else f"{said.walking_m:.1f} 米"
 
 
 def _kinds_zh(said: Said) -> str:

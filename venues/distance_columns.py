@@ -62,7 +62,7 @@ class CampusColumns:
     """The boundary or, where nobody drew it, a point."""
     error_m: FloatArray
     extent_m: FloatArray
-    """How much nearer than ``geometry`` the wall may be: 0 where it was drawn."""
+    """How much nearer than ``geometry``, or than a gate, the wall may be: 0 where it was drawn."""
     is_drawn: Flags
     """Whether ``geometry`` is the boundary."""
     has_all_gates: Flags

@@ -16,6 +16,7 @@ from geo.walk_network import WalkNetwork
 from geo.walk_snap import snap_to_edges
 from venues.distance_columns import CampusColumns, Geometries, VenueColumns, campus_columns, venue_columns
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
+from venues.distance_method import METHOD, DistanceMethod
 
 Codes = NDArray[np.int8]
 NO_NETWORK = 4
@@ -46,6 +47,7 @@ class DistancePairs:
     venues: VenueColumns
     campuses: CampusColumns
     policy: DistancePolicy
+    method: DistanceMethod
     links: Links
     spoke_pair: IntArray
     """Every door of a pair with the campus: shape [spokes], sorted."""
@@ -65,6 +67,7 @@ def near_pairs(
     network: WalkNetwork | None,
     reach_m: float,
     policy: DistancePolicy,
+    method: DistanceMethod = METHOD,
 ) -> DistancePairs:
     """All pairs of which the distance may, with the errors of both ends, be below ``reach_m`` metres straight.
 
@@ -87,6 +90,7 @@ def near_pairs(
         venues=doors,
         campuses=campuses,
         policy=policy,
+        method=method,
         links=_linked(doors, campuses, pair, door, campus_row, network, policy),
         spoke_pair=pair,
         spoke_door=door,
@@ -107,12 +111,17 @@ def _depth_m(points: Geometries, campuses: CampusColumns, campus: IntArray, spok
 def _near(
     doors: VenueColumns, campuses: CampusColumns, reach_m: float, policy: DistancePolicy
 ) -> tuple[IntArray, IntArray]:
-    """Venue and campus rows, sorted. A gate may be mapped off the wall, so gates are looked for too."""
+    """Venue and campus rows, sorted. A gate may be mapped off the wall, so gates are looked for too.
+
+    Where nobody drew the wall, it may go on beyond a gate as far as beyond the campus's point.
+    """
     gates = campuses.gates
-    circles = [Circle(longitude=lon, latitude=lat, radius_m=_GATE_M)
-               for lon, lat in zip(gates.longitude.tolist(), gates.latitude.tolist(), strict=True)]  # fmt: skip
     campus_count = campuses.site_row.size
     campus_of_gate = np.repeat(np.arange(campus_count), np.diff(gates.first))
+    around_m = np.maximum(campuses.extent_m[campus_of_gate], _GATE_M)
+    places = (gates.longitude.tolist(), gates.latitude.tolist(), around_m.tolist())
+    circles = [Circle(longitude=lon, latitude=lat, radius_m=radius_m)
+               for lon, lat, radius_m in zip(*places, strict=True)]  # fmt: skip
     if campus_count == 0 or doors.venue_row.size == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     index = ZoneIndex.build([*campuses.shapes, *circles])

@@ -14,8 +14,12 @@ import numpy as np
 from geo.projection import FloatArray, IntArray
 from geo.walk import WalkStatus
 from venues.distance_columns import Flags
+from venues.distance_method import DistanceMethod
 from venues.distance_pairs import Codes, DistancePairs, Links
 from venues.distance_rule import Metric, Reading, SiteEnd, VenueEnd
+
+NO_OPEN_GATE = -1
+"""Beside the codes of ``geo.walk.WalkStatus``: no gate is open that may count."""
 
 
 class Known(IntEnum):
@@ -35,19 +39,25 @@ class Known(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """What one reading says of every pair, columns of shape [pairs]."""
+    """What one reading says of every pair, columns of shape [pairs].
+
+    ``low_m`` <= ``high_m``, and ``nominal_m`` lies between them, but for a way on foot to whoever is inside the wall.
+    """
 
     low_m: FloatArray
     high_m: FloatArray
     """Infinite where nothing bounds the distance."""
     nominal_m: FloatArray
-    """The distance between the ends as mapped; to the wall if no gate is, and NaN where there is no way on foot."""
+    """The distance between the ends as mapped; to the wall if no gate is, and NaN where there is no way on foot.
+
+    Where nobody drew the wall it is to whichever is nearer of the campus's point and its gates.
+    """
     error_m: FloatArray
     """By how much both ends of ``nominal_m`` may be off together; NaN without it."""
     known: Codes
     """``Known`` of whatever makes ``low_m`` as low as it is."""
     door_row: IntArray
-    """Of ``nominal_m``; -1 without one."""
+    """Of ``nominal_m``; -1 if it is measured to the venue's footprint, or there is no distance."""
     gate_row: IntArray
     """Of ``nominal_m``; -1 if it is not measured from a gate."""
 
@@ -55,12 +65,25 @@ class Measured:
 def measured_by(pairs: DistancePairs, reading: Reading) -> Measured:
     """What ``reading`` says of every pair."""
     if reading.metric is Metric.WALKING:
-        return _on_foot(pairs, reading)
-    return _to_wall(pairs, reading) if reading.site_end is SiteEnd.BOUNDARY else _to_gates(pairs, reading)
+        answer = _on_foot(pairs, reading)
+    else:
+        answer = _to_wall(pairs, reading) if reading.site_end is SiteEnd.BOUNDARY else _to_gates(pairs, reading)
+    if pairs.method is not DistanceMethod.GATES_ABOVE_ONLY:  # Its intervals could be inverted.
+        _check_order(answer, reading)
+    return answer
+
+
+def _check_order(answer: Measured, reading: Reading) -> None:
+    held = np.isnan(answer.nominal_m)
+    if reading.metric is Metric.WALKING:
+        held |= answer.known == Known.INSIDE
+    held |= (answer.low_m <= answer.nominal_m) & (answer.nominal_m <= answer.high_m)
+    wrong = np.flatnonzero(~held | ~(answer.low_m <= answer.high_m))
+    assert not wrong.size, f"pair {wrong[0]}: {answer.low_m[wrong[0]]} to {answer.high_m[wrong[0]]} m is no interval"
 
 
 def _to_wall(pairs: DistancePairs, reading: Reading) -> Measured:
-    """Straight to the boundary; where nobody drew it, its known gates are on it all the same."""
+    """Straight to the boundary; where nobody drew it, its known gates are in it all the same."""
     count, campus = pairs.venue_row.size, pairs.campus_row
     doors = _doors_of(pairs, reading.venue_end, pairs.spoke_door)
     pair, door, metres = pairs.spoke_pair[doors], pairs.spoke_door[doors], pairs.spoke_m[doors]
@@ -78,12 +101,28 @@ def _to_wall(pairs: DistancePairs, reading: Reading) -> Measured:
         answer.low_m[drawn] = pairs.footprint_m[drawn] - error_m - extent_m[drawn]
         answer.high_m[drawn] = pairs.footprint_m[drawn] + error_m
         answer.nominal_m[drawn], answer.error_m[drawn] = pairs.footprint_m[drawn], error_m
-    is_undrawn = pairs.campuses.extent_m[campus[pairs.links.pair]] > 0.0
-    undrawn = np.flatnonzero(is_undrawn & _doors_of(pairs, reading.venue_end, pairs.links.door))
-    by_gate_m = pairs.links.straight_m[undrawn] + pairs.links.error_m[undrawn]
-    np.minimum.at(answer.high_m, pairs.links.pair[undrawn], by_gate_m)
+        if pairs.method is not DistanceMethod.GATES_ABOVE_ONLY:
+            answer.door_row[drawn] = -1
+    _bound_by_gates(pairs, answer, reading)
     _none_inside(pairs, answer, reading)
     return _clipped(answer)
+
+
+def _bound_by_gates(pairs: DistancePairs, answer: Measured, reading: Reading) -> None:
+    """A gate is in the wall that nobody drew, which may go on beyond it as far as beyond the campus's point.
+
+    A gate may be farther from that point than the wall was taken to be: then it tells where the wall is.
+    """
+    links = pairs.links
+    campus = pairs.campus_row[links.pair]
+    rows = np.flatnonzero(~pairs.campuses.is_drawn[campus] & _doors_of(pairs, reading.venue_end, links.door))
+    pair, metres, error_m = links.pair[rows], links.straight_m[rows], links.error_m[rows]
+    np.minimum.at(answer.high_m, pair, metres + error_m)
+    if pairs.method is DistanceMethod.GATES_ABOVE_ONLY:
+        return
+    slack_m = pairs.campuses.extent_m[campus[rows]] + _wall_slack_m(pairs, reading.venue_end, links.door[rows])
+    np.minimum.at(answer.low_m, pair, metres - error_m - slack_m)
+    _set_nominal(answer, links, rows[metres < answer.nominal_m[pair]], links.straight_m)
 
 
 def _to_gates(pairs: DistancePairs, reading: Reading) -> Measured:
@@ -130,12 +169,12 @@ def _on_foot(pairs: DistancePairs, reading: Reading) -> Measured:
 
 
 def walk_status_by(pairs: DistancePairs, reading: Reading) -> Codes:
-    """The best ``WalkStatus`` (or ``NO_NETWORK``) of each pair over open gates that may count; -1 without any."""
+    """The best ``WalkStatus`` (or ``NO_NETWORK``) of each pair over open gates that may count, or ``NO_OPEN_GATE``."""
     rows = _doors_of(pairs, reading.venue_end, pairs.links.door) & pairs.campuses.gates.is_open[pairs.links.gate]
     rows &= _gates_of(pairs, reading.site_end)[1]
     best = np.full(pairs.venue_row.size, 127, dtype=np.int8)
     np.minimum.at(best, pairs.links.pair[rows], pairs.links.walk_status[rows])
-    best[best == 127] = -1
+    best[best == 127] = NO_OPEN_GATE
     return best
 
 
@@ -151,7 +190,7 @@ def _open_where_gates_unknown(
         answer.low_m[unmapped] = wall.low_m[unmapped]
         if reading.metric is Metric.STRAIGHT:
             answer.nominal_m[unmapped], answer.error_m[unmapped] = wall.nominal_m[unmapped], wall.error_m[unmapped]
-            answer.door_row[unmapped] = wall.door_row[unmapped]
+            answer.door_row[unmapped], answer.gate_row[unmapped] = wall.door_row[unmapped], wall.gate_row[unmapped]
     unknown = unmapped | (has_perhaps & ~has_sure)
     answer.known[unknown] = Known.GATES_UNKNOWN
 

@@ -55,12 +55,13 @@ class DistanceRows:
     """NaN unless there is a way within the limit; ``walk_status`` says why not."""
     walking_error_m: FloatArray
     walk_status: Codes
-    """``geo.walk.WalkStatus``, ``NO_NETWORK``, or -1 without an open gate."""
-    door: IntArray
-    """Row of the door that the legal distance, or else the straight one, ends at; -1 without one."""
-    gate: IntArray
+    """``geo.walk.WalkStatus``, ``NO_NETWORK`` or ``NO_OPEN_GATE``."""
+    straight_door: IntArray
+    """Row of the door that ``straight_m`` ends at; -1 if it ends at the venue's footprint."""
+    straight_gate: IntArray
+    """Row of the gate that it begins at; -1 if it is measured from the wall or the campus's point."""
     walk_door: IntArray
-    """Of the way on foot, whatever the legal distance is; -1 without a way."""
+    """Of the way on foot; -1 without a way."""
     walk_gate: IntArray
 
 
@@ -74,8 +75,6 @@ class _Said:
     straight: Measured
     walking: Measured
     walk_status: Codes
-    door: IntArray
-    gate: IntArray
 
 
 def rows_of(
@@ -131,18 +130,13 @@ def _said(pairs: DistancePairs, rule: DistanceRule, known: dict[Reading, Measure
     if lenient is not strict:
         judged = agreed(judged, judge_interval(lenient.low_m, lenient.high_m, lenient.known, rule))
     by_air, on_foot = _as(rule.readings[0], Metric.STRAIGHT), _as(rule.readings[-1], Metric.WALKING)
-    straight, walking = measured(by_air), measured(on_foot)
-    legal = walking if rule.readings[-1].metric is Metric.WALKING else straight
-    is_legal = legal.door_row >= 0
     return _Said(
         judged=judged,
         low_m=np.minimum(strict.low_m, lenient.low_m),
         high_m=np.maximum(strict.high_m, lenient.high_m),
-        straight=straight,
-        walking=walking,
+        straight=measured(by_air),
+        walking=measured(on_foot),
         walk_status=walk_status_by(pairs, on_foot),
-        door=np.where(is_legal, legal.door_row, straight.door_row),
-        gate=np.where(is_legal, legal.gate_row, straight.gate_row),
     )
 
 
@@ -171,8 +165,8 @@ def _rows(
         walking_m=said.walking.nominal_m[pair],
         walking_error_m=said.walking.error_m[pair],
         walk_status=said.walk_status[pair],
-        door=said.door[pair],
-        gate=said.gate[pair],
+        straight_door=said.straight.door_row[pair],
+        straight_gate=said.straight.gate_row[pair],
         walk_door=said.walking.door_row[pair],
         walk_gate=said.walking.gate_row[pair],
     )
@@ -191,8 +185,8 @@ def _ranked(parts: Sequence[DistanceRows], rules: Sequence[DistanceRule], on: da
     """All rows by pair: the winning rule last in each category, the worst category last."""
     names = DistanceRows.__slots__
     if not parts:
-        kinds = {"is_winning": np.bool_, "pair": np.int64, "rule": np.int64, "door": np.int64, "gate": np.int64,
-                 "walk_door": np.int64, "walk_gate": np.int64,
+        kinds = {"is_winning": np.bool_, "pair": np.int64, "rule": np.int64, "straight_door": np.int64,
+                 "straight_gate": np.int64, "walk_door": np.int64, "walk_gate": np.int64,
                  "category": np.int8, "verdict": np.int8, "reason": np.int8, "walk_status": np.int8}  # fmt: skip
         return DistanceRows(**{name: np.zeros(0, dtype=kinds.get(name, np.float64)) for name in names})
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

@@ -16,10 +16,12 @@ from venues.canonical_json import canonical_text, parsed
 from venues.category import VenueCategory
 from venues.distance import DistanceFinding, DistanceRun
 from venues.distance_history import Cause, HistoryEntry, OtherVerdict, PairKey, RecordedVerdict
-from venues.distance_rule import DistanceRule
+from venues.distance_law import DistanceLaw
+from venues.distance_method import METHOD
+from venues.distance_rule import DistanceRule, by_precedence, covers
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
-from venues.measurement import METHOD
+from venues.lead_store import IDS_OF_PLACE
 from venues.observation_store import load_seen
 from venues.register_facts import RegisteredPlace, RegisterRow
 from venues.register_store import RECORD_COLUMNS, record_of_row
@@ -192,9 +194,9 @@ def _save_entries(
             "walking_m": ("double precision", of_finding(lambda one: _known(one.walking_m))),
             "walking_error_m": ("double precision", of_finding(lambda one: _known(one.walking_error_m))),
             "walk_status": ("smallint", of_finding(lambda one: one.walk_status)),
-            "gate_id": ("text", of_finding(lambda one: one.gate.gate_id if one.gate else None)),
+            "gate_id": ("text", of_finding(lambda one: one.straight_gate.gate_id if one.straight_gate else None)),
             "walk_gate_id": ("text", of_finding(lambda one: one.walk_gate.gate_id if one.walk_gate else None)),
-            "door_id": ("text", of_finding(lambda one: one.door.door_id if one.door else None)),
+            "door_id": ("text", of_finding(lambda one: one.straight_door.door_id if one.straight_door else None)),
             "is_disputed": ("boolean", of_finding(lambda one: one.is_disputed)),
             "beaten": ("jsonb", of_finding(lambda one: json.dumps(_beaten(one)))),
             "categories": ("jsonb", of_finding(lambda one: json.dumps(sorted(one.categories)))),
@@ -252,30 +254,44 @@ def _entry(row: Any) -> HistoryEntry:
     )
 
 
+def load_stored_law(connection: Connection, division: str) -> DistanceLaw:
+    """Every version of every rule that a run knew and that covers ``division``, six digits."""
+    content = connection.execute(text("SELECT content FROM distance_rule")).scalars()
+    rules = (parsed(DistanceRule, one) for one in content)
+    return DistanceLaw(rules=by_precedence(rule for rule in rules if covers(rule.jurisdiction, division)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesOfPair:
     """By which rules a venue and a school were last judged, and in which division the venue lies."""
 
+    venue_id: UUID
+    """That the place has now."""
     division: str
     rules: tuple[DistanceRule, ...]
 
 
 def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> RulesOfPair | None:
-    """Of the newest entries of the pair, those that won and those that yielded; ``None`` where no rule binds it."""
+    """Of the newest entries of the pair, those that won and those that yielded, for each of the venue's categories.
+
+    ``venue_id``: any that its place ever had. ``None`` where no rule binds it.
+    """
     rows = connection.execute(
         text(
-            "SELECT division, rule_id, rule_version, beaten FROM (SELECT DISTINCT ON (campus_id) *"
-            " FROM distance_finding WHERE venue_id = :venue_id AND site_id = :site_id"
-            " ORDER BY campus_id, holds_from DESC, recorded_at DESC, finding_no DESC) AS newest"
-            " WHERE verdict IS NOT NULL"
+            "SELECT coalesce(top.venue_id, f.venue_id) AS place_id, division, rule_id, rule_version, beaten, others"
+            " FROM (SELECT DISTINCT ON (campus_id) * FROM distance_finding"
+            f" WHERE venue_id IN ({IDS_OF_PLACE}) AND site_id = :site_id"
+            f" ORDER BY campus_id, holds_from DESC, recorded_at DESC, finding_no DESC) AS f {PLACE_OF_FINDING}"
+            " WHERE verdict IS NOT NULL ORDER BY campus_id"
         ),
         {"venue_id": venue_id, "site_id": site_id},
     ).all()
-    names = {(row.rule_id, row.rule_version) for row in rows}
-    names |= {(one["rule_id"], one["rule_version"]) for row in rows for one in row.beaten}
+    parts = [part for row in rows for part in (row._mapping, *row.others)]
+    said = [one for part in parts for one in (part, *part["beaten"])]
+    names = {(one["rule_id"], one["rule_version"]) for one in said}
     rules = [load_rule(connection, *name) for name in sorted(names)]
     found = tuple(rule for rule in rules if rule is not None)
-    return RulesOfPair(division=rows[0].division, rules=found) if found else None
+    return RulesOfPair(venue_id=rows[0].place_id, division=rows[0].division, rules=found) if found else None
 
 
 def _key(finding: DistanceFinding) -> PairKey:

@@ -69,14 +69,14 @@ REASON_TEXTS: dict[Reason, tuple[str, str]] = {
     Reason.UNREACHABLE: ("路网上步行不可达，须实地查看", "the network shows no way on foot: look on site"),
     Reason.NOT_ON_NETWORK: ("一端离路网过远", "one end is too far from every mapped way"),
     Reason.NO_NETWORK: ("没有步行路网", "no walk network was given"),
-    Reason.GATES_UNKNOWN: ("校门位置未登记", "the gates that count are not mapped"),
+    Reason.GATES_UNKNOWN: ("规则所指校门的位置未登记", "the gates that count are not mapped"),
     Reason.GATES_INCOMPLETE: (
         "校门是否已登记齐全未经确认，未登记的可能更近",
         "nobody said that all gates are registered: another one may be nearer",
     ),
     Reason.INSIDE: ("场所在校园内", "the venue is inside the campus"),
     Reason.PERHAPS_INSIDE: ("计入误差，场所可能在校园内", "with the errors of both the venue may be inside the campus"),
-    Reason.NO_OPEN_GATE: ("登记的校门均已关闭", "every mapped gate is closed"),
+    Reason.NO_OPEN_GATE: ("登记的、规则所指的校门均已关闭", "every mapped gate that counts is closed"),
     Reason.READINGS_DIFFER: (
         "规则未写明量法，严宽两种读法结论不同",
         "the rule names no method, and its readings differ",

@@ -5,9 +5,10 @@ from datetime import date
 
 from geo.walk import WalkStatus
 from venues.category import CATEGORY_NAMES_ZH
-from venues.distance import DistanceFinding
-from venues.distance_ends import PlacedVenue, ProtectedSite
+from venues.distance import DistanceFinding, counting_gates
+from venues.distance_ends import Campus, Door, Gate, PlacedVenue, ProtectedSite
 from venues.distance_pairs import NO_NETWORK
+from venues.distance_reading import NO_OPEN_GATE
 from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import REASON_TEXTS, VERDICT_NAMES_ZH
 from venues.measurement import Measurement
@@ -45,28 +46,45 @@ def threshold_zh(rule: DistanceRule) -> str:
 
 
 def straight_zh(finding: DistanceFinding) -> str:
-    """``43 米 ± 2 米``; says so where it is to the wall since no gate is mapped, and inside the wall."""
-    to_wall = (
-        "（校门未登记，量至边界）" if not finding.campus.gates and SiteEnd.BOUNDARY is not finding.rule.site_end else ""
-    )
+    """``43 米 ± 2 米``; says so inside the wall, and where what the rule measures from is not registered."""
     inside = "（在校园内）" if finding.straight_m == 0.0 else ""
-    return f"{_metres(finding.straight_m, finding.straight_error_m)}{inside or to_wall}"
+    return f"{_metres(finding.straight_m, finding.straight_error_m)}{inside or _instead_zh(finding)}"
+
+
+def _instead_zh(finding: DistanceFinding) -> str:
+    """To what it is measured where the end that the rule names is not registered."""
+    site_end, campus = finding.rule.readings[0].site_end, finding.campus
+    reached = "边界" if campus.boundary else "学校点位"
+    if finding.straight_gate is not None:
+        reached = f"校门 {finding.straight_gate.gate_id}"
+    if site_end is SiteEnd.BOUNDARY:
+        return "" if campus.boundary else f"（边界未登记，量至{reached}）"
+    return "" if counting_gates(campus, site_end) else f"（{_gates_zh(site_end)}未登记，量至{reached}）"
 
 
 def walking_zh(finding: DistanceFinding) -> str:
-    """``110 米 ± 2 米``, with the gate where it is another one than the rule's; or why there is none."""
+    """``110 米 ± 2 米``, with the gate where it is another one than the straight line's; or why there is none."""
     if not math.isnan(finding.walking_m):
         gate = finding.walk_gate
-        of_gate = "" if gate is None or gate == finding.gate else f"（自校门 {gate.gate_id}）"
+        of_gate = "" if gate is None or gate == finding.straight_gate else f"（自校门 {gate.gate_id}）"
         return f"{_metres(finding.walking_m, finding.walking_error_m)}{of_gate}"
-    if not finding.campus.gates:
-        return "校门未登记，未测"
-    return walk_missing_zh(finding.walk_status)
+    site_end = finding.rule.readings[-1].site_end
+    if finding.walk_status == NO_OPEN_GATE and not _walked_from(finding.campus, site_end):
+        return f"{_gates_zh(site_end)}未登记，未测"
+    return walk_missing_zh(finding.walk_status, finding.rule)
 
 
-def walk_missing_zh(walk_status: int) -> str:
-    """Why a way on foot has no length: ``geo.walk.WalkStatus``, ``NO_NETWORK``, or -1 without an open gate."""
-    return _NOT_WALKED.get(walk_status, "没有开放的校门，未测")
+def walk_missing_zh(walk_status: int, rule: DistanceRule) -> str:
+    """Why a way on foot has no length: ``geo.walk.WalkStatus``, ``NO_NETWORK``, or ``NO_OPEN_GATE``."""
+    return _NOT_WALKED.get(walk_status, f"没有开放的{_gates_zh(rule.readings[-1].site_end)}，未测")
+
+
+def _walked_from(campus: Campus, site_end: SiteEnd) -> tuple[Gate, ...]:
+    return campus.gates if site_end is SiteEnd.BOUNDARY else counting_gates(campus, site_end)
+
+
+def _gates_zh(site_end: SiteEnd) -> str:
+    return "学生校门" if site_end is SiteEnd.STUDENT_GATES else "校门"
 
 
 def finding_line(finding: DistanceFinding) -> str:
@@ -83,34 +101,31 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
     """What the report of a measurement says, as headings and texts in order; coordinates are WGS-84 degrees."""
     found, given = made.finding, made.given
     reason_zh, reason_en = REASON_TEXTS[found.reason]
-    end = found.door or found.venue
-    door = "出入口" if found.door else "出入口未登记，按点位"
-    gate = (
-        "未登记" if found.gate is None else f"{found.gate.gate_id}，{_place(found.gate.longitude, found.gate.latitude)}"
-    )
     verdict_zh = f"{_as_zh(found)}{VERDICT_NAMES_ZH[found.verdict]}"
     lines = [
-        ("场所 Venue", f"{found.venue.name}（{found.venue.venue_id}），{door} {_place(end.longitude, end.latitude)}"),
-        ("学校 Site", f"{found.site.name}（{found.site.site_id}，校区 {found.campus.campus_id}），校门 {gate}"),
+        ("场所 Venue", f"{found.venue.name}（{found.venue.venue_id}）"),
+        ("学校 Site", f"{found.site.name}（{found.site.site_id}，校区 {found.campus.campus_id}）"),
         ("规则 Rule", f"{found.rule.document}（{found.rule.rule_id}，版本 {found.rule.rule_version}）"),
         ("原文要点 Text", found.rule.text_zh),
         ("距离要求 Threshold", threshold_zh(found.rule)),
-        ("直线 Straight", straight_zh(found)),
-        ("步行 On foot", walking_zh(found)),
+        *([("适用范围 Scope", found.rule.scope_zh)] if found.rule.scope_zh else []),
+        ("直线 Straight", f"{straight_zh(found)}{_straight_ends_zh(found)}"),
+        ("步行 On foot", _walk_between_zh(found)),
+        ("误差区间 Interval", interval_zh(found)),
         ("结论 Verdict", f"{verdict_zh}：{reason_zh} / {found.verdict.name.lower()}: {reason_en}"),
     ]
     lines += [
         (
             "其他类别 Other kind",
             f"{_as_zh(part)}{VERDICT_NAMES_ZH[part.verdict]}，{REASON_TEXTS[part.reason][0]}：{part.rule.document}"
-            f"（{part.rule.rule_id}，版本 {part.rule.rule_version}；{threshold_zh(part.rule)}）",
+            f"（{part.rule.rule_id}，版本 {part.rule.rule_version}；{_terms_zh(part.rule)}）",
         )
         for part in found.others
     ]
     lines += [
         (
             "另一规则 Another rule",
-            f"{other.rule.document}：{VERDICT_NAMES_ZH[other.verdict]}（{threshold_zh(other.rule)}）",
+            f"{other.rule.document}：{VERDICT_NAMES_ZH[other.verdict]}（{_terms_zh(other.rule)}）",
         )
         for part in found.parts
         for other in part.beaten
@@ -128,6 +143,47 @@ def measurement_lines(made: Measurement) -> tuple[tuple[str, str], ...]:
     )
 
 
+def interval_zh(finding: DistanceFinding) -> str:
+    """Between what the distance that the rule means may be, with errors and all that is not registered."""
+    low = f"{finding.low_m:.0f} 米"
+    return f"{low}至 {finding.high_m:.0f} 米" if math.isfinite(finding.high_m) else f"至少 {low}"
+
+
+def _straight_ends_zh(finding: DistanceFinding) -> str:
+    """Between what the straight line runs."""
+    if math.isnan(finding.straight_m):
+        return ""
+    if finding.straight_gate is not None:
+        begins = _gate_zh(finding.straight_gate)
+    elif finding.campus.boundary is not None:
+        begins = "校园边界"
+    else:
+        begins = f"学校点位 {_place(finding.campus)}"
+    return f"，自{begins}至{'场所边沿' if finding.is_to_edge else _door_zh(finding.venue, finding.straight_door)}"
+
+
+def _walk_between_zh(finding: DistanceFinding) -> str:
+    """The way on foot with both ends, or why there is none."""
+    if finding.walk_gate is None:
+        return walking_zh(finding)
+    ends = f"自{_gate_zh(finding.walk_gate)}至{_door_zh(finding.venue, finding.walk_door)}"
+    return f"{_metres(finding.walking_m, finding.walking_error_m)}，{ends}"
+
+
+def _gate_zh(gate: Gate) -> str:
+    closed = "，已封闭" if gate.is_closed else ""
+    return f"校门 {gate.gate_id}（{_place(gate)}{closed}）"
+
+
+def _door_zh(venue: PlacedVenue, door: Door | None) -> str:
+    return f"场所点位 {_place(venue)}（出入口未登记）" if door is None else f"出入口 {_place(door)}"
+
+
+def _terms_zh(rule: DistanceRule) -> str:
+    """How far and how, and of what only."""
+    return f"{threshold_zh(rule)}{'；' if rule.scope_zh else ''}{rule.scope_zh}"
+
+
 def _as_zh(finding: DistanceFinding) -> str:
     """``作为网吧，`` of a venue that is something else too."""
     if len(finding.venue.categories) == 1:
@@ -139,8 +195,8 @@ def _metres(metres: float, error_m: float) -> str:
     return "不详" if math.isnan(metres) else f"{metres:.0f} 米 ± {error_m:.0f} 米"
 
 
-def _place(longitude: float, latitude: float) -> str:
-    return f"{longitude:.7f}, {latitude:.7f}"
+def _place(end: Campus | Gate | Door | PlacedVenue) -> str:
+    return f"{end.longitude:.7f}, {end.latitude:.7f}"
 
 
 def _described(end: PlacedVenue | ProtectedSite) -> str:

@@ -17,10 +17,8 @@ from venues.canonical_json import canonical_text, content_hash, parsed
 from venues.distance import DistanceFinding, DistanceRun, evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
 from venues.distance_law import DistanceLaw
+from venues.distance_method import METHOD, DistanceMethod
 from venues.distance_rule import DistanceRule, by_precedence
-
-METHOD = "hulan-distance-2"
-"""Changes whenever the same input could give another result."""
 
 
 class MeasurementError(ValueError):
@@ -99,13 +97,18 @@ def measure(given: MeasurementInput, network: WalkNetwork | None) -> Measurement
             f"路网版本不符：应为 {given.network_version}，现为 {version} / the walk network is another one than was "
             "measured on: take the archived one"
         )
-    if given.method != METHOD:
+    try:
+        method = DistanceMethod(given.method)
+    except ValueError:
+        known = ", ".join(DistanceMethod)
         raise MeasurementError(
-            f"测量方法为 {given.method}，本程序为 {METHOD} / measured by {given.method}, this program has {METHOD}: "
+            f"测量方法为 {given.method}，本程序有 {known} / measured by {given.method}, this program has {known}: "
             "use the program of that time"
-        )
+        ) from None
     law = DistanceLaw(rules=given.rules)
-    run = evaluate_distances([given.venue], [given.site], law, on=given.on, network=network, policy=given.policy)
+    run = evaluate_distances(
+        [given.venue], [given.site], law, on=given.on, network=network, policy=given.policy, method=method
+    )
     finding = next(run.findings(), None)
     if finding is None or len(finding.rules) != len(given.rules):
         raise MeasurementError(
@@ -157,12 +160,24 @@ def _result(made: Measurement) -> dict[str, Any]:
         "walking_m": found.walking_m,
         "walking_error_m": found.walking_error_m,
         "walk_status": found.walk_status,
-        "gate_id": found.gate.gate_id if found.gate else None,
-        "door_id": found.door.door_id if found.door else None,
+        **_straight_ends(made),
         "walk_gate_id": found.walk_gate.gate_id if found.walk_gate else None,
         "walk_door_id": found.walk_door.door_id if found.walk_door else None,
         "way": tuple({"longitude": x, "latitude": y} for x, y in made.way),
     }
+
+
+def _straight_ends(made: Measurement) -> dict[str, str | None]:
+    """The former method named the ends of the rule's own distance, which may be the way on foot."""
+    found = made.finding
+    gate, door = found.straight_gate, found.straight_door
+    if made.given.method != DistanceMethod.GATES_ABOVE_ONLY:
+        return {
+            "straight_gate_id": gate.gate_id if gate else None, "straight_door_id": door.door_id if door else None
+        }  # fmt: skip
+    if found.is_walked:
+        gate, door = found.walk_gate, found.walk_door
+    return {"gate_id": gate.gate_id if gate else None, "door_id": door.door_id if door else None}
 
 
 def _said(part: DistanceFinding) -> dict[str, Any]:

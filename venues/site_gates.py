@@ -7,10 +7,17 @@ import numpy as np
 from shapely.geometry import Point
 
 from geo.datum import Datum
-from geo.projection import geodesic_m
+from geo.plane_distance import plane_distance_m
 from venues.distance_ends import Campus, Gate, ProtectedSite
 from venues.place import DataDay, SourceKey
 from venues.school_site import JoinedSite, gates_by_ground, least_sure_day, protected_site
+
+NAMED_GATE_REACH_M = 500.0
+"""A gate farther than this from all that is known of the school that its row names is none of its gates.
+
+No school is so wide, and parts of one that are drawn lie no farther apart (``CAMPUS_REACH_M``): the row names another
+school, or its coordinates are wrong. What is nearer is believed, since a school known as a point may be a large one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,8 @@ class RegisteredGate:
 def sites_with_gates(joined: Sequence[JoinedSite], gates: Sequence[RegisteredGate]) -> tuple[ProtectedSite, ...]:
     """Each school with its gates, as of the day of whichever of them says least of its day.
 
-    A gate that names a record of no school here is left out, as is one in nobody's wall.
+    A gate that names a record of no school here is left out, as is one farther than ``NAMED_GATE_REACH_M`` from the
+    school that it names (:func:`uncounted_gates`), and one that names none and is in nobody's wall.
     """
     described = {held.gate.gate_id: held.described for held in gates}
     named: dict[SourceKey, list[Gate]] = {}
@@ -64,6 +72,12 @@ def sites_with_gates(joined: Sequence[JoinedSite], gates: Sequence[RegisteredGat
     return tuple(sites)
 
 
+def uncounted_gates(sites: Iterable[ProtectedSite], gates: Iterable[RegisteredGate]) -> tuple[str, ...]:
+    """The ids of gates that name a school and are at none of ``sites``, in order: somebody must mend their rows."""
+    counted = {gate.gate_id for site in sites for campus in site.campuses for gate in campus.gates}
+    return tuple(held.gate.gate_id for held in gates if held.site_key is not None and held.gate.gate_id not in counted)
+
+
 def _with_all_said(campuses: Iterable[Campus], complete: frozenset[str]) -> tuple[Campus, ...]:
     """A campus has all its gates if the row of any of them says so."""
     return tuple(
@@ -72,16 +86,17 @@ def _with_all_said(campuses: Iterable[Campus], complete: frozenset[str]) -> tupl
 
 
 def _with_named(campuses: Sequence[Campus], own: Sequence[Gate]) -> tuple[Campus, ...]:
-    """A gate that names its school belongs to it, also where no wall is drawn beside it: at the nearest campus."""
+    """A gate that names its school belongs to it, also where no wall is drawn beside it: at the nearest campus.
+
+    Unless it is too far from every one (``NAMED_GATE_REACH_M``).
+    """
     placed = {gate.gate_id for campus in campuses for gate in campus.gates}
+    grounds = np.array([campus.boundary or Point(campus.longitude, campus.latitude) for campus in campuses], object)
     added: list[list[Gate]] = [[] for _ in campuses]
     for gate in own:
         if gate.gate_id not in placed:
-            away_m = geodesic_m(
-                np.full(len(campuses), gate.longitude),
-                np.full(len(campuses), gate.latitude),
-                np.array([campus.longitude for campus in campuses]),
-                np.array([campus.latitude for campus in campuses]),
-            )
-            added[int(np.argmin(away_m))].append(gate)
+            away_m = plane_distance_m(np.full(grounds.size, Point(gate.longitude, gate.latitude)), grounds)
+            nearest = int(np.argmin(away_m))
+            if away_m[nearest] <= NAMED_GATE_REACH_M:
+                added[nearest].append(gate)
     return tuple(replace(campus, gates=(*campus.gates, *more)) for campus, more in zip(campuses, added, strict=True))

@@ -19,6 +19,7 @@ from api.cli.distance_lines import (
     history_lines,
     outside_lines,
     rule_lines,
+    uncounted_lines,
 )
 from api.cli.load import (
     DataDateOption,
@@ -164,7 +165,7 @@ def evaluate(
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
-        for line in outside_lines(found[-1].outside_count, division):
+        for line in (*outside_lines(found[-1].outside_count, division), *uncounted_lines(found[-1].uncounted_gates)):
             out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)

@@ -1,12 +1,13 @@
 """The law of distance in lines for the terminal, Chinese first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from api.cli.case_lines import Item, minute
 from api.distance import Evaluated
 from venues.category import CATEGORY_NAMES_ZH, VenueCategory
 from venues.distance_verdict import VERDICT_NAMES_ZH, Verdict
+from venues.site_gates import NAMED_GATE_REACH_M
 
 _CAUSE_NAMES_ZH = {
     "first": "首次",
@@ -18,6 +19,7 @@ _CAUSE_NAMES_ZH = {
     "gone": "不再受规则约束",
 }
 
+_MOST_NAMED = 20
 _GATE_KIND_NAMES_ZH = {"student": "学生", "service": "后勤", "unknown": "不详"}
 
 
@@ -44,6 +46,18 @@ def outside_lines(count: int, division: str) -> Iterator[str]:
             f"{count:,} 家场所不在已导入的区划边界内，按 {division} 计：区县人员看不到其结论与线索，请先导入区县边界"
             f" / {count:,} venues lie in no imported boundary and count as of {division}: its districts do not"
             " see what is found about them until the boundaries of districts are in (hulan import boundaries)"
+        )
+
+
+def uncounted_lines(gates: Sequence[str]) -> Iterator[str]:
+    """Gates that were not counted, though their rows name a school."""
+    if gates:
+        some = "、".join(gates[:_MOST_NAMED]) + ("……" if len(gates) > _MOST_NAMED else "")
+        yield (
+            f"{len(gates):,} 个校门不计：所指学校未登记，或距其校园超过 {NAMED_GATE_REACH_M:g} 米，"
+            f"请核对学校编号与坐标：{some}"
+            f" / {len(gates):,} gates do not count: the school that they name is not registered, or is farther than"
+            f" {NAMED_GATE_REACH_M:g} m: check its id and their coordinates"
         )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -25,9 +25,10 @@ from api.papers.measurement_report import measurement_pdf
 from api.papers.recommendation import Paper, draft_of, load_template
 from api.papers.recommendation_files import recommendation_pdf, recommendation_word
 from geo.walk_network import WalkNetwork
+from venues.distance_history import days_to_evaluate
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import by_precedence
-from venues.distance_store import last_run, rules_of_pair
+from venues.distance_store import last_run, load_stored_law, rules_of_pair
 from venues.measurement import Measurement, MeasurementError, measured_again
 from venues.measurement_store import archived_text, keep_measurement
 
@@ -58,7 +59,8 @@ class PaperDesk:
         """The venue measured against the school by the rules of the last evaluation, and archived in the caller's name.
 
         Raises ``NotThereError`` for a pair about which nothing is said that the caller sees, ``NothingToMeasureError``
-        if the law or the register changed since, and ``MeasurementUnavailableError`` without the walk network.
+        if a rule began or ended since, a licence of the venue ended, or the rules bind the two no more, and
+        ``MeasurementUnavailableError`` without the walk network.
         """
         said = rules_of_pair(connection, venue_id=venue_id, site_id=site_id)
         before = last_run(connection)
@@ -73,11 +75,16 @@ class PaperDesk:
             walked = WalkedBy(network=network, network_on=before.network_on)
         try:
             made = measure_pair(
-                connection, DistanceLaw(rules=by_precedence(said.rules)), on=on, venue_id=venue_id, site_id=site_id,
-                walked=walked, division=said.division,
+                connection, DistanceLaw(rules=by_precedence(said.rules)), on=on, venue_id=said.venue_id,
+                site_id=site_id, walked=walked, division=said.division,
             )  # fmt: skip
         except (DistanceRefusedError, MeasurementError) as error:
             raise NothingToMeasureError from error
+        law = load_stored_law(connection, said.division)
+        # The day asked for last is evaluated in any case: asked for tomorrow, what is left are days of change.
+        *changes, _ = days_to_evaluate(law, [made.given.venue], since=before.law_day, until=on + timedelta(days=1))
+        if changes:
+            raise NothingToMeasureError
         if not keep_measurement(connection, made, at=at):
             raise NotThereError
         return made

@@ -18,7 +18,9 @@ from api.evidence.font import BOLD, REGULAR
 from api.evidence.map_drawing import View, nice_length_m
 from api.evidence.map_words import draw_word
 from geo.projection import metres_per_degree
-from venues.distance_ends import GateKind
+from venues.distance import DistanceFinding, counting_gates
+from venues.distance_ends import Door, Gate, GateKind, PlacedVenue
+from venues.distance_rule import Metric
 from venues.measurement import Measurement
 
 CAMPUS_FILL, CAMPUS_EDGE = Color(0.12, 0.42, 0.75, alpha=0.12), HexColor("#1f6bbf")
@@ -35,8 +37,8 @@ class Sketch:
     """What is drawn, in metres of the plane."""
 
     campus: BaseGeometry
-    limit: BaseGeometry
-    """All that is within the rule's metres of the campus."""
+    limit: BaseGeometry | None
+    """All that is within the rule's metres of what it measures from; ``None`` on foot, where no ring shows it."""
     venue: BaseGeometry
     straight: LineString
     way: LineString | None
@@ -62,6 +64,10 @@ class Plane:
         east_m, north_m = metres_per_degree(self.latitude)
         return (longitude - self.longitude) * east_m, (latitude - self.latitude) * north_m
 
+    def point(self, end: Gate | Door | PlacedVenue) -> Point:
+        """Where a gate, a door or a venue is, in metres."""
+        return Point(self.metres(end.longitude, end.latitude))
+
     def of(self, geometry: BaseGeometry) -> BaseGeometry:
         """A shape in metres."""
         scale = metres_per_degree(self.latitude)
@@ -73,16 +79,24 @@ def sketch_of(made: Measurement) -> tuple[Plane, Sketch]:
     found = made.finding
     plane = Plane(longitude=found.venue.longitude, latitude=found.venue.latitude)
     campus = plane.of(found.campus.boundary or Point(found.campus.longitude, found.campus.latitude))
-    end = Point(plane.metres((found.door or found.venue).longitude, (found.door or found.venue).latitude))
+    end = plane.point(found.straight_door or found.venue)
     venue = plane.of(found.venue.footprint) if found.venue.footprint is not None else end
-    if found.gate is None:
-        straight = shapely.shortest_line(campus, end)
-    else:
-        straight = LineString([plane.metres(found.gate.longitude, found.gate.latitude), end.coords[0]])
+    begins = campus if found.straight_gate is None else plane.point(found.straight_gate)
+    straight = shapely.shortest_line(begins, venue if found.is_to_edge else end)
     way = LineString([plane.metres(*place) for place in made.way]) if len(made.way) > 1 else None
-    return plane, Sketch(
-        campus=campus, limit=campus.buffer(found.rule.threshold_m), venue=venue, straight=straight, way=way
-    )
+    return plane, Sketch(campus=campus, limit=_limit_of(found, plane, campus), venue=venue, straight=straight, way=way)
+
+
+def _limit_of(found: DistanceFinding, plane: Plane, campus: BaseGeometry) -> BaseGeometry | None:
+    """Of a rule that names no method by its strictest reading; about all that is known of a wall that nobody drew."""
+    reading = found.rule.readings[0]
+    if reading.metric is Metric.WALKING:
+        return None
+    gates = counting_gates(found.campus, reading.site_end)
+    measured_from: list[BaseGeometry] = [plane.point(gate) for gate in gates] or [campus]
+    if not gates and found.campus.boundary is None:
+        measured_from += [plane.point(gate) for gate in found.campus.gates]
+    return shapely.union_all(measured_from).buffer(found.rule.threshold_m)
 
 
 class MeasurementMap(Flowable):
@@ -107,7 +121,8 @@ class MeasurementMap(Flowable):
         frame.rect(0, 0, self.width, self.height)
         canvas.clipPath(frame, stroke=0, fill=0)
         self._area(canvas, self.sketch.campus, CAMPUS_FILL, CAMPUS_EDGE)
-        self._limit(canvas)
+        if self.sketch.limit is not None:
+            self._limit(canvas, self.sketch.limit)
         self._area(canvas, self.sketch.venue, VENUE_FILL, VENUE_EDGE)
         if self.sketch.way is not None:
             self._line(canvas, self.sketch.way.coords, WALK, width=1.6)
@@ -132,12 +147,12 @@ class MeasurementMap(Flowable):
             return
         canvas.drawPath(self._outline(canvas, area), stroke=1, fill=1, fillMode=0)
 
-    def _limit(self, canvas: Canvas) -> None:
+    def _limit(self, canvas: Canvas, limit: BaseGeometry) -> None:
         canvas.saveState()
         canvas.setStrokeColor(LIMIT_EDGE)
         canvas.setLineWidth(0.7)
         canvas.setDash(1.5, 2.5)
-        canvas.drawPath(self._outline(canvas, self.sketch.limit), stroke=1, fill=0)
+        canvas.drawPath(self._outline(canvas, limit), stroke=1, fill=0)
         canvas.restoreState()
 
     def _outline(self, canvas: Canvas, area: BaseGeometry) -> object:

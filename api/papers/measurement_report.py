@@ -52,9 +52,10 @@ def _facts(lines: tuple[tuple[str, str], ...]) -> Flowable:
 def _map(made: Measurement) -> list[Flowable]:
     panel = MeasurementMap(made, width=WIDTH, height=78 * mm)
     words = both(
-        "蓝色：校园与校门；红色：场所；红虚线：直线；绿线：步行路线；橙色点线：规则的距离。路网如取自"
+        "蓝色：校园与校门；红色：场所；红虚线：直线；绿线：步行路线；橙色点线：规则的距离（步行的不画）。路网如取自"
         " OpenStreetMap，© OpenStreetMap 贡献者。",
         "Blue: campus and gates. Red: the venue. Red dashes: straight line. Green: way on foot. Orange dots: the"
-        " distance of the rule. Walk network © OpenStreetMap contributors, where it is from there.",
+        " distance of the rule, unless it is on foot. Walk network © OpenStreetMap contributors, where it is from"
+        " there.",
     )
     return [KeepTogether([heading("二、位置图与步行路线", "2. Map and way on foot"), panel]), Spacer(1, 2 * mm), *words]

@@ -106,7 +106,8 @@ def get_history(request: Request, venue_id: UUID) -> dict[str, Any]:
 def post_measurement(request: Request, venue_id: UUID, body: MeasurementIn) -> dict[str, Any]:
     """Measure a venue against a school today, by the rules of the last evaluation, and archive it.
 
-    409 ``nothing_to_measure`` if law or register changed since, ``measurement_unavailable`` without the walk network.
+    409 ``nothing_to_measure`` if law, licences or register changed since: then it must be evaluated again first;
+    ``measurement_unavailable`` without the walk network.
     """
     services, now = request.app.state.services, request.app.state.services.clock.now()
     with as_account(services.engine, request.state.caller.account_id) as connection:

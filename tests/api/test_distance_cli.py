@@ -134,6 +134,26 @@ def test_a_register_is_evaluated_reported_and_verified(hulan: Run, engine: Engin
     assert "no such measurement" in hulan("distance", "verify", "0" * 64, exit_code=1).stderr
 
 
+def test_gates_far_from_the_school_that_they_name_are_told_by_the_evaluation(
+    hulan: Run, engine: Engine, tmp_path: Path
+) -> None:
+    with engine.begin() as connection:
+        put_scene(connection)
+    (longitude, latitude), (far, _) = at(0.0, 0.0), at(5000.0, 0.0)
+    gates = tmp_path / "gates.csv"
+    gates.write_text(
+        "id,longitude,latitude,datum,学校来源,学校编号\n"
+        f"near,{longitude},{latitude},WGS84,osm,way/1\nfar,{far},{latitude},WGS84,osm,way/1\n",
+        encoding="utf-8",
+    )
+    assert "added: 2" in hulan("import", "gates", str(gates)).output
+    told = hulan("distance", "evaluate", "--division", "320312").output
+    assert "1 个校门不计：所指学校未登记，或距其校园超过 500 米，请核对学校编号与坐标：gates/far / 1 gates" in told
+    gates.write_text(gates.read_text(encoding="utf-8").replace(str(far), str(longitude)), encoding="utf-8")
+    hulan("import", "gates", str(gates))
+    assert "个校门不计" not in hulan("distance", "evaluate", "--division", "320312").output
+
+
 CITY = {
     "schools.geojson": ("way/1", {"amenity": "school", "name": "育才小学"}, YARD),
     "shops.geojson": ("node/1", {"shop": "tobacco", "name": "路口烟店"}, None),

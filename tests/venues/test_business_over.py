@@ -121,7 +121,7 @@ def test_while_an_import_is_under_way_nothing_is_settled(engine: Engine) -> None
     with engine.begin() as connection:
         put(connection, [a_business(deregistered_on=yesterday().isoformat())], at=datetime.now(UTC) - 3 * DAY)
     with engine.begin() as importing, engine.begin() as connection:
-        importing.execute(text("SELECT pg_advisory_xact_lock(hashtext('import/venue'))"))
+        importing.execute(text("SELECT pg_advisory_xact_lock(hashtext('venue_link'))"))
         assert settle_ended_venues(connection) == 0
         assert zone_names(connection) == {"夜色酒吧"}
     with engine.begin() as connection:

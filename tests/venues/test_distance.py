@@ -73,7 +73,7 @@ def test_closing_a_gate_changes_the_way_on_foot_and_nothing_else() -> None:
     open_gate, closed_gate = (only(venue, site, ON_FOOT, network=lane) for site in (before, after))
     assert (open_gate.verdict, open_gate.walking_m) == (Verdict.BREACH, close_to(43.0))
     assert (closed_gate.verdict, closed_gate.walking_m) == (Verdict.CLEAR, close_to(123.0))
-    assert closed_gate.gate == south
+    assert closed_gate.walk_gate == south
 
 
 def test_an_unreachable_pair_says_unreachable_and_is_looked_at() -> None:
@@ -114,7 +114,7 @@ def test_without_a_network_a_rule_on_foot_sends_somebody_to_look() -> None:
 def test_with_gates_unknown_only_the_wall_bounds_the_distance() -> None:
     found = only(shop(0.0, 43.0), school(wall=YARD), BY_GATES)
     assert (found.verdict, found.reason) == (Verdict.SURVEY, Reason.GATES_UNKNOWN)
-    assert (found.low_m, found.straight_m, found.gate) == (close_to(41.0), close_to(43.0), None)
+    assert (found.low_m, found.straight_m, found.straight_gate) == (close_to(41.0), close_to(43.0), None)
     assert findings(shop(0.0, 103.0), school(wall=YARD), BY_GATES)[0].verdict is Verdict.CLEAR
 
 
@@ -141,7 +141,7 @@ def test_a_school_known_as_a_point_may_be_nearer_than_its_point() -> None:
 
 def test_a_venue_without_doors_is_as_unsure_as_its_point_and_its_walls() -> None:
     found = only(shop(0.0, 43.0, doors=(), error_m=10.0), school(NORTH_GATE, wall=YARD), BY_GATES)
-    assert (found.straight_error_m, found.door) == (close_to(31.0), None)
+    assert (found.straight_error_m, found.straight_door) == (close_to(31.0), None)
     assert only(shop(0.0, 80.0, doors=()), school(NORTH_GATE, wall=YARD), BY_GATES).verdict is Verdict.SURVEY
 
 
@@ -166,9 +166,9 @@ def test_the_nearest_of_several_doors_counts_unless_the_rule_names_the_main_one(
     two = shop(0.0, 43.0, doors=((0.0, 43.0), (0.0, 130.0)))
     back = replace(two, doors=(replace(two.doors[0], is_main=False), two.doors[1]))
     site = school(NORTH_GATE, wall=YARD)
-    assert only(back, site, BY_GATES).door == back.doors[0]
+    assert only(back, site, BY_GATES).straight_door == back.doors[0]
     by_main = only(back, site, replace(BY_GATES, venue_end=VenueEnd.DOOR))
-    assert (by_main.verdict, by_main.door) == (Verdict.CLEAR, back.doors[1])
+    assert (by_main.verdict, by_main.straight_door) == (Verdict.CLEAR, back.doors[1])
 
 
 def test_a_side_door_at_the_gate_of_an_undrawn_school_says_nothing_of_the_main_door() -> None:
@@ -416,7 +416,7 @@ def test_one_mapped_gate_is_not_all_gates(rule: DistanceRule) -> None:
     rule = replace(rule, threshold_m=90.0)
     by_map = only(venue, school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)
     assert (by_map.verdict, by_map.reason) == (Verdict.SURVEY, Reason.GATES_INCOMPLETE)
-    assert (by_map.low_m, by_map.gate) == (close_to(18.0), far_gate)
+    assert (by_map.low_m, by_map.straight_gate) == (close_to(18.0), far_gate)
     by_office = only(venue, school(far_gate, wall=YARD), rule, network=lane)
     assert (by_office.verdict, by_office.reason) == (Verdict.CLEAR, Reason.DISTANCE)
     beyond = only(shop(0.0, 93.0), school(far_gate, wall=YARD, has_all_gates=False), rule, network=lane)

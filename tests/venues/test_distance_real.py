@@ -53,7 +53,7 @@ def test_every_finding_of_a_real_city_holds_and_can_be_measured_again(real_data:
     assert len(findings) > 300
     for found in findings:
         assert found.low_m <= found.high_m
-        if found.walk_status == WalkStatus.REACHED and found.gate is not None:
+        if found.walk_status == WalkStatus.REACHED and found.straight_gate is not None:
             assert found.walking_m >= found.straight_m - 0.01
         if found.verdict is Verdict.BREACH:
             assert found.high_m <= found.rule.threshold_m

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from venues.canonical_json import canonical_text, content_hash, parsed
 from venues.category import VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
+from venues.distance_method import METHOD
 from venues.distance_rule import DistanceRule
 from venues.distance_verdict import Reason, Verdict
 from venues.distance_words import measurement_lines
@@ -96,7 +98,11 @@ def test_measured_again_from_the_archive_the_hash_is_the_same() -> None:
 
 def test_the_way_on_foot_is_evidence_also_where_the_rule_asks_for_a_straight_line() -> None:
     found = made(SHOP, SITE, RULE)
-    assert (found.finding.gate, round(found.finding.straight_m), round(found.finding.walking_m)) == (None, 43, 110)
+    assert (found.finding.straight_gate, round(found.finding.straight_m), round(found.finding.walking_m)) == (
+        None,
+        43,
+        110,
+    )
     assert found.finding.walk_gate == SITE.campuses[0].gates[0]
     assert found.way == made().way
 
@@ -114,6 +120,27 @@ def test_the_report_says_what_was_measured() -> None:
     unmapped = made(SHOP, school(wall=YARD, data_on=date(2026, 9, 1)), LOCAL)
     pages = ["".join(f"{head}：{text}\n" for head, text in measurement_lines(one)) for one in (made(), unmapped)]
     assert_golden("measurement_lines.txt", "\n".join(pages))
+
+
+ARCHIVED: dict[str, Any] = json.loads((Path(__file__).parent / "measured_by_method_2.json").read_text("utf-8"))
+"""What the program that measured by the former method archived, with ``distance_scene``'s street."""
+
+
+@pytest.mark.parametrize(
+    ("name", "measurement_hash"),
+    [
+        ("walked_from_another_gate", "b0a8a4d65ced08734d8ecf6ce654d478f6835045abcaf1f7adaf743f2dad7747"),
+        ("an_interval_upside_down", "992369f8e1c21101041c18b0cff254d9983edabc20dd5e5e44174e9c782358b5"),
+        ("to_the_edge_of_a_venue", "20f1823f044711ffcd45237e07b3d7a10f5750cdc76224176affcdd7f3c8f116"),
+        ("no_gate_for_students", "b12f736e27b54511d0c3b6a6e180d073d13d110f2f8528f590f092cb8be524f3"),
+    ],
+)
+def test_what_was_archived_by_the_former_method_is_measured_again_by_it(name: str, measurement_hash: str) -> None:
+    again = measured_again(json.dumps(ARCHIVED[name]), STREET)
+    assert again.hash == measurement_hash == hashlib.sha256(again.text.encode()).hexdigest()
+    assert dict(measurement_lines(again))["方法 Method"].startswith("hulan-distance-2")
+    anew = measure(replace(again.given, method=METHOD), STREET)
+    assert (anew.finding.low_m <= anew.finding.high_m, anew.hash != again.hash) == (True, True)
 
 
 def test_a_door_moved_by_a_metre_changes_the_hash() -> None:
