@@ -48,6 +48,11 @@ def why_changed(
 
     ``is_gate_closed``: of the gate walked from before, as registered now; ``None`` if it is not registered.
     """
+    if cause is Cause.MOVED:
+        return Why(
+            zh="已移至其他区划，此后的结论由该区划的人员办理",
+            en="now in another division: its officers see what is found from then on",
+        )
     if after is None:
         return Why(
             zh="已不在附近、已撤出登记册，或不再受任何规则约束",
