@@ -286,7 +286,7 @@ def _open_leads(
     findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
     venues = {venue.venue_id: venue for venue in placed.venues}
     divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
-    standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
+    standings = [standing_of(place.by(run.on), on=run.on) for place in placed.places if place.venue_id in venues]
     on_file = licences_on_file(placed.places, divisions)
     near = [
         replace(one, observed_as=one.observed_as & on_file.get(city_of(divisions[one.venue_id]), frozenset()))

@@ -32,7 +32,7 @@ class Placed:
     outside_count: int
     """Venues in none of the imported boundaries."""
     later_count: int
-    """Places of which the register says nothing before a later day."""
+    """Those that the law will see, of which the register says nothing before a later day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Register:
             if venue is not None:
                 found.append(venue)
                 outside += code is None
-            else:
+            elif place.categories and place.outline is not None:
                 later += not place.by(day).rows
         return Placed(
             venues=tuple(found), sites=self.sites, places=self.places, outside_count=outside, later_count=later
