@@ -1,48 +1,41 @@
 """The law of distance over the register: every venue against every site, what changed, and the leads that follow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from shapely.geometry import MultiPolygon, Polygon
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
+from api.clock import SystemClock
 from api.files.saved_walk_network import load_walk_network, save_walk_network
 from api.files.walk_network import read_walk_network
 from api.ids import new_id
+from api.placed import Placed, Register, load_register
 from geo.datum import Datum
-from geo.postgis import from_element
-from geo.shapes import Area
 from geo.walk_network import WalkNetwork, without_fragments
 from tracking.local_time import LOCAL_TIME
-from tracking.store import zone_table
-from tracking.zone import ZoneOrigin
-from venues.distance import DistanceFinding, DistanceRun, evaluate_distances
-from venues.distance_ends import DistancePolicy, PlacedVenue, ProtectedSite
-from venues.distance_history import HistoryEntry, days_to_evaluate, entries_for, record_of
+from venues.distance import DistanceFinding, DistanceRun, evaluate_distances, policy_for
+from venues.distance_history import Cause, HistoryEntry, days_to_evaluate, entries_for, record_of
 from venues.distance_law import DistanceLaw
 from venues.distance_store import (
     LastRun,
     RunMade,
     last_run,
     load_history,
-    load_places,
     save_rules,
     save_run,
 )
 from venues.distance_verdict import Verdict
-from venues.division_of import divisions_of
-from venues.gate_store import load_gates
 from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
 from venues.lead_route import LeadRoute, leads_by_regulator
 from venues.lead_store import LeadDraft, open_leads
 from venues.measurement import Measurement, measure, measurement_input
-from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
-from venues.school_site import join_sites
-from venues.site_gates import sites_with_gates, uncounted_gates
-from venues.store import load_sites
+from venues.register_facts import city_of, licences_on_file, standing_of
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage that begins, how many are done, and of how many."""
 
 
 class DistanceRefusedError(ValueError):
@@ -68,32 +61,24 @@ class Evaluated:
     lead_count: int
     outside_count: int
     """Venues in none of the imported boundaries: they count, and are shown, as of the division of the run."""
-    uncounted_gates: tuple[str, ...] = ()
+    later_count: int
+    """Places of which the register says nothing before a later day: they are not evaluated yet."""
+    uncounted_gates: tuple[str, ...]
     """Gates that name a school and are none of its gates, by id."""
+
+    @property
+    def change_count(self) -> int:
+        """How many pairs are said to be otherwise; that a venue left a division is told beside its change."""
+        return sum(entry.cause is not Cause.MOVED for entry in self.entries)
 
     def count(self, verdict: Verdict) -> int:
         """How many pairs of a venue and a campus have this verdict by the rule that won."""
         return int((self.run.rows.verdict[self.run.rows.is_winning] == verdict).sum())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """The register as the law of distance sees it."""
-
-    venues: tuple[PlacedVenue, ...]
-    sites: tuple[ProtectedSite, ...]
-    places: tuple[RegisteredPlace, ...]
-    """Also those without position or category."""
-    gate_count: int
-    outside_count: int = 0
-    """Venues in none of the imported boundaries."""
-    uncounted_gates: tuple[str, ...] = ()
-    """As in :class:`Evaluated`."""
-
-    @property
-    def names(self) -> dict[str, str]:
-        """Of venues and sites, by id."""
-        return {one.venue_id: one.name for one in self.venues} | {one.site_id: one.name for one in self.sites}
+def take_turn(connection: Connection) -> None:
+    """Wait until no other evaluation is at work, and keep others waiting until the transaction ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
 
 
 def evaluate_register(
@@ -101,75 +86,111 @@ def evaluate_register(
     law: DistanceLaw,
     routes: tuple[LeadRoute, ...],
     *,
-    on: date,
-    at: datetime,
+    on: date | None,
+    clock: SystemClock,
     made_by: str,
     division: str,
     walked: WalkedBy | None,
-    policy: DistancePolicy | None = None,
     leads_of: Sequence[Verdict] = (Verdict.BREACH,),
-    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _stage, _done, _of: None,
 ) -> list[Evaluated]:
-    """Evaluate the day ``on`` (Asia/Shanghai), and before it each day since the last run on which law or papers change.
+    """Evaluate a day (Asia/Shanghai; ``None``: today), and before it each day since the last run on which law or
+    register change, with doors, operators and visits as of that day.
 
     Venues in none of the boundaries that were imported count as in ``division``. The law's versions, the runs and what
-    they change are stored; if ``on`` is the day of ``at`` (aware), venues whose verdict is one of ``leads_of`` become
-    leads, once, and so do those that the patterns of licences and registrations find. Of a day to come it is told what
-    would change, and nothing is kept. Raises DistanceRefusedError for a first run without venues or sites and for a day
-    before the last run, and ValueError as ``evaluate_distances``.
+    they change are stored, as known since an instant after every earlier one, whichever evaluation waited; of today,
+    venues whose verdict is one of ``leads_of`` become leads, once, and so do those that the patterns of licences and
+    registrations find. Of a day to come it is told what would change, and nothing is kept. ``progress`` is told of each
+    stage. Raises DistanceRefusedError for a first run without venues or sites and for a day before the last run, and
+    ValueError as ``evaluate_distances``.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('distance'))"))
+    take_turn(connection)
+    at = _instant_after_all(connection, clock)
+    today = at.astimezone(LOCAL_TIME).date()
+    on = on or today
+    progress("读取登记册 reading the register", 0, 1)
     # Of a register that was imported just now the planner knows nothing, and takes minutes instead of a second.
     connection.execute(text("ANALYZE venue, venue_source_record, distance_finding"))
-    placed = load_placed(connection, division, on=on)
-    before = last_run(connection)
-    if before is None and not (placed.venues and placed.sites):
+    register, before = load_register(connection, division), last_run(connection)
+    if before is None and not (register.on(on).venues and register.sites):
         raise DistanceRefusedError(
             "登记册中没有场所或没有学校：请先 hulan import venues、hulan import sites"
             " / the register has no venue, or no school: import them first"
         )
-    today = at.astimezone(LOCAL_TIME).date()
-    days = _days_until(on, before, law, placed)
+    days = _days_until(on, before, law, register)
     if on <= today:
         save_rules(connection, law.rules, at=at)
-    history = load_history(connection)
-    known = _known_names(connection) | placed.names
-    found: list[Evaluated] = []
-    for day in days:
-        say(f"{day.isoformat()}：{len(placed.venues):,} × {len(placed.sites):,}")
-        run = evaluate_distances(
-            placed.venues,
-            placed.sites,
-            law,
-            on=day,
-            network=None if walked is None else walked.network,
-            policy=policy or DistancePolicy(),
-        )
-        entries = entries_for(history, map(record_of, run.findings()), on=day, recorded_at=at)
-        history.extend(entries)
-        if on > today:
-            found.append(
-                Evaluated(run=run, run_no=None, entries=entries, lead_count=0, outside_count=placed.outside_count,
-                          uncounted_gates=placed.uncounted_gates)
-            )  # fmt: skip
-            continue
+    task = _Task(
+        connection=connection, law=law, routes=routes, at=at, made_by=made_by, walked=walked, leads_of=leads_of,
+        register=register, history=load_history(connection), names=_known_names(connection) | register.names,
+        is_kept=on <= today, told=lambda stage, done: progress(stage, done, 1 + _STAGES * len(days)),
+    )  # fmt: skip
+    return [_evaluate_day(task, day, 1 + _STAGES * number) for number, day in enumerate(days)]
+
+
+def _instant_after_all(connection: Connection, clock: SystemClock) -> datetime:
+    """Now, or right after the last run: what was found later must be what is known since later."""
+    before = connection.execute(text("SELECT max(evaluated_at) FROM distance_run")).scalar_one()
+    now = clock.now()
+    return now if before is None else max(now, before + timedelta(microseconds=1))
+
+
+_STAGES = 3
+"""Of each day: measuring, storing, leads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What the days of one evaluation have in common. ``history`` grows by what each of them changes."""
+
+    connection: Connection
+    law: DistanceLaw
+    routes: tuple[LeadRoute, ...]
+    at: datetime
+    made_by: str
+    walked: WalkedBy | None
+    leads_of: Sequence[Verdict]
+    register: Register
+    history: list[HistoryEntry]
+    names: Mapping[str, str]
+    is_kept: bool
+    """False for a day to come."""
+    told: Callable[[str, int], None]
+
+
+def _evaluate_day(task: _Task, day: date, stages_done: int) -> Evaluated:
+    placed, walked = task.register.on(day), task.walked
+    task.told(f"{day} 测距 measuring {len(placed.venues):,} × {len(placed.sites):,}", stages_done)
+    run = evaluate_distances(
+        placed.venues,
+        placed.sites,
+        task.law,
+        on=day,
+        network=None if walked is None else walked.network,
+        policy=policy_for(task.law, day),
+    )
+    entries = entries_for(task.history, map(record_of, run.findings()), on=day, recorded_at=task.at)
+    task.history.extend(entries)
+    run_no, leads = None, 0
+    if task.is_kept:
+        task.told(f"{day} 保存 storing", stages_done + 1)
         made = RunMade(
-            run_id=new_id(), at=at, made_by=made_by, division=division,
-            network_on=None if walked is None else walked.network_on, gate_count=placed.gate_count,
+            run_id=new_id(), at=task.at, made_by=task.made_by, division=task.register.division,
+            network_on=None if walked is None else walked.network_on, gate_count=task.register.gate_count,
         )  # fmt: skip
-        run_no = save_run(connection, run, made, entries, known)
+        run_no = save_run(task.connection, run, made, entries, task.names)
+        task.told(f"{day} 线索 leads", stages_done + 2)
         # A lead is about what is so now: of a day gone by nobody can look on site.
-        leads = _open_leads(connection, run, run_no, placed, routes, leads_of, at) if day == today else 0
-        found.append(
-            Evaluated(
-                run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count,
-                uncounted_gates=placed.uncounted_gates,
-            )
-        )  # fmt: skip
-    return found
+        if day == task.at.astimezone(LOCAL_TIME).date():
+            leads = _open_leads(task.connection, run, run_no, placed, task.routes, task.leads_of, task.at)
+    task.told(f"{day}", stages_done + _STAGES)
+    return Evaluated(
+        run=run, run_no=run_no, entries=entries, lead_count=leads, outside_count=placed.outside_count,
+        later_count=placed.later_count, uncounted_gates=task.register.uncounted_gates,
+    )  # fmt: skip
 
 
-def _days_until(on: date, before: LastRun | None, law: DistanceLaw, placed: Placed) -> tuple[date, ...]:
+def _days_until(on: date, before: LastRun | None, law: DistanceLaw, register: Register) -> tuple[date, ...]:
     if before is None:
         return (on,)
     if on < before.law_day:
@@ -178,29 +199,7 @@ def _days_until(on: date, before: LastRun | None, law: DistanceLaw, placed: Plac
             f" / evaluated up to {before.law_day}: to evaluate an earlier day again would overwrite what holds since;"
             f" what was found of that day: hulan distance list --on {on}"
         )
-    return days_to_evaluate(law, placed.venues, since=before.law_day, until=on)
-
-
-def load_placed(connection: Connection, division: str, *, on: date) -> Placed:
-    """The register as it is now, doors as on the day ``on``. A venue in none of the boundaries is in ``division``."""
-    gates, places = load_gates(connection), load_places(connection)
-    points = [(place, point) for place in places if (point := place.point) is not None]
-    divisions = divisions_of(
-        longitude=[point.x for _, point in points],
-        latitude=[point.y for _, point in points],
-        areas=load_boundaries(connection),
-    )
-    found = [(placed_venue(place, division=code or division, on=on), code)
-             for (place, _), code in zip(points, divisions, strict=True)]  # fmt: skip
-    sites = sites_with_gates(join_sites(load_sites(connection)), gates)
-    return Placed(
-        venues=tuple(venue for venue, _ in found if venue is not None),
-        sites=sites,
-        places=places,
-        gate_count=len(gates),
-        outside_count=sum(venue is not None and not code for venue, code in found),
-        uncounted_gates=uncounted_gates(sites, gates),
-    )
+    return days_to_evaluate(law, register.places, since=before.law_day, until=on)
 
 
 def measure_pair(
@@ -222,7 +221,7 @@ def measure_pair(
     before = last_run(connection)
     if before is None:
         raise DistanceRefusedError("尚未评估：请先 hulan distance evaluate / nothing was evaluated yet")
-    placed = load_placed(connection, division or before.division, on=on)
+    placed = load_register(connection, division or before.division).on(on)
     venue = [one for one in placed.venues if one.venue_id == str(venue_id)]
     sites = [one for one in placed.sites if site_id in {None, one.site_id}]
     if not venue or not sites:
@@ -230,7 +229,7 @@ def measure_pair(
             f"登记册中没有场所 {venue_id} 或学校 {site_id or ''} / no such venue or school in the register"
         )
     network = None if walked is None else walked.network
-    run = evaluate_distances(venue, sites, law, on=on, network=network, policy=DistancePolicy())
+    run = evaluate_distances(venue, sites, law, on=on, network=network, policy=policy_for(law, on))
     findings = sorted(run.findings(), key=_weight)
     if not findings:
         raise DistanceRefusedError(
@@ -288,15 +287,19 @@ def _open_leads(
 ) -> int:
     findings = list(run.findings(Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED))
     venues = {venue.venue_id: venue for venue in placed.venues}
-    standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
-    on_file = licences_on_file(placed.places)
+    divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
+    standings = [standing_of(place.by(run.on), on=run.on) for place in placed.places if place.venue_id in venues]
+    on_file = licences_on_file(placed.places, divisions)
+    near = [
+        replace(one, observed_as=one.observed_as & on_file.get(city_of(divisions[one.venue_id]), frozenset()))
+        for one in standings
+    ]
     proposals = [
         *distance_leads(findings),
-        *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
+        *unlicensed_leads(near, findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
     drafts = [
         LeadDraft(
             lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,
@@ -327,17 +330,3 @@ def _known_names(connection: Connection) -> dict[str, str]:
 
 def _weight(finding: DistanceFinding) -> tuple[bool, bool, float]:
     return (finding.verdict is not Verdict.BREACH, finding.verdict is not Verdict.SURVEY, finding.low_m)
-
-
-def load_boundaries(connection: Connection) -> dict[str, Area]:
-    """The administrative boundaries that were imported, by code."""
-    query = select(zone_table.c.source_id, zone_table.c.geometry).where(
-        zone_table.c.origin == str(ZoneOrigin.BOUNDARY), zone_table.c.superseded_at.is_(None)
-    )
-    return {
-        row.source_id: Area(geometry=geometry)
-        for row in connection.execute(query)
-        if len(row.source_id) == 6
-        and row.source_id.isdigit()
-        and isinstance(geometry := from_element(row.geometry), Polygon | MultiPolygon)
-    }

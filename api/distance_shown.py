@@ -106,9 +106,13 @@ def changes_shown(connection: Connection, *, most: int = MOST_SHOWN) -> list[dic
         " LEFT JOIN LATERAL (SELECT * FROM distance_finding p WHERE p.venue_id IN (SELECT f.venue_id UNION"
         "  SELECT other.venue_id FROM venue own JOIN venue other USING (current_no) WHERE own.venue_id = f.venue_id)"
         " AND (p.site_id, p.campus_id) = (f.site_id, f.campus_id)"
-        " AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no)"
+        " AND (p.holds_from, p.finding_no) < (f.holds_from, f.finding_no) AND p.cause <> 'moved'"
         " ORDER BY p.holds_from DESC, p.finding_no DESC LIMIT 1) b ON true"
         " WHERE f.recorded_at = (SELECT max(evaluated_at) FROM distance_run)"
+        # Whoever sees what holds now need not be told that the division before no longer does.
+        " AND NOT (f.cause = 'moved' AND EXISTS (SELECT FROM distance_finding n WHERE n.run_no = f.run_no"
+        "  AND (n.venue_id, n.site_id, n.campus_id) = (f.venue_id, f.site_id, f.campus_id)"
+        "  AND n.finding_no > f.finding_no))"
         f" ORDER BY {_ORDER.replace('verdict', 'f.verdict', 1)}, f.low_m, f.finding_no LIMIT :most"
     )
     rules: dict[tuple[str, str], DistanceRule | None] = {}

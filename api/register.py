@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from api.distance import load_boundaries
 from api.ids import new_id
+from api.placed import load_boundaries
 from venues.division_of import in_their_counties
 from venues.identity import IdentityPlan, QueuedPair, plan_identity
 from venues.identity_model import MODEL_VERSION

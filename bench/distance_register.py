@@ -16,6 +16,7 @@ import numpy as np
 from shapely.geometry import Point
 from sqlalchemy import Connection, Engine, text
 
+from api.clock import FixedClock
 from api.cluster import running_cluster
 from api.database import migrate, open_engine
 from api.distance import Evaluated, WalkedBy, evaluate_register
@@ -137,7 +138,7 @@ def put_city(connection: Connection, venues: list[PlacedVenue], sites: list[Prot
 def evaluated(connection: Connection, network: WalkNetwork, *, division: str, at: datetime) -> list[Evaluated]:
     """One evaluation of all that is registered."""
     return evaluate_register(
-        connection, LAW, load_lead_routes(), on=ON, at=at, made_by="bench", division=division,
+        connection, LAW, load_lead_routes(), on=ON, clock=FixedClock(at), made_by="bench", division=division,
         walked=WalkedBy(network=network, network_on=ON),
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Days as registers write them. Pure."""
+"""Days as registers write them, and the day after one. Pure."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 _DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?: 00:00(?::00)?)?")
 
@@ -13,3 +13,8 @@ def parse_day(text: str) -> date:
     """
     found = _DAY.fullmatch(text)
     return date.fromisoformat(text) if found is None else date(*(int(part) for part in found.groups() if part))
+
+
+def day_after(day: date | None) -> date | None:
+    """The next day; ``None`` after none, and after the last that there is: 9999-12-31, as registers write 长期."""
+    return None if day is None or day == date.max else day + timedelta(days=1)

@@ -22,6 +22,9 @@ from venues.distance_rows import CATEGORIES, DistanceRows, rows_of
 from venues.distance_rule import DistanceRule, Metric, SiteEnd, VenueEnd
 from venues.distance_verdict import Reason, Verdict
 
+WALKED_BEYOND_M = 400.0
+"""How much further than the widest rule ways are followed, so that the errors of both ends leave a longer one clear."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beaten:
@@ -196,6 +199,13 @@ def _joined(parts: Iterable[DistanceFinding]) -> DistanceFinding:
     return replace(worst, others=tuple(others)) if others else worst
 
 
+def policy_for(law: DistanceLaw, on: date) -> DistancePolicy:
+    """The assumptions of a day: ways are followed beyond the widest rule by more than both ends are off."""
+    assumed = DistancePolicy()
+    widest_m = max((rule.threshold_m for rule in law.in_force(on)), default=0.0)
+    return replace(assumed, walk_limit_m=max(assumed.walk_limit_m, widest_m + WALKED_BEYOND_M))
+
+
 def evaluate_distances(
     venues: Sequence[PlacedVenue],
     sites: Sequence[ProtectedSite],
@@ -216,7 +226,10 @@ def evaluate_distances(
     widest_m = max((rule.threshold_m for rule in rules), default=1.0)
     pairs = near_pairs(venues, sites, network=network, reach_m=widest_m, policy=policy, method=method)
     if policy.walk_limit_m < widest_m:
-        raise ValueError(f"walk_limit_m is {policy.walk_limit_m}: the widest rule has {widest_m:g}")
+        raise ValueError(
+            f"步行上限 {policy.walk_limit_m:g} 米小于最宽的规则 {widest_m:g} 米"
+            f" / walk_limit_m is {policy.walk_limit_m:g}: the widest rule has {widest_m:g}"
+        )
     return DistanceRun(
         on=on,
         venues=tuple(venues),

@@ -44,10 +44,15 @@ class Why:
 def why_changed(
     cause: Cause, before: Said | None, after: Said | None, *, is_known: bool, is_gate_closed: bool | None = None
 ) -> Why:
-    """What differs. ``is_known``: whether anything was ever said of the pair.
+    """What differs. ``is_known``: whether anything that the reader sees was ever said of the pair.
 
     ``is_gate_closed``: of the gate walked from before, as registered now; ``None`` if it is not registered.
     """
+    if cause is Cause.MOVED:
+        return Why(
+            zh="已移至其他区划，此后的结论由该区划的人员办理",
+            en="now in another division: its officers see what is found from then on",
+        )
     if after is None:
         return Why(
             zh="已不在附近、已撤出登记册，或不再受任何规则约束",
@@ -55,6 +60,8 @@ def why_changed(
         )
     if before is None and is_known:
         return Why(zh="又在附近，或再次受规则约束", en="near again, or bound by a rule again")
+    if before is None and cause is not Cause.FIRST:
+        return Why(zh="此前在其他区划", en="in another division before")
     if before is None:
         return Why(zh="首次测量", en="measured for the first time")
     told = {Cause.RULE: _rule, Cause.PAPERS: _papers, Cause.DIVISION: _division, Cause.CATEGORY: _category}.get(cause)

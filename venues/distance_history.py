@@ -6,17 +6,17 @@ out adds an entry; it takes nothing away, so that what was lawful on a day can b
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 
 from venues.category import VenueCategory
 from venues.distance import DistanceFinding
-from venues.distance_ends import PlacedVenue
 from venues.distance_law import DistanceLaw
+from venues.distance_rule import covers
 from venues.distance_verdict import OF_PAPERS, Reason, Verdict
+from venues.register_facts import RegisteredPlace, days_of_change
 
-_DAY = timedelta(days=1)
 _SAME_M = 0.01
 """Distances nearer than this to each other are the same measurement."""
 
@@ -76,6 +76,11 @@ class Cause(StrEnum):
     DIVISION = "division"  # 所在区划
     CATEGORY = "category"  # 场所类别
     GONE = "gone"  # 不再受任何规则约束，或已不在附近
+    MOVED = "moved"  # 已移至其他区划：原区划的人员不再看到以后的结论
+
+
+SAYS_NOTHING = frozenset({Cause.GONE, Cause.MOVED})
+"""Of entries that hold no verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,11 @@ class VerdictChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """A verdict from a day on, as known since an instant; ``recorded`` is ``None`` where no rule binds the pair."""
+    """A verdict from a day on, as known since an instant; ``recorded`` is ``None`` where no rule binds the pair.
+
+    Officers see the entries of their division. When the venue is found to lie in one that they do not see, an entry
+    without a verdict says so in theirs (``MOVED``), right before the one that says what holds.
+    """
 
     key: PairKey
     holds_from: date
@@ -152,9 +161,9 @@ def entries_for(
     """
     if recorded_at.tzinfo is None:
         raise ValueError(f"recorded_at is {recorded_at}: give an aware instant")
-    changes = changes_between(verdicts_on(history, on).values(), after)
-    return tuple(
-        HistoryEntry(
+    found: list[HistoryEntry] = []
+    for change in changes_between(verdicts_on(history, on).values(), after):
+        entry = HistoryEntry(
             key=change.key,
             holds_from=on,
             recorded_at=recorded_at,
@@ -162,8 +171,10 @@ def entries_for(
             division=change.division,
             recorded=change.after,
         )
-        for change in changes
-    )
+        if change.before is not None and not covers(change.before.division, entry.division):
+            found.append(replace(entry, cause=Cause.MOVED, division=change.before.division, recorded=None))
+        found.append(entry)
+    return tuple(found)
 
 
 def verdicts_on(
@@ -180,12 +191,13 @@ def verdicts_on(
     return {key: entry.recorded for key, entry in standing.items() if entry.recorded is not None}
 
 
-def days_to_evaluate(law: DistanceLaw, venues: Iterable[PlacedVenue], *, since: date, until: date) -> tuple[date, ...]:
-    """The days after ``since`` on which law or licences may change a verdict, and ``until``: one run for each."""
-    days = set(law.days_of_change(since=since, until=until))
-    ends = (licence.valid_to for venue in venues for licence in venue.licences)
-    days |= {last + _DAY for last in ends if last is not None}
-    return tuple(sorted({day for day in days if since < day <= until} | {until}))
+def days_to_evaluate(
+    law: DistanceLaw, places: Iterable[RegisteredPlace], *, since: date, until: date
+) -> tuple[date, ...]:
+    """The days after ``since`` on which law or register may change a verdict, and ``until``: one run for each."""
+    days = {until, *law.days_of_change(since=since, until=until)}
+    days.update(*(days_of_change(place, since=since, until=until) for place in places))
+    return tuple(sorted(days))
 
 
 def _change(key: PairKey, old: RecordedVerdict | None, new: RecordedVerdict | None) -> VerdictChange | None:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from venues.calendar_day import day_after
 from venues.category import SiteCategory, VenueCategory
 from venues.distance_rule import (
     AppliesTo,
@@ -60,9 +61,9 @@ class DistanceLaw:
 
     def days_of_change(self, *, since: date, until: date) -> tuple[date, ...]:
         """The days after ``since``, up to ``until``, on which the rules in force are others than the day before."""
-        days = {day for rule in self.rules for day in rule.first_days}
-        days |= {date.fromordinal(rule.effective_to.toordinal() + 1) for rule in self.rules if rule.effective_to}
-        return tuple(sorted(day for day in days if since < day <= until))
+        days: set[date | None] = {day for rule in self.rules for day in rule.first_days}
+        days |= {day_after(rule.effective_to) for rule in self.rules}
+        return tuple(sorted(day for day in days if day is not None and since < day <= until))
 
     def gaps_of(self, division: str) -> tuple[LawGap, ...]:
         """What is missing for a place in ``division``."""

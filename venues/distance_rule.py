@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from venues.canonical_json import content_hash
 from venues.category import SiteCategory, VenueCategory
@@ -132,7 +133,7 @@ class DistanceRule:
     @property
     def rule_version(self) -> str:
         """SHA-256 (hex, 16 digits) of every column: two rules of one version say the same."""
-        return content_hash(self)[:16]
+        return _version_of(self)
 
     @property
     def locality(self) -> int:
@@ -166,6 +167,12 @@ class DistanceRule:
             site_end = SiteEnd.ALL_GATES if site_end is SiteEnd.BOUNDARY else site_end
             venue_end = VenueEnd.ANY_DOOR if venue_end is VenueEnd.FOOTPRINT else venue_end
         return Reading(site_end=site_end, venue_end=venue_end, metric=metric)
+
+
+@lru_cache(maxsize=1024)
+def _version_of(rule: DistanceRule) -> str:
+    # Asked of every finding: hashed anew each time it took a fifth of a day's run.
+    return content_hash(rule)[:16]
 
 
 def locality(jurisdiction: str) -> int:

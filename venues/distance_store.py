@@ -22,7 +22,7 @@ from venues.distance_rule import DistanceRule, by_precedence, covers
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
 from venues.lead_store import IDS_OF_PLACE
-from venues.observation_store import load_seen
+from venues.observation_store import load_visits
 from venues.register_facts import RegisteredPlace, RegisterRow
 from venues.register_store import RECORD_COLUMNS, record_of_row
 
@@ -60,7 +60,7 @@ class LastRun:
 def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
     """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now."""
     found: dict[UUID, list[Any]] = {}
-    doors, seen = load_doors(connection), load_seen(connection)
+    doors, visits = load_doors(connection), load_visits(connection)
     rows = connection.execute(
         text(
             f"SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,"
@@ -87,7 +87,7 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
                 for row in held
             ),
             doors=doors.get(held[0].current_no, ()),
-            seen=seen.get(held[0].current_no),
+            visits=visits.get(held[0].current_no, ()),
         )
         for venue_id, held in found.items()
     )
@@ -152,7 +152,7 @@ def save_run(
             "network_on": made.network_on if run.network_version else None, "venue_count": len(run.venues),
             "site_count": len(run.sites), "gate_count": made.gate_count, "rule_count": len(run.rules),
             "verdicts": json.dumps({verdict.name.lower(): int((winning == verdict).sum()) for verdict in Verdict}),
-            "change_count": len(entries),
+            "change_count": sum(entry.cause is not Cause.MOVED for entry in entries),
         },
     ).scalar_one()  # fmt: skip
     _save_entries(connection, run, run_no, entries, names)
@@ -162,8 +162,8 @@ def save_run(
 def _save_entries(
     connection: Connection, run: DistanceRun, run_no: int, entries: Sequence[HistoryEntry], names: Mapping[str, str]
 ) -> None:
-    wanted = {entry.key for entry in entries}
-    found = {key: finding for finding in run.findings() if (key := _key(finding)) in wanted}
+    wanted = {entry.key for entry in entries if entry.recorded is not None}
+    found = {} if not wanted else {key: finding for finding in run.findings() if (key := _key(finding)) in wanted}
     held = [found.get(entry.key) if entry.recorded else None for entry in entries]
 
     def of_finding(value: Callable[[DistanceFinding], Any]) -> list[Any]:

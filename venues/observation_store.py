@@ -47,9 +47,15 @@ FROM venue_observation o JOIN venue v USING (venue_no) ORDER BY {_ORDER}
 """
 
 
-def load_seen(connection: Connection) -> dict[int, SeenOnSite]:
-    """What the last visit of each place found, by the number of the row that stands for it."""
-    return {row.current_no: _seen(row) for row in connection.execute(text(LAST_OBSERVATIONS))}
+def load_visits(connection: Connection) -> dict[int, tuple[SeenOnSite, ...]]:
+    """What the visits of each place found, the last first, by the number of the row that stands for the place."""
+    found: dict[int, tuple[SeenOnSite, ...]] = {}
+    for row in connection.execute(
+        text("SELECT v.current_no, o.category, o.observed_on FROM venue_observation o JOIN venue v USING (venue_no)"
+             f" ORDER BY {_ORDER}")
+    ):  # fmt: skip
+        found[row.current_no] = (*found.get(row.current_no, ()), _seen(row))
+    return found
 
 
 def load_observations(connection: Connection, of: Sequence[int]) -> dict[int, list[Observation]]:

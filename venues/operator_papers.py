@@ -1,4 +1,4 @@
-"""The papers of whoever runs a place now: a takeover ends what the one before was allowed to keep. Pure.
+"""The papers of whoever runs a place on a day: a takeover ends what the one before was allowed to keep. Pure.
 
 Rules that spare older shops spare their operators: old licences run out and are not renewed, only new shops are bound
 (reference/domain.md 2.3). Whoever takes over an address needs a licence of their own, and the day of that one counts.
@@ -29,13 +29,15 @@ class OperatorPapers:
     """By day, then as registered."""
 
 
-def operator_papers(records: Sequence[SourceRecord]) -> OperatorPapers:
-    """What the records of one place say of its present operator, the one whose code (统一社会信用代码) came last.
+def operator_papers(records: Sequence[SourceRecord], *, on: date) -> OperatorPapers:
+    """What the records of one place say of its operator of a day, the one whose code (统一社会信用代码) came last.
 
-    A record without a code is the present operator's if it is not older than this operator. Where two operators are on
-    record and the first day of one is not, nobody can tell which is the present one: then nothing is known. Where no
-    record has a code, the earliest day is the operator's and all licences are.
+    A record that begins after the day ``on`` says nothing of it. One without a code is the present operator's if it is
+    not older than this operator. Where two operators are on record and the first day of one is not, nobody can tell
+    which is the present one: then nothing is known. Where no record has a code, the earliest day is the operator's and
+    all licences are.
     """
+    records = [record for record in records if is_begun(record, on)]
     begun = _first_days(records)
     if not begun:
         return _papers(records, established_on=min(_days(records), default=None))
@@ -88,6 +90,11 @@ def over_since(records: Sequence[SourceRecord], code: str, *, on: date) -> date 
     own = [one for one in records if one.uscc == code and one.kind is SourceKind.BUSINESS_REGISTRATION]
     ends = [one.ended_on for one in own if one.ended_on is not None and one.is_over(on)]
     return max(ends) if code and own and len(ends) == len(own) else None
+
+
+def is_begun(record: SourceRecord, on: date) -> bool:
+    """Whether what a record says was so on the day ``on``, or earlier; of one that names no day nobody knows better."""
+    return record.valid_from is None or record.valid_from <= on
 
 
 def licensed_categories(record: SourceRecord) -> frozenset[VenueCategory]:

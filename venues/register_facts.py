@@ -5,13 +5,14 @@ what it may sell and until when, police and POI providers what it is seen to be.
 than these last two.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from venues.calendar_day import day_after
 from venues.category import VenueCategory
 from venues.distance_ends import PlacedVenue
 from venues.lead_pattern import VenueStanding
@@ -19,6 +20,7 @@ from venues.operator_papers import (
     LICENCES,
     OF_CULTURE,
     PresentOperator,
+    is_begun,
     licensed_categories,
     operator_papers,
     over_since,
@@ -32,6 +34,9 @@ BEST_PLACE = (
     SourceKind.BUSINESS_REGISTRATION,
 )  # fmt: skip
 """Whose position is taken first, where none has an outline: as zones are chosen."""
+
+_ON_FILE = {SourceKind.TOBACCO_LICENCE: frozenset({VenueCategory.TOBACCO}), SourceKind.CULTURE_LICENCE: OF_CULTURE}
+"""What a register of licences has all of."""
 
 OBSERVED = frozenset({SourceKind.POLICE, SourceKind.POI})
 """Registers of what somebody saw; the others have what a business said that it would be."""
@@ -71,8 +76,13 @@ class RegisteredPlace:
     address: str
     rows: tuple[RegisterRow, ...]
     doors: tuple[VenueDoor, ...] = ()
-    seen: SeenOnSite | None = None
-    """By the last officer who was there."""
+    visits: tuple[SeenOnSite, ...] = ()
+    """Of officers, the one that counts first, which is the last."""
+
+    @property
+    def seen(self) -> SeenOnSite | None:
+        """By the last officer who was there."""
+        return self.visits[0] if self.visits else None
 
     @property
     def categories(self) -> frozenset[VenueCategory]:
@@ -86,6 +96,12 @@ class RegisteredPlace:
         if self.seen is not None:
             return frozenset() if self.seen.category is None else frozenset({self.seen.category})
         return categories_of(row.record for row in self.rows if row.record.kind in OBSERVED)
+
+    def by(self, day: date) -> "RegisteredPlace":
+        """The place without the rows that begin, and the visits that were made, after a day."""
+        rows = tuple(row for row in self.rows if is_begun(row.record, day))
+        visits = tuple(visit for visit in self.visits if visit.on <= day)
+        return self if (rows, visits) == (self.rows, self.visits) else replace(self, rows=rows, visits=visits)
 
     @property
     def outline(self) -> BaseGeometry | None:
@@ -108,17 +124,18 @@ def categories_of(records: Iterable[SourceRecord]) -> frozenset[VenueCategory]:
 def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVenue | None:
     """The venue as the law of distance sees it on the day ``on``; ``None`` for a place without position or category.
 
-    It is measured from the doors that customers use that day. Whose papers count where operators followed one another:
+    What began after the day is left out, but for the position, which a place has always had. It is measured from the
+    doors that customers use that day. Whose papers count where operators followed one another:
     ``venues.operator_papers``.
     """
-    outline, point = place.outline, place.point
-    if outline is None or point is None or not place.categories:
+    outline, point, then = place.outline, place.point, place.by(on)
+    if outline is None or point is None or not then.categories:
         return None
-    papers = operator_papers([row.record for row in place.rows])
+    papers = operator_papers([row.record for row in then.rows], on=on)
     return PlacedVenue(
         venue_id=place.venue_id,
         name=place.name,
-        categories=place.categories,
+        categories=then.categories,
         division=division,
         longitude=point.x,
         latitude=point.y,
@@ -128,7 +145,7 @@ def placed_venue(place: RegisteredPlace, *, division: str, on: date) -> PlacedVe
         licences=papers.licences,
         data_on=max(row.described_on for row in place.rows),
         is_dated_by_import=max(place.rows, key=lambda row: row.described_on).data_on is None,
-        ended_categories=ended_categories(place, on=on),
+        ended_categories=ended_categories(then, on=on),
     )
 
 
@@ -166,6 +183,25 @@ def _end(record: SourceRecord, records: Sequence[SourceRecord], present: Present
     return min((day for day in days if day is not None), default=None)
 
 
+def days_of_change(place: RegisteredPlace, *, since: date, until: date) -> frozenset[date]:
+    """The days after ``since``, up to ``until``, on which the law may say otherwise of the place than the day before.
+
+    Rows, doors and visits begin or have ended, and of it something differs, or a licence has run out.
+    """
+    spans = [(row.record.valid_from, row.record.valid_to) for row in place.rows]
+    spans += [(door.valid_from, door.valid_to) for door in place.doors]
+    days = {first for first, _ in spans} | {day_after(last) for _, last in spans} | {one.on for one in place.visits}
+    found = {day for day in days if day is not None and since < day <= until}
+    return frozenset(day for day in found if _is_changed(place, day))
+
+
+def _is_changed(place: RegisteredPlace, day: date) -> bool:
+    eve = day - timedelta(days=1)
+    before, after = (placed_venue(place, division="", on=each) for each in (eve, day))
+    has_run_out = before is not None and any(licence.valid_to == eve for licence in before.licences)
+    return has_run_out or before != after
+
+
 def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
     """What registers and observers say the place is on the day ``on``, by the papers of its present operator.
 
@@ -187,20 +223,29 @@ def standing_of(place: RegisteredPlace, *, on: date) -> VenueStanding:
     )
 
 
-def licences_on_file(places: Iterable[RegisteredPlace]) -> frozenset[VenueCategory]:
-    """The categories whose licences the register holds at all: of others a missing licence says nothing."""
-    kinds = {row.record.kind for place in places for row in place.rows}
-    found: frozenset[VenueCategory] = frozenset()
-    if SourceKind.TOBACCO_LICENCE in kinds:
-        found |= {VenueCategory.TOBACCO}
-    if SourceKind.CULTURE_LICENCE in kinds:
-        found |= OF_CULTURE
+def licences_on_file(
+    places: Iterable[RegisteredPlace], divisions: Mapping[str, str]
+) -> Mapping[str, frozenset[VenueCategory]]:
+    """By city, the categories whose licences the register holds there: elsewhere a missing licence says nothing.
+
+    ``divisions``: by id of the venue its division, six digits; a place without one lies in no city. A city is named by
+    :func:`city_of`, and one of which the register holds no licence is left out.
+    """
+    found: dict[str, frozenset[VenueCategory]] = {}
+    for place in places:
+        if (division := divisions.get(place.venue_id)) is not None:
+            for kind in {row.record.kind for row in place.rows} & _ON_FILE.keys():
+                found[city_of(division)] = found.get(city_of(division), frozenset()) | _ON_FILE[kind]
     return found
 
 
+def city_of(division: str) -> str:
+    """The first four digits of a division's code (GB/T 2260): a city imports its registers by itself."""
+    return division[:4]
+
+
 def _runs(record: SourceRecord, on: date) -> bool:
-    begun = record.valid_from is None or record.valid_from <= on
-    return begun and (record.valid_to is None or on <= record.valid_to)
+    return is_begun(record, on) and (record.valid_to is None or on <= record.valid_to)
 
 
 def _rank(row: RegisterRow) -> tuple[bool, int, str, str]:

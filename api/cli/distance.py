@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from api.cli.acting import AsJson, DivisionOption, show
 from api.cli.distance_lines import (
@@ -17,6 +17,7 @@ from api.cli.distance_lines import (
     finding_lines,
     gate_lines,
     history_lines,
+    later_lines,
     outside_lines,
     rule_lines,
     uncounted_lines,
@@ -37,7 +38,7 @@ from api.cli.load import (
 )
 from api.cli.prepared import prepared_settings, saving
 from api.cli.problems import PROBLEMS
-from api.cli.screen import out, plain_errors, progress, say
+from api.cli.screen import bar_of_stages, out, plain_errors, progress, say
 from api.clock import SystemClock
 from api.distance import (
     DistanceRefusedError,
@@ -47,6 +48,7 @@ from api.distance import (
     kept_network,
     measure_pair,
     read_network,
+    take_turn,
 )
 from api.distance_shown import (
     FindingFilter,
@@ -150,22 +152,28 @@ def evaluate(
     例 / example:  hulan distance evaluate --division 440106 --network city.osm.pbf --network-on 2026-11-01
     """
     with plain_errors(*PROBLEMS):
-        settings, clock = prepared_settings(), SystemClock()
+        settings = prepared_settings()
         law, routes = load_distance_law(settings.distance_law_file), load_lead_routes(settings.lead_routes_file)
         _check_division(division)
-        now = clock.now()
-        with open_database(settings, say=say) as engine:
-            walked = _walked(engine, settings, network, _day(network_on))
-            with engine.begin() as connection:
+        given = None if network is None else _walked_by(network, settings, _day(network_on))
+        with open_database(settings, say=say) as engine, engine.begin() as connection:
+            take_turn(connection)
+            walked = given or _walked_last(connection, settings)
+            with bar_of_stages("评估 evaluating") as told:
                 found = evaluate_register(
-                    connection, law, routes, on=_day(on) or now.astimezone(LOCAL_TIME).date(), at=now,
-                    made_by=_operator(), division=division, walked=walked,
-                    leads_of=(Verdict.BREACH, Verdict.SURVEY) if survey_leads else (Verdict.BREACH,), say=say,
+                    connection, law, routes, on=_day(on), clock=SystemClock(), made_by=_operator(), division=division,
+                    walked=walked, leads_of=(Verdict.BREACH, Verdict.SURVEY) if survey_leads else (Verdict.BREACH,),
+                    progress=told,
                 )  # fmt: skip
         for one in found:
             for line in evaluated_lines(one):
                 out.print(line, markup=False, soft_wrap=True)
-        for line in (*outside_lines(found[-1].outside_count, division), *uncounted_lines(found[-1].uncounted_gates)):
+        last = found[-1]
+        for line in (
+            *outside_lines(last.outside_count, division),
+            *later_lines(last.later_count),
+            *uncounted_lines(last.uncounted_gates),
+        ):
             out.print(line, markup=False, soft_wrap=True)
         for gap in law.gaps_of(division):
             out.print(f"缺少规则 no rule known: {gap.note_zh} / {gap.note_en}", markup=False, soft_wrap=True)
@@ -264,14 +272,13 @@ def report(
             raise FileExistsError(f"文件已存在，或文件夹不存在 / there is such a file, or no such folder: {file}")
         load_fonts(settings.assets_dir)
         law = load_distance_law(settings.distance_law_file)
-        with open_database(settings, say=say) as engine:
-            walked = _walked(engine, settings, None, None)
-            with engine.begin() as connection:
-                made = measure_pair(
-                    connection, law, on=_day(on) or now.astimezone(LOCAL_TIME).date(), venue_id=venue, site_id=site,
-                    walked=walked,
-                )  # fmt: skip
-                archive_measurement(connection, made, at=now, made_by=_operator())
+        with open_database(settings, say=say) as engine, engine.begin() as connection:
+            walked = _walked_last(connection, settings)
+            made = measure_pair(
+                connection, law, on=_day(on) or now.astimezone(LOCAL_TIME).date(), venue_id=venue, site_id=site,
+                walked=walked,
+            )  # fmt: skip
+            archive_measurement(connection, made, at=now, made_by=_operator())
         with file.open("xb") as stream:
             stream.write(measurement_pdf(made))
         out.print(f"测距报告 report: {file}", markup=False, soft_wrap=True)
@@ -310,19 +317,23 @@ def verify(
 # ---- parts
 
 
-def _walked(engine: Engine, settings: Settings, file: Path | None, network_on: date | None) -> WalkedBy | None:
-    """The network of the file, kept for measurements to come; without a file that of the last run, if there was one."""
-    if file is not None:
-        with progress("读取路网 walk network"):
-            network = read_network(file)
+def _walked_by(file: Path, settings: Settings, network_on: date | None) -> WalkedBy:
+    """The network of the file, kept for measurements to come."""
+    with progress("读取路网 walk network"):
+        network = read_network(file)
         keep_network(network, settings.data_dir)
-        return WalkedBy(network=network, network_on=network_on)
-    with engine.connect() as connection:
-        before = last_run(connection)
+    return WalkedBy(network=network, network_on=network_on)
+
+
+def _walked_last(connection: Connection, settings: Settings) -> WalkedBy | None:
+    """The network of the last run, if there was one."""
+    before = last_run(connection)
     if before is None or before.network_version is None:
         say("没有步行路网：步行规则只能凭直线排除 / no walk network: rules on foot go by the straight line")
         return None
-    return WalkedBy(network=kept_network(before.network_version, settings.data_dir), network_on=before.network_on)
+    with progress("读取路网 walk network"):
+        network = kept_network(before.network_version, settings.data_dir)
+    return WalkedBy(network=network, network_on=before.network_on)
 
 
 def _check_division(division: str) -> None:

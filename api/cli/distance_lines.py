@@ -17,9 +17,14 @@ _CAUSE_NAMES_ZH = {
     "category": "场所类别变了",
     "division": "所在区划变了",
     "gone": "不再受规则约束",
+    "moved": "已移至其他区划",
 }
 
 _MOST_NAMED = 20
+
+_CAUSE_NAMES = {"moved": "now in another division"}
+"""Where the word alone does not say it."""
+
 _GATE_KIND_NAMES_ZH = {"student": "学生", "service": "后勤", "unknown": "不详"}
 
 
@@ -34,7 +39,7 @@ def evaluated_lines(one: Evaluated) -> Iterator[str]:
         f"{VERDICT_NAMES_ZH[verdict]} {verdict.name.lower()}: {one.count(verdict):,}"
         for verdict in (Verdict.BREACH, Verdict.SURVEY, Verdict.GRANDFATHERED, Verdict.CLEAR)
     )
-    yield f"  变化 changes: {len(one.entries):,}  新线索 new leads: {one.lead_count:,}"
+    yield f"  变化 changes: {one.change_count:,}  新线索 new leads: {one.lead_count:,}"
     if one.run_no is None:
         yield "  将来之日，仅预演：未保存，不列线索 / a day to come: told only, nothing is kept and no lead opened"
 
@@ -58,6 +63,16 @@ def uncounted_lines(gates: Sequence[str]) -> Iterator[str]:
             f"请核对学校编号与坐标：{some}"
             f" / {len(gates):,} gates do not count: the school that they name is not registered, or is farther than"
             f" {NAMED_GATE_REACH_M:g} m: check its id and their coordinates"
+        )
+
+
+def later_lines(count: int) -> Iterator[str]:
+    """Places that are not evaluated yet."""
+    if count:
+        yield (
+            f"{count:,} 处场所登记的起始日期晚于评估之日，到期再评估；日期有误的请更正后重新导入"
+            f" / {count:,} places begin after the day that was evaluated, by their registers: they are evaluated from"
+            " then on; correct the day and import again where it is wrong"
         )
 
 
@@ -87,7 +102,8 @@ def change_lines(item: Item) -> Iterator[str]:
 
 def history_lines(item: Item) -> Iterator[str]:
     """An entry of a venue's history."""
-    said = "不再受规则约束 gone" if item["verdict"] is None else f"{_said(item['verdict'])}：{item['reason_zh']}"
+    silent = f"{_CAUSE_NAMES_ZH[item['cause']]} {_CAUSE_NAMES.get(item['cause'], item['cause'])}"
+    said = silent if item["verdict"] is None else f"{_said(item['verdict'])}：{item['reason_zh']}"
     yield f"自 from {item['holds_from']}  {item['site_name']}（{item['site_id']}）  {said}"
     if item["verdict"] is not None:
         yield f"  {_metres(item)}  {item['document']}（{item['rule_id']}，版本 {item['rule_version']}）"

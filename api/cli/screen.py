@@ -43,6 +43,20 @@ def progress(label: str, total: float | None = None) -> Iterator[Callable[[int],
 @contextmanager
 def bar_of(label: str) -> Iterator[tuple[Callable[[float], None], Callable[[int], None]]]:
     """A progress bar whose total is known later: the first function is told it, the second how much more is done."""
+    with _bar(out) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda total: bar.update(task, total=total), lambda count: bar.update(task, advance=count)
+
+
+@contextmanager
+def bar_of_stages(label: str, *, console: Console = out) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar of work in stages: the function is told which one begins, how many are done, and of how many."""
+    with _bar(console) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda stage, done, of: bar.update(task, description=stage, completed=done, total=of, refresh=True)
+
+
+def _bar(console: Console) -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -50,9 +64,7 @@ def bar_of(label: str) -> Iterator[tuple[Callable[[float], None], Callable[[int]
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda total: bar.update(task, total=total), lambda count: bar.update(task, advance=count)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from shapely.geometry import Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, text
 
+from api.clock import FixedClock
 from api.distance import Evaluated, WalkedBy, evaluate_register
 from api.ids import new_id
 from api.importing import import_entries, import_venues
@@ -87,7 +88,7 @@ def evaluated(
         law(*(rules or (BY_AIR, WALKED))),
         load_lead_routes(),
         on=on,
-        at=at,
+        clock=FixedClock(at),
         made_by="tests",
         division=DIVISION,
         walked=None if network is None else WalkedBy(network=network, network_on=NETWORK_ON),

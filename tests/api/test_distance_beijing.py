@@ -1,16 +1,17 @@
 """Real schools of Beijing through the database: universities are no schools, kindergartens stay apart."""
 
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from api.distance import evaluate_register, load_placed
+from api.clock import FixedClock
+from api.distance import evaluate_register
 from api.files.mappings import load_mapping
 from api.files.places import read_places
 from api.importing import import_venues
+from api.placed import load_register
 from api.site_import import import_sites
 from geo.datum import Datum
 from tests.api.distance_register import NOW
@@ -56,7 +57,7 @@ def test_universities_are_no_schools_and_kindergartens_stay_apart(
 ) -> None:
     with engine.begin() as connection:
         told = put_beijing(connection, real_data)
-        placed = load_placed(connection, HAIDIAN, on=date(2026, 11, 1))
+        placed = load_register(connection, HAIDIAN)
         stored = connection.execute(text("SELECT count(*) FROM site")).scalar_one()
     assert stored == 94, "what the files hold changed: look again"
     by_name = {site.name: site.category for site in placed.sites}
@@ -80,7 +81,14 @@ def test_the_shipped_law_over_beijing_finds_each_pair_under_a_rule_of_beijing_or
     with engine.begin() as connection:
         put_beijing(connection, real_data)
         (run,) = evaluate_register(
-            connection, law, load_lead_routes(), on=ON, at=NOW, made_by="tests", division=HAIDIAN, walked=None
+            connection,
+            law,
+            load_lead_routes(),
+            on=ON,
+            clock=FixedClock(NOW),
+            made_by="tests",
+            division=HAIDIAN,
+            walked=None,
         )
         found = connection.execute(
             text("SELECT verdict, count(*) AS pairs FROM distance_finding GROUP BY verdict ORDER BY verdict")

@@ -10,9 +10,10 @@ from shapely.geometry import Point, Polygon
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from api.distance import WalkedBy, load_placed, measure_pair
+from api.distance import WalkedBy, measure_pair
 from api.distance_shown import gate_shown
 from api.importing import ImportReport
+from api.placed import load_register
 from api.site_import import import_gates, import_sites
 from api.withdrawal import WithdrawalRefusedError
 from geo.datum import Datum
@@ -287,7 +288,7 @@ def test_a_gate_whose_row_was_rejected_is_still_there_and_doubts_are_confirmed(e
         assert report.withdrawn == (("x", ""),)
         (gone,) = gate_shown(connection, "survey/x")
         assert (gone["gone_on"], gone["data_on"]) == (NOVEMBER, None)
-        placed = load_placed(connection, DIVISION, on=ON)
+        placed = load_register(connection, DIVISION).on(ON)
         assert placed.gate_count == 1
 
 

@@ -62,5 +62,7 @@ def test_another_rule_is_told_with_both_texts_and_versions() -> None:
 
 def test_the_first_the_last_and_the_returned_are_told_as_such() -> None:
     assert why_changed(Cause.FIRST, None, BEFORE, is_known=False).zh == "首次测量"
+    assert "其他区划" in why_changed(Cause.RULE, None, BEFORE, is_known=False).zh
+    assert "now in another division" in why_changed(Cause.MOVED, BEFORE, None, is_known=True).en
     assert "再次受规则约束" in why_changed(Cause.FIRST, None, BEFORE, is_known=True).zh
     assert "不再受任何规则约束" in why_changed(Cause.GONE, BEFORE, None, is_known=True).zh

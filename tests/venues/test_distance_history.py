@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely.geometry import Point
 
 from tests.venues.distance_scene import (
     ON_FOOT,
@@ -20,6 +21,7 @@ from tests.venues.distance_scene import (
     school,
     shop,
 )
+from venues.category import VenueCategory
 from venues.distance import evaluate_distances
 from venues.distance_ends import PlacedVenue, ProtectedSite
 from venues.distance_history import (
@@ -36,6 +38,9 @@ from venues.distance_history import (
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import AppliesTo, Grandfather
 from venues.distance_verdict import Reason, Verdict
+from venues.place import SourceKey
+from venues.register_facts import RegisteredPlace, RegisterRow
+from venues.source_record import SourceKind, SourceRecord
 
 STREET = divided_street()
 SITE = school(gate(0.0, 0.0, kind=STUDENTS), wall=YARD)
@@ -55,7 +60,7 @@ def test_what_was_lawful_under_the_old_rule_stays_documented() -> None:
     rules, history = law(OLD, NEW), list[HistoryEntry]()
     history += entries_for(history, run(date(2026, 3, 1), rules), on=date(2026, 3, 1),
                            recorded_at=datetime(2026, 3, 1, tzinfo=UTC))  # fmt: skip
-    for day in days_to_evaluate(rules, [SHOP], since=date(2026, 3, 1), until=date(2026, 7, 20)):
+    for day in days_to_evaluate(rules, [], since=date(2026, 3, 1), until=date(2026, 7, 20)):
         history += entries_for(history, run(day, rules), on=day, recorded_at=JULY)
     assert [(entry.holds_from, entry.cause) for entry in history] == [
         (date(2026, 3, 1), Cause.FIRST), (date(2026, 7, 1), Cause.RULE),
@@ -94,7 +99,13 @@ def test_a_licence_that_runs_out_is_a_new_breach_on_the_day_after() -> None:
     rule = replace(RULE, applies_to=AppliesTo.NEW, grandfather=Grandfather.UNTIL_EXPIRY)
     venue = shop(0.0, 43.0, licences=(licence(date(2018, 5, 1), date(2026, 8, 31)),))
     rules = law(rule)
-    days = days_to_evaluate(rules, [venue], since=date(2026, 8, 1), until=date(2026, 10, 1))
+    record = SourceRecord(
+        key=SourceKey(source="t", source_id="1"), kind=SourceKind.TOBACCO_LICENCE, sent=(), name="路口烟店",
+        category=VenueCategory.TOBACCO, valid_from=date(2018, 5, 1), valid_to=date(2026, 8, 31),
+    )  # fmt: skip
+    row = RegisterRow(record=record, geometry=Point(117.2, 34.26), imported_on=date(2026, 8, 1))
+    places = [RegisteredPlace(venue_id="shop", name="路口烟店", address="", rows=(row,))]
+    days = days_to_evaluate(rules, places, since=date(2026, 8, 1), until=date(2026, 10, 1))
     assert days == (date(2026, 9, 1), date(2026, 10, 1))
     before, after = (run(day, rules, venue) for day in (date(2026, 8, 31), days[0]))
     assert (before[0].verdict, before[0].reason) == (Verdict.GRANDFATHERED, Reason.LICENCE_RUNS)
@@ -110,6 +121,29 @@ def test_a_venue_in_another_division_than_was_known_is_a_change_and_stays_one_wh
     assert (moved.cause, moved.division) == (Cause.DIVISION, "320303")
     (gone,) = changes_between(after, [])
     assert (gone.cause, gone.division) == (Cause.GONE, "320303")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("320312", "320303", ["320312"]), ("320312", "440106", ["320312"]), ("320312", "320300", ["320312"]),
+        ("320300", "320312", []), ("000000", "320312", []), ("320000", "320312", []), ("320312", "320312", []),
+    ],
+)  # fmt: skip
+def test_officers_who_do_not_see_where_a_venue_is_now_are_told_that_it_is_elsewhere(
+    before: str, after: str, told: list[str]
+) -> None:
+    first, then = date(2026, 3, 1), date(2026, 4, 1)
+    history = [*entries_for([], run(first, law(RULE), replace(SHOP, division=before)), on=first, recorded_at=JULY)]
+    nearer = shop(0.0, 44.0, division=after)
+    found = entries_for(history, run(then, law(RULE), nearer), on=then, recorded_at=JULY + timedelta(hours=1))
+    *moved, entry = found
+    assert (entry.cause, entry.division) == (Cause.DISTANCE, after)
+    assert [(one.cause, one.division, one.recorded, one.holds_from) for one in moved] == [
+        (Cause.MOVED, division, None, then) for division in told
+    ]  # fmt: skip
+    assert verdicts_on([*history, *found], then) == {KEY: entry.recorded}
+    assert verdicts_on([*history, *found], first) == {KEY: history[0].recorded}
 
 
 def test_an_instant_without_zone_is_refused() -> None:
@@ -154,3 +188,18 @@ def test_no_run_changes_what_was_known_before_it_and_each_is_found_again(
         assert [verdicts_on(history, day, known_at=known_at) for day in days] == before
         assert verdicts_on(history, days[offset]) == {one.key: one for one in state}
         assert [verdicts_on(history, day) for day in days[:offset]] == before[:offset]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), states), max_size=6))
+def test_officers_of_a_division_see_what_holds_there_and_nothing_else_however_venues_change_it(
+    runs: list[tuple[int, list[RecordedVerdict]]],
+) -> None:
+    """Days are evaluated in their order, as ``api.distance`` sees to."""
+    history: list[HistoryEntry] = []
+    for number, (offset, state) in enumerate(sorted(runs, key=lambda one: one[0])):
+        day = date(2026, 1, 1) + timedelta(days=offset)
+        history += entries_for(history, state, on=day, recorded_at=JULY + timedelta(hours=number))
+        for code in ("320312", "320303"):
+            seen = [entry for entry in history if entry.division == code]
+            assert verdicts_on(seen, day) == {one.key: one for one in state if one.division == code}

@@ -127,6 +127,12 @@ def test_days_of_change_are_when_rules_begin_and_after_they_end() -> None:
     assert [rule.rule_id for rule in book.in_force(date(2026, 7, 1))] == ["new"]
 
 
+def test_a_law_to_the_last_day_there_is_ends_on_no_day_that_can_be_evaluated() -> None:
+    for_good = replace(RULE, effective_from=date(2026, 7, 1), effective_to=date.max)
+    assert law(for_good).days_of_change(since=date(2026, 1, 1), until=date.max) == (date(2026, 7, 1),)
+    assert for_good.is_in_force(date.max)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"threshold_m": 99.0}, {"is_inclusive": False}, {"effective_to": date(2026, 1, 1)}, {"text_zh": "另一种写法"},

@@ -46,7 +46,8 @@ def row(kind: SourceKind, category: VenueCategory | None = TOBACCO, **said: Any)
 
 
 def place(*rows: RegisterRow, seen: SeenOnSite | None = None) -> RegisteredPlace:
-    return RegisteredPlace(venue_id="v", name="合成店", address="合成路 7 号", rows=rows, seen=seen)
+    visits = () if seen is None else (seen,)
+    return RegisteredPlace(venue_id="v", name="合成店", address="合成路 7 号", rows=rows, visits=visits)
 
 
 RAN_OUT = row(LICENCE, valid_from=date(2012, 1, 1), valid_to=LAST)

@@ -6,12 +6,22 @@ from typing import Any
 
 from shapely.geometry import Point, box
 
+from geo.datum import Datum
 from tests.venues.distance_scene import licence
 from venues.category import VenueCategory
 from venues.lead_pattern import mis_registered_leads
 from venues.place import SourceKey
-from venues.register_facts import RegisteredPlace, RegisterRow, licences_on_file, placed_venue, standing_of
+from venues.register_facts import (
+    RegisteredPlace,
+    RegisterRow,
+    SeenOnSite,
+    days_of_change,
+    licences_on_file,
+    placed_venue,
+    standing_of,
+)
 from venues.source_record import SourceKind, SourceRecord
+from venues.venue_door import DoorKind, VenueDoor
 
 ON = date(2026, 11, 22)
 HERE, NEAR = Point(117.2, 34.26), Point(117.201, 34.26)
@@ -49,9 +59,11 @@ def test_a_venue_has_the_categories_of_all_and_the_days_of_its_papers() -> None:
     assert found.licences == (licence(date(2022, 1, 1), date(2026, 11, 22)),)
     assert (found.longitude, found.latitude) == (HERE.x, HERE.y)
     renewed = row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 23))
-    again = placed_venue(place(TOBACCO, renewed), division="320312", on=ON)
-    assert again is not None
-    assert again.licence_for(VenueCategory.TOBACCO, on=date(2026, 11, 23)) == licence(date(2026, 11, 23))
+    assert placed_venue(place(renewed), division="320312", on=ON) is None
+    for on, runs in ((ON, licence(date(2022, 1, 1), ON)), (date(2026, 11, 23), licence(date(2026, 11, 23)))):
+        again = placed_venue(place(TOBACCO, renewed), division="320312", on=on)
+        assert again is not None
+        assert again.licence_for(VenueCategory.TOBACCO, on=on) == runs
 
 
 def test_an_outline_is_taken_before_any_point_and_a_place_without_position_is_none() -> None:
@@ -83,11 +95,62 @@ def test_what_nobody_read_in_a_register_is_not_held_against_the_venue() -> None:
 
 
 def test_without_a_register_of_licences_none_is_missing() -> None:
-    assert licences_on_file([place(SEEN_AS_BAR, RESTAURANT)]) == frozenset()
-    assert licences_on_file([place(SEEN_AS_BAR), place(TOBACCO)]) == {VenueCategory.TOBACCO}
+    here = {"v": "320312"}
+    assert licences_on_file([place(SEEN_AS_BAR, RESTAURANT)], here) == {}
+    assert licences_on_file([place(SEEN_AS_BAR), place(TOBACCO)], here) == {"3203": {VenueCategory.TOBACCO}}
     culture = row(SourceKind.CULTURE_LICENCE)
-    assert VenueCategory.KTV in licences_on_file([place(culture)])
+    assert VenueCategory.KTV in licences_on_file([place(culture)], here)["3203"]
     assert VenueCategory.KTV in standing_of(place(culture), on=ON).licensed_for
+
+
+def test_a_register_of_licences_counts_in_the_city_where_its_licences_lie() -> None:
+    divisions = {"a": "320312", "b": "320303", "c": "320102"}
+    held = (("a", TOBACCO), ("b", SEEN_AS_BAR), ("c", SEEN_AS_BAR), ("d", TOBACCO))
+    places = [replace(place(one), venue_id=venue_id) for venue_id, one in held]
+    assert licences_on_file(places, divisions) == {"3203": {VenueCategory.TOBACCO}}
+    assert licences_on_file(places, divisions | {"d": "320115"}).keys() == {"3203", "3201"}
+
+
+def test_what_begins_later_says_nothing_of_the_day_before() -> None:
+    registered = row(SourceKind.BUSINESS_REGISTRATION, VenueCategory.KTV, valid_from=date(2026, 11, 20))
+    visits = (SeenOnSite(category=VenueCategory.BAR, on=date(2026, 11, 20)),
+              SeenOnSite(category=VenueCategory.NIGHTCLUB, on=date(2026, 11, 5)))  # fmt: skip
+    later = replace(place(registered, row(SourceKind.POI, VenueCategory.ARCADE)), visits=visits)
+    found = {
+        day: venue.categories
+        for day in (4, 5, 19, 20)
+        if (venue := placed_venue(later, division="320312", on=date(2026, 11, day))) is not None
+    }
+    assert found == {
+        4: {VenueCategory.ARCADE}, 5: {VenueCategory.NIGHTCLUB}, 19: {VenueCategory.NIGHTCLUB},
+        20: {VenueCategory.BAR, VenueCategory.KTV},
+    }  # fmt: skip
+    assert placed_venue(place(registered), division="320312", on=date(2026, 11, 19)) is None
+    assert later.by(date(2026, 11, 20)) is later
+
+
+NOVEMBER = {"since": date(2026, 11, 1), "until": date(2026, 11, 30)}
+
+
+def test_days_of_change_are_those_on_which_the_law_may_say_otherwise() -> None:
+    """Rows, doors and visits begin and end; what changes nothing, or lies outside, is no day."""
+    door = VenueDoor(key=SourceKey(source="d", source_id="1"), kind=DoorKind.CUSTOMERS, longitude=HERE.x,
+                     latitude=HERE.y, raw=HERE, datum=Datum.WGS84, valid_from=date(2026, 11, 3),
+                     valid_to=date(2026, 11, 9))  # fmt: skip
+    for changed, days in (
+        (place(TOBACCO), {23}),
+        (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_to=date.max)), set()),
+        (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 1))), set()),
+        (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 30))), {30}),
+        (place(row(SourceKind.POI, VenueCategory.BAR, valid_to=date(2026, 11, 7))), set()),
+        (place(row(SourceKind.BUSINESS_REGISTRATION, VenueCategory.BAR, valid_from=date(2026, 11, 20))), {20}),
+        (replace(place(SEEN_AS_BAR), doors=(door,)), {3, 10}),
+        (replace(place(SEEN_AS_BAR), doors=(replace(door, valid_to=date.max),)), {3}),
+        (replace(place(SEEN_AS_BAR), doors=(replace(door, kind=DoorKind.SERVICE),)), set()),
+        (replace(place(SEEN_AS_BAR), visits=(SeenOnSite(category=VenueCategory.KTV, on=date(2026, 11, 8)),)), {8}),
+        (replace(place(SEEN_AS_BAR), visits=(SeenOnSite(category=VenueCategory.BAR, on=date(2026, 11, 8)),)), set()),
+    ):
+        assert days_of_change(changed, **NOVEMBER) == {date(2026, 11, day) for day in days}
 
 
 def test_data_are_of_the_day_that_the_newest_register_names_and_say_so_where_none_does() -> None:
