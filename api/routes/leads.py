@@ -26,6 +26,8 @@ READS_LEADS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
 WORKS_LEADS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER}))
 
 OfficeName = Annotated[str, Query(min_length=2, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+OfLetter = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+"""The number of the letter; without one, of the recommendation that is on record and not delivered yet."""
 
 
 class StepIn(Body):
@@ -90,28 +92,37 @@ def post_step(request: Request, lead_id: UUID, body: StepIn) -> dict[str, str]:
 
 @router.get("/leads/{lead_id}/recommendation.docx", dependencies=[Depends(WORKS_LEADS)])
 def get_recommendation_word(
-    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
+    request: Request,
+    lead_id: UUID,
+    procuratorate: OfficeName,
+    is_urgent: Annotated[bool, Query()] = False,
+    document_number: OfLetter = "",
 ) -> Response:
     """A draft of the recommendation (检察建议书) to be finished by a prosecutor, as a Word file. Noted in the audit."""
-    return _recommendation(request, lead_id, PaperKind.WORD, procuratorate, is_urgent=is_urgent)
+    return _recommendation(request, lead_id, PaperKind.WORD, procuratorate, is_urgent=is_urgent, number=document_number)
 
 
 @router.get("/leads/{lead_id}/recommendation.pdf", dependencies=[Depends(WORKS_LEADS)])
 def get_recommendation_pdf(
-    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
+    request: Request,
+    lead_id: UUID,
+    procuratorate: OfficeName,
+    is_urgent: Annotated[bool, Query()] = False,
+    document_number: OfLetter = "",
 ) -> Response:
     """The same draft as a PDF, marked as one."""
-    return _recommendation(request, lead_id, PaperKind.PDF, procuratorate, is_urgent=is_urgent)
+    return _recommendation(request, lead_id, PaperKind.PDF, procuratorate, is_urgent=is_urgent, number=document_number)
 
 
 def _recommendation(
-    request: Request, lead_id: UUID, kind: PaperKind, procuratorate: str, *, is_urgent: bool
+    request: Request, lead_id: UUID, kind: PaperKind, procuratorate: str, *, is_urgent: bool, number: str
 ) -> Response:
     services = request.app.state.services
     with as_account(services.engine, request.state.caller.account_id) as connection:
         content = services.paper_desk.recommendation(
-            connection, lead_id, kind, procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent
-        )
+            connection, lead_id, kind, procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent,
+            document_number=number,
+        )  # fmt: skip
     return as_paper(content, f"recommendation-{lead_id}", kind)
 
 

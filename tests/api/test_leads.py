@@ -340,6 +340,9 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     checked = {"step": "check", "on": "2026-11-23", "is_found": True, "note": "柜台有卷烟"}
     assert browser.ask("POST", f"{path}/steps", json=checked).json() == {"state": "checked"}
     assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
+    ahead = browser.ask("POST", f"{path}/steps", json={"step": "dismiss", "note": "x", "on": "2999-01-01"})
+    assert (ahead.status_code, ahead.json()["code"]) == (409, "lead_step")
+    assert "晚于今天" in ahead.json()["message"]
     figures = browser.ask("GET", "/leads/statistics").json()
     assert (figures["by_state"], figures["by_outcome"]) == ({"checked": 1}, {"open": 1})
     assert figures["by_month"]["2026-11"]["checked_count"] == 1
@@ -349,6 +352,9 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
         disposition = f'attachment; filename="recommendation-{lead["lead_id"]}.{form}"'
         assert (paper.headers["content-disposition"], paper.headers["cache-control"]) == (disposition, "no-store")
         assert noted(desk, "look_recommendation")[-1] == (f"lead {lead['lead_id']}: {form}", desk.prosecutor.account_id)
+    asked = {"procuratorate": "合成检察院", "document_number": "合成检建〔2026〕9号"}
+    numbered = browser.ask("GET", f"{path}/recommendation.docx", params=asked)
+    assert "合成检建〔2026〕9号" in [one.text for one in Document(io.BytesIO(numbered.content)).paragraphs]
     (finding,) = browser.ask("GET", "/distance/findings", params={"verdict": "breach"}).json()["findings"]
     assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
     assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []

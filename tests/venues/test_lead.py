@@ -55,6 +55,8 @@ def entered(number: int) -> datetime:
 
 
 TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
+FAILED = (LeadStep.RECHECK, {"on": date(2026, 5, 21), "is_found": False})
+NOT_YET = (LeadStep.RECHECK, {"on": date(2026, 3, 20), "is_found": False})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,12 @@ TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
         ((*TO_DELIVERY, (LeadStep.RECHECK, {"is_found": False}), LeadStep.OPEN_CASE), LeadState.CASE),
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN), LeadState.NEW),
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.REPLY, LeadStep.DELIVER), LeadState.REPLIED),
+        ((*TO_DELIVERY, NOT_YET, LeadStep.REPLY), LeadState.REPLIED),
+        ((*TO_DELIVERY[:2], NOT_YET, LeadStep.DELIVER), LeadState.RECOMMENDATION),
+        ((*TO_DELIVERY, NOT_YET, LeadStep.CONSULT, LeadStep.DELIVER, LeadStep.REPLY), LeadState.CONSULTATION),
+        ((*TO_DELIVERY, LeadStep.RECHECK, LeadStep.DELIVER, LeadStep.REPLY), LeadState.REMEDIED),
+        ((*TO_DELIVERY, LeadStep.REPLY, FAILED, LeadStep.DELIVER, LeadStep.REPLY), LeadState.NOT_REMEDIED),
+        ((*TO_DELIVERY, LeadStep.OPEN_CASE, LeadStep.DELIVER, LeadStep.REPLY), LeadState.CASE),
     ],
 )
 def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) -> None:
@@ -87,6 +95,12 @@ def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) ->
         (LeadStep.CHECK, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.REPLY),
+        (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.DELIVER),
+        (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.REPLY),
+        (*TO_DELIVERY, LeadStep.RECOMMEND),
+        (*TO_DELIVERY, LeadStep.CONSULT),
+        (*TO_DELIVERY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN, LeadStep.CHECK, LeadStep.CONSULT, FAILED,
+         LeadStep.DELIVER),
         (*TO_DELIVERY, LeadStep.REPLY, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.DISMISS, LeadStep.RECOMMEND),
         ((LeadStep.CHECK, {"is_found": False}), LeadStep.RECOMMEND),
@@ -174,6 +188,9 @@ CHECKED_ON = date(2026, 3, 3)
         ((*TO_DELIVERY, (LeadStep.REPLY, {"on": date(2026, 3, 9)})), "早于送达"),
         ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.RECHECK, {"on": date(2026, 4, 19)})), "早于行政机关回复"),
         ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.DELIVER, {"on": date(2026, 4, 21)})), "晚于行政机关回复"),
+        ((*TO_DELIVERY, FAILED, LeadStep.RECOMMEND, (LeadStep.DELIVER, {"on": date(2026, 5, 20)})), "早于回访"),
+        ((LeadStep.CHECK, (LeadStep.DISMISS, {"on": date(2999, 1, 1)})), "晚于今天"),
+        ((LeadStep.CHECK, (LeadStep.CONSULT, {"on": date(2026, 2, 1)})), "早于线索发现之日"),
     ],
 )  # fmt: skip
 def test_a_day_that_cannot_be_is_refused_and_says_why(steps: Sequence[Any], said: str) -> None:
@@ -211,8 +228,12 @@ def test_a_day_entered_wrongly_is_entered_again_and_the_last_one_counts() -> Non
     [
         (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}),), LeadState.REMEDIED, date(2026, 4, 1)),
         (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}), LeadStep.CLOSE), LeadState.CLOSED, date(2026, 4, 1)),
-        (((LeadStep.RECHECK, {"on": date(2026, 4, 1), "is_found": False}),), LeadState.NOT_REMEDIED, date(2026, 4, 1)),
+        ((NOT_YET,), LeadState.RECOMMENDATION, None),
+        (((LeadStep.RECHECK, {"on": date(2026, 3, 15)}), NOT_YET), LeadState.NOT_REMEDIED, None),
+        ((NOT_YET, LeadStep.CONSULT), LeadState.CONSULTATION, None),
+        ((NOT_YET, (LeadStep.RECHECK, {"on": date(2026, 4, 1)})), LeadState.REMEDIED, date(2026, 4, 1)),
         ((LeadStep.OPEN_CASE,), LeadState.CASE, (BEGAN + timedelta(days=124)).date()),
+        ((NOT_YET, LeadStep.OPEN_CASE), LeadState.CASE, (BEGAN + timedelta(days=125)).date()),
         ((), LeadState.RECOMMENDATION, None),
     ],
 )
@@ -230,9 +251,22 @@ def test_a_clock_is_overdue_only_while_somebody_waits_for_an_answer(
         assert (clock.days_left, clock.colour, figures.replied_in_time_share) == (39, LeadColour.GREEN, None)
 
 
+def test_a_look_that_found_nothing_remedied_leaves_the_clock_and_the_answer_is_entered_when_it_comes() -> None:
+    waiting = lead(*TO_DELIVERY, NOT_YET)
+    assert {LeadStep.REPLY, LeadStep.DELIVER, LeadStep.CONSULT, LeadStep.RECOMMEND} <= set(next_steps(waiting))
+    assert recheck_on(waiting) == date(2026, 5, 11)
+    on_the_day = reply_clock(waiting, today=date(2026, 5, 11))
+    assert on_the_day is not None
+    assert (on_the_day.is_overdue, on_the_day.colour, on_the_day.days_left) == (True, LeadColour.RED, -1)
+    answered = lead(*TO_DELIVERY, NOT_YET, (LeadStep.DELIVER, {"on": date(2026, 3, 9)}), LeadStep.REPLY)
+    clock = reply_clock(answered, today=date(2026, 9, 1))
+    assert clock is not None
+    assert (clock.delivered_on, clock.replied_on, clock.is_overdue) == (date(2026, 3, 9), date(2026, 4, 20), False)
+    assert recheck_on(answered) == date(2026, 5, 20)
+
+
 def test_a_second_recommendation_has_a_clock_of_its_own() -> None:
-    failed = (LeadStep.RECHECK, {"on": date(2026, 5, 21), "is_found": False})
-    events = lead(*TO_DELIVERY, failed, LeadStep.RECOMMEND)
+    events = lead(*TO_DELIVERY, FAILED, LeadStep.RECOMMEND)
     assert reply_clock(events, today=date(2026, 7, 1)) is None
     again = with_step(
         events, LeadEvent(step=LeadStep.DELIVER, at=entered(9), by="officer", on=date(2026, 6, 1))
