@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import as_account
 from api.access.roles import AccountRole
+from api.cli.lead_lines import lead_lines
 from api.clock import FixedClock
 from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
@@ -83,7 +84,8 @@ def test_a_lead_goes_from_check_to_answer_and_its_clock_turns_red_on_the_day_aft
     # Two months end on 2027-01-30, a Saturday; of 2027 no calendar is in, so that weekends alone move the day.
     first = desk.shown(date(2027, 2, 1))
     assert (first["delivered_on"], first["due_on"], first["days_left"]) == (date(2026, 11, 30), date(2027, 2, 1), 0)
-    assert (first["colour"], first["is_overdue"]) == ("yellow", False)
+    assert (first["colour"], first["is_overdue"], first["weekends_only_years"]) == ("yellow", False, [2027])
+    assert "  2027 年日历未导入 calendar of 2027 not imported: weekends only" in lead_lines(first)
     late = desk.shown(date(2027, 2, 2))
     assert (late["colour"], late["is_overdue"], late["recheck_on"]) == ("red", True, date(2027, 2, 2))
     desk.step(LeadStep.REPLY, on=date(2027, 2, 3))
@@ -156,7 +158,7 @@ def test_a_lead_whose_venue_is_clear_by_now_says_so_in_the_list_of_facts_and_in_
 
 def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
     recommend(desk, delivered_on=date(2026, 12, 1), is_urgent=True)
-    assert desk.shown()["due_on"] == date(2026, 12, 16)
+    assert (desk.shown()["due_on"], desk.shown()["weekends_only_years"]) == (date(2026, 12, 16), [])
 
 
 def test_nothing_follows_before_somebody_was_there(desk: Desk) -> None:
