@@ -36,8 +36,9 @@ from venues.distance_store import (
 from venues.distance_verdict import Verdict
 from venues.division_of import divisions_of
 from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
-from venues.lead_route import LeadRoute, leads_by_regulator
-from venues.lead_store import LeadDraft, open_leads
+from venues.lead_route import LeadRoute, leads_by_regulator, route_lead
+from venues.lead_store import LeadDraft, open_leads, told_leads, transfer_lead
+from venues.lead_told import misplaced, untold
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import RegisteredPlace, licences_on_file, placed_venue, standing_of
 from venues.school_site import join_sites
@@ -283,13 +284,18 @@ def _open_leads(
     venues = {venue.venue_id: venue for venue in placed.venues}
     standings = [standing_of(place, on=run.on) for place in placed.places if place.venue_id in venues]
     on_file = licences_on_file(placed.places)
-    proposals = [
+    found = [
         *distance_leads(findings),
         *unlicensed_leads([replace(one, observed_as=one.observed_as & on_file) for one in standings], findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
     divisions = {venue_id: venue.division for venue_id, venue in venues.items()}
+    told = told_leads(connection)
+    for moved, division in misplaced(told, divisions=divisions):
+        routed = route_lead(routes, ground=moved.ground, categories=moved.categories, division=division)
+        transfer_lead(connection, moved, division=division, routed=routed, at=at)
+    proposals = untold(found, told, divisions=divisions)
     drafts = [
         LeadDraft(
             lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,

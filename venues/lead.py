@@ -56,6 +56,7 @@ class LeadStep(StrEnum):
     OPEN_CASE = "open_case"
     CLOSE = "close"
     REOPEN = "reopen"
+    TRANSFER = "transfer"  # 移交：by the program, when the place turns out to lie in another division
 
 
 STATE_NAMES_ZH: dict[LeadState, str] = {
@@ -82,6 +83,7 @@ STEP_NAMES_ZH: dict[LeadStep, str] = {
     LeadStep.OPEN_CASE: "立案",
     LeadStep.CLOSE: "办结",
     LeadStep.REOPEN: "重新打开",
+    LeadStep.TRANSFER: "移交",
 }
 
 
@@ -105,9 +107,9 @@ class LeadEvent:
     at: datetime
     """When it was entered, aware."""
     by: str
-    """Account of the officer; of the program for ``OPEN`` only."""
+    """Account of the officer; the program for ``TRANSFER``, and for ``OPEN`` of what an evaluation found."""
     on: date | None = None
-    """The day it happened (Asia/Shanghai): of delivery, answer, check."""
+    """The day it happened (Asia/Shanghai): of delivery, answer, check; of ``OPEN`` when an officer saw it."""
     is_found: bool | None = None
     """``CHECK``: whether what the lead says was found. ``RECHECK``: whether it was remedied."""
     is_urgent: bool = False
@@ -324,6 +326,8 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
 
 
 def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
+    if event.step is LeadStep.TRANSFER:
+        return state
     if event.step not in _NEXT[state]:
         allowed = _open_to(state, before)
         steps_zh = "、".join(STEP_NAMES_ZH[step] for step in allowed)
@@ -366,7 +370,7 @@ def _check_day(before: Sequence[LeadEvent], event: LeadEvent) -> None:
     said, today = f"{STEP_NAMES_ZH[event.step]}日期 {event.on} ", _day_of(event)
     if event.on > today:
         raise LeadError(f"{said}晚于今天 {today} / that day is still to come: enter the day on which it happened")
-    if before and event.on < (began := _day_of(before[0])):
+    if before and event.on < (began := before[0].on or _day_of(before[0])):
         raise LeadError(f"{said}早于线索发现之日 {began} / that is before the lead was opened")
     # A look while an answer is waited for may lie before a delivery that is entered again.
     earlier = before[: len(before) - len(_turn(before))] if event.step is LeadStep.DELIVER else before

@@ -10,13 +10,14 @@ from api.files.errors import FileError
 from api.leases import RestoredDatabaseError
 from api.personal.keyring import KeyringError
 from api.session import NotReadyError
+from venues.lead_route import RouteError
 from venues.mapping import MappingError
 
 FORESEEABLE = (
     ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError, OwnPolicyError, OwnTextsError,
+    DBAPIError, OwnPolicyError, OwnTextsError, RouteError,
 )  # fmt: skip
-"""Of settings, the database and the keys."""
+"""Of settings and the files that they name, the database and the keys."""
 
 PROBLEMS = (*FORESEEABLE, FileError, MappingError, LookupError, ValueError)
 """And of what was typed or read from files."""

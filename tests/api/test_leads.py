@@ -344,7 +344,6 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
     ahead = browser.ask("POST", f"{path}/steps", json={"step": "dismiss", "note": "x", "on": "2999-01-01"})
     assert (ahead.status_code, ahead.json()["code"]) == (409, "lead_step")
-    assert "晚于今天" in ahead.json()["message"]
     figures = browser.ask("GET", "/leads/statistics").json()
     assert (figures["by_state"], figures["by_outcome"]) == ({"checked": 1}, {"open": 1})
     assert figures["by_month"]["2026-11"]["checked_count"] == 1

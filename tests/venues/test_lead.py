@@ -1,6 +1,7 @@
 """A lead's life: nobody goes on before somebody was there, clocks run by the calendar, nothing is taken back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -173,6 +174,24 @@ def test_a_lead_opened_again_has_no_clock_of_its_former_life() -> None:
     events = lead(*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN)
     assert reply_clock(events, today=date(2026, 9, 1)) is None
     assert recheck_on(events) is None
+
+
+def test_a_lead_that_is_handed_over_to_another_division_stands_where_it_stood_and_no_officer_is_offered_it() -> None:
+    moved = lead(*TO_DELIVERY, LeadStep.TRANSFER)
+    assert state_of(moved) is LeadState.RECOMMENDATION
+    assert next_steps(moved) == next_steps(lead(*TO_DELIVERY))
+    assert reply_clock(moved, today=date(2026, 4, 1)) == reply_clock(lead(*TO_DELIVERY), today=date(2026, 4, 1))
+
+
+def test_what_an_officer_saw_and_entered_later_may_have_been_checked_that_day() -> None:
+    seen_on = date(2026, 2, 27)
+    opened = with_step((), LeadEvent(step=LeadStep.OPEN, at=BEGAN, by="officer", on=seen_on))
+    check = LeadEvent(step=LeadStep.CHECK, at=BEGAN, by="officer", on=seen_on, is_found=True)
+    assert state_of(with_step(opened, check)) is LeadState.CHECKED
+    with pytest.raises(LeadError, match="早于线索发现之日"):
+        with_step(opened, replace(check, on=date(2026, 2, 26)))
+    with pytest.raises(LeadError, match="晚于今天"):
+        with_step((), replace(opened[0], on=date(2026, 3, 2)))
 
 
 CHECKED_ON = date(2026, 3, 3)
