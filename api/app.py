@@ -58,6 +58,8 @@ from api.routes import (
 )
 from api.routes import oidc as oidc_routes
 from api.security_headers import HardenedApp
+from venues.gateway_distance_law import load_lead_routes
+from venues.lead_route import LeadRoute
 
 MOST_BYTES = 8_000_000
 """In the body of one request: far more than the most fixes take, far less than would fill the memory."""
@@ -80,6 +82,7 @@ class Services:
     guardian_desk: GuardianDesk
     callback_desk: CallbackDesk
     paper_desk: PaperDesk
+    lead_routes: tuple[LeadRoute, ...]
     alert_policy: AlertPolicy
 
 
@@ -100,6 +103,7 @@ def create_app(
     webhook_secret: bytes = b"",
     alert_policy: AlertPolicy | None = None,
     paper_desk: PaperDesk | None = None,
+    lead_routes: tuple[LeadRoute, ...] | None = None,
 ) -> FastAPI:
     """The application. ``trusts_received_at`` only for replays of history in the demo.
 
@@ -139,6 +143,7 @@ def create_app(
                 ),
                 alert_policy=alert_policy or AlertPolicy(),
                 paper_desk=paper_desk or PaperDesk(),
+                lead_routes=load_lead_routes() if lead_routes is None else lead_routes,
             )
             yield
 

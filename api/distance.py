@@ -29,8 +29,9 @@ from venues.distance_store import (
 )
 from venues.distance_verdict import Verdict
 from venues.lead_pattern import LeadGround, LeadProposal, distance_leads, mis_registered_leads, unlicensed_leads
-from venues.lead_route import LeadRoute, leads_by_regulator
-from venues.lead_store import LeadDraft, open_leads
+from venues.lead_route import LeadRoute, leads_by_regulator, route_lead
+from venues.lead_store import LeadDraft, open_leads, told_leads, transfer_lead
+from venues.lead_told import misplaced, untold
 from venues.measurement import Measurement, measure, measurement_input
 from venues.register_facts import city_of, licences_on_file, standing_of
 
@@ -294,12 +295,17 @@ def _open_leads(
         replace(one, observed_as=one.observed_as & on_file.get(city_of(divisions[one.venue_id]), frozenset()))
         for one in standings
     ]
-    proposals = [
+    found = [
         *distance_leads(findings),
         *unlicensed_leads(near, findings),
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
+    told = told_leads(connection)
+    for moved, division in misplaced(told, divisions=divisions):
+        routed = route_lead(routes, ground=moved.ground, categories=moved.categories, division=division)
+        transfer_lead(connection, moved, division=division, routed=routed, at=at)
+    proposals = untold(found, told, divisions=divisions)
     drafts = [
         LeadDraft(
             lead_id=new_id(), proposal=lead, venue_name=venues[lead.venue_id].name,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
+from uuid import UUID
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -63,6 +64,16 @@ class MeasurementUnavailableError(Exception):
 
 class NothingToMeasureError(Exception):
     """Since the last evaluation law or papers changed, or no rule binds the two, or one is no longer registered."""
+
+
+class LeadStandsError(LeadError):
+    """A lead on the same ground is open about the place already."""
+
+    def __init__(self, lead_id: UUID) -> None:
+        super().__init__(
+            f"该场所已有同一情形的在办线索 {lead_id} / one on that ground is open there already: {lead_id}"
+        )
+        self.lead_id = lead_id
 
 
 class ExportLimitError(Exception):
@@ -199,6 +210,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
         message="警报当前状态不允许此操作，或此结案理由须写明情况；请查看该警报"
         " / the alert cannot do this in its state, or this reason needs a remark: look at the alert",
     ),
+    LeadStandsError: Problem(
+        status=409,
+        code="lead_stands",
+        message="该场所已有同一情形的在办线索，见 lead_id / a lead on that ground is open there already: see lead_id",
+    ),
     LeadError: Problem(
         status=409,
         code="lead_step",
@@ -297,7 +313,8 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(_request: Request, error: Exception) -> JSONResponse:
-    response = _response(next(found for kind, found in PROBLEMS.items() if isinstance(error, kind)))
+    more = {"lead_id": str(error.lead_id)} if isinstance(error, LeadStandsError) else {}
+    response = _response(next(found for kind, found in PROBLEMS.items() if isinstance(error, kind)), **more)
     if isinstance(error, TooManyAttemptsError):
         response.headers.update(error.headers)
     return response

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, text
 from api.calendars import current_calendar
 from api.errors import NotThereError
 from api.lead_present import present_of
-from tracking.calendar import CalendarMissingError
+from api.rest_days import RestDays
+from tracking.calendar import WorkCalendar
 from venues.category import CATEGORY_NAMES_ZH
 from venues.distance_rule import covers
 from venues.lead import (
-    IsRestDay,
     LeadError,
     LeadEvent,
     LeadState,
@@ -48,8 +48,6 @@ GROUND_NAMES_ZH: dict[LeadGround, str] = {
 MOST_LEADS = 200
 """In one answer; the next ones follow the last id of it."""
 
-_SATURDAY = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadFilter:
@@ -73,17 +71,17 @@ def leads_shown(
     """Leads with state, regulator and due day: what an agency owes longest first, then what is to be looked at again,
     then the newest. ``today``: of Asia/Shanghai. Raises ``NotThereError`` if ``after`` is a lead that one does not see.
     """
-    is_rest_day = rest_days(connection)
+    calendar = current_calendar(connection)
     places = None if wanted.venue_id is None else ids_of_place(connection, wanted.venue_id)
     found = []
     for lead in load_leads(connection):
         if _is_wanted(lead, wanted, places):
-            shown = _listed(lead, today, is_rest_day)
+            shown = _listed(lead, today, calendar)
             if wanted.is_overdue in {None, shown["is_overdue"]}:
                 found.append((_urgency(shown, lead), shown))
     if wanted.after is not None:
         last = lead_of(connection, wanted.after)
-        passed = _urgency(_listed(last, today, is_rest_day), last)
+        passed = _urgency(_listed(last, today, calendar), last)
         found = [one for one in found if one[0] > passed]
     return [shown for _, shown in sorted(found, key=lambda one: one[0])[:most]]
 
@@ -104,7 +102,7 @@ def lead_shown(connection: Connection, lead_id: UUID, *, today: date) -> dict[st
         for event, number in zip(lead.events, lead.account_nos, strict=True)
     ]  # fmt: skip
     present = present_of(connection, lead)
-    return _listed(lead, today, rest_days(connection)) | {
+    return _listed(lead, today, current_calendar(connection)) | {
         "facts": list(lead.facts), "has_changed": present.has_changed, "present": list(present.findings),
         "route_zh": lead.route_zh, "route_en": lead.route_en,
         "next_steps": list(next_steps(lead.events)), "events": events,
@@ -147,25 +145,12 @@ def take_lead_step(connection: Connection, lead_id: UUID, event: LeadEvent) -> L
 def figures_of_leads(connection: Connection, *, today: date) -> LeadFigures:
     """Figures of all leads, which name nobody."""
     lives = (LeadLife(ground=lead.ground, events=lead.events) for lead in load_leads(connection))
-    return lead_figures(lives, today=today, is_rest_day=rest_days(connection))
+    return lead_figures(lives, today=today, is_rest_day=RestDays(calendar=current_calendar(connection)))
 
 
 def figures_shown(connection: Connection, *, today: date) -> dict[str, Any]:
     """The figures as an answer: counts by name."""
     return asdict(figures_of_leads(connection, today=today))
-
-
-def rest_days(connection: Connection) -> IsRestDay:
-    """Whether a day is one of rest, by the calendar; of a year that is not imported yet, by the weekend alone."""
-    calendar = current_calendar(connection)
-
-    def is_rest_day(day: date) -> bool:
-        try:
-            return calendar.is_rest_day(day)
-        except CalendarMissingError:
-            return day.weekday() >= _SATURDAY
-
-    return is_rest_day
 
 
 def event_by(step: LeadStep, *, account_id: UUID, at: datetime, **given: Any) -> LeadEvent:
@@ -196,7 +181,8 @@ def _is_wanted(lead: StoredLead, wanted: LeadFilter, places: frozenset[UUID] | N
     )
 
 
-def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, Any]:
+def _listed(lead: StoredLead, today: date, calendar: WorkCalendar) -> dict[str, Any]:
+    is_rest_day = RestDays(calendar=calendar)
     clock = reply_clock(lead.events, today=today, is_rest_day=is_rest_day)
     again_on = recheck_on(lead.events, is_rest_day=is_rest_day)
     return {
@@ -205,6 +191,7 @@ def _listed(lead: StoredLead, today: date, is_rest_day: IsRestDay) -> dict[str, 
         "division": lead.division, "categories": sorted(lead.categories), "opened_at": lead.events[0].at,
         "regulator": _regulator(lead), "candidates": list(lead.candidates),
         "recheck_on": again_on, "is_recheck_due": again_on is not None and again_on <= today, **_clock(clock),
+        "weekends_only_years": sorted(is_rest_day.weekends_only_years),
     }  # fmt: skip
 
 

@@ -57,8 +57,11 @@ class LastRun:
 # ---- what is measured
 
 
-def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
-    """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now."""
+def load_places(connection: Connection, *, venue_id: UUID | None = None) -> tuple[RegisteredPlace, ...]:
+    """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now.
+
+    ``venue_id``: the place of this venue alone, by any id that it ever had.
+    """
     found: dict[UUID, list[Any]] = {}
     doors, visits = load_doors(connection), load_visits(connection)
     rows = connection.execute(
@@ -67,8 +70,11 @@ def load_places(connection: Connection) -> tuple[RegisteredPlace, ...]:
             " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on,"
             " v.data_on, v.current_no"
             " FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no"
-            " WHERE v.withdrawn_at IS NULL ORDER BY top.venue_id, v.venue_no"
-        )
+            " WHERE v.withdrawn_at IS NULL AND (CAST(:venue_id AS uuid) IS NULL"
+            "  OR v.current_no = (SELECT current_no FROM venue WHERE venue_id = :venue_id))"
+            " ORDER BY top.venue_id, v.venue_no"
+        ),
+        {"venue_id": venue_id},
     )
     for row in rows:
         found.setdefault(row.top_id, []).append(row)

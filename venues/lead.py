@@ -3,8 +3,9 @@
 A lead is a reason to look, never a verdict: nothing may follow before somebody was there. Its life is a list of events
 that only grows, each by a named officer; the state is what the list comes to. A recommendation's clock runs from its
 delivery: the agency acts and answers within two months, in urgent cases within 15 days (两高关于检察公益诉讼案件适用
-法律若干问题的解释 21). Months go by the calendar, the day of delivery does not count. A day entered wrongly is entered
-again: the last one counts, and the first stays on record.
+法律若干问题的解释 21). Months go by the calendar, the day of delivery does not count. Only an answer, a look that found
+it remedied, a case or the end stops that clock; the answer may be entered whenever it comes. A day entered wrongly is
+entered again: the last one counts, and the first stays on record.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class LeadStep(StrEnum):
     OPEN_CASE = "open_case"
     CLOSE = "close"
     REOPEN = "reopen"
+    TRANSFER = "transfer"  # 移交：by the program, when the place turns out to lie in another division
 
 
 STATE_NAMES_ZH: dict[LeadState, str] = {
@@ -81,6 +83,7 @@ STEP_NAMES_ZH: dict[LeadStep, str] = {
     LeadStep.OPEN_CASE: "立案",
     LeadStep.CLOSE: "办结",
     LeadStep.REOPEN: "重新打开",
+    LeadStep.TRANSFER: "移交",
 }
 
 
@@ -104,9 +107,9 @@ class LeadEvent:
     at: datetime
     """When it was entered, aware."""
     by: str
-    """Account of the officer; of the program for ``OPEN`` only."""
+    """Account of the officer; the program for ``TRANSFER``, and for ``OPEN`` of what an evaluation found."""
     on: date | None = None
-    """The day it happened (Asia/Shanghai): of delivery, answer, check."""
+    """The day it happened (Asia/Shanghai): of delivery, answer, check; of ``OPEN`` when an officer saw it."""
     is_found: bool | None = None
     """``CHECK``: whether what the lead says was found. ``RECHECK``: whether it was remedied."""
     is_urgent: bool = False
@@ -125,7 +128,7 @@ class ReplyClock:
     """The last day."""
     replied_on: date | None
     waited_until: date | None
-    """The day of the answer, or without one of the look again, the case or the end; ``None`` while it is waited for."""
+    """Of the answer, or without one when it was seen to be remedied, or a case; ``None`` while it is waited for."""
     days_left: int
     """To the last day, from today or from ``waited_until``; negative once it is over."""
 
@@ -155,25 +158,45 @@ _AFTER_LOOKING = {LeadStep.CONSULT: LeadState.CONSULTATION, LeadStep.RECOMMEND: 
 _NEXT: dict[LeadState, dict[LeadStep, LeadState]] = {
     LeadState.NEW: {LeadStep.CHECK: LeadState.CHECKED},
     LeadState.CHECKED: {LeadStep.CHECK: LeadState.CHECKED, LeadStep.DISMISS: LeadState.NO_CASE} | _AFTER_LOOKING,
-    LeadState.CONSULTATION: {LeadStep.RECHECK: LeadState.CONSULTATION} | _AFTER_LOOKING,
+    LeadState.CONSULTATION: {
+        LeadStep.DELIVER: LeadState.CONSULTATION,
+        LeadStep.REPLY: LeadState.CONSULTATION,
+        LeadStep.RECHECK: LeadState.NOT_REMEDIED,
+        **_AFTER_LOOKING,
+    },
     LeadState.RECOMMENDATION: {
         LeadStep.DELIVER: LeadState.RECOMMENDATION,
         LeadStep.REPLY: LeadState.REPLIED,
         LeadStep.RECHECK: LeadState.RECOMMENDATION,
-        LeadStep.OPEN_CASE: LeadState.CASE,
+        **_AFTER_LOOKING,
     },
     LeadState.REPLIED: {
         LeadStep.DELIVER: LeadState.REPLIED,
         LeadStep.REPLY: LeadState.REPLIED,
-        LeadStep.RECHECK: LeadState.REPLIED,
+        LeadStep.RECHECK: LeadState.NOT_REMEDIED,
         LeadStep.OPEN_CASE: LeadState.CASE,
     },
-    LeadState.REMEDIED: {LeadStep.CLOSE: LeadState.CLOSED, LeadStep.RECHECK: LeadState.REMEDIED},
-    LeadState.NOT_REMEDIED: {LeadStep.RECHECK: LeadState.NOT_REMEDIED} | _AFTER_LOOKING,
-    LeadState.CASE: {LeadStep.CLOSE: LeadState.CLOSED},
+    LeadState.REMEDIED: {
+        LeadStep.DELIVER: LeadState.REMEDIED,
+        LeadStep.REPLY: LeadState.REMEDIED,
+        LeadStep.RECHECK: LeadState.NOT_REMEDIED,
+        LeadStep.CLOSE: LeadState.CLOSED,
+    },
+    LeadState.NOT_REMEDIED: {
+        LeadStep.DELIVER: LeadState.NOT_REMEDIED,
+        LeadStep.REPLY: LeadState.NOT_REMEDIED,
+        LeadStep.RECHECK: LeadState.NOT_REMEDIED,
+        **_AFTER_LOOKING,
+    },
+    LeadState.CASE: {
+        LeadStep.DELIVER: LeadState.CASE,
+        LeadStep.REPLY: LeadState.CASE,
+        LeadStep.CLOSE: LeadState.CLOSED,
+    },
     LeadState.NO_CASE: {LeadStep.REOPEN: LeadState.NEW},
     LeadState.CLOSED: {LeadStep.REOPEN: LeadState.NEW},
 }
+"""What each state allows, and what follows. A ``RECHECK`` that found it remedied comes to ``REMEDIED`` from each."""
 
 _NEEDS: dict[LeadStep, tuple[str, ...]] = {
     LeadStep.CHECK: ("on", "is_found"),
@@ -195,6 +218,7 @@ _COMES_AFTER: dict[LeadStep, tuple[LeadStep, ...]] = {
 }
 """A step with a day → the steps whose last day it cannot lie before."""
 
+_ASKS_AGAIN = (LeadStep.CONSULT, LeadStep.RECOMMEND)
 _ENDS_WAITING = (LeadStep.REPLY, LeadStep.RECHECK, LeadStep.OPEN_CASE, LeadStep.CLOSE)
 
 
@@ -235,8 +259,7 @@ def with_step(events: Sequence[LeadEvent], event: LeadEvent) -> tuple[LeadEvent,
 
 def next_steps(events: Sequence[LeadEvent]) -> tuple[LeadStep, ...]:
     """The steps that the lead allows now, whatever they need besides."""
-    state = state_of(events)
-    return tuple(step for step in LeadStep if step in _NEXT[state] and _hindrance(state, step, events) is None)
+    return _open_to(state_of(events), events)
 
 
 def reply_due_on(delivered_on: date, *, is_urgent: bool, is_rest_day: IsRestDay | None = None) -> date:
@@ -253,15 +276,15 @@ def reply_due_on(delivered_on: date, *, is_urgent: bool, is_rest_day: IsRestDay 
 def reply_clock(events: Sequence[LeadEvent], *, today: date, is_rest_day: IsRestDay | None = None) -> ReplyClock | None:
     """The clock of the last recommendation since the lead was opened, or opened again; ``None`` before its delivery.
 
-    It runs until the answer, or until somebody looked again, opened a case or closed the lead. ``today``: of
-    Asia/Shanghai.
+    It runs until the answer, or until somebody saw that it is remedied, opened a case or closed the lead; a look that
+    found nothing remedied stops nothing. ``today``: of Asia/Shanghai.
     """
     turn = _turn(events)
-    delivered = _last_of(turn, LeadStep.DELIVER)
+    delivered = last_step(turn, LeadStep.DELIVER)
     if delivered is None or delivered.on is None:
         return None
-    replied = _last_of(turn, LeadStep.REPLY)
-    ended = replied or next((event for event in turn if event.step in _ENDS_WAITING), None)
+    replied = last_step(turn, LeadStep.REPLY)
+    ended = replied or _ended_without_answer(turn)
     due_on = reply_due_on(delivered.on, is_urgent=delivered.is_urgent, is_rest_day=is_rest_day)
     waited_until = None if ended is None else ended.on or _day_of(ended)
     return ReplyClock(
@@ -273,11 +296,28 @@ def reply_clock(events: Sequence[LeadEvent], *, today: date, is_rest_day: IsRest
     )
 
 
+def since_opened(events: Sequence[LeadEvent]) -> Sequence[LeadEvent]:
+    """The events of the lead's present life: from its beginning, or from where it was last opened again."""
+    again = [number for number, event in enumerate(events) if event.step is LeadStep.REOPEN]
+    return events[again[-1] :] if again else events
+
+
+def last_step(events: Sequence[LeadEvent], step: LeadStep) -> LeadEvent | None:
+    """The last event of that kind; ``None`` if there is none."""
+    return next((event for event in reversed(events) if event.step is step), None)
+
+
+def letter_to_deliver(events: Sequence[LeadEvent]) -> LeadEvent | None:
+    """The recommendation that stands and was not delivered yet; ``None`` if there is none."""
+    is_waiting = state_of(events) is LeadState.RECOMMENDATION and last_step(_turn(events), LeadStep.DELIVER) is None
+    return last_step(events, LeadStep.RECOMMEND) if is_waiting else None
+
+
 def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = None) -> date | None:
     """When to look again: after an answer, or once time ran out without one; ``None`` if nothing is waited for."""
     state = state_of(events)
     if state is LeadState.REPLIED:
-        replied = _last_of(events, LeadStep.REPLY)
+        replied = last_step(events, LeadStep.REPLY)
         return None if replied is None or replied.on is None else replied.on + _DAY * RECHECK_DAYS
     if state is LeadState.RECOMMENDATION:
         clock = reply_clock(events, today=date.min, is_rest_day=is_rest_day)
@@ -286,8 +326,10 @@ def recheck_on(events: Sequence[LeadEvent], *, is_rest_day: IsRestDay | None = N
 
 
 def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> LeadState:
-    allowed = _NEXT[state]
-    if event.step not in allowed:
+    if event.step is LeadStep.TRANSFER:
+        return state
+    if event.step not in _NEXT[state]:
+        allowed = _open_to(state, before)
         steps_zh = "、".join(STEP_NAMES_ZH[step] for step in allowed)
         raise LeadError(
             f"线索现为“{STATE_NAMES_ZH[state]}”，不能办理“{STEP_NAMES_ZH[event.step]}”；现在可以：{steps_zh}"
@@ -299,33 +341,43 @@ def _after(state: LeadState, event: LeadEvent, before: Sequence[LeadEvent]) -> L
             raise LeadError(f"“{STEP_NAMES_ZH[event.step]}”缺少{name_zh} / {event.step} needs {name_en}")
     if (hindrance := _hindrance(state, event.step, before)) is not None:
         raise LeadError(hindrance)
-    if event.step is LeadStep.RECHECK:
-        return LeadState.REMEDIED if event.is_found else LeadState.NOT_REMEDIED
-    return allowed[event.step]
+    is_remedied = event.step is LeadStep.RECHECK and event.is_found
+    return LeadState.REMEDIED if is_remedied else _NEXT[state][event.step]
+
+
+def _open_to(state: LeadState, before: Sequence[LeadEvent]) -> tuple[LeadStep, ...]:
+    return tuple(step for step in LeadStep if step in _NEXT[state] and _hindrance(state, step, before) is None)
 
 
 def _hindrance(state: LeadState, step: LeadStep, before: Sequence[LeadEvent]) -> str | None:
     """What must be done before a step that the state allows; ``None`` if nothing."""
     if state is LeadState.CHECKED and step in _AFTER_LOOKING and not _was_found(before):
         return "现场核查未发现问题，只能不立案或再查 / nothing was found on site: dismiss, or check again"
-    if step is LeadStep.REPLY and _last_of(_turn(before), LeadStep.DELIVER) is None:
+    turn = _turn(before)
+    if step is LeadStep.REPLY and last_step(turn, LeadStep.DELIVER) is None:
         return "尚未登记送达，请先登记送达日期 / no delivery is on record: enter it first, the clock runs from it"
+    if step is LeadStep.DELIVER and last_step(since_opened(before), LeadStep.RECOMMEND) is None:
+        return "尚未制发检察建议，无从送达 / no recommendation is on record that could be delivered"
+    if state is LeadState.RECOMMENDATION and step in _ASKS_AGAIN and last_step(turn, LeadStep.RECHECK) is None:
+        return "检察建议正待答复：回访未整改的，方可再行磋商或制发 / an answer is due: look again first"
     return None
 
 
 def _check_day(before: Sequence[LeadEvent], event: LeadEvent) -> None:
     """Refuse a day that lies ahead, or not in the order of what happened. What is on record already is not judged."""
-    if event.on is None or event.step not in _COMES_AFTER:
+    if event.on is None:
         return
     said, today = f"{STEP_NAMES_ZH[event.step]}日期 {event.on} ", _day_of(event)
     if event.on > today:
         raise LeadError(f"{said}晚于今天 {today} / that day is still to come: enter the day on which it happened")
-    if event.on < (began := _day_of(before[0])):
+    if before and event.on < (began := before[0].on or _day_of(before[0])):
         raise LeadError(f"{said}早于线索发现之日 {began} / that is before the lead was opened")
-    for step in _COMES_AFTER[event.step]:
-        if (other := _last_of(before, step)) is not None and other.on is not None and event.on < other.on:
+    # A look while an answer is waited for may lie before a delivery that is entered again.
+    earlier = before[: len(before) - len(_turn(before))] if event.step is LeadStep.DELIVER else before
+    for step in _COMES_AFTER.get(event.step, ()):
+        if (other := last_step(earlier, step)) is not None and other.on is not None and event.on < other.on:
             raise LeadError(f"{said}早于{STEP_NAMES_ZH[step]} {other.on} / that is before the day of {step}")
-    replied = _last_of(_turn(before), LeadStep.REPLY) if event.step is LeadStep.DELIVER else None
+    replied = last_step(_turn(before), LeadStep.REPLY) if event.step is LeadStep.DELIVER else None
     if replied is not None and replied.on is not None and event.on > replied.on:
         raise LeadError(f"{said}晚于行政机关回复 {replied.on} / that is after the answer: correct the answer first")
 
@@ -338,13 +390,15 @@ def _turn(events: Sequence[LeadEvent]) -> Sequence[LeadEvent]:
     return ()
 
 
-def _last_of(events: Sequence[LeadEvent], step: LeadStep) -> LeadEvent | None:
-    return next((event for event in reversed(events) if event.step is step), None)
-
-
 def _day_of(event: LeadEvent) -> date:
     """The day on which a step was entered, in China."""
     return event.at.astimezone(SHANGHAI).date()
+
+
+def _ended_without_answer(turn: Sequence[LeadEvent]) -> LeadEvent | None:
+    """What ended the waiting for an answer that never came; a look that found nothing remedied begins it again."""
+    failed = [n for n, event in enumerate(turn) if event.step is LeadStep.RECHECK and not event.is_found]
+    return next((event for event in turn[failed[-1] + 1 if failed else 0 :] if event.step in _ENDS_WAITING), None)
 
 
 def _was_found(events: Sequence[LeadEvent]) -> bool:

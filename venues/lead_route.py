@@ -98,7 +98,7 @@ def leads_by_regulator(
             held.setdefault((proposal.ground, proposal.venue_id, whom), []).append(
                 replace(proposal, categories=frozenset(categories))
             )
-    joined = [_joined(found, whom) for (_, _, whom), found in held.items()]
+    joined = [_joined(found, whom, divisions) for (_, _, whom), found in held.items()]
     return tuple((lead, _routed(routes, lead, lead.categories, divisions)) for lead in joined)
 
 
@@ -112,12 +112,14 @@ def _routed(
     return route_lead(routes, ground=proposal.ground, categories=frozenset(categories), division=division)
 
 
-def _joined(proposals: Sequence[LeadProposal], whom: str) -> LeadProposal:
+def _joined(proposals: Sequence[LeadProposal], whom: str, divisions: Mapping[str, str]) -> LeadProposal:
     first = proposals[0]
+    categories: frozenset[VenueCategory] = frozenset().union(*(one.categories for one in proposals))
+    named = (first.key, whom, divisions[first.venue_id], *sorted(categories))
     return replace(
         first,
-        key=hashlib.sha256(f"{first.key}\n{whom}".encode()).hexdigest()[:32],
-        categories=frozenset().union(*(one.categories for one in proposals)),
+        key=hashlib.sha256("\n".join(named).encode()).hexdigest()[:32],
+        categories=categories,
         is_sure=any(one.is_sure for one in proposals),
         facts=tuple(dict.fromkeys(fact for one in proposals for fact in one.facts)),
     )

@@ -12,6 +12,7 @@ from venues.category import VenueCategory
 from venues.lead import LeadEvent, LeadStep
 from venues.lead_pattern import LeadGround, LeadProposal
 from venues.lead_route import Routed
+from venues.lead_told import ToldLead
 
 PROGRAM = "hulan"
 """Who opens a lead."""
@@ -60,10 +61,7 @@ class StoredLead:
 
 
 def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: int | None, at: datetime) -> int:
-    """Open those leads that their place does not have yet, under any id that it ever had; returns how many.
-
-    One that was dismissed or closed is not opened again.
-    """
+    """Open leads, those under a key that was never used; returns how many. What is new: :mod:`venues.lead_told`."""
     opened = 0
     for draft in drafts:
         lead_no = connection.execute(
@@ -71,12 +69,9 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
                 "INSERT INTO lead (lead_id, lead_key, ground, venue_id, venue_name, venue_address, division,"
                 " categories, is_sure, facts, regulator, candidates, route_zh, route_en,"
                 " route_basis, run_no)"
-                " SELECT :lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division,"
+                " VALUES (:lead_id, :key, :ground, :venue_id, :venue_name, :venue_address, :division,"
                 " CAST(:categories AS text[]), :is_sure, CAST(:facts AS text[]), :regulator,"
-                " CAST(:candidates AS text[]), :route_zh, :route_en, :route_basis, :run_no"
-                # A merge gives a place another id: what was said of it under the former one is not said again.
-                f" WHERE NOT EXISTS (SELECT FROM lead WHERE ground = :ground AND venue_id IN ({IDS_OF_PLACE})"
-                " AND categories @> CAST(:categories AS text[]))"
+                " CAST(:candidates AS text[]), :route_zh, :route_en, :route_basis, :run_no)"
                 " ON CONFLICT (lead_key) DO NOTHING RETURNING lead_no"
             ),
             {
@@ -85,9 +80,7 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
                 "venue_address": draft.venue_address, "division": draft.division,
                 "categories": sorted(str(category) for category in draft.proposal.categories),
                 "is_sure": draft.proposal.is_sure, "facts": list(draft.proposal.facts),
-                "regulator": draft.routed.regulator, "candidates": list(draft.routed.candidates),
-                "route_zh": draft.routed.text_zh, "route_en": draft.routed.text_en,
-                "route_basis": draft.routed.route.basis if draft.routed.route else "", "run_no": run_no,
+                "run_no": run_no, **_routed_columns(draft.routed),
             },
         ).scalar_one_or_none()  # fmt: skip
         if lead_no is not None:
@@ -95,6 +88,69 @@ def open_leads(connection: Connection, drafts: Sequence[LeadDraft], *, run_no: i
             add_event(connection, lead_no=lead_no, position=0, event=opening, account_no=None)
             opened += 1
     return opened
+
+
+def told_leads(connection: Connection) -> list[ToldLead]:
+    """Every lead that was opened, as an evaluation asks about it."""
+    rows = connection.execute(
+        text(
+            "SELECT l.lead_no, l.ground, l.division, l.categories, last.step IN ('dismiss', 'close') AS is_ended,"
+            " ARRAY(SELECT l.venue_id UNION SELECT other.venue_id FROM venue v JOIN venue other USING (current_no)"
+            " WHERE v.venue_id = l.venue_id) AS venue_ids"
+            " FROM lead l CROSS JOIN LATERAL (SELECT step FROM lead_event e WHERE e.lead_no = l.lead_no"
+            " AND step <> 'transfer' ORDER BY position DESC LIMIT 1) AS last ORDER BY l.lead_no"
+        )
+    )
+    return [
+        ToldLead(
+            lead_no=row.lead_no,
+            ground=LeadGround(row.ground),
+            venue_ids=frozenset(map(str, row.venue_ids)),
+            division=row.division,
+            categories=frozenset(map(VenueCategory, row.categories)),
+            is_ended=row.is_ended,
+        )
+        for row in rows
+    ]
+
+
+def transfer_lead(connection: Connection, lead: ToldLead, *, division: str, routed: Routed, at: datetime) -> None:
+    """Hand a lead over to the division where its place lies, and to whom that table names, with an event that says so.
+
+    If an officer takes a step at that moment nothing moves: the next evaluation sees to it.
+    """
+    added = connection.execute(
+        text(
+            "INSERT INTO lead_event (lead_no, position, step, at, is_urgent, regulator, document_number, note)"
+            " SELECT l.lead_no, last.position + 1, 'transfer', greatest(:at, last.at), false, '', '',"
+            " '场所位于 ' || :division || '，线索原属 ' || l.division || '，原移送'"
+            " || coalesce(l.regulator, '部门未明确')"
+            " || ' / the place lies in ' || :division || ', not in ' || l.division"
+            " FROM lead l CROSS JOIN LATERAL (SELECT position, at FROM lead_event e WHERE e.lead_no = l.lead_no"
+            " ORDER BY position DESC LIMIT 1) AS last WHERE l.lead_no = :lead_no"
+            " ON CONFLICT (lead_no, position) DO NOTHING"
+        ),
+        {"lead_no": lead.lead_no, "division": division, "at": at},
+    )
+    if added.rowcount:
+        connection.execute(
+            text(
+                "UPDATE lead SET division = :division, regulator = :regulator,"
+                " candidates = CAST(:candidates AS text[]), route_zh = :route_zh, route_en = :route_en,"
+                " route_basis = :route_basis WHERE lead_no = :lead_no"
+            ),
+            {"lead_no": lead.lead_no, "division": division, **_routed_columns(routed)},
+        )
+
+
+def _routed_columns(routed: Routed) -> dict[str, Any]:
+    return {
+        "regulator": routed.regulator,
+        "candidates": list(routed.candidates),
+        "route_zh": routed.text_zh,
+        "route_en": routed.text_en,
+        "route_basis": routed.route.basis if routed.route else "",
+    }
 
 
 def add_event(connection: Connection, *, lead_no: int, position: int, event: LeadEvent, account_no: int | None) -> bool:

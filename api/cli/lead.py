@@ -11,6 +11,7 @@ from api.cli.acting import AsJson, By, DivisionOption, acting, show
 from api.cli.lead_lines import figure_lines, lead_lines, month_rows, regulator_rows, whole_lead_lines
 from api.cli.screen import out, plain_errors, show_table
 from api.clock import SystemClock
+from api.lead_opening import open_by_hand
 from api.leads import (
     LeadFilter,
     event_by,
@@ -22,6 +23,7 @@ from api.leads import (
 from api.papers.desk import PaperDesk, PaperKind
 from api.papers.recommendation import TemplateError, load_template
 from tracking.local_time import LOCAL_TIME
+from venues.gateway_distance_law import load_lead_routes
 from venues.lead import STATE_NAMES_ZH, LeadError, LeadState, LeadStep
 from venues.lead_pattern import LeadGround
 
@@ -72,6 +74,32 @@ def show_lead(lead_id: LeadId, by: By, as_json: AsJson = False) -> None:
     with acting(by) as who:
         found = lead_shown(who.connection, lead_id, today=_today())
     show([found], whole_lead_lines, none="", as_json=as_json)
+
+
+@lead.command("open")
+def open_lead(
+    venue_id: Annotated[UUID, typer.Argument(help="场所 id（见 hulan venue list）/ id of the venue")],
+    by: By,
+    ground: Annotated[LeadGround, typer.Option(help="情形 / on which ground")],
+    note: Note,
+    on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="哪一天所见 / seen on which day; default: today"),
+    ] = None,
+) -> None:
+    """登记检察官发现的线索，按移送表定部门。A lead by hand, about a place that one oversees.
+
+    例 / example:  hulan lead open 0190f3a2-… --ground admits_minors --note 周六夜间有学生在内饮酒 --by wang
+    """
+    with acting(by) as who:
+        try:
+            opened = open_by_hand(
+                who.connection, load_lead_routes(who.settings.lead_routes_file), venue_id=venue_id, ground=ground,
+                note=note, on=None if on is None else on.date(), by=who.account_id, at=SystemClock().now(),
+            )  # fmt: skip
+        except LeadError as error:
+            raise LookupError(str(error)) from None
+    out.print(f"id {opened}", markup=False)
 
 
 @lead.command("check")

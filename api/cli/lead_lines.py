@@ -18,6 +18,8 @@ def lead_lines(item: Item) -> Iterator[str]:
     yield f"  {item['regulator'] or '部门未明确：' + '、'.join(item['candidates'])}"
     if item["due_on"] is not None:
         yield f"  {_clock_line(item)}"
+    for year in item["weekends_only_years"]:
+        yield f"  {year} 年日历未导入 calendar of {year} not imported: weekends only"
     if item["recheck_on"] is not None:
         due = "（已到期 due）" if item["is_recheck_due"] else ""
         yield f"  应回访 look again on {item['recheck_on']}{due}"

@@ -10,14 +10,15 @@ from api.files.errors import FileError
 from api.leases import RestoredDatabaseError
 from api.personal.keyring import KeyringError
 from api.session import NotReadyError
+from venues.lead_route import RouteError
 from venues.mapping import MappingError
 from venues.register_store import RegisterBusyError
 
 FORESEEABLE = (
     ValidationError, ClusterError, NotReadyError, RestoredDatabaseError, KeyringError, OSError, ArgumentError,
-    DBAPIError, OwnPolicyError, OwnTextsError, RegisterBusyError,
+    DBAPIError, OwnPolicyError, OwnTextsError, RegisterBusyError, RouteError,
 )  # fmt: skip
-"""Of settings, the database and the keys."""
+"""Of settings and the files that they name, the database and the keys."""
 
 PROBLEMS = (*FORESEEABLE, FileError, MappingError, LookupError, ValueError)
 """And of what was typed or read from files."""

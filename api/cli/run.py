@@ -50,6 +50,7 @@ from api.settings import (
 from api.web_server import WebServer
 from api.worker import Worker
 from tracking.policy import PresencePolicy
+from venues.gateway_distance_law import load_lead_routes
 
 Port = Annotated[int | None, typer.Option(help="监听端口 / port to listen on; default HULAN_PORT or 8080")]
 
@@ -314,6 +315,7 @@ def make_server(settings: Settings, engine: Engine) -> WebServer:
         webhook_secret=_secret_text(settings.webhook_secret).encode(),
         alert_policy=load_policy(settings),
         paper_desk=PaperDesk(data_dir=settings.data_dir, assets_dir=settings.assets_dir),
+        lead_routes=load_lead_routes(settings.lead_routes_file),
     )
     return _AnnouncedServer(app, host=settings.host, port=settings.port, forwarded_allow_ips=settings.trusted_proxies)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from api.leads import GROUND_NAMES_ZH
 from api.papers.recommendation_law import cited_for
-from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep
+from venues.lead import REPLY_MONTHS, URGENT_REPLY_DAYS, LeadStep, last_step, letter_to_deliver, since_opened
 from venues.lead_store import StoredLead
 
 SHIPPED = Path(__file__).with_name("recommendation.toml")
@@ -77,11 +77,14 @@ def draft_of(
 ) -> Paper:
     """The template filled in with a lead. ``on``: the day of the draft (Asia/Shanghai).
 
-    ``present``: what is found now, if that is not any more what the lead was opened with; the draft says both.
+    ``document_number``: of this letter; without one, of the recommendation that is on record and not delivered yet.
+    ``present``: what is found now, if that is not any more what the lead was opened with; the draft says both. Of a
+    lead that was opened again, what was checked before does not count.
     """
-    told = next((event for event in reversed(lead.events) if event.step is LeadStep.RECOMMEND), None)
+    told = last_step(since_opened(lead.events), LeadStep.RECOMMEND)
     regulator = (told.regulator if told else lead.regulator) or f"（待定：{'、'.join(lead.candidates) or '主管部门'}）"
-    number = document_number or (told.document_number if told else "")
+    letter = letter_to_deliver(lead.events)
+    number = document_number or (letter.document_number if letter else "")
     cited = cited_for(lead.ground, lead.categories)
     return _filled(
         template,
@@ -117,7 +120,7 @@ def _changed(present: Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked(lead: StoredLead) -> str:
-    check = next((event for event in reversed(lead.events) if event.step is LeadStep.CHECK), None)
+    check = last_step(since_opened(lead.events), LeadStep.CHECK)
     if check is None or check.on is None:
         return "（尚未现场核查：核查前不得制发。）"
     found = "属实" if check.is_found else "未发现"

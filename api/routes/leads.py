@@ -10,6 +10,7 @@ from pydantic import Field
 from api.access.caller import as_account
 from api.access.policy import AccessPolicy, Who
 from api.access.roles import OFFICERS, AccountRole
+from api.lead_opening import open_by_hand
 from api.leads import LeadFilter, event_by, figures_shown, lead_shown, leads_shown, take_lead_step
 from api.papers.desk import PaperKind
 from api.routes.orders import Body
@@ -26,6 +27,11 @@ READS_LEADS = AccessPolicy(who=Who.SESSION, roles=OFFICERS)
 WORKS_LEADS = AccessPolicy(who=Who.SESSION, roles=frozenset({AccountRole.PROSECUTOR, AccountRole.LEADER}))
 
 OfficeName = Annotated[str, Query(min_length=2, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+OfLetter = Annotated[str, Query(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+"""The number of the letter; without one, of the recommendation that is on record and not delivered yet."""
+
+SaidWords = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f]*$")]
+SeenWords = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f]*$")]
 
 
 class StepIn(Body):
@@ -39,7 +45,16 @@ class StepIn(Body):
     is_urgent: bool = False
     regulator: Words = ""
     document_number: Words = ""
-    note: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x09\x0b-\x1f]*$")] = ""
+    note: SaidWords = ""
+
+
+class LeadIn(Body):
+    """What an officer saw at a place, and on which day (Asia/Shanghai)."""
+
+    venue_id: UUID
+    ground: LeadGround
+    note: SeenWords
+    on: date | None = None
 
 
 @router.get("/leads", dependencies=[Depends(READS_LEADS)])
@@ -62,6 +77,20 @@ def get_leads(
     )
     with as_account(services.engine, request.state.caller.account_id) as connection:
         return {"leads": leads_shown(connection, wanted, today=_today(request))}
+
+
+@router.post("/leads", status_code=201, dependencies=[Depends(WORKS_LEADS)])
+def post_lead(request: Request, body: LeadIn) -> dict[str, UUID]:
+    """A lead by hand, of a place that one oversees, for the regulator whom the local table names.
+
+    409 ``lead_stands`` with ``lead_id`` if one on that ground is open there already, ``lead_step`` for a day to come.
+    """
+    services, caller = request.app.state.services, request.state.caller
+    with as_account(services.engine, caller.account_id) as connection:
+        opened = open_by_hand(
+            connection, services.lead_routes, by=caller.account_id, at=services.clock.now(), **body.model_dump()
+        )
+        return {"lead_id": opened}
 
 
 @router.get("/leads/statistics", dependencies=[Depends(READS_LEADS)])
@@ -90,28 +119,37 @@ def post_step(request: Request, lead_id: UUID, body: StepIn) -> dict[str, str]:
 
 @router.get("/leads/{lead_id}/recommendation.docx", dependencies=[Depends(WORKS_LEADS)])
 def get_recommendation_word(
-    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
+    request: Request,
+    lead_id: UUID,
+    procuratorate: OfficeName,
+    is_urgent: Annotated[bool, Query()] = False,
+    document_number: OfLetter = "",
 ) -> Response:
     """A draft of the recommendation (检察建议书) to be finished by a prosecutor, as a Word file. Noted in the audit."""
-    return _recommendation(request, lead_id, PaperKind.WORD, procuratorate, is_urgent=is_urgent)
+    return _recommendation(request, lead_id, PaperKind.WORD, procuratorate, is_urgent=is_urgent, number=document_number)
 
 
 @router.get("/leads/{lead_id}/recommendation.pdf", dependencies=[Depends(WORKS_LEADS)])
 def get_recommendation_pdf(
-    request: Request, lead_id: UUID, procuratorate: OfficeName, is_urgent: Annotated[bool, Query()] = False
+    request: Request,
+    lead_id: UUID,
+    procuratorate: OfficeName,
+    is_urgent: Annotated[bool, Query()] = False,
+    document_number: OfLetter = "",
 ) -> Response:
     """The same draft as a PDF, marked as one."""
-    return _recommendation(request, lead_id, PaperKind.PDF, procuratorate, is_urgent=is_urgent)
+    return _recommendation(request, lead_id, PaperKind.PDF, procuratorate, is_urgent=is_urgent, number=document_number)
 
 
 def _recommendation(
-    request: Request, lead_id: UUID, kind: PaperKind, procuratorate: str, *, is_urgent: bool
+    request: Request, lead_id: UUID, kind: PaperKind, procuratorate: str, *, is_urgent: bool, number: str
 ) -> Response:
     services = request.app.state.services
     with as_account(services.engine, request.state.caller.account_id) as connection:
         content = services.paper_desk.recommendation(
-            connection, lead_id, kind, procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent
-        )
+            connection, lead_id, kind, procuratorate=procuratorate, on=_today(request), is_urgent=is_urgent,
+            document_number=number,
+        )  # fmt: skip
     return as_paper(content, f"recommendation-{lead_id}", kind)
 
 

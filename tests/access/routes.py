@@ -294,6 +294,10 @@ ROUTES: dict[str, RouteEntry] = {
     "GET /distance/measurements/{measurement_hash}/report.pdf": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /distance/measurements/{measurement_hash}": RouteEntry(granted=422, **OF_VENUES),  # type: ignore[arg-type]
     "GET /leads": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
+    "POST /leads": RouteEntry(
+        is_open=Open.TO_SESSIONS, roles=SEALERS, granted=404,
+        body={"venue_id": A_NUMBER, "ground": "admits_minors", "note": "有学生在内"},
+    ),
     "GET /leads/statistics": RouteEntry(**SESSION_OF_CASE),  # type: ignore[arg-type]
     "GET /leads/{lead_id}": RouteEntry(granted=404, **SESSION_OF_CASE),  # type: ignore[arg-type]
     "POST /leads/{lead_id}/steps": RouteEntry(

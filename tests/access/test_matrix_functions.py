@@ -65,6 +65,8 @@ DEFINER_FUNCTIONS = {
     "boundaries_of": "boundaries of administrative divisions, as imported: about nobody",
     "divisions_overseen": "the caller's own: patterns of the division codes that an officer oversees",
     "decide_link": "checks that the caller is police or a supervisor, and what may be decided now",
+    "division_of_venue": "the division around a place that every account may read about",
+    "open_lead": "checks that the caller works leads, and oversees the place; tells the id of the lead there",
     "add_lead_event": "checks that the caller works leads, and oversees the place of this one",
     "keep_measurement": "checks that the caller oversees the place of the venue; tells only that it was kept",
     "people_of_leads": "names of accounts that did something with a lead of a place that the caller oversees",

@@ -89,7 +89,7 @@ SHOWS_NOBODY = {
     "venue split", "venue merge", "venue undo", "venue observe", "import doors",
     "import gates", "distance evaluate", "distance list", "distance changes", "distance show", "distance rules",
     "distance report", "distance verify", "distance gate", "lead list", "lead show", "lead check", "lead dismiss",
-    "lead consult",
+    "lead open", "lead consult",
     "lead recommend", "lead deliver", "lead reply", "lead recheck", "lead open-case", "lead close", "lead reopen",
     "lead recommendation", "lead statistics",
 }  # fmt: skip

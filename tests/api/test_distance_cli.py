@@ -274,6 +274,23 @@ def test_a_lead_is_worked_by_commands(hulan: Run, engine: Engine, tmp_path: Path
     assert "no leads" in hulan("lead", "list", "--by", "wang", "--state", "new").output
 
 
+def test_a_lead_is_opened_by_command(hulan: Run, engine: Engine) -> None:
+    with engine.begin() as connection:
+        shop = put_scene(connection)
+    hulan("distance", "evaluate", "--division", "320312")
+    official_in(engine, "wang", now=NOW)
+    official_in(engine, "zhao", division="320303", now=NOW)
+    given = ("lead", "open", str(shop), "--ground", "sells_tobacco", "--note", "向学生售烟")
+    hulan(*given, "--by", "zhao", exit_code=1)
+    assert "still to come" in hulan(*given, "--on", "2999-01-01", "--by", "wang", exit_code=1).stderr
+    opened = hulan(*given, "--by", "wang").output.split()[-1]
+    assert f"already: {opened}" in hulan(*given, "--by", "wang", exit_code=1).stderr
+    shown = hulan("lead", "show", opened, "--by", "wang").output
+    assert "向未成年人售烟" in shown
+    assert "烟草专卖行政主管部门" in shown
+    assert "· 向学生售烟" in shown
+
+
 def test_what_was_typed_wrongly_is_told(hulan: Run) -> None:
     assert "six digits" in hulan("distance", "evaluate", "--division", "3203", exit_code=1).stderr
     assert "import them first" in hulan("distance", "evaluate", "--division", "320312", exit_code=1).stderr

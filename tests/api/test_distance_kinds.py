@@ -79,9 +79,9 @@ def test_a_lead_for_nobody_in_particular_is_not_opened_again_for_the_regulator_t
     with engine.begin() as connection:
         put_scene(connection)
         evaluated(connection, BY_AIR)
-        connection.execute(text("ALTER TABLE lead DISABLE TRIGGER record_stays"))
+        connection.execute(text("ALTER TABLE lead DISABLE TRIGGER USER"))
         connection.execute(text("UPDATE lead SET lead_key = 'of the time when nobody was competent', regulator = NULL"))
-        connection.execute(text("ALTER TABLE lead ENABLE TRIGGER record_stays"))
+        connection.execute(text("ALTER TABLE lead ENABLE TRIGGER USER"))
         (again,) = evaluated(connection, BY_AIR, at=NOW + timedelta(minutes=1))
     assert again.lead_count == 0
 

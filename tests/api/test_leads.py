@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.access.caller import as_account
 from api.access.roles import AccountRole
+from api.cli.lead_lines import lead_lines
 from api.clock import FixedClock
 from api.distance import WalkedBy, keep_network, measure_pair
 from api.errors import NotThereError
@@ -83,7 +84,8 @@ def test_a_lead_goes_from_check_to_answer_and_its_clock_turns_red_on_the_day_aft
     # Two months end on 2027-01-30, a Saturday; of 2027 no calendar is in, so that weekends alone move the day.
     first = desk.shown(date(2027, 2, 1))
     assert (first["delivered_on"], first["due_on"], first["days_left"]) == (date(2026, 11, 30), date(2027, 2, 1), 0)
-    assert (first["colour"], first["is_overdue"]) == ("yellow", False)
+    assert (first["colour"], first["is_overdue"], first["weekends_only_years"]) == ("yellow", False, [2027])
+    assert "  2027 年日历未导入 calendar of 2027 not imported: weekends only" in lead_lines(first)
     late = desk.shown(date(2027, 2, 2))
     assert (late["colour"], late["is_overdue"], late["recheck_on"]) == ("red", True, date(2027, 2, 2))
     desk.step(LeadStep.REPLY, on=date(2027, 2, 3))
@@ -156,7 +158,7 @@ def test_a_lead_whose_venue_is_clear_by_now_says_so_in_the_list_of_facts_and_in_
 
 def test_in_urgent_cases_the_agency_has_fifteen_days(desk: Desk) -> None:
     recommend(desk, delivered_on=date(2026, 12, 1), is_urgent=True)
-    assert desk.shown()["due_on"] == date(2026, 12, 16)
+    assert (desk.shown()["due_on"], desk.shown()["weekends_only_years"]) == (date(2026, 12, 16), [])
 
 
 def test_nothing_follows_before_somebody_was_there(desk: Desk) -> None:
@@ -340,6 +342,8 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
     checked = {"step": "check", "on": "2026-11-23", "is_found": True, "note": "柜台有卷烟"}
     assert browser.ask("POST", f"{path}/steps", json=checked).json() == {"state": "checked"}
     assert browser.ask("POST", f"{path}/steps", json=checked | {"step": "open"}).status_code == 422
+    ahead = browser.ask("POST", f"{path}/steps", json={"step": "dismiss", "note": "x", "on": "2999-01-01"})
+    assert (ahead.status_code, ahead.json()["code"]) == (409, "lead_step")
     figures = browser.ask("GET", "/leads/statistics").json()
     assert (figures["by_state"], figures["by_outcome"]) == ({"checked": 1}, {"open": 1})
     assert figures["by_month"]["2026-11"]["checked_count"] == 1
@@ -349,6 +353,9 @@ def test_leads_and_findings_are_shown_worked_and_drafted_over_http(desk: Desk, b
         disposition = f'attachment; filename="recommendation-{lead["lead_id"]}.{form}"'
         assert (paper.headers["content-disposition"], paper.headers["cache-control"]) == (disposition, "no-store")
         assert noted(desk, "look_recommendation")[-1] == (f"lead {lead['lead_id']}: {form}", desk.prosecutor.account_id)
+    asked = {"procuratorate": "合成检察院", "document_number": "合成检建〔2026〕9号"}
+    numbered = browser.ask("GET", f"{path}/recommendation.docx", params=asked)
+    assert "合成检建〔2026〕9号" in [one.text for one in Document(io.BytesIO(numbered.content)).paragraphs]
     (finding,) = browser.ask("GET", "/distance/findings", params={"verdict": "breach"}).json()["findings"]
     assert (finding["venue_name"], round(finding["straight_m"]), finding["threshold_m"]) == ("路口烟店", 43, 70.0)
     assert browser.ask("GET", "/distance/findings", params={"verdict": "clear"}).json()["findings"] == []

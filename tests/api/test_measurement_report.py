@@ -186,6 +186,46 @@ def test_what_is_not_settled_stays_open_in_the_draft() -> None:
     assert "十五日内" in "\n".join(words_of(recommendation_word(draft(a_lead(CHECKED), is_urgent=True))))
 
 
+LETTER = LeadEvent(step=LeadStep.RECOMMEND, at=NOW, by="1", regulator="甲局", document_number="合成检建〔2026〕1号")
+DELIVERED = LeadEvent(step=LeadStep.DELIVER, at=NOW, by="1", on=ON)
+SEEN = LeadEvent(step=LeadStep.RECHECK, at=NOW, by="1", on=ON, is_found=True)
+CLOSED = LeadEvent(step=LeadStep.CLOSE, at=NOW, by="1")
+AGAIN = LeadEvent(step=LeadStep.REOPEN, at=NOW, by="1", note="再次接到举报")
+
+
+def test_a_lead_opened_again_drafts_nothing_of_its_former_life() -> None:
+    paper = draft(a_lead(CHECKED, LETTER, DELIVERED, SEEN, CLOSED, AGAIN))
+    text = "\n".join(words_of(recommendation_word(paper)))
+    assert "核查前不得制发" in text
+    assert "属实" not in text
+    assert (paper.number, paper.addressee) == ("（文号待编）", "烟草专卖行政主管部门：")
+    once_more = replace(CHECKED, note="仍在售烟")
+    assert "仍在售烟" in "\n".join(
+        words_of(recommendation_word(draft(a_lead(CHECKED, LETTER, DELIVERED, SEEN, CLOSED, AGAIN, once_more))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "number"),
+    [
+        ((LETTER,), "合成检建〔2026〕1号"),
+        ((LETTER, replace(SEEN, is_found=False)), "合成检建〔2026〕1号"),
+        ((LETTER, DELIVERED), "（文号待编）"),
+        ((LETTER, DELIVERED, replace(SEEN, is_found=False), replace(LETTER, document_number="2号")), "2号"),
+        ((LETTER, DELIVERED, replace(DELIVERED, step=LeadStep.REPLY), replace(SEEN, is_found=False)), "（文号待编）"),
+    ],
+)
+def test_a_letter_takes_the_number_that_is_on_record_for_it_and_no_former_one(
+    events: tuple[LeadEvent, ...], number: str
+) -> None:
+    lead = a_lead(CHECKED, *events)
+    assert draft(lead).number == number
+    given = draft_of(
+        lead, load_template(), procuratorate="合成市人民检察院", on=ON, is_urgent=False, document_number="9号"
+    )
+    assert given.number == "9号"
+
+
 def test_a_template_of_the_office_is_read_and_a_wrong_one_named(tmp_path: Path) -> None:
     shipped = (Path(__file__).parents[2] / "api" / "papers" / "recommendation.toml").read_text(encoding="utf-8")
     own = tmp_path / "own.toml"

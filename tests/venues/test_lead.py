@@ -1,6 +1,7 @@
 """A lead's life: nobody goes on before somebody was there, clocks run by the calendar, nothing is taken back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -55,6 +56,8 @@ def entered(number: int) -> datetime:
 
 
 TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
+FAILED = (LeadStep.RECHECK, {"on": date(2026, 5, 21), "is_found": False})
+NOT_YET = (LeadStep.RECHECK, {"on": date(2026, 3, 20), "is_found": False})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,12 @@ TO_DELIVERY = (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.DELIVER)
         ((*TO_DELIVERY, (LeadStep.RECHECK, {"is_found": False}), LeadStep.OPEN_CASE), LeadState.CASE),
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN), LeadState.NEW),
         ((*TO_DELIVERY, LeadStep.REPLY, LeadStep.REPLY, LeadStep.DELIVER), LeadState.REPLIED),
+        ((*TO_DELIVERY, NOT_YET, LeadStep.REPLY), LeadState.REPLIED),
+        ((*TO_DELIVERY[:2], NOT_YET, LeadStep.DELIVER), LeadState.RECOMMENDATION),
+        ((*TO_DELIVERY, NOT_YET, LeadStep.CONSULT, LeadStep.DELIVER, LeadStep.REPLY), LeadState.CONSULTATION),
+        ((*TO_DELIVERY, LeadStep.RECHECK, LeadStep.DELIVER, LeadStep.REPLY), LeadState.REMEDIED),
+        ((*TO_DELIVERY, LeadStep.REPLY, FAILED, LeadStep.DELIVER, LeadStep.REPLY), LeadState.NOT_REMEDIED),
+        ((*TO_DELIVERY, LeadStep.OPEN_CASE, LeadStep.DELIVER, LeadStep.REPLY), LeadState.CASE),
     ],
 )
 def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) -> None:
@@ -87,6 +96,12 @@ def test_each_way_through_a_lead(steps: Sequence[LeadStep], state: LeadState) ->
         (LeadStep.CHECK, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.RECOMMEND, LeadStep.REPLY),
+        (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.DELIVER),
+        (LeadStep.CHECK, LeadStep.CONSULT, LeadStep.REPLY),
+        (*TO_DELIVERY, LeadStep.RECOMMEND),
+        (*TO_DELIVERY, LeadStep.CONSULT),
+        (*TO_DELIVERY, LeadStep.RECHECK, LeadStep.CLOSE, LeadStep.REOPEN, LeadStep.CHECK, LeadStep.CONSULT, FAILED,
+         LeadStep.DELIVER),
         (*TO_DELIVERY, LeadStep.REPLY, LeadStep.CLOSE),
         (LeadStep.CHECK, LeadStep.DISMISS, LeadStep.RECOMMEND),
         ((LeadStep.CHECK, {"is_found": False}), LeadStep.RECOMMEND),
@@ -161,6 +176,24 @@ def test_a_lead_opened_again_has_no_clock_of_its_former_life() -> None:
     assert recheck_on(events) is None
 
 
+def test_a_lead_that_is_handed_over_to_another_division_stands_where_it_stood_and_no_officer_is_offered_it() -> None:
+    moved = lead(*TO_DELIVERY, LeadStep.TRANSFER)
+    assert state_of(moved) is LeadState.RECOMMENDATION
+    assert next_steps(moved) == next_steps(lead(*TO_DELIVERY))
+    assert reply_clock(moved, today=date(2026, 4, 1)) == reply_clock(lead(*TO_DELIVERY), today=date(2026, 4, 1))
+
+
+def test_what_an_officer_saw_and_entered_later_may_have_been_checked_that_day() -> None:
+    seen_on = date(2026, 2, 27)
+    opened = with_step((), LeadEvent(step=LeadStep.OPEN, at=BEGAN, by="officer", on=seen_on))
+    check = LeadEvent(step=LeadStep.CHECK, at=BEGAN, by="officer", on=seen_on, is_found=True)
+    assert state_of(with_step(opened, check)) is LeadState.CHECKED
+    with pytest.raises(LeadError, match="早于线索发现之日"):
+        with_step(opened, replace(check, on=date(2026, 2, 26)))
+    with pytest.raises(LeadError, match="晚于今天"):
+        with_step((), replace(opened[0], on=date(2026, 3, 2)))
+
+
 CHECKED_ON = date(2026, 3, 3)
 
 
@@ -174,6 +207,9 @@ CHECKED_ON = date(2026, 3, 3)
         ((*TO_DELIVERY, (LeadStep.REPLY, {"on": date(2026, 3, 9)})), "早于送达"),
         ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.RECHECK, {"on": date(2026, 4, 19)})), "早于行政机关回复"),
         ((*TO_DELIVERY, LeadStep.REPLY, (LeadStep.DELIVER, {"on": date(2026, 4, 21)})), "晚于行政机关回复"),
+        ((*TO_DELIVERY, FAILED, LeadStep.RECOMMEND, (LeadStep.DELIVER, {"on": date(2026, 5, 20)})), "早于回访"),
+        ((LeadStep.CHECK, (LeadStep.DISMISS, {"on": date(2999, 1, 1)})), "晚于今天"),
+        ((LeadStep.CHECK, (LeadStep.CONSULT, {"on": date(2026, 2, 1)})), "早于线索发现之日"),
     ],
 )  # fmt: skip
 def test_a_day_that_cannot_be_is_refused_and_says_why(steps: Sequence[Any], said: str) -> None:
@@ -211,8 +247,12 @@ def test_a_day_entered_wrongly_is_entered_again_and_the_last_one_counts() -> Non
     [
         (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}),), LeadState.REMEDIED, date(2026, 4, 1)),
         (((LeadStep.RECHECK, {"on": date(2026, 4, 1)}), LeadStep.CLOSE), LeadState.CLOSED, date(2026, 4, 1)),
-        (((LeadStep.RECHECK, {"on": date(2026, 4, 1), "is_found": False}),), LeadState.NOT_REMEDIED, date(2026, 4, 1)),
+        ((NOT_YET,), LeadState.RECOMMENDATION, None),
+        (((LeadStep.RECHECK, {"on": date(2026, 3, 15)}), NOT_YET), LeadState.NOT_REMEDIED, None),
+        ((NOT_YET, LeadStep.CONSULT), LeadState.CONSULTATION, None),
+        ((NOT_YET, (LeadStep.RECHECK, {"on": date(2026, 4, 1)})), LeadState.REMEDIED, date(2026, 4, 1)),
         ((LeadStep.OPEN_CASE,), LeadState.CASE, (BEGAN + timedelta(days=124)).date()),
+        ((NOT_YET, LeadStep.OPEN_CASE), LeadState.CASE, (BEGAN + timedelta(days=125)).date()),
         ((), LeadState.RECOMMENDATION, None),
     ],
 )
@@ -230,9 +270,22 @@ def test_a_clock_is_overdue_only_while_somebody_waits_for_an_answer(
         assert (clock.days_left, clock.colour, figures.replied_in_time_share) == (39, LeadColour.GREEN, None)
 
 
+def test_a_look_that_found_nothing_remedied_leaves_the_clock_and_the_answer_is_entered_when_it_comes() -> None:
+    waiting = lead(*TO_DELIVERY, NOT_YET)
+    assert {LeadStep.REPLY, LeadStep.DELIVER, LeadStep.CONSULT, LeadStep.RECOMMEND} <= set(next_steps(waiting))
+    assert recheck_on(waiting) == date(2026, 5, 11)
+    on_the_day = reply_clock(waiting, today=date(2026, 5, 11))
+    assert on_the_day is not None
+    assert (on_the_day.is_overdue, on_the_day.colour, on_the_day.days_left) == (True, LeadColour.RED, -1)
+    answered = lead(*TO_DELIVERY, NOT_YET, (LeadStep.DELIVER, {"on": date(2026, 3, 9)}), LeadStep.REPLY)
+    clock = reply_clock(answered, today=date(2026, 9, 1))
+    assert clock is not None
+    assert (clock.delivered_on, clock.replied_on, clock.is_overdue) == (date(2026, 3, 9), date(2026, 4, 20), False)
+    assert recheck_on(answered) == date(2026, 5, 20)
+
+
 def test_a_second_recommendation_has_a_clock_of_its_own() -> None:
-    failed = (LeadStep.RECHECK, {"on": date(2026, 5, 21), "is_found": False})
-    events = lead(*TO_DELIVERY, failed, LeadStep.RECOMMEND)
+    events = lead(*TO_DELIVERY, FAILED, LeadStep.RECOMMEND)
     assert reply_clock(events, today=date(2026, 7, 1)) is None
     again = with_step(
         events, LeadEvent(step=LeadStep.DELIVER, at=entered(9), by="officer", on=date(2026, 6, 1))
