@@ -28,7 +28,7 @@ from geo.walk_network import WalkNetwork
 from venues.distance_history import days_to_evaluate
 from venues.distance_law import DistanceLaw
 from venues.distance_rule import by_precedence
-from venues.distance_store import last_run, load_stored_law, rules_of_pair
+from venues.distance_store import last_run, load_places, load_stored_law, rules_of_pair
 from venues.measurement import Measurement, MeasurementError, measured_again
 from venues.measurement_store import archived_text, keep_measurement
 
@@ -82,7 +82,8 @@ class PaperDesk:
             raise NothingToMeasureError from error
         law = load_stored_law(connection, said.division)
         # The day asked for last is evaluated in any case: asked for tomorrow, what is left are days of change.
-        *changes, _ = days_to_evaluate(law, [made.given.venue], since=before.law_day, until=on + timedelta(days=1))
+        places = load_places(connection, venue_id=said.venue_id)
+        *changes, _ = days_to_evaluate(law, places, since=before.law_day, until=on + timedelta(days=1))
         if changes:
             raise NothingToMeasureError
         if not keep_measurement(connection, made, at=at):
