@@ -74,7 +74,7 @@ def test_another_record_of_the_place_keeps_it_watched(engine: Engine) -> None:
         put(connection, [over], at=LATER)
         assert zone_names(connection) == {"夜色"}
         assert [venue.name for venue in load_venues(connection, on=TODAY)] == ["夜色"]
-        put(connection, [], at=LATER, whole_source="map")
+        put(connection, [], at=LATER, whole_source="map", withdraw=1)
         assert zone_names(connection) == set()
 
 

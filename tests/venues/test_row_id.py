@@ -102,7 +102,8 @@ def test_a_venue_inside_another_names_it_in_any_spelling(engine: Engine, tmp_pat
     assert hosts["合成酒吧"] == SourceKey(source="市监", source_id=CODE)
     with engine.begin() as connection:
         put(connection, [raw(CODE.lower(), "合成大酒店")], at=EVENING)
-        assert imported(connection, found).rejected == (), "its host is the one that was kept in another spelling"
+        (told,) = imported(connection, found).rejected
+        assert "没有可用的位置" in told.reason, "its host is known in another spelling, and has no place either"
         kept = text("SELECT v.host_source_id, r.content->>'host_id' FROM venue v JOIN venue_source_record r"
                     " USING (record_no) WHERE v.name = '合成酒吧'")  # fmt: skip
         assert tuple(connection.execute(kept).one()) == (CODE.lower(), CODE.lower())

@@ -112,7 +112,7 @@ def test_a_merge_beside_an_import_that_withdraws_one_of_the_two_leaves_the_place
     wang = an_officer(engine)
     with ThreadPoolExecutor(max_workers=1) as beside:
         with engine.begin() as connection:
-            assert len(put(connection, [], at=LATER, whole_source="police").withdrawn) == 1
+            assert len(put(connection, [], at=LATER, whole_source="police", withdraw=1).withdrawn) == 1
             merging = beside.submit(merge_of_all, engine, wang, ids)
             until = time.monotonic() + 20
             while not (merging.done() or waits(engine)) and time.monotonic() < until:
