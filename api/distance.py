@@ -237,7 +237,8 @@ def measure_pair(
             "附近没有受规则约束的学校：无须测距 / no rule binds the venue and a school near it: nothing to measure"
         )
     given = measurement_input(run, findings[0], network_on=None if walked is None else walked.network_on)
-    return measure(given, network)
+    # By the rules of the pair: whoever knows only these must come to the same text.
+    return measure(replace(given, policy=policy_for(DistanceLaw(rules=given.rules), on)), network)
 
 
 # ---- walk networks

@@ -152,7 +152,8 @@ def history_shown(connection: Connection, venue_id: UUID) -> list[dict[str, Any]
     """All that was ever said of a place, under any id that it had, by school, the oldest first. ``NotThereError``."""
     query = (
         f"SELECT {_COLUMNS} FROM {_FOUND} f LEFT JOIN distance_rule r USING (rule_id, rule_version)"
-        f" WHERE f.venue_id IN ({IDS_OF_PLACE}) ORDER BY f.site_id, f.campus_id, f.holds_from, f.finding_no"
+        f" WHERE f.venue_id IN ({IDS_OF_PLACE})"
+        " ORDER BY f.site_id, f.campus_id, f.holds_from, f.recorded_at, f.finding_no"
     )
     rows = connection.execute(text(query), {"venue_id": venue_id}).all()
     if not rows:

@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from api.distance_shown import FindingFilter, findings_shown
+from venues.distance_history import Cause
 from venues.distance_verdict import VERDICT_NAMES_ZH, Verdict
 from venues.lead_pattern import LeadGround
 from venues.lead_store import IDS_OF_PLACE, StoredLead
 
 _OF_DISTANCE = frozenset({LeadGround.DISTANCE, LeadGround.UNLICENSED})
 _NOTHING = "现无约束该场所的距离规则，或附近已无学校 / no rule binds it now, or no school is near any more"
+_ELSEWHERE = "场所已在其他区划，由当地办理 / the place lies in another division now, whose officers see to it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +29,16 @@ def present_of(connection: Connection, lead: StoredLead) -> Present:
     """What evaluations found since ``lead`` was opened. Of a lead about registrations only, nothing is compared."""
     if lead.ground not in _OF_DISTANCE:
         return Present(has_changed=False, findings=())
-    has_changed: bool = connection.execute(
-        text(f"SELECT EXISTS (SELECT FROM distance_finding f WHERE venue_id IN ({IDS_OF_PLACE})"
-             " AND recorded_at > :opened_at)"),
+    newest: str | None = connection.execute(
+        text(f"SELECT cause FROM distance_finding f WHERE venue_id IN ({IDS_OF_PLACE})"
+             " AND recorded_at > :opened_at ORDER BY recorded_at DESC, finding_no DESC LIMIT 1"),
         {"venue_id": lead.venue_id, "opened_at": lead.events[0].at},
-    ).scalar_one()  # fmt: skip
-    if not has_changed:
+    ).scalar_one_or_none()  # fmt: skip
+    if newest is None:
         return Present(has_changed=False, findings=())
     now = findings_shown(connection, FindingFilter(venue_id=lead.venue_id))
-    return Present(has_changed=True, findings=tuple(map(_line, now)) or (_NOTHING,))
+    nothing = _ELSEWHERE if newest == Cause.MOVED else _NOTHING
+    return Present(has_changed=True, findings=tuple(map(_line, now)) or (nothing,))
 
 
 def _line(found: Mapping[str, Any]) -> str:

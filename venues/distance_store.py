@@ -275,6 +275,8 @@ class RulesOfPair:
     """That the place has now."""
     division: str
     rules: tuple[DistanceRule, ...]
+    categories: frozenset[VenueCategory]
+    """Of the venue that were judged."""
 
 
 def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> RulesOfPair | None:
@@ -284,8 +286,8 @@ def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> Ru
     """
     rows = connection.execute(
         text(
-            "SELECT coalesce(top.venue_id, f.venue_id) AS place_id, division, rule_id, rule_version, beaten, others"
-            " FROM (SELECT DISTINCT ON (campus_id) * FROM distance_finding"
+            "SELECT coalesce(top.venue_id, f.venue_id) AS place_id, division, rule_id, rule_version, beaten, others,"
+            " categories FROM (SELECT DISTINCT ON (campus_id) * FROM distance_finding"
             f" WHERE venue_id IN ({IDS_OF_PLACE}) AND site_id = :site_id"
             f" ORDER BY campus_id, holds_from DESC, recorded_at DESC, finding_no DESC) AS f {PLACE_OF_FINDING}"
             " WHERE verdict IS NOT NULL ORDER BY campus_id"
@@ -297,7 +299,10 @@ def rules_of_pair(connection: Connection, *, venue_id: UUID, site_id: str) -> Ru
     names = {(one["rule_id"], one["rule_version"]) for one in said}
     rules = [load_rule(connection, *name) for name in sorted(names)]
     found = tuple(rule for rule in rules if rule is not None)
-    return RulesOfPair(venue_id=rows[0].place_id, division=rows[0].division, rules=found) if found else None
+    if not found:
+        return None
+    judged = frozenset(VenueCategory(category) for part in parts for category in part["categories"])
+    return RulesOfPair(venue_id=rows[0].place_id, division=rows[0].division, rules=found, categories=judged)
 
 
 def _key(finding: DistanceFinding) -> PairKey:

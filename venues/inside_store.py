@@ -68,6 +68,7 @@ WHERE i.host_source IS NOT NULL AND i.withdrawn_at IS NULL
     AND (i.venue_no = ANY ({asked}) OR host.current_no IN (SELECT current_no FROM venue WHERE venue_no = ANY ({asked})))
     AND (host.venue_no IS NULL OR i.geometry IS NULL
         OR i.category IS NOT NULL AND NOT EXISTS (SELECT FROM zone z WHERE z.zone_id = i.venue_id))
+    AND (i.ended_on IS NULL OR i.ended_on >= (CAST(:at AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date)
 ORDER BY i.source, i.source_id
 """
 

@@ -50,11 +50,14 @@ def untold(
 
 
 def misplaced(told: Iterable[ToldLead], *, divisions: Mapping[str, str]) -> tuple[tuple[ToldLead, str], ...]:
-    """The leads not ended whose place lies in another division than they say, with that division."""
+    """The leads not ended whose place lies in another division than they say, with that division.
+
+    A division around the one that a lead says is no other one: that run only knew less.
+    """
     return tuple(
         (lead, division)
         for lead in told
         if not lead.is_ended
         for division in sorted(divisions[one] for one in lead.venue_ids if one in divisions)[:1]
-        if division != lead.division
+        if division != lead.division and not covers(division, lead.division)
     )

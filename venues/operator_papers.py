@@ -6,7 +6,7 @@ Registers give the records of one address to one venue also where an officer joi
 unified social credit code; so each record is asked whose it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,7 +30,8 @@ class OperatorPapers:
 
 
 def operator_papers(records: Sequence[SourceRecord], *, on: date) -> OperatorPapers:
-    """What the records of one place say of its operator of a day, the one whose code (统一社会信用代码) came last.
+    """What the records of one place say of its operator of a day: of those that are not over, the one whose code
+    (统一社会信用代码) came last.
 
     A record that begins after the day ``on`` says nothing of it. One without a code is the present operator's if it is
     not older than this operator. Where two operators are on record and the first day of one is not, nobody can tell
@@ -41,9 +42,10 @@ def operator_papers(records: Sequence[SourceRecord], *, on: date) -> OperatorPap
     begun = _first_days(records)
     if not begun:
         return _papers(records, established_on=min(_days(records), default=None))
-    if len(begun) > 1 and None in begun.values():
+    running = _running(begun, records, on=on)
+    if len(running) > 1 and None in running.values():
         return OperatorPapers()
-    present = max(sorted(begun), key=lambda code: begun[code] or date.min)
+    present = max(sorted(running), key=lambda code: running[code] or date.min)
     own = [record for record in records if record.uscc == present]
     registered = _days([record for record in own if record.kind is SourceKind.BUSINESS_REGISTRATION])
     if not registered and len(begun) == 1:
@@ -70,7 +72,7 @@ def present_operator(records: Sequence[SourceRecord], *, on: date) -> PresentOpe
     present one, none is known to be former. Records that begin after the day make nobody former.
     """
     begun = {code: day for code, day in _first_days(records).items() if day is None or day <= on}
-    running = {code: day for code, day in begun.items() if over_since(records, code, on=on) is None} or begun
+    running = _running(begun, records, on=on)
     if not running or (len(running) > 1 and None in running.values()):
         return PresentOperator(records=tuple(records), since=None)
     present = max(sorted(running), key=lambda code: running[code] or date.min)
@@ -83,6 +85,13 @@ def present_operator(records: Sequence[SourceRecord], *, on: date) -> PresentOpe
         return since is not None and record.valid_from is not None and record.valid_from < since
 
     return PresentOperator(records=tuple(one for one in records if not is_former(one)), since=since)
+
+
+def _running(
+    begun: Mapping[str, date | None], records: Sequence[SourceRecord], *, on: date
+) -> Mapping[str, date | None]:
+    """The operators that are not over, by code; all, where every one is."""
+    return {code: day for code, day in begun.items() if over_since(records, code, on=on) is None} or begun
 
 
 def over_since(records: Sequence[SourceRecord], code: str, *, on: date) -> date | None:

@@ -189,6 +189,7 @@ def days_of_change(place: RegisteredPlace, *, since: date, until: date) -> froze
     Rows, doors and visits begin or have ended, and of it something differs, or a licence has run out.
     """
     spans = [(row.record.valid_from, row.record.valid_to) for row in place.rows]
+    spans += [(None, row.record.ended_on) for row in place.rows]
     spans += [(door.valid_from, door.valid_to) for door in place.doors]
     days = {first for first, _ in spans} | {day_after(last) for _, last in spans} | {one.on for one in place.visits}
     found = {day for day in days if day is not None and since < day <= until}

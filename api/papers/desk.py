@@ -59,8 +59,9 @@ class PaperDesk:
         """The venue measured against the school by the rules of the last evaluation, and archived in the caller's name.
 
         Raises ``NotThereError`` for a pair about which nothing is said that the caller sees, ``NothingToMeasureError``
-        if a rule began or ended since, a licence of the venue ended, or the rules bind the two no more, and
-        ``MeasurementUnavailableError`` without the walk network.
+        if a rule or a paper of the venue began or ended since, the register has a category of it that was not judged
+        and a rule is about, or the rules bind the two no more, and ``MeasurementUnavailableError`` without the walk
+        network.
         """
         said = rules_of_pair(connection, venue_id=venue_id, site_id=site_id)
         before = last_run(connection)
@@ -84,7 +85,8 @@ class PaperDesk:
         # The day asked for last is evaluated in any case: asked for tomorrow, what is left are days of change.
         places = load_places(connection, venue_id=said.venue_id)
         *changes, _ = days_to_evaluate(law, places, since=before.law_day, until=on + timedelta(days=1))
-        if changes:
+        new = made.given.venue.categories - said.categories
+        if changes or any(rule.venue_categories & new for rule in law.in_force(on)):
             raise NothingToMeasureError
         if not keep_measurement(connection, made, at=at):
             raise NotThereError

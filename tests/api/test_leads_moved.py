@@ -168,6 +168,10 @@ def test_what_the_wrong_county_dismissed_the_right_one_is_told_anew(
         with as_account(engine, official.account_id) as connection:
             (shown,) = leads_shown(connection, LeadFilter(), today=TODAY)
             assert shown["state"] is state
+            is_elsewhere = [
+                "其他区划" in line for line in lead_shown(connection, shown["lead_id"], today=TODAY)["present"]
+            ]
+            assert is_elsewhere == ([True] if official is first else [])
 
 
 def test_a_boundary_within_the_division_of_an_ended_lead_opens_nothing_again(engine: Engine) -> None:

@@ -155,6 +155,39 @@ def test_a_ktv_that_sells_tobacco_is_measured_by_the_rules_of_both_as_on_the_com
     assert over_http.hash == by_command.hash
 
 
+def test_of_a_kind_that_the_register_learnt_since_nothing_is_archived_by_the_rules_of_the_others(
+    office: Office,
+) -> None:
+    as_ktv = replace(BY_AIR, rule_id="ktv", venue_categories=frozenset({KTV}), threshold_m=90.0)
+    licence, seen = a_record(SourceKind.TOBACCO_LICENCE, "1", TOBACCO, **LICENCE), a_record(SourceKind.POI, "1", KTV)
+    with office.engine.begin() as connection:
+        put_scene(connection)
+        connection.execute(text("UPDATE venue SET withdrawn_at = now()"))
+        put_records(connection, seen)
+    office.evaluate(as_ktv, BY_AIR)
+    with office.engine.begin() as connection:
+        (finding,) = findings_shown(connection, FindingFilter())
+        put_records(connection, licence)
+        merge(connection, seen, licence)
+    with pytest.raises(NothingToMeasureError):
+        office.measure(finding["venue_id"])
+    office.evaluate(as_ktv, BY_AIR)
+    assert len(office.measure(finding["venue_id"]).finding.parts) == 2
+
+
+def test_a_rule_of_a_kilometre_about_something_else_changes_no_hash_of_a_pair(office: Office) -> None:
+    wide = replace(BY_AIR, rule_id="wide", venue_categories=frozenset({KTV}), threshold_m=1000.0)
+    with office.engine.begin() as connection:
+        shop = put_scene(connection)
+    office.evaluate(BY_AIR, wide)
+    with office.engine.connect() as connection:
+        by_command = measure_pair(
+            connection, law(BY_AIR, wide), on=ON, venue_id=shop, site_id=SITE,
+            walked=WalkedBy(network=STREET, network_on=NETWORK_ON),
+        )  # fmt: skip
+    assert office.measure(shop).hash == by_command.hash
+
+
 def test_after_a_merge_a_place_is_measured_under_the_id_that_is_shown_and_under_the_one_before(office: Office) -> None:
     with office.engine.begin() as connection:
         put_scene(connection)

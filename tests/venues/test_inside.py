@@ -1,6 +1,6 @@
 """A hotel's bar or KTV: a venue of its own category, whose zone is the hotel's outline; and the days of the data."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +61,18 @@ def test_a_venue_inside_a_hotel_has_the_hotels_outline_and_a_category_of_its_own
         shown = venue_of_register(connection, inner)
     assert shown["inside"] == {"venue_id": outer, "name": "合成大酒店"}
     assert (shown["floor"], shown["categories"]) == (5, {"ktv": "KTV"})
+
+
+def test_a_bar_that_is_over_has_no_zone_in_the_hotel_and_is_not_told_as_placeless(engine: Engine) -> None:
+    record, _ = read_source_record(
+        dict(ktv().sent) | {"deregistered_on": "2019-05-01"}, key=ktv().key, kind=SourceKind.POLICE,
+        category=VenueCategory.KTV,
+    )  # fmt: skip
+    with engine.begin() as connection:
+        report = put(connection, [hotel(), record], valid_from=LATER - timedelta(days=30))
+        assert report.rejected == ()
+        drawn = connection.execute(text("SELECT source_id FROM zone ORDER BY source_id")).scalars().all()
+        assert drawn == ["H"], "no fix of the past is weighed against it"
 
 
 def test_the_outline_follows_the_hotel_whichever_comes_first(engine: Engine) -> None:

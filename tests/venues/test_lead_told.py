@@ -53,6 +53,13 @@ def test_a_lead_that_is_not_ended_goes_where_its_place_lies() -> None:
     assert misplaced([replace(astray, is_ended=True)], divisions=HERE) == ()
     assert misplaced([replace(astray, division="320312")], divisions=HERE) == ()
     assert misplaced([astray], divisions={"elsewhere": "320312"}) == ()
+    assert misplaced([replace(astray, division="320300")], divisions=HERE) != (), "it is known to lie in a county of it"
+
+
+def test_a_run_that_knows_only_the_city_takes_no_lead_from_its_county() -> None:
+    known = told(KTV, division="320312", is_ended=False)
+    assert misplaced([known], divisions=dict.fromkeys(known.venue_ids, "320300")) == ()
+    assert misplaced([known], divisions=dict.fromkeys(known.venue_ids, "320303")) != ()
 
 
 def test_a_lead_about_another_kind_of_venue_or_another_county_has_another_key() -> None:

@@ -54,6 +54,12 @@ def test_a_takeover_ends_with_the_licence_of_the_operator_before() -> None:
     assert years(papers_of([OLD_SHOP, OLD_LICENCE, NEW_SHOP])) == (2024, None, None)
 
 
+def test_a_later_operator_that_is_over_leaves_the_place_to_the_one_before() -> None:
+    gone = a_record(REGISTRATION, 2020, 2022, uscc=NEW, ended_on=date(2022, 1, 1))
+    assert years(papers_of([OLD_SHOP, OLD_LICENCE, gone])) == (2015, 2018, 2028)
+    assert years(papers_of([OLD_SHOP, OLD_LICENCE, gone], on=date(2021, 1, 1))) == (2020, None, None)
+
+
 def test_the_licence_of_the_new_operator_governs() -> None:
     for code in (NEW, ""):
         granted = a_record(TOBACCO, 2024, 2029, uscc=code)

@@ -129,6 +129,12 @@ def test_what_begins_later_says_nothing_of_the_day_before() -> None:
     assert later.by(date(2026, 11, 20)) is later
 
 
+CODE = "91320300MA1XK7QY0G"
+REVOKED = row(SourceKind.BUSINESS_REGISTRATION, VenueCategory.INTERNET_CAFE, uscc=CODE, valid_from=date(2010, 1, 1),
+              valid_to=date(2024, 12, 31), ended_on=date(2026, 11, 20))  # fmt: skip
+"""Its term ran out long before it was revoked."""
+NET_CAFE = row(SourceKind.CULTURE_LICENCE, VenueCategory.INTERNET_CAFE, uscc=CODE, valid_from=date(2020, 1, 1),
+               valid_to=date(2030, 1, 1))  # fmt: skip
 NOVEMBER = {"since": date(2026, 11, 1), "until": date(2026, 11, 30)}
 
 
@@ -142,6 +148,7 @@ def test_days_of_change_are_those_on_which_the_law_may_say_otherwise() -> None:
         (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_to=date.max)), set()),
         (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 1))), set()),
         (place(row(SourceKind.TOBACCO_LICENCE, VenueCategory.TOBACCO, valid_from=date(2026, 11, 30))), {30}),
+        (place(REVOKED, NET_CAFE), {21}),
         (place(row(SourceKind.POI, VenueCategory.BAR, valid_to=date(2026, 11, 7))), set()),
         (place(row(SourceKind.BUSINESS_REGISTRATION, VenueCategory.BAR, valid_from=date(2026, 11, 20))), {20}),
         (replace(place(SEEN_AS_BAR), doors=(door,)), {3, 10}),

@@ -86,6 +86,7 @@ BEGIN
     FROM venue v LEFT JOIN LATERAL (SELECT * FROM zone WHERE zone_id = v.venue_id ORDER BY version DESC LIMIT 1) AS z
         ON true
     WHERE v.venue_no = ANY (inside) AND v.category IS NOT NULL
+        AND (v.ended_on IS NULL OR v.ended_on >= (moment AT TIME ZONE 'Asia/Shanghai')::date)
         AND (ST_Dimension(v.geometry) = 0 OR {WATCHABLE.format("v.geometry")})
         AND (z.zone_no IS NULL OR z.category IS DISTINCT FROM v.category OR z.geometry IS DISTINCT FROM v.geometry);
     UPDATE zone z SET superseded_at = moment FROM venue v
