@@ -302,7 +302,11 @@ def _open_leads(
         *mis_registered_leads(standings),
     ]
     addresses = {place.venue_id: place.address for place in placed.places}
-    told = told_leads(connection)
+    places = {one: place.venue_id for place in placed.places for one in place.further_ids}
+    told = [
+        replace(lead, venue_ids=lead.venue_ids | {places[one] for one in lead.venue_ids if one in places})
+        for lead in told_leads(connection)
+    ]
     for moved, division in misplaced(told, divisions=divisions):
         routed = route_lead(routes, ground=moved.ground, categories=moved.categories, division=division)
         transfer_lead(connection, moved, division=division, routed=routed, at=at)

@@ -15,7 +15,7 @@ from venues.category import VenueCategory
 from venues.distance_change import Said, why_changed
 from venues.distance_history import Cause
 from venues.distance_rule import DistanceRule, within
-from venues.distance_store import PLACE_OF_FINDING, load_rule
+from venues.distance_store import PLACE_OF_FINDING, load_rule, place_id_of
 from venues.distance_verdict import REASON_TEXTS, Reason, Verdict
 from venues.distance_words import threshold_zh
 from venues.lead_store import IDS_OF_PLACE
@@ -80,7 +80,8 @@ def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int =
     query = (
         f"SELECT {_COLUMNS} FROM (SELECT DISTINCT ON ({_PAIR}) * FROM {_FOUND} AS found"
         " WHERE (CAST(:on AS date) IS NULL OR holds_from <= :on)"
-        f" AND (CAST(:venue_id AS uuid) IS NULL OR venue_id IN ({IDS_OF_PLACE}))"
+        f" AND (CAST(:venue_id AS uuid) IS NULL OR venue_id IN ({IDS_OF_PLACE})"
+        f"  OR venue_id IN ({IDS_OF_PLACE.replace(':venue_id', ':place_id')}))"
         f" ORDER BY {_PAIR}, holds_from DESC, recorded_at DESC, finding_no DESC) AS f"
         " JOIN distance_rule r USING (rule_id, rule_version)"
         " WHERE f.verdict IS NOT NULL AND (CAST(:verdict AS text) IS NULL OR f.verdict = :verdict)"
@@ -92,6 +93,7 @@ def findings_shown(connection: Connection, wanted: FindingFilter, *, most: int =
     values = {
         "after": wanted.after, "division": None if wanted.division is None else within(wanted.division),
         "on": wanted.on, "venue_id": wanted.venue_id, "most": most,
+        "place_id": None if wanted.venue_id is None else place_id_of(connection, wanted.venue_id),
         "verdict": None if wanted.verdict is None else wanted.verdict.name.lower(),
     }  # fmt: skip
     return [_shown(row) for row in connection.execute(text(query), values)]

@@ -73,7 +73,8 @@ def import_venues(
         [entry_of_venue(venue) for venue in read.venues],
         rejected=read.rejected,
         ignored_count=read.ignored_count + len(read.sites),
-        ignored_ids={*read.ignored_ids, *(site.key.source_id for site in read.sites)},
+        ignored_ids={*read.ignored_ids, *(site.key.source_id for site in read.sites)}
+        - {venue.key.source_id for venue in read.venues},
         at=at,
         valid_from=valid_from,
         whole_source=whole_source,
@@ -103,7 +104,8 @@ def import_entries(
     were rejected are still there, and so are those that are no venue (any more, or by this mapping: ``ignored_ids``),
     unless ``withdraw`` says how many venues are to go. It must say so too where a rejected row has no id that the
     register knows, or much would go (:func:`api.withdrawal.check_withdrawal`); else WithdrawalRefusedError, and the
-    caller rolls back. ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
+    caller rolls back. What a row no longer is beside its first category goes uncounted, in a file of a part too.
+    ``index_phone``: what is kept of a telephone number (E.164); without it nothing is.
     ``data_on``: the day as of which the file speaks (Asia/Shanghai). A row that says something else than the register
     did on a later day is rejected. The zone of a venue inside another one is that one's outline.
     """
@@ -128,7 +130,7 @@ def import_entries(
         added_count=len(saved.added),
         changed_count=len(saved.changed),
         unchanged_count=saved.unchanged_count,
-        withdrawn=saved.withdrawn,
+        withdrawn=tuple(sorted((*saved.withdrawn, *saved.dropped))),
         left_as_it_was_count=saved.left_as_it_was_count,
         ignored_count=ignored_count,
         rejected=(*rejected, *map(_outdated, saved.outdated), *refused, *map(_placeless, inside.placeless)),

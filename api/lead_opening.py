@@ -35,15 +35,18 @@ def open_by_hand(
     facts = [line.strip().replace(" / ", "／") for line in note.splitlines() if line.strip()]
     if not facts:
         raise LeadError("请写明发现的情况 / say what was seen")
-    division = connection.execute(text("SELECT division_of_venue(:id)"), {"id": venue_id}).scalar_one()
     places = load_places(connection, venue_id=venue_id)
-    if division is None or not places:
+    if not places:
+        raise NotThereError
+    place_id = places[0].venue_id
+    division = connection.execute(text("SELECT division_of_venue(:id)"), {"id": place_id}).scalar_one()
+    if division is None:
         raise NotThereError
     categories = places[0].categories
     routed = route_lead(routes, ground=ground, categories=categories, division=division)
     lead_id = new_id()
     asked = {
-        "lead_id": str(lead_id), "ground": ground, "venue_id": str(venue_id), "categories": sorted(categories),
+        "lead_id": str(lead_id), "ground": ground, "venue_id": place_id, "categories": sorted(categories),
         "facts": facts, "regulator": routed.regulator, "candidates": list(routed.candidates),
         "route_zh": routed.text_zh, "route_en": routed.text_en,
         "route_basis": routed.route.basis if routed.route else "",

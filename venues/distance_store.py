@@ -21,10 +21,13 @@ from venues.distance_method import METHOD
 from venues.distance_rule import DistanceRule, by_precedence, covers
 from venues.distance_verdict import Reason, Verdict
 from venues.door_store import load_doors
+from venues.inside_store import load_further
 from venues.lead_store import IDS_OF_PLACE
 from venues.observation_store import load_visits
-from venues.register_facts import RegisteredPlace, RegisterRow
+from venues.register_facts import RegisteredPlace, RegisterRow, SeenOnSite
 from venues.register_store import RECORD_COLUMNS, record_of_row
+from venues.row_places import standing_rows
+from venues.venue_door import VenueDoor
 
 PLACE_OF_FINDING = "LEFT JOIN venue v ON v.venue_id = f.venue_id LEFT JOIN venue top ON top.venue_no = v.current_no"
 """The row that stands for the place of a finding ``f`` now: a merge gives a place another id, and no other past."""
@@ -60,42 +63,81 @@ class LastRun:
 def load_places(connection: Connection, *, venue_id: UUID | None = None) -> tuple[RegisteredPlace, ...]:
     """Every place of the register that is not withdrawn, by id, with the rows that are linked to it now.
 
+    What a row is beside its first category is of the row's place (``venues.row_places``), with the rows linked to it.
     ``venue_id``: the place of this venue alone, by any id that it ever had.
     """
-    found: dict[UUID, list[Any]] = {}
-    doors, visits = load_doors(connection), load_visits(connection)
-    rows = connection.execute(
-        text(
-            f"SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,"
-            " ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on,"
-            " v.data_on, v.current_no"
-            " FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no"
-            " WHERE v.withdrawn_at IS NULL AND (CAST(:venue_id AS uuid) IS NULL"
-            "  OR v.current_no = (SELECT current_no FROM venue WHERE venue_id = :venue_id))"
-            " ORDER BY top.venue_id, v.venue_no"
-        ),
-        {"venue_id": venue_id},
-    )
-    for row in rows:
-        found.setdefault(row.top_id, []).append(row)
-    return tuple(
-        RegisteredPlace(
-            venue_id=str(venue_id),
-            name=held[0].top_name,
-            address=held[0].top_address,
-            rows=tuple(
-                RegisterRow(
-                    record=record_of_row(row),
-                    geometry=None if row.shape is None else shapely.from_wkb(bytes(row.shape)),
-                    imported_on=row.imported_on,
-                    data_on=row.data_on,
-                )
-                for row in held
-            ),
-            doors=doors.get(held[0].current_no, ()),
-            visits=visits.get(held[0].current_no, ()),
+    rows, standing, asked = _rows_of(connection, venue_id)
+    doors, visits = load_doors(connection), load_visits(connection, standing)
+    members: dict[int, list[int]] = {}
+    for number in sorted(rows, key=lambda number: number != standing.get(number, number)):
+        members.setdefault(standing.get(number, number), []).append(number)
+    wanted = members if asked is None else members.keys() & {standing.get(asked, asked)}
+    places = (
+        _place(
+            [row for number in members[top] for row in rows[number]],
+            [door for number in members[top] for door in doors.get(number, ())],
+            visits.get(top, ()),
         )
-        for venue_id, held in found.items()
+        for top in wanted
+    )
+    return tuple(sorted(places, key=lambda place: place.venue_id))
+
+
+def place_id_of(connection: Connection, venue_id: UUID) -> UUID:
+    """The id of the place that a venue is now, as :func:`load_places` gives it; its own if it is of none."""
+    rows, standing, asked = _rows_of(connection, venue_id)
+    held = rows.get(standing.get(asked, asked)) if asked is not None else None
+    return venue_id if held is None else held[0].top_id
+
+
+def _rows_of(connection: Connection, venue_id: UUID | None) -> tuple[dict[int, list[Any]], dict[int, int], int | None]:
+    """Rows by number of the one that stands for them, ``standing_rows`` of these numbers, and the number asked for."""
+    inside, asked = load_further(connection), None
+    if venue_id is not None:
+        current = text("SELECT current_no FROM venue WHERE venue_id = :venue_id")
+        asked = connection.execute(current, {"venue_id": venue_id}).scalar_one_or_none() or 0
+    rows: dict[int, list[Any]] = {}
+    for row in connection.execute(text(_ROWS), {"of": None if asked is None else sorted(_one_place(inside, asked))}):
+        rows.setdefault(row.current_no, []).append(row)
+    shared = rows.keys() & {number for pair in inside for number in pair}
+    codes = {number: {code for row in rows[number] if (code := record_of_row(row).uscc)} for number in shared}
+    return rows, standing_rows(inside, codes), asked
+
+
+_ROWS = f"""
+SELECT {RECORD_COLUMNS}, top.venue_id AS top_id, top.name AS top_name, top.address AS top_address,
+    ST_AsBinary(v.geometry) AS shape, (v.imported_at AT TIME ZONE 'Asia/Shanghai')::date AS imported_on,
+    v.data_on, v.current_no
+FROM venue v JOIN venue_source_record r USING (record_no) JOIN venue top ON top.venue_no = v.current_no
+WHERE v.withdrawn_at IS NULL AND (CAST(:of AS bigint[]) IS NULL OR v.current_no = ANY (CAST(:of AS bigint[])))
+ORDER BY v.venue_no
+"""
+
+
+def _one_place(inside: Sequence[tuple[int, int]], asked: int) -> set[int]:
+    """Every place that may be one with the one asked for."""
+    standing = standing_rows(inside)
+    top = standing.get(asked, asked)
+    return {asked, *(number for number, other in standing.items() if other == top)}
+
+
+def _place(held: Sequence[Any], doors: Sequence[VenueDoor], visits: tuple[SeenOnSite, ...]) -> RegisteredPlace:
+    return RegisteredPlace(
+        venue_id=str(held[0].top_id),
+        name=held[0].top_name,
+        address=held[0].top_address,
+        rows=tuple(
+            RegisterRow(
+                record=record_of_row(row),
+                geometry=None if row.shape is None else shapely.from_wkb(bytes(row.shape)),
+                imported_on=row.imported_on,
+                data_on=row.data_on,
+            )
+            for row in held
+        ),
+        doors=tuple(sorted(doors, key=lambda door: (door.key.source, door.key.source_id))),
+        visits=visits,
+        further_ids=frozenset(str(row.top_id) for row in held) - {str(held[0].top_id)},
     )
 
 

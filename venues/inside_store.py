@@ -91,3 +91,14 @@ def load_hosts(connection: Connection) -> list[tuple[UUID, UUID]]:
              " AND starts_with(j.source_id, j.host_source_id || '#')")
     )  # fmt: skip
     return [(row.one, row.other) for row in rows]
+
+
+def load_further(connection: Connection) -> list[tuple[int, int]]:
+    """Places of rows' further categories (``venues.row_id``), each with that of its row, by the rows that stand."""
+    rows = connection.execute(
+        text("SELECT DISTINCT i.current_no AS further_no, host.current_no AS row_no FROM venue i JOIN venue host"
+             " ON host.source = i.host_source AND host.source_id = i.host_source_id"
+             " WHERE i.source = i.host_source AND i.source_id = i.host_source_id || '#' || i.category"
+             " AND i.withdrawn_at IS NULL AND host.withdrawn_at IS NULL AND i.current_no <> host.current_no")
+    )  # fmt: skip
+    return [(row.further_no, row.row_no) for row in rows]

@@ -1,6 +1,6 @@
 """What officers saw venues to be, in PostGIS: only added to. The last visit of a place counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,14 +47,18 @@ FROM venue_observation o JOIN venue v USING (venue_no) ORDER BY {_ORDER}
 """
 
 
-def load_visits(connection: Connection) -> dict[int, tuple[SeenOnSite, ...]]:
-    """What the visits of each place found, the last first, by the number of the row that stands for the place."""
+def load_visits(connection: Connection, standing: Mapping[int, int] | None = None) -> dict[int, tuple[SeenOnSite, ...]]:
+    """What the visits of each place found, the last first, by the number of the row that stands for the place.
+
+    ``standing``: of places that are one with another, the number of that one.
+    """
     found: dict[int, tuple[SeenOnSite, ...]] = {}
     for row in connection.execute(
         text("SELECT v.current_no, o.category, o.observed_on FROM venue_observation o JOIN venue v USING (venue_no)"
-             f" ORDER BY {_ORDER}")
+             " ORDER BY o.observed_on DESC, o.observation_no DESC")
     ):  # fmt: skip
-        found[row.current_no] = (*found.get(row.current_no, ()), _seen(row))
+        place = (standing or {}).get(row.current_no, row.current_no)
+        found[place] = (*found.get(place, ()), _seen(row))
     return found
 
 

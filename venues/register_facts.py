@@ -78,6 +78,8 @@ class RegisteredPlace:
     doors: tuple[VenueDoor, ...] = ()
     visits: tuple[SeenOnSite, ...] = ()
     """Of officers, the one that counts first, which is the last."""
+    further_ids: frozenset[str] = frozenset()
+    """Ids of what its rows are beside their first category: venues and zones of their own, and this place by law."""
 
     @property
     def seen(self) -> SeenOnSite | None:

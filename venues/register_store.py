@@ -18,7 +18,7 @@ from venues.category import VenueCategory
 from venues.phone_store import forget_phones, keep_phones, load_phones
 from venues.place import SourceKey
 from venues.register import RegisterEntry, record_of_content
-from venues.row_id import is_still_there, under_known_keys
+from venues.row_id import is_still_there, row_key, under_known_keys
 from venues.source_record import OWN_NUMBER, SourceKind, SourceRecord
 
 
@@ -38,6 +38,8 @@ class EntriesSaved:
     """Left as they were: the register is known to have said something else on a later day."""
     withdrawn: tuple[tuple[str, str], ...]
     """Id in the register, and name, of what it no longer has."""
+    dropped: tuple[tuple[str, str], ...]
+    """Likewise of further categories that their rows, which are among the entries, no longer have."""
     left_as_it_was_count: int
     """Venues of rows that are in the file and gave no record, or of which a later day is known than the file's."""
     register_count: int
@@ -58,6 +60,7 @@ class _Known:
     is_withdrawn: bool
     data_on: date | None
     ended_on: date | None
+    host_key: SourceKey | None
 
     def says_the_same(self, record: SourceRecord) -> bool:
         """Whether a record changes nothing. Another mapping may make another category of the same content."""
@@ -97,7 +100,8 @@ def save_entries(
     A key that is the register's own number stands for the venue that has it in another spelling, if there is none.
     ``data_on``: the day (Asia/Shanghai) as of which the register says all this; ``None``: it does not tell.
     ``whole_source``: entries are all that this register has; what it had and has no longer is withdrawn, but for the
-    ids that are ``still_there``: their rows are in the file, and gave no record. Of telephone numbers (E.164) only what
+    ids that are ``still_there``: their rows are in the file, and gave no record. What a row no longer is beside its
+    first category is withdrawn in any case, unless its own id is among these. Of telephone numbers (E.164) only what
     ``index_phone`` makes of them is kept, or without it nothing. The caller draws zones and then calls
     :func:`settle_venues` with ``touched``, in the same transaction. ``at``: aware.
     """
@@ -116,12 +120,14 @@ def save_entries(
         late = {entry.record.key for entry in sorted_out.outdated}
         keep_phones(connection, [entry.record for entry in entries if entry.record.key not in late], index_phone)
     of_register = {key: old for key, old in known.items() if key.source == whole_source and not old.is_withdrawn}
-    missing = of_register.keys() - {entry.record.key for entry in entries}
+    dropped = _dropped(known, entries, sorted_out.outdated, still_there, data_on)
+    missing = of_register.keys() - {entry.record.key for entry in entries} - set(dropped)
     left = {
         key for key in missing
         if is_still_there(key.source_id, still_there) or of_register[key].is_of_later_than(data_on)
     }  # fmt: skip
     gone = [of_register[key].venue_no for key in missing - left]
+    no_more = [known[key].venue_no for key in dropped]
     numbers = connection.execute(
         text("SELECT venue_no FROM venue WHERE venue_id = ANY (:ids)"), {"ids": [venue_id for venue_id, _ in written]}
     ).scalars()
@@ -131,10 +137,11 @@ def save_entries(
         unchanged_count=len(sorted_out.confirmed),
         outdated=tuple(sorted_out.outdated),
         withdrawn=_withdraw(connection, gone, at, data_on),
+        dropped=_withdraw(connection, no_more, at, data_on),
         left_as_it_was_count=len(left),
         register_count=len(of_register),
         known_ids=frozenset(key.source_id for key in known if key.source == whole_source),
-        touched=(*numbers, *gone),
+        touched=(*numbers, *gone, *no_more),
     )
 
 
@@ -176,6 +183,25 @@ def _sorted_out(
         else:
             found.changed.append((old.venue_id, entry))
     return found
+
+
+def _dropped(
+    known: Mapping[SourceKey, _Known],
+    entries: Iterable[RegisterEntry],
+    outdated: Iterable[RegisterEntry],
+    still_there: Collection[str],
+    data_on: date | None,
+) -> list[SourceKey]:
+    """What rows were beside their first category and are no more; of a row that was not taken nothing is known."""
+    sent = {entry.record.key for entry in entries}
+    taken = sent - {entry.record.key for entry in outdated}
+    return [
+        key
+        for key, old in known.items()
+        if key not in sent and key.source_id not in still_there
+        and old.host_key == row_key(key) and old.host_key in taken
+        and not old.is_withdrawn and not old.is_of_later_than(data_on)
+    ]  # fmt: skip
 
 
 def settle_venues(connection: Connection, touched: Collection[int], *, at: datetime) -> None:
@@ -231,7 +257,7 @@ def record_of_row(row: Any, phones: tuple[str, ...] = ()) -> SourceRecord:
 def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, _Known]:
     rows = connection.execute(
         text("SELECT v.venue_no, v.venue_id, v.source, v.source_id, r.record_id, v.category, v.is_other_trade,"
-             " v.withdrawn_at, v.data_on, v.ended_on"
+             " v.withdrawn_at, v.data_on, v.ended_on, v.host_source, v.host_source_id"
              " FROM venue v LEFT JOIN venue_source_record r USING (record_no) WHERE v.source = ANY (:sources)"
              " ORDER BY v.withdrawn_at IS NOT NULL, v.venue_no"),
         {"sources": sorted(sources)},
@@ -246,6 +272,9 @@ def _known(connection: Connection, sources: Collection[str]) -> dict[SourceKey, 
             is_withdrawn=row.withdrawn_at is not None,
             data_on=row.data_on,
             ended_on=row.ended_on,
+            host_key=None
+            if row.host_source is None
+            else SourceKey(source=row.host_source, source_id=row.host_source_id),
         )
         for row in rows
     }

@@ -26,6 +26,11 @@ def row_id(source_id: str) -> str:
     return row if row and category in _CATEGORIES else source_id
 
 
+def row_key(key: SourceKey) -> SourceKey:
+    """The key of the row that gave ``key``."""
+    return replace(key, source_id=row_id(key.source_id))
+
+
 def further_count(keys: Iterable[SourceKey]) -> int:
     """How many of ``keys`` are of further categories."""
     return sum(row_id(key.source_id) != key.source_id for key in keys)

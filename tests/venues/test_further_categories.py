@@ -1,5 +1,6 @@
 """A map's row of several kinds of venue: each has a record, a zone and a verdict of its own, and they are never one."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from api.files.places import read_places
 from api.files.source_records import read_source_records
 from api.importing import ImportReport, import_entries, import_venues
 from api.register import resolve
+from api.withdrawal import WithdrawalRefusedError
 from geo.datum import Datum
 from tests.make import EVENING
 from tests.venues.register_scene import LATER, unread
@@ -143,3 +145,45 @@ def test_an_id_that_two_rows_come_to_is_told(tmp_path: Path) -> None:
         found = read_source_records(path, kind=SourceKind.POI, source="amap", mapping=AMAP, datum=Datum.GCJ02)
         assert (len(found.records), [row.line for row in found.rejected]) == (kept, [3])
         assert [row.field for row in places(path).rejected] == ["id"]
+
+
+def test_a_further_category_goes_with_its_rows_code_in_a_file_of_a_part_too(engine: Engine, tmp_path: Path) -> None:
+    both = records(table(tmp_path, HOTEL_BAR, "B2,别处,080302,117.30,34.30\n"))
+    (bar,) = records(table(tmp_path, HOTEL_BAR.replace("100102|080304", "080304")))
+    with engine.begin() as connection:
+        imported(connection, both, at=EVENING, data_on=date(2026, 11, 1))
+        older = imported(connection, (bar,), data_on=date(2026, 10, 1))
+        assert older.withdrawn == (), "of a later day it is known to be there"
+        other = imported(connection, both[2:], data_on=date(2026, 11, 2))
+        assert other.withdrawn == (), "its row is not in the file"
+        unreadable = imported(connection, both[:1], rejected=[unread("B1#bar")], data_on=date(2026, 11, 2))
+        assert unreadable.withdrawn == ()
+        report = imported(connection, (bar,), data_on=date(2026, 11, 2))
+        assert (report.changed_count, report.withdrawn) == (1, (("B1#bar", "星光酒店"),))
+        assert zones(connection) == [("B1", "bar"), ("B2", "ktv")]
+        assert imported(connection, (bar,), data_on=date(2026, 11, 3)).withdrawn == ()
+        back = imported(connection, both, data_on=date(2026, 11, 4))
+        assert (back.changed_count, zones(connection)) == (2, [("B1", "hotel"), ("B1#bar", "bar"), ("B2", "ktv")])
+
+
+def test_what_rows_are_no_more_needs_no_confirmation_and_confirms_nothing(engine: Engine, tmp_path: Path) -> None:
+    rows = [HOTEL_BAR.replace("B1", f"B{number}") for number in range(1, 6)]
+    both = records(table(tmp_path, *rows))
+    hotels = records(table(tmp_path, *(row.replace("|080304", "") for row in rows)))
+    with engine.begin() as connection:
+        imported(connection, both, at=EVENING)
+        assert len(imported(connection, hotels, whole_source="amap").withdrawn) == 5
+        imported(connection, both)
+        with pytest.raises(WithdrawalRefusedError):
+            imported(connection, hotels[:1], whole_source="amap", withdraw=5)
+
+
+def test_a_row_that_is_a_school_too_keeps_no_category_that_it_lost(engine: Engine, tmp_path: Path) -> None:
+    row = HOTEL_BAR.replace("100102|080304", "141204|080302|100102")
+    with engine.begin() as connection:
+        import_venues(connection, places(table(tmp_path, row, "B2,别处,080302,117.30,34.30\n")), at=EVENING)
+        assert zones(connection) == [("B1", "ktv"), ("B1#hotel", "hotel"), ("B2", "ktv")]
+        less = places(table(tmp_path, row.replace("|100102", ""), "B2,别处,080302,117.30,34.30\n"))
+        report = import_venues(connection, less, at=LATER, whole_source="amap")
+        assert (report.withdrawn, report.left_as_it_was_count) == ((("B1#hotel", "星光酒店"),), 0)
+        assert zones(connection) == [("B1", "ktv"), ("B2", "ktv")]
